@@ -1,0 +1,78 @@
+//! What JavaScript sees: numbers and pointers in, slices to the kernels.
+
+use crate::kernels::elementwise;
+use crate::parallel;
+use std::alloc::Layout;
+use wasm_bindgen::prelude::*;
+
+const ALIGN: usize = 64;
+
+/// `bytes` of uninitialised memory, aligned to 64; 0 when there is none left.
+#[wasm_bindgen]
+pub fn allocate(bytes: usize) -> *mut u8 {
+    match Layout::from_size_align(bytes.max(1), ALIGN) {
+        // SAFETY: the size is not zero.
+        Ok(layout) => unsafe { std::alloc::alloc(layout) },
+        Err(_) => std::ptr::null_mut(),
+    }
+}
+
+/// # Safety
+/// `pointer` came from `allocate(bytes)` and is used no more.
+#[wasm_bindgen]
+pub unsafe fn release(pointer: *mut u8, bytes: usize) {
+    // SAFETY: the same layout as in `allocate`.
+    unsafe { std::alloc::dealloc(pointer, Layout::from_size_align_unchecked(bytes.max(1), ALIGN)) }
+}
+
+#[wasm_bindgen]
+pub fn team_set(workers: usize, awake_limit: usize) {
+    parallel::set_team(workers, awake_limit);
+}
+
+#[wasm_bindgen]
+pub fn team_work_forever(index: usize) {
+    parallel::work_forever(index)
+}
+
+#[wasm_bindgen]
+pub fn team_chunks_done(index: usize) -> u32 {
+    parallel::chunks_done(index)
+}
+
+#[wasm_bindgen]
+pub fn team_self_test_start(workers: usize) {
+    parallel::self_test_start(workers);
+}
+
+#[wasm_bindgen]
+pub fn team_self_test_done() -> bool {
+    parallel::self_test_done()
+}
+
+/// # Safety
+/// As for every kernel here: the pointers are to live arrays of the lengths that the shapes give.
+unsafe fn input<'a>(pointer: *const f32, length: usize) -> &'a [f32] {
+    if length == 0 {
+        return &[];
+    }
+    // SAFETY: as above.
+    unsafe { std::slice::from_raw_parts(pointer, length) }
+}
+
+/// # Safety
+/// As `input`; and no other slice overlaps it.
+unsafe fn output<'a>(pointer: *mut f32, length: usize) -> &'a mut [f32] {
+    if length == 0 {
+        return &mut [];
+    }
+    // SAFETY: as above.
+    unsafe { std::slice::from_raw_parts_mut(pointer, length) }
+}
+
+/// # Safety
+/// Pointers to live arrays of `n`.
+#[wasm_bindgen]
+pub unsafe fn relu_forward(x: *const f32, y: *mut f32, n: usize) {
+    unsafe { elementwise::relu_forward(input(x, n), output(y, n)) }
+}

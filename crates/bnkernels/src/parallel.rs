@@ -1,0 +1,347 @@
+//! The thread team: a region cuts its work into chunks, workers and the caller claim them one by
+//! one, and the region ends when the chunks are done (not when every worker has come, so more
+//! threads than cores stay fast).
+//!
+//! Determinism: how many chunks there are, and what each does, follows from the shape alone.
+//! A chunk writes only its own part of the outputs; [`for_each_range`] and [`for_each_tile`]
+//! check that the parts are in bounds and disjoint, and hand each chunk safe slices.
+//!
+//! Protocol: `state` holds (generation, chunks left) in one word. A claim takes one off by
+//! compare-and-swap, so a late worker that still sees an old generation claims nothing; what a
+//! claimed chunk runs (`function`, `total`) cannot change before that chunk is done, because the
+//! caller waits for `done == total`.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
+
+/// Workers beside the caller, at most.
+pub const MAX_WORKERS: usize = 31;
+
+/// Looks at the state before an idle worker goes to sleep: some tens of microseconds.
+const SPINS: u32 = 60_000;
+
+static STATE: AtomicU64 = AtomicU64::new(0);
+static TOTAL: AtomicU32 = AtomicU32::new(0);
+static DONE: AtomicU32 = AtomicU32::new(0);
+/// The two words of the region's `&dyn Fn(usize)`.
+static FUNCTION: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+static WORKERS: AtomicU32 = AtomicU32::new(0);
+static SLEEPERS: AtomicU32 = AtomicU32::new(0);
+/// Workers that may be awake at once: one fewer than there are cores.
+static AWAKE_LIMIT: AtomicU32 = AtomicU32::new(MAX_WORKERS as u32);
+/// What sleeping workers wait on; changes whenever some are to wake.
+static WAKE: AtomicU32 = AtomicU32::new(0);
+/// 1 while a region runs: one that starts inside another runs on its caller alone.
+static BUSY: AtomicU32 = AtomicU32::new(0);
+/// Chunks each worker has done since the start.
+static CHUNKS_DONE: [AtomicU32; MAX_WORKERS] = [const { AtomicU32::new(0) }; MAX_WORKERS];
+
+/// Lets `workers` threads take part from now on, at most `awake_limit` of them awake at a time.
+pub fn set_team(workers: usize, awake_limit: usize) {
+    AWAKE_LIMIT.store(awake_limit.max(1) as u32, SeqCst);
+    WORKERS.store(workers.min(MAX_WORKERS) as u32, SeqCst);
+}
+
+/// Chunks that worker `index` has done since the start.
+pub fn chunks_done(index: usize) -> u32 {
+    CHUNKS_DONE[index].load(Relaxed)
+}
+
+/// Claims and runs one chunk; false when none is left.
+fn run_one_chunk(done_by_me: Option<&AtomicU32>) -> bool {
+    let mut state = STATE.load(Acquire);
+    loop {
+        let left = state as u32;
+        if left == 0 {
+            return false;
+        }
+        match STATE.compare_exchange_weak(state, state - 1, AcqRel, Acquire) {
+            Ok(_) => {
+                let index = (TOTAL.load(Relaxed) - left) as usize;
+                let words = [FUNCTION[0].load(Relaxed), FUNCTION[1].load(Relaxed)];
+                // SAFETY: the claim succeeded, so the region's caller waits for this chunk and
+                // the closure that the words point to is alive.
+                let function: &(dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(words) };
+                function(index);
+                if let Some(counter) = done_by_me {
+                    counter.fetch_add(1, Relaxed);
+                }
+                DONE.fetch_add(1, Release);
+                return true;
+            }
+            Err(now) => state = now,
+        }
+    }
+}
+
+/// A worker's life: claim chunks, spin a while, sleep. Returns never.
+pub fn work_forever(index: usize) -> ! {
+    let counter = &CHUNKS_DONE[index];
+    loop {
+        while run_one_chunk(Some(counter)) {}
+        let crowd = WORKERS.load(Relaxed).saturating_sub(SLEEPERS.load(Relaxed));
+        let mut spins = if crowd > AWAKE_LIMIT.load(Relaxed) { 0 } else { SPINS };
+        while spins > 0 && STATE.load(Acquire) as u32 == 0 {
+            std::hint::spin_loop();
+            spins -= 1;
+        }
+        if spins == 0 {
+            sleep();
+        }
+    }
+}
+
+fn sleep() {
+    SLEEPERS.fetch_add(1, SeqCst);
+    let wake = WAKE.load(SeqCst);
+    if STATE.load(SeqCst) as u32 == 0 {
+        wait(&WAKE, wake);
+    }
+    SLEEPERS.fetch_sub(1, SeqCst);
+}
+
+#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+fn wait(word: &AtomicU32, expected: u32) {
+    // SAFETY: the word is a live, aligned static.
+    unsafe { core::arch::wasm32::memory_atomic_wait32(word.as_ptr().cast(), expected as i32, -1) };
+}
+
+#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+fn notify(word: &AtomicU32, count: u32) {
+    // SAFETY: the word is a live, aligned static.
+    unsafe { core::arch::wasm32::memory_atomic_notify(word.as_ptr().cast(), count) };
+}
+
+#[cfg(not(all(target_arch = "wasm32", target_feature = "atomics")))]
+fn wait(word: &AtomicU32, expected: u32) {
+    while word.load(SeqCst) == expected {
+        std::thread::yield_now();
+    }
+}
+
+#[cfg(not(all(target_arch = "wasm32", target_feature = "atomics")))]
+fn notify(_word: &AtomicU32, _count: u32) {}
+
+/// Runs `function(0)`, …, `function(chunks - 1)`, on all threads that come, and returns when all
+/// are done.
+fn region(chunks: usize, function: &(dyn Fn(usize) + Sync)) {
+    let workers = WORKERS.load(Relaxed);
+    if chunks <= 1 || workers == 0 || BUSY.swap(1, Acquire) == 1 {
+        (0..chunks).for_each(function);
+        return;
+    }
+    publish(chunks, function);
+    let wanted = (chunks as u32 - 1).min(workers).min(AWAKE_LIMIT.load(Relaxed));
+    let awake = workers - SLEEPERS.load(SeqCst).min(workers);
+    if awake < wanted {
+        WAKE.fetch_add(1, SeqCst);
+        notify(&WAKE, wanted - awake);
+    }
+    while run_one_chunk(None) {}
+    while DONE.load(Acquire) != chunks as u32 {
+        std::hint::spin_loop();
+    }
+    BUSY.store(0, Release);
+}
+
+fn publish(chunks: usize, function: &(dyn Fn(usize) + Sync)) {
+    // SAFETY: a fat reference is two words; they are only read while the region runs.
+    let words: [usize; 2] = unsafe { std::mem::transmute(function) };
+    FUNCTION[0].store(words[0], Relaxed);
+    FUNCTION[1].store(words[1], Relaxed);
+    TOTAL.store(chunks as u32, Relaxed);
+    DONE.store(0, Relaxed);
+    let generation = (STATE.load(Relaxed) >> 32).wrapping_add(1);
+    STATE.store(generation << 32 | chunks as u64, SeqCst);
+}
+
+/// Starts a region of one chunk per worker, in which each chunk waits for all the others: it ends
+/// only if every worker comes. The caller takes no part and does not wait; see [`self_test_done`].
+pub fn self_test_start(workers: usize) {
+    static ARRIVED: AtomicU32 = AtomicU32::new(0);
+    static EXPECTED: AtomicU32 = AtomicU32::new(0);
+    static MEET: fn(usize) = |_| {
+        ARRIVED.fetch_add(1, SeqCst);
+        while ARRIVED.load(SeqCst) < EXPECTED.load(SeqCst) {
+            std::hint::spin_loop();
+        }
+    };
+    ARRIVED.store(0, SeqCst);
+    EXPECTED.store(workers as u32, SeqCst);
+    publish(workers, &MEET);
+    WAKE.fetch_add(1, SeqCst);
+    notify(&WAKE, workers as u32);
+}
+
+/// True when the self-test's chunks are done.
+pub fn self_test_done() -> bool {
+    DONE.load(Acquire) == TOTAL.load(Relaxed)
+}
+
+/// Into how many chunks `items` of `cost` multiply-adds (or loaded elements) each are cut: none
+/// smaller than a few microseconds' work, at most 64, from the shape alone.
+pub fn chunk_count(items: usize, cost: usize) -> usize {
+    const SMALLEST: usize = 8_192;
+    (items.saturating_mul(cost) / SMALLEST).clamp(1, 64).min(items.max(1))
+}
+
+/// Chunk `index` of `items` cut into `chunks` nearly equal parts, each but the last a multiple
+/// of `step`.
+pub fn chunk_range(index: usize, chunks: usize, items: usize, step: usize) -> Range<usize> {
+    let steps = items.div_ceil(step);
+    let at = |i: usize| (steps * i / chunks * step).min(items);
+    at(index)..at(index + 1)
+}
+
+/// Runs `f(chunk, parts)` for each chunk, where `parts[k]` is `outputs[k][bounds(chunk)[k]]`.
+///
+/// # Panics
+/// If a range is out of bounds or reaches back into an earlier chunk's.
+pub fn for_each_range<const K: usize>(
+    outputs: [&mut [f32]; K],
+    chunks: usize,
+    bounds: impl Fn(usize) -> [Range<usize>; K] + Sync,
+    f: impl Fn(usize, [&mut [f32]; K]) + Sync,
+) {
+    let mut ends = [0; K];
+    for chunk in 0..chunks {
+        for (k, range) in bounds(chunk).into_iter().enumerate() {
+            assert!(ends[k] <= range.start && range.start <= range.end, "chunks overlap");
+            assert!(range.end <= outputs[k].len(), "a chunk ends past its output");
+            ends[k] = range.end;
+        }
+    }
+    let pointers = outputs.map(|output| SendPointer(output.as_mut_ptr()));
+    let pointers = &pointers;
+    region(chunks, &|chunk| {
+        let mut ranges = bounds(chunk).into_iter();
+        let parts = std::array::from_fn(|k| {
+            let range = ranges.next().unwrap_or(0..0);
+            // SAFETY: in bounds and disjoint from every other chunk's, as asserted above.
+            unsafe { std::slice::from_raw_parts_mut(pointers[k].0.add(range.start), range.len()) }
+        });
+        f(chunk, parts);
+    });
+}
+
+/// A rectangle of a row-major matrix that one chunk may write.
+pub struct Tile<'a> {
+    /// First row and column in the matrix.
+    pub row: usize,
+    pub col: usize,
+    pub rows: usize,
+    pub cols: usize,
+    pointer: *mut f32,
+    stride: usize,
+    of: PhantomData<&'a mut [f32]>,
+}
+
+impl Tile<'_> {
+    /// Row `r` of the tile (0 is the tile's first).
+    #[inline(always)]
+    pub fn row_mut(&mut self, r: usize) -> &mut [f32] {
+        assert!(r < self.rows);
+        // SAFETY: `for_each_tile` checked that the matrix covers all rows and columns.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer.add(r * self.stride), self.cols) }
+    }
+}
+
+/// Runs `f` for each tile of the row-major `rows × cols` matrix `output`, cut into a grid of
+/// `chunks.0 × chunks.1` tiles; tile heights are multiples of `step.0`, widths of `step.1`.
+pub fn for_each_tile(
+    output: &mut [f32],
+    (rows, cols): (usize, usize),
+    chunks: (usize, usize),
+    step: (usize, usize),
+    f: impl Fn(Tile) + Sync,
+) {
+    assert!(output.len() >= rows * cols, "the matrix is larger than its slice");
+    let pointer = SendPointer(output.as_mut_ptr());
+    let pointer = &pointer;
+    region(chunks.0 * chunks.1, &|chunk| {
+        let r = chunk_range(chunk / chunks.1, chunks.0, rows, step.0);
+        let c = chunk_range(chunk % chunks.1, chunks.1, cols, step.1);
+        f(Tile {
+            row: r.start,
+            col: c.start,
+            rows: r.len(),
+            cols: c.len(),
+            // SAFETY: within the matrix; the grid's tiles are disjoint.
+            pointer: unsafe { pointer.0.add(r.start * cols + c.start) },
+            stride: cols,
+            of: PhantomData,
+        });
+    });
+}
+
+#[derive(Clone, Copy)]
+struct SendPointer(*mut f32);
+// SAFETY: chunks write through it to disjoint parts only.
+unsafe impl Sync for SendPointer {}
+// SAFETY: as above.
+unsafe impl Send for SendPointer {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunk_ranges_tile_the_items() {
+        for (items, chunks, step) in [(10, 3, 1), (100, 7, 8), (5, 5, 4), (0, 1, 4), (784, 64, 4)] {
+            let mut end = 0;
+            for i in 0..chunks {
+                let range = chunk_range(i, chunks, items, step);
+                assert_eq!(range.start, end);
+                assert!(range.end == items || range.end % step == 0);
+                end = range.end;
+            }
+            assert_eq!(end, items);
+        }
+    }
+
+    #[test]
+    fn a_region_on_threads_runs_each_chunk_once() {
+        for index in 0..3 {
+            std::thread::spawn(move || work_forever(index));
+        }
+        self_test_start(3);
+        while !self_test_done() {
+            std::thread::yield_now();
+        }
+        set_team(3, 3);
+        assert!((0..3).all(|i| chunks_done(i) == 1));
+        for round in 1..200 {
+            let mut output = vec![0.0; 64];
+            for_each_range(
+                [&mut output],
+                round % 64 + 1,
+                |i| [i..i + 1],
+                |i, [part]| part[0] += (i * round) as f32,
+            );
+            for (i, &value) in output.iter().enumerate() {
+                assert_eq!(value, if i <= round % 64 { (i * round) as f32 } else { 0.0 });
+            }
+        }
+        set_team(0, 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "chunks overlap")]
+    fn overlapping_chunks_are_refused() {
+        for_each_range([&mut [0.0; 4]], 2, |_| [0..2], |_, _| ());
+    }
+
+    #[test]
+    fn tiles_cover_a_matrix() {
+        let mut matrix = vec![0.0; 7 * 10];
+        for_each_tile(&mut matrix, (7, 10), (3, 2), (2, 4), |mut tile| {
+            for r in 0..tile.rows {
+                for value in tile.row_mut(r) {
+                    *value += 1.0;
+                }
+            }
+        });
+        assert!(matrix.iter().all(|&value| value == 1.0));
+    }
+}

@@ -1,0 +1,1 @@
+//! Twins of max_pool2d.

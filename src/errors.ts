@@ -1,0 +1,39 @@
+/**
+ * The errors that simdgrad throws. Each says what was wrong, where, what was expected and what to
+ * do, and is thrown before anything is changed.
+ */
+
+/** What every error of simdgrad is an instance of; `name` tells the kind. */
+export class SimdgradError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+  }
+}
+
+/** Shapes that do not fit together, or a shape that an operation or layer can't take. */
+export class ShapeError extends SimdgradError {}
+
+/** An argument or option that is out of range, unknown or of the wrong type. */
+export class ArgumentError extends SimdgradError {}
+
+/** A tensor used after `dispose()`. */
+export class DisposedError extends SimdgradError {}
+
+/** `backward()` where there is no graph, or no longer one, or one whose values were changed since. */
+export class AutogradError extends SimdgradError {}
+
+/** `init` not called, called again with other options, or no binary that this runtime takes. */
+export class InitError extends SimdgradError {}
+
+/** More memory than the runtime gives. */
+export class OutOfMemoryError extends SimdgradError {}
+
+/** A file or byte sequence that is not what it should be: IDX, gzip, safetensors. */
+export class DataError extends SimdgradError {}
+
+/** A state dict that does not fit the module: missing, unexpected or misshapen entries. */
+export class StateDictError extends SimdgradError {}
+
+/** A loss that is NaN or infinite: training stops at the step that the message names. */
+export class NumericError extends SimdgradError {}
