@@ -1,4 +1,5 @@
 //! The kernels of simdgrad.
+
 //!
 //! # The kernel contract
 //! - All values are `f32`, except raw `u8` images, `u32` indices and the `f64` reference twins.
@@ -17,6 +18,7 @@
 //! - Unsafe code lives in `simd`, `parallel` and `exports`.
 
 #![deny(unsafe_op_in_unsafe_fn)]
+#![allow(clippy::too_many_arguments, clippy::missing_safety_doc)]
 #![cfg_attr(all(target_arch = "wasm32", target_feature = "atomics"), feature(stdarch_wasm_atomic_wait))]
 
 pub mod layout;

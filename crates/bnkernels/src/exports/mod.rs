@@ -1,6 +1,18 @@
 //! What JavaScript sees: numbers and pointers in, slices to the kernels.
 
-use crate::kernels::elementwise;
+mod batch_norm;
+mod conv2d;
+mod copy;
+mod cross_entropy;
+mod elementwise;
+mod gather;
+mod matmul;
+mod max_pool2d;
+mod optim;
+mod random;
+mod reduce;
+mod softmax;
+
 use crate::parallel;
 use std::alloc::Layout;
 use wasm_bindgen::prelude::*;
@@ -68,11 +80,4 @@ unsafe fn output<'a>(pointer: *mut f32, length: usize) -> &'a mut [f32] {
     }
     // SAFETY: as above.
     unsafe { std::slice::from_raw_parts_mut(pointer, length) }
-}
-
-/// # Safety
-/// Pointers to live arrays of `n`.
-#[wasm_bindgen]
-pub unsafe fn relu_forward(x: *const f32, y: *mut f32, n: usize) {
-    unsafe { elementwise::relu_forward(input(x, n), output(y, n)) }
 }

@@ -1,0 +1,1 @@
+//! gather for JavaScript.

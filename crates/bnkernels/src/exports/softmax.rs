@@ -1,0 +1,1 @@
+//! softmax for JavaScript.
