@@ -81,3 +81,12 @@ unsafe fn output<'a>(pointer: *mut f32, length: usize) -> &'a mut [f32] {
     // SAFETY: as above.
     unsafe { std::slice::from_raw_parts_mut(pointer, length) }
 }
+
+/// None for a null pointer.
+///
+/// # Safety
+/// As `input`.
+unsafe fn optional<'a>(pointer: *const f32, length: usize) -> Option<&'a [f32]> {
+    // SAFETY: as above.
+    (!pointer.is_null()).then(|| unsafe { input(pointer, length) })
+}
