@@ -1,5 +1,5 @@
 import { type Layout, type Lifetime, Storage, bytes } from '../bindings/memory.js'
-import { lanesToRows, rowsToLanes, lanesLength } from '../bindings/kernels.js'
+import { fill, lanesLength, lanesToRows, rowsToLanes } from '../bindings/kernels.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { type Shape, sizeOf } from './shape.js'
 
@@ -182,6 +182,13 @@ export function fromValues(values: ArrayLike<number>, shape: Shape, requiresGrad
   const address = x.storage.address
   new Float32Array(bytes().buffer, address, values.length).set(values)
   x.requiresGrad = requiresGrad
+  return x
+}
+
+/** A temporary of no dimension with this value. */
+export function scalar(value: number): Tensor {
+  const x = empty([])
+  fill(x.storage, value)
   return x
 }
 

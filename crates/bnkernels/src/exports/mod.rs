@@ -91,3 +91,12 @@ unsafe fn dims<'a>(pointer: *const u32, rank: usize) -> [&'a [u32]; 3] {
     // SAFETY: as above.
     std::array::from_fn(|i| unsafe { std::slice::from_raw_parts(pointer.add(i * rank), rank) })
 }
+
+/// None for a null pointer.
+///
+/// # Safety
+/// As `input`.
+unsafe fn optional<'a>(pointer: *const f32, length: usize) -> Option<&'a [f32]> {
+    // SAFETY: as above.
+    (!pointer.is_null()).then(|| unsafe { input(pointer, length) })
+}

@@ -11,14 +11,7 @@ pub unsafe fn sum_forward(outer: usize, n: usize, inner: usize, x: *const f32, s
 }
 
 #[wasm_bindgen]
-pub unsafe fn max_forward(
-    outer: usize,
-    n: usize,
-    inner: usize,
-    x: *const f32,
-    y: *mut f32,
-    index: *mut f32,
-) {
+pub unsafe fn max_forward(outer: usize, n: usize, inner: usize, x: *const f32, y: *mut f32, index: *mut f32) {
     let (shape, m) = (ReduceShape { outer, n, inner }, outer * inner);
     unsafe { reduce::max_forward(shape, input(x, outer * n * inner), output(y, m), output(index, m)) }
 }

@@ -42,8 +42,7 @@ pub fn copy_strided(dims: Strided, x: &[f32], y: &mut [f32]) {
 }
 
 fn copy_dimension(dims: Strided, d: usize, x_at: usize, y_at: usize, x: &[f32], y: &mut [f32]) {
-    let (size, xs, ys) =
-        (dims.shape[d] as usize, dims.x_strides[d] as usize, dims.y_strides[d] as usize);
+    let (size, xs, ys) = (dims.shape[d] as usize, dims.x_strides[d] as usize, dims.y_strides[d] as usize);
     if d + 1 < dims.shape.len() {
         for i in 0..size {
             copy_dimension(dims, d + 1, x_at + i * xs, y_at + i * ys, x, y);
@@ -95,9 +94,7 @@ pub fn rows_to_lanes(n: usize, image: usize, x: &[f32], y: &mut [f32]) {
             if whole > 0 {
                 let sources: [Src; 4] = std::array::from_fn(|i| Src::new(row(i)));
                 for e in (0..whole).step_by(4) {
-                    for (i, lanes) in
-                        F32x4::transpose(sources.map(|s| s.load(e))).into_iter().enumerate()
-                    {
+                    for (i, lanes) in F32x4::transpose(sources.map(|s| s.load(e))).into_iter().enumerate() {
                         dst.store((e + i) * width + group, lanes);
                     }
                 }
@@ -112,11 +109,7 @@ pub fn rows_to_lanes(n: usize, image: usize, x: &[f32], y: &mut [f32]) {
 }
 
 /// Runs `f(block, elements, part)` over chunks of `y` in lanes, cut by block and by element.
-fn convert(
-    blocks: Blocks,
-    y: &mut [f32],
-    f: impl Fn(usize, std::ops::Range<usize>, &mut [f32]) + Sync,
-) {
+fn convert(blocks: Blocks, y: &mut [f32], f: impl Fn(usize, std::ops::Range<usize>, &mut [f32]) + Sync) {
     let parts = chunk_count(blocks.image, LANES);
     for_each_range(
         [y],

@@ -200,13 +200,7 @@ binary! {
 }
 
 #[inline(always)]
-fn broadcast(
-    dims: Broadcast,
-    a: &[f32],
-    b: &[f32],
-    y: &mut [f32],
-    f: impl Fn(F32x4, F32x4) -> F32x4 + Sync,
-) {
+fn broadcast(dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(F32x4, F32x4) -> F32x4 + Sync) {
     let rank = dims.shape.len();
     if y.is_empty() {
         return;
@@ -326,8 +320,7 @@ mod tests {
     fn pow_matches_its_twin() {
         for exponent in [0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, -0.5, -1.0, -2.0, -3.0, 1.7] {
             let whole = exponent == f32::trunc(exponent);
-            let x: Vec<f32> =
-                random(3, 101).iter().map(|v| v.signum() * (v.abs() + 0.2) * 2.0).collect();
+            let x: Vec<f32> = random(3, 101).iter().map(|v| v.signum() * (v.abs() + 0.2) * 2.0).collect();
             let x: Vec<f32> = if whole { x } else { x.iter().map(|v| v.abs()).collect() };
             let dy = random(4, 101);
             let (mut y, mut dx) = (vec![0.0; 101], vec![0.0; 101]);
