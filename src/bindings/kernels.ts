@@ -311,3 +311,49 @@ export function gatherF32(
 ): number {
   return wasm().gather_f32(source.address, sourceRows, indices.address + 4 * first, count, row, y.address)
 }
+
+// --- convolution and pooling ---------------------------------------------------------------------------
+
+/** Sizes of a convolution: input [n, c, h, w], weight [oc, c, kh, kw]. */
+export interface Conv2dShape {
+  n: number
+  c: number
+  h: number
+  w: number
+  oc: number
+  kernel: readonly [h: number, w: number]
+  stride: readonly [h: number, w: number]
+  padding: readonly [h: number, w: number]
+}
+
+/** `x` and `y` in lanes. */
+export function conv2dForward(s: Conv2dShape, x: Storage, weight: Storage, bias: Storage | undefined, y: Storage): void {
+  const [xAt, weightAt, biasAt, yAt] = [x.address, weight.address, at(bias), y.address]
+  wasm().conv2d_forward(s.n, s.c, s.h, s.w, s.oc, ...s.kernel, ...s.stride, ...s.padding, xAt, weightAt, biasAt, yAt)
+}
+
+/** `dy` and `dx` in lanes. */
+export function conv2dBackwardInput(s: Conv2dShape, dy: Storage, weight: Storage, dx: Storage): void {
+  const [dyAt, weightAt, dxAt] = [dy.address, weight.address, dx.address]
+  wasm().conv2d_backward_input(s.n, s.c, s.h, s.w, s.oc, ...s.kernel, ...s.stride, ...s.padding, dyAt, weightAt, dxAt)
+}
+
+/** `x` and `dy` in lanes. */
+export function conv2dBackwardWeight(s: Conv2dShape, x: Storage, dy: Storage, dw: Storage, db: Storage | undefined): void {
+  const [xAt, dyAt, dwAt, dbAt] = [x.address, dy.address, dw.address, at(db)]
+  wasm().conv2d_backward_weight(s.n, s.c, s.h, s.w, s.oc, ...s.kernel, ...s.stride, ...s.padding, xAt, dyAt, dwAt, dbAt)
+}
+
+/** Sizes of a pooling: input [n, c, h, w]. */
+export type MaxPool2dShape = Omit<Conv2dShape, 'oc'>
+
+/** `x` and `y` in lanes. */
+export function maxPool2dForward(s: MaxPool2dShape, x: Storage, y: Storage): void {
+  wasm().max_pool2d_forward(s.n, s.c, s.h, s.w, ...s.kernel, ...s.stride, ...s.padding, x.address, y.address)
+}
+
+/** All in lanes. */
+export function maxPool2dBackward(s: MaxPool2dShape, x: Storage, y: Storage, dy: Storage, dx: Storage): void {
+  const [xAt, yAt, dyAt, dxAt] = [x.address, y.address, dy.address, dx.address]
+  wasm().max_pool2d_backward(s.n, s.c, s.h, s.w, ...s.kernel, ...s.stride, ...s.padding, xAt, yAt, dyAt, dxAt)
+}

@@ -1,0 +1,123 @@
+use super::*;
+use crate::reference::{assert_close, assert_close_at_scale, batch_norm as twin, random, to_lanes, to_rows};
+
+struct Actual {
+    mean: Vec<f32>,
+    var: Vec<f32>,
+    y: Vec<f32>,
+    dx: Vec<f32>,
+    dweight: Vec<f32>,
+    dbias: Vec<f32>,
+}
+
+/// Runs the kernels on `[n, c, s]` in rows, in either layout.
+fn run(
+    layout: Layout,
+    (n, c, s): (usize, usize, usize),
+    x: &[f32],
+    dy: &[f32],
+    weight: Option<&[f32]>,
+    bias: Option<&[f32]>,
+    given: Option<(&[f32], &[f32])>,
+) -> Actual {
+    let shape = BatchNormShape { layout, n, c, s };
+    let there = |v: &[f32]| if layout == Layout::Lanes { to_lanes(v, n, c * s) } else { v.to_vec() };
+    let back = |v: &[f32]| if layout == Layout::Lanes { to_rows(v, n, c * s) } else { v.to_vec() };
+    let (x, dy) = (there(x), there(dy));
+    let [mut mean, mut residual, mut var, mut dweight, mut dbias]: [Vec<f32>; 5] =
+        std::array::from_fn(|_| vec![f32::NAN; c]);
+    match given {
+        Some((m, v)) => {
+            mean.copy_from_slice(m);
+            var.copy_from_slice(v);
+            residual.fill(0.0);
+        }
+        None => batch_norm_statistics(&shape, &x, &mut mean, &mut residual, &mut var),
+    }
+    let statistics = Statistics { mean: &mean, residual: Some(&residual), var: &var, eps: 1e-5 };
+    let (mut y, mut dx) = (vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]);
+    batch_norm_forward(&shape, &x, statistics, Affine { weight, bias }, &mut y);
+    let training = given.is_none();
+    batch_norm_backward(
+        &shape,
+        &x,
+        &dy,
+        statistics,
+        weight,
+        training,
+        Some(&mut dx),
+        &mut dweight,
+        &mut dbias,
+    );
+    assert_eq!(there(&back(&dx)), dx, "padding lanes of a gradient are zero");
+    Actual { mean, var, y: back(&y), dx: back(&dx), dweight, dbias }
+}
+
+fn cases() -> impl Iterator<Item = (Layout, (usize, usize, usize))> {
+    let rows =
+        [(2, 1), (5, 7), (32, 100), (31, 97), (700, 18), (2, 3)].map(|(n, c)| (Layout::Rows, (n, c, 1)));
+    let lanes = [1, 2, 4, 5, 16, 17, 31, 33]
+        .into_iter()
+        .flat_map(|n| [(1, 9), (3, 4), (6, 35), (18, 2)].map(|(c, s)| (Layout::Lanes, (n, c, s))));
+    rows.into_iter().chain(lanes)
+}
+
+#[test]
+fn training_and_evaluation_match_their_twins() {
+    for (layout, size) in cases() {
+        let (n, c, s) = size;
+        let x: Vec<f32> = random(1, n * c * s).iter().map(|v| v * 3.0 + 1.0).collect();
+        let (dy, weight, bias) = (random(2, x.len()), random(3, c), random(4, c));
+        let running: Vec<f32> = random(5, c).iter().map(|v| v.abs() + 0.5).collect();
+        for given in [None, Some((&bias[..], &running[..]))] {
+            let expected = twin::batch_norm(size, &x, &dy, (&weight, &bias), given, 1e-5);
+            let actual = run(layout, size, &x, &dy, Some(&weight), Some(&bias), given);
+            assert_close(&actual.mean, &expected.mean, 1e-6);
+            assert_close(&actual.var, &expected.var, 1e-6);
+            assert_close(&actual.y, &expected.y, 1e-5);
+            // Of two values a channel, the gradient cancels to almost nothing.
+            let scale = expected.var.iter().fold(0.0f64, |m, v| m.max(1.0 / (v + 1e-5).sqrt()));
+            assert_close_at_scale(&actual.dx, &expected.dx, 1e-5, scale);
+            assert_close(&actual.dweight, &expected.dweight, 1e-5);
+            assert_close(&actual.dbias, &expected.dbias, 1e-5);
+            let (ones, zeros) = (vec![1.0; c], vec![0.0; c]);
+            let expected = twin::batch_norm(size, &x, &dy, (&ones, &zeros), given, 1e-5);
+            let actual = run(layout, size, &x, &dy, None, None, given);
+            assert_close(&actual.y, &expected.y, 1e-5);
+            assert_close_at_scale(&actual.dx, &expected.dx, 1e-5, scale);
+        }
+    }
+}
+
+#[test]
+fn a_large_mean_does_not_drown_the_spread() {
+    for (layout, size) in [(Layout::Rows, (64, 5, 1)), (Layout::Lanes, (33, 3, 16))] {
+        let (n, c, s) = size;
+        let x: Vec<f32> = random(1, n * c * s).iter().map(|v| 1000.0 + 0.01 * v).collect();
+        let (dy, ones, zeros) = (random(2, x.len()), vec![1.0; c], vec![0.0; c]);
+        let expected = twin::batch_norm(size, &x, &dy, (&ones, &zeros), None, 1e-5);
+        let actual = run(layout, size, &x, &dy, None, None, None);
+        assert_close(&actual.y, &expected.y, 1e-5);
+        assert_close(&actual.dx, &expected.dx, 1e-5);
+    }
+}
+
+#[test]
+fn a_first_value_far_off_does_no_harm() {
+    let mut x = random(1, 512);
+    x[0] = 1e4;
+    let shape = BatchNormShape { layout: Layout::Rows, n: 512, c: 1, s: 1 };
+    let ([mut mean], [mut residual], [mut var]) = ([[0.0]], [[0.0]], [[0.0]]);
+    batch_norm_statistics(&shape, &x, &mut mean, &mut residual, &mut var);
+    let expected = twin::batch_norm((512, 1, 1), &x, &x, (&[1.0], &[0.0]), None, 1e-5);
+    assert_close(&var, &expected.var, 1e-6);
+    assert_close(&mean, &expected.mean, 1e-4);
+}
+
+#[test]
+fn running_statistics_take_the_unbiased_variance() {
+    let (mut mean, mut var) = ([1.0, 2.0], [3.0, 4.0]);
+    batch_norm_update_running(&[2.0, 4.0], &[1.0, 2.0], 5, 0.1, &mut mean, &mut var);
+    assert_close(&mean, &[1.1, 2.2], 1e-6);
+    assert_close(&var, &[2.7 + 0.125, 3.6 + 0.25], 1e-6);
+}
