@@ -7,10 +7,14 @@ import { join, relative } from 'node:path'
 /** The most 64-KiB pages that a memory may grow to: 2 GiB. */
 export const MAX_PAGES = 32768
 
-/** SHA-256 over the names and contents of all that the binaries are made from. */
+/**
+ * SHA-256 over the names and contents of all that the binaries are made from.
+ * @param {string} crate the crate's folder
+ */
 export function sourcesHash(crate) {
   const hash = createHash('sha256')
   const files = ['Cargo.toml', 'Cargo.lock']
+  /** @param {string} folder */
   const visit = (folder) => {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name)

@@ -3,7 +3,7 @@
  * the operations above have checked shapes. Storages become addresses here, right before the call.
  */
 import { instance } from './instance.js'
-import { bytes, type Storage } from './memory.js'
+import { bytes, type Layout, type Storage } from './memory.js'
 
 const at = (storage: Storage | undefined): number => (storage ? storage.address : 0)
 const wasm = () => instance().kernels
@@ -159,7 +159,7 @@ export function matmul(
   const [aAt, bAt, biasAt, cAt] = [a.address, b.address, at(bias), c.address]
   wasm().matmul(
     MATMUL_FORMS[form], m, n, k,
-    aAt + 4 * offsets[0], bAt + 4 * offsets[1], biasAt, cAt + 4 * offsets[2], false,
+    aAt + 4 * offsets[0], bAt + 4 * offsets[1], biasAt, cAt + 4 * offsets[2], 0,
   )
 }
 
@@ -215,8 +215,6 @@ export function countCorrect(n: number, classes: number, logits: Storage, labels
   return wasm().count_correct(n, classes, logits.address, labels.address)
 }
 
-// --- convolution, pooling, batch normalisation: see kernels-4d.ts --------------------------------------
-
 // --- optimisers ----------------------------------------------------------------------------------------
 
 /** Scalars of an SGD step; see `optim.SGD`. */
@@ -232,7 +230,7 @@ export interface SgdStep {
 export function sgdStep(p: Storage, g: Storage, momentumBuffer: Storage | undefined, s: SgdStep): void {
   wasm().sgd_step(
     p.size / 4, p.address, g.address, at(momentumBuffer),
-    s.lr, s.momentum, s.dampening, s.weightDecay, s.nesterov, s.firstStep,
+    s.lr, s.momentum, s.dampening, s.weightDecay, Number(s.nesterov), Number(s.firstStep),
   )
   p.version++
 }
@@ -253,7 +251,7 @@ export interface AdamStep {
 export function adamStep(p: Storage, g: Storage, m: Storage, v: Storage, s: AdamStep): void {
   wasm().adam_step(
     p.size / 4, p.address, g.address, m.address, v.address,
-    s.lr, s.beta1, s.beta2, s.eps, s.weightDecay, s.decoupled, s.step,
+    s.lr, s.beta1, s.beta2, s.eps, s.weightDecay, Number(s.decoupled), s.step,
   )
   p.version++
 }
@@ -356,4 +354,77 @@ export function maxPool2dForward(s: MaxPool2dShape, x: Storage, y: Storage): voi
 export function maxPool2dBackward(s: MaxPool2dShape, x: Storage, y: Storage, dy: Storage, dx: Storage): void {
   const [xAt, yAt, dyAt, dxAt] = [x.address, y.address, dy.address, dx.address]
   wasm().max_pool2d_backward(s.n, s.c, s.h, s.w, ...s.kernel, ...s.stride, ...s.padding, xAt, yAt, dyAt, dxAt)
+}
+
+// --- batch normalisation -------------------------------------------------------------------------------
+
+/** `[n, c]` in rows (and `s` is 1), or `[n, c, s]` in lanes. */
+export interface BatchNormShape {
+  layout: Layout
+  n: number
+  c: number
+  s: number
+}
+
+/** What normalises each channel: the mean as the sum of two floats, and the biased variance. */
+export interface BatchNormStatistics {
+  mean: Storage
+  /** What `mean` lacks; undefined where it is exact. */
+  residual: Storage | undefined
+  var: Storage
+  eps: number
+}
+
+const LAYOUTS = { rows: 0, lanes: 1 } as const
+
+export function batchNormStatistics(h: BatchNormShape, x: Storage, mean: Storage, residual: Storage, variance: Storage): void {
+  const [xAt, meanAt, residualAt, varAt] = [x.address, mean.address, residual.address, variance.address]
+  wasm().batch_norm_statistics(LAYOUTS[h.layout], h.n, h.c, h.s, xAt, meanAt, residualAt, varAt)
+}
+
+/** Changes the running statistics in place. */
+export function batchNormUpdateRunning(
+  c: number,
+  { mean, var: variance }: BatchNormStatistics,
+  count: number,
+  momentum: number,
+  runningMean: Storage,
+  runningVar: Storage,
+): void {
+  const [meanAt, varAt] = [mean.address, variance.address]
+  wasm().batch_norm_update_running(c, meanAt, varAt, count, momentum, runningMean.address, runningVar.address)
+  runningMean.version++
+  runningVar.version++
+}
+
+export function batchNormForward(
+  h: BatchNormShape,
+  x: Storage,
+  { mean, residual, var: variance, eps }: BatchNormStatistics,
+  weight: Storage | undefined,
+  bias: Storage | undefined,
+  y: Storage,
+): void {
+  const [xAt, meanAt, residualAt, varAt] = [x.address, mean.address, at(residual), variance.address]
+  const [weightAt, biasAt, yAt] = [at(weight), at(bias), y.address]
+  wasm().batch_norm_forward(LAYOUTS[h.layout], h.n, h.c, h.s, xAt, meanAt, residualAt, varAt, eps, weightAt, biasAt, yAt)
+}
+
+export function batchNormBackward(
+  h: BatchNormShape,
+  x: Storage,
+  dy: Storage,
+  { mean, residual, var: variance, eps }: BatchNormStatistics,
+  weight: Storage | undefined,
+  training: boolean,
+  dx: Storage | undefined,
+  dweight: Storage,
+  dbias: Storage,
+): void {
+  const [xAt, dyAt, meanAt, residualAt, varAt] = [x.address, dy.address, mean.address, at(residual), variance.address]
+  const [weightAt, dxAt, dweightAt, dbiasAt] = [at(weight), at(dx), dweight.address, dbias.address]
+  wasm().batch_norm_backward(
+    LAYOUTS[h.layout], h.n, h.c, h.s, xAt, dyAt, meanAt, residualAt, varAt, eps,
+    weightAt, Number(training), dxAt, dweightAt, dbiasAt,
+  )
 }

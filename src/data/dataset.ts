@@ -1,0 +1,35 @@
+import { gather, type Indices } from '../autograd/ops/gather.js'
+import type { Tensor } from '../autograd/tensor.js'
+import { ArgumentError, ShapeError } from '../errors.js'
+
+/** Samples with an order, of which a DataLoader takes batches. */
+export interface Dataset {
+  /** Number of samples. */
+  readonly length: number
+  /** Samples `indices[first … first + count)` as tensors [count, ...], such as [x, y]. */
+  batch(indices: Indices, first: number, count: number): Tensor[]
+}
+
+/**
+ * A dataset of tensors whose first dimension counts the samples.
+ * https://pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
+ */
+export class TensorDataset implements Dataset {
+  readonly tensors: readonly Tensor[]
+  readonly length: number
+
+  constructor(...tensors: Tensor[]) {
+    if (tensors.length === 0) throw new ArgumentError('TensorDataset: expected at least one tensor')
+    for (const { shape } of tensors) {
+      if (shape.length === 0 || shape[0] !== tensors[0].shape[0]) {
+        throw new ShapeError(`TensorDataset: the tensors differ in their first dimension: [${tensors[0].shape}] and [${shape}]`)
+      }
+    }
+    this.tensors = tensors
+    this.length = tensors[0].shape[0]
+  }
+
+  batch(indices: Indices, first: number, count: number): Tensor[] {
+    return this.tensors.map((tensor) => gather(tensor, indices, first, count))
+  }
+}

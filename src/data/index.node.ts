@@ -1,0 +1,14 @@
+import { type Mnist, mnistFrom, type MnistOptions } from './mnist.js'
+import { readMnistFiles } from './mnist-files.js'
+
+export * from './index.js'
+export type { Mnist, MnistOptions }
+
+/**
+ * MNIST (LeCun, Cortes and Burges): 60,000 and 10,000 digits of 28 × 28.
+ *
+ * @throws {DataError} where the files are missing (it says the line that installs them) or broken
+ */
+export async function mnist({ root, transform }: MnistOptions = {}): Promise<Mnist> {
+  return mnistFrom(await readMnistFiles(root), transform)
+}

@@ -1,0 +1,10 @@
+/** The stateless forms of the layers: https://pytorch.org/docs/stable/nn.functional.html */
+export { batchNorm, type BatchNormOptions } from '../autograd/ops/batch-norm.js'
+export { conv2d, type Conv2dOptions } from '../autograd/ops/conv2d.js'
+export { correct, crossEntropy, type CrossEntropyOptions } from '../autograd/ops/cross-entropy.js'
+export { dropout } from '../autograd/ops/dropout.js'
+export { linear } from '../autograd/ops/matmul.js'
+export { maxPool2d, type MaxPool2dOptions } from '../autograd/ops/max-pool2d.js'
+export { cat, flatten } from '../autograd/ops/rearrange.js'
+export { logSoftmax, softmax } from '../autograd/ops/softmax.js'
+export { relu, sigmoid, tanh } from '../autograd/ops/unary.js'
