@@ -278,14 +278,16 @@ pub fn for_each_tile(
     });
 }
 
-/// Runs `f` with `length` floats of this thread's own scratch memory; they hold anything.
+/// Runs `f` with `length` floats of this thread's own scratch memory, aligned to 64 bytes; they
+/// hold anything.
 pub fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     thread_local!(static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) });
     let mut scratch = SCRATCH.take();
-    if scratch.len() < length {
-        scratch = vec![0.0; length];
+    if scratch.len() < length + 16 {
+        scratch = vec![0.0; length + 16];
     }
-    let result = f(&mut scratch[..length]);
+    let start = scratch.as_ptr().align_offset(64).min(16);
+    let result = f(&mut scratch[start..start + length]);
     SCRATCH.set(scratch);
     result
 }

@@ -27,6 +27,7 @@ const SHORTEST_DOT: usize = 8;
 /// A chunk has at least so many multiply-adds: a microsecond's work.
 const SMALLEST_CHUNK: usize = 32_768;
 const MOST_CHUNKS: usize = 64;
+const ENOUGH_CHUNKS: usize = 32;
 
 /// `C = op(A) op(B) + bias`, or `C += …` with `accumulate`.
 pub fn matmul(
@@ -69,12 +70,14 @@ struct Product<'a> {
 
 impl Product<'_> {
     /// Chunks of rows and of columns: columns first, because what is packed or cached of B then
-    /// serves more rows.
-    fn grid(&self, row_step: usize, col_step: usize) -> (usize, usize) {
+    /// serves more rows; then rows, at least `least_rows` of them, until there are enough chunks
+    /// to keep eight threads evenly busy.
+    fn grid(&self, least_rows: usize, col_step: usize) -> (usize, usize) {
         let work = self.m.saturating_mul(self.n).saturating_mul(self.k);
         let most = (work / SMALLEST_CHUNK).clamp(1, MOST_CHUNKS);
         let cols = self.n.div_ceil(col_step).min(most);
-        (self.m.div_ceil(row_step).min(most / cols), cols)
+        let rows = (most / cols).min(ENOUGH_CHUNKS.div_ceil(cols));
+        (rows.min(self.m / least_rows).max(1), cols)
     }
 }
 
