@@ -11,6 +11,7 @@
 //! claimed chunk runs (`function`, `total`) cannot change before that chunk is done, because the
 //! caller waits for `done == total`.
 
+use crate::simd::Dst;
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -247,6 +248,17 @@ impl Tile<'_> {
         assert!(r < self.rows);
         // SAFETY: `for_each_tile` checked that the matrix covers all rows and columns.
         unsafe { std::slice::from_raw_parts_mut(self.pointer.add(r * self.stride), self.cols) }
+    }
+}
+
+impl Tile<'_> {
+    /// The tile as a cursor, and the elements from one row's start to the next's. Only the tile's
+    /// own elements may be touched.
+    #[inline(always)]
+    pub fn cursor(&mut self) -> (Dst<'_>, usize) {
+        let length = self.rows.saturating_sub(1) * self.stride + self.cols;
+        // SAFETY: `for_each_tile` checked that the matrix covers all rows and columns.
+        (unsafe { Dst::from_raw(self.pointer, length) }, self.stride)
     }
 }
 

@@ -102,22 +102,15 @@ impl<'a> Finish<'a> {
         start
     }
 
-    /// Writes `sums` to `c`, as long.
+    /// Writes the first `N` lanes of `sums`.
     #[inline(always)]
-    fn write<const NV: usize>(&self, sums: [F32x4; NV], c: &mut [f32]) {
-        if c.len() != 4 * NV {
-            return self.write_each(&sums.map(F32x4::to_array).as_flattened()[..c.len()], c);
-        }
-        let mut c = Dst::new(c);
-        for (v, sum) in sums.into_iter().enumerate() {
-            c.store(4 * v, if self.add_to_c { c.load(4 * v) + sum } else { sum });
-        }
-    }
-
-    #[inline(never)]
-    fn write_each(&self, sums: &[f32], c: &mut [f32]) {
-        for (c, sum) in c.iter_mut().zip(sums) {
-            *c = if self.add_to_c { *c + sum } else { *sum };
+    fn write<const N: usize>(&self, sums: F32x4, mut c: Dst) {
+        if N == 4 {
+            c.store(0, if self.add_to_c { c.load(0) + sums } else { sums });
+        } else {
+            for (j, sum) in sums.to_array().into_iter().take(N).enumerate() {
+                c.set(j, if self.add_to_c { c.get(j) + sum } else { sum });
+            }
         }
     }
 }

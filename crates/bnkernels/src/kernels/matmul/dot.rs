@@ -68,8 +68,10 @@ impl Block<'_> {
         assert!(c.row + end <= m && left + NC <= n && self.k0 + self.depth <= k && k >= 4);
         let b = Src::new(&b[left * k..]);
         let start = F32x4::load(&self.finish.start::<4>(left));
+        let first = c.row;
+        let (mut c, stride) = c.cursor();
         while row + MR <= end {
-            let a = Src::new(a).offset((c.row + row) * k);
+            let a = Src::new(a).offset((first + row) * k);
             let mut sums = [[F32x4::zero(); NC]; MR];
             let (mut x, mut y) = (a.offset(self.k0), b.offset(self.k0));
             for _ in 0..self.depth / 4 {
@@ -83,13 +85,12 @@ impl Block<'_> {
                 let load = |from: Src, r| seen.select(F32x4::zero(), from.offset(r + last).load(0));
                 multiply_add(&mut sums, k, |r| load(a, r), |r| load(b, r));
             }
-            for (r, sums) in sums.into_iter().enumerate() {
+            for sums in sums {
                 // Where there are fewer than four columns, the last one's sum is done again.
                 let [s, t, u, v] = F32x4::transpose(std::array::from_fn(|j| sums[j.min(NC - 1)]));
-                let sums = (s + t) + (u + v) + start;
-                self.finish.write([sums], &mut c.row_mut(row + r)[col..col + NC]);
+                self.finish.write::<NC>((s + t) + (u + v) + start, c.offset(row * stride + col));
+                row += 1;
             }
-            row += MR;
         }
         row
     }

@@ -20,11 +20,14 @@ pub(super) fn run(product: Product, c: &mut [f32]) {
     // Rows are shared out by twelves, so that few tiles are lower than they could be.
     let least_rows = if m < 2 * ROWS_TO_PACK { 8 } else { ROWS_TO_PACK };
     for_each_tile(c, (m, n), product.grid(least_rows, PANEL), (12, PANEL), |mut tile| {
-        with_scratch(k.min(K_BLOCK) * PANEL, |scratch| {
+        let for_b = k.min(K_BLOCK) * PANEL;
+        let for_c = if tile.cols.is_multiple_of(4) { 0 } else { tile.rows * PANEL };
+        with_scratch(for_b + for_c, |scratch| {
+            let (for_b, for_c) = scratch.split_at_mut(for_b);
             // A sum of no terms is still written, hence the max.
             for k0 in (0..k.max(1)).step_by(K_BLOCK) {
                 for col in (0..tile.cols).step_by(PANEL) {
-                    Panel::new(&product, k0, col, &tile, scratch).sweep(&mut tile);
+                    Panel::new(&product, k0, col, &tile, for_b).multiply(&mut tile, for_c);
                 }
             }
         });
@@ -68,38 +71,88 @@ impl<'a> Panel<'a> {
         Self { product, finish, start, k0, depth, col, width, b: Src::new(b), stride }
     }
 
-    /// Every tile of the panel, the tallest that the registers hold first.
-    fn sweep(&self, c: &mut Tile) {
+    /// Writes the panel's columns of the tile; by way of `scratch` where they end in mid-vector.
+    fn multiply(mut self, c: &mut Tile, scratch: &mut [f32]) {
+        let (row, rows, width) = (c.row, c.rows, self.width);
+        let padded = width.next_multiple_of(4);
+        if width == padded {
+            let (mut c, stride) = c.cursor();
+            return self.sweep(row, rows, &mut c.offset(self.col), stride);
+        }
+        let add_to_c = std::mem::replace(&mut self.finish.add_to_c, false);
+        let scratch = &mut scratch[..rows * padded];
+        self.sweep(row, rows, &mut Dst::new(scratch), padded);
+        for (r, sums) in scratch.chunks_exact(padded).enumerate() {
+            let c = &mut c.row_mut(r)[self.col..self.col + width];
+            for (c, sum) in c.iter_mut().zip(sums) {
+                *c = if add_to_c { *c + sum } else { *sum };
+            }
+        }
+    }
+
+    /// Every tile of `rows` rows of the product from row `first` on, the tallest that the
+    /// registers hold first, to `c`, whose rows are `stride` apart.
+    fn sweep(&self, first: usize, rows: usize, c: &mut Dst, stride: usize) {
+        assert!(first + rows <= self.product.m && self.k0 + self.depth <= self.product.k);
+        let mut at = Sweep { first, row: 0, rows, stride };
         match self.width.div_ceil(4) {
-            1 => self.tiles::<1, 1>(self.tiles::<4, 1>(self.tiles::<8, 1>(0, c), c), c),
-            2 => self.tiles::<1, 2>(self.tiles::<2, 2>(self.tiles::<4, 2>(0, c), c), c),
-            3 => self.tiles::<1, 3>(self.tiles::<2, 3>(self.tiles::<3, 3>(0, c), c), c),
-            4 if PANEL == 16 => self.tiles::<1, 4>(self.tiles::<2, 4>(0, c), c),
+            1 => {
+                self.tiles::<8, 1>(&mut at, c);
+                self.tiles::<4, 1>(&mut at, c);
+                self.tiles::<1, 1>(&mut at, c);
+            }
+            2 => {
+                self.tiles::<4, 2>(&mut at, c);
+                self.tiles::<2, 2>(&mut at, c);
+                self.tiles::<1, 2>(&mut at, c);
+            }
+            3 => {
+                self.tiles::<3, 3>(&mut at, c);
+                self.tiles::<2, 3>(&mut at, c);
+                self.tiles::<1, 3>(&mut at, c);
+            }
+            4 if PANEL == 16 => {
+                self.tiles::<2, 4>(&mut at, c);
+                self.tiles::<1, 4>(&mut at, c);
+            }
             _ => unreachable!("a panel is not wider than PANEL"),
         };
     }
 
-    /// The tiles of `MR` rows and `NV` vectors from `row` on; returns the row where too few are left.
+    /// The tiles of `MR` rows and `NV` vectors, until too few rows are left.
     #[inline(never)]
-    fn tiles<const MR: usize, const NV: usize>(&self, mut row: usize, c: &mut Tile) -> usize {
-        let Product { m, k, a, .. } = *self.product;
-        assert!(c.row + c.rows <= m && self.k0 + self.depth <= k && NV <= self.width.div_ceil(4));
+    fn tiles<const MR: usize, const NV: usize>(&self, at: &mut Sweep, c: &mut Dst) {
+        let Product { k, a, .. } = *self.product;
+        let (depth, b_stride, add_to_c) = (self.depth, self.stride, self.finish.add_to_c);
         let start = Src::new(&self.start[..4 * NV]);
-        while row + MR <= c.rows {
-            let mut a = Src::new(a).offset((c.row + row) * k + self.k0);
-            let mut b = self.b;
-            let mut sums: [[F32x4; NV]; MR] = [std::array::from_fn(|v| start.load(4 * v)); MR];
-            for _ in 0..self.depth {
+        let start: [F32x4; NV] = std::array::from_fn(|v| start.load(4 * v));
+        let mut a_rows = Src::new(a).offset((at.first + at.row) * k + self.k0);
+        while at.row + MR <= at.rows {
+            let (mut a, mut b) = (a_rows, self.b);
+            let mut sums = [start; MR];
+            for _ in 0..depth {
                 multiply_add(&mut sums, |r| a.offset(r * k).load_splat(0), b);
-                (a, b) = (a.offset(1), b.offset(self.stride));
+                (a, b) = (a.offset(1), b.offset(b_stride));
             }
             for (r, sums) in sums.into_iter().enumerate() {
-                self.finish.write(sums, &mut c.row_mut(row + r)[self.col..self.col + self.width]);
+                let mut c = c.offset((at.row + r) * at.stride);
+                for (v, sum) in sums.into_iter().enumerate() {
+                    c.store(4 * v, if add_to_c { c.load(4 * v) + sum } else { sum });
+                }
             }
-            row += MR;
+            a_rows = a_rows.offset(MR * k);
+            at.row += MR;
         }
-        row
     }
+}
+
+/// Where a sweep over a panel's rows is.
+struct Sweep {
+    /// The product's row that row 0 is.
+    first: usize,
+    row: usize,
+    rows: usize,
+    stride: usize,
 }
 
 /// `sums[r] += x(r) * b[..]`.
