@@ -11,8 +11,8 @@
 mod dot;
 mod outer;
 
-use crate::parallel::{chunk_count, chunk_range, for_each_range};
-use crate::simd::{Dst, F32x4};
+use crate::parallel::{chunk_count, chunk_range, for_each_range, with_scratch};
+use crate::simd::{Dst, F32x4, Src};
 
 /// Which of the matrices is transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +51,15 @@ pub fn matmul(
         Form::NN if n == 1 && k >= SHORTEST_DOT => dot::run(product, c),
         Form::NN => outer::run(product, c),
         Form::NT if k >= SHORTEST_DOT => dot::run(product, c),
-        Form::NT => outer::run(Product { b: &transposed(b, n, k), ..product }, c),
+        Form::NT => with_scratch(b.len(), |scratch| {
+            transpose(b, n, k, scratch);
+            outer::run(Product { b: scratch, ..product }, c)
+        }),
         Form::TN if k == 1 || m == 1 => outer::run(product, c),
-        Form::TN => outer::run(Product { a: &transposed(a, k, m), ..product }, c),
+        Form::TN => with_scratch(a.len(), |scratch| {
+            transpose(a, k, m, scratch);
+            outer::run(Product { a: scratch, ..product }, c)
+        }),
     }
 }
 
@@ -115,24 +121,24 @@ impl<'a> Finish<'a> {
     }
 }
 
-/// The `[cols, rows]` transpose of `from`, `[rows, cols]`.
-fn transposed(from: &[f32], rows: usize, cols: usize) -> Vec<f32> {
-    let mut to = vec![0.0; from.len()];
+/// Writes to `to` the `[cols, rows]` transpose of `from`, `[rows, cols]`.
+fn transpose(from: &[f32], rows: usize, cols: usize, to: &mut [f32]) {
+    assert!(from.len() == rows * cols && to.len() == rows * cols);
     let chunks = chunk_count(cols.div_ceil(4), rows * 4);
     let range = |chunk| chunk_range(chunk, chunks, cols, 4);
     for_each_range(
-        [&mut to],
+        [to],
         chunks,
         |chunk| [range(chunk).start * rows..range(chunk).end * rows],
         |chunk, [to]| {
             let cols_here = range(chunk);
             let whole = (cols_here.len() / 4 * 4, rows / 4 * 4);
+            let (src, mut dst) = (Src::new(from).offset(cols_here.start), Dst::new(&mut *to));
             for j in (0..whole.0).step_by(4) {
                 for i in (0..whole.1).step_by(4) {
-                    let at = |r: usize| F32x4::load(&from[(i + r) * cols + cols_here.start + j..]);
-                    let columns = F32x4::transpose([at(0), at(1), at(2), at(3)]);
-                    for (r, column) in columns.into_iter().enumerate() {
-                        column.store(&mut to[(j + r) * rows + i..]);
+                    let four = std::array::from_fn(|r| src.offset((i + r) * cols + j).load(0));
+                    for (r, column) in F32x4::transpose(four).into_iter().enumerate() {
+                        dst.offset((j + r) * rows + i).store(0, column);
                     }
                 }
             }
@@ -143,7 +149,6 @@ fn transposed(from: &[f32], rows: usize, cols: usize) -> Vec<f32> {
             }
         },
     );
-    to
 }
 
 #[cfg(test)]

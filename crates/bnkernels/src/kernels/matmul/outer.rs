@@ -5,21 +5,20 @@ use super::{Finish, Product};
 use crate::parallel::{for_each_tile, with_scratch, Tile};
 use crate::simd::{Dst, F32x4, Src};
 
-/// Columns of a panel. Relaxed SIMD: 3 vectors × 3 rows are the most sums that stay in registers;
-/// strict SIMD needs one more register for the product, 4 vectors × 2 rows.
-const PANEL: usize = if cfg!(target_feature = "relaxed-simd") { 12 } else { 16 };
-/// A panel of this height (16 KB) stays in the first cache.
+/// Columns of a panel: 4 vectors × 2 rows of sums for strict SIMD, 2 × 4 for relaxed SIMD. More
+/// than nine sums spill; these two were the fastest.
+const PANEL: usize = if cfg!(target_feature = "relaxed-simd") { 8 } else { 16 };
+/// A panel of this height (8 or 16 KB) stays in the first cache.
 const K_BLOCK: usize = 256;
-/// Packing pays from so many rows on.
-const ROWS_TO_PACK: usize = 48;
+/// Packing pays from so many rows on, where the cache would lose the panel between tiles.
+const ROWS_TO_PACK: usize = 200;
 /// So narrow a B is as good as packed.
 const NARROW: usize = 24;
 
 pub(super) fn run(product: Product, c: &mut [f32]) {
     let Product { m, n, k, .. } = product;
-    // Rows are shared out by twelves, so that few tiles are lower than they could be.
-    let least_rows = if m < 2 * ROWS_TO_PACK { 8 } else { ROWS_TO_PACK };
-    for_each_tile(c, (m, n), product.grid(least_rows, PANEL), (12, PANEL), |mut tile| {
+    let least_rows = if m < ROWS_TO_PACK { 8 } else { ROWS_TO_PACK };
+    for_each_tile(c, (m, n), product.grid(least_rows, PANEL), (4, PANEL), |mut tile| {
         let for_b = k.min(K_BLOCK) * PANEL;
         let for_c = if tile.cols.is_multiple_of(4) { 0 } else { tile.rows * PANEL };
         with_scratch(for_b + for_c, |scratch| {
@@ -106,7 +105,7 @@ impl<'a> Panel<'a> {
                 self.tiles::<2, 2>(&mut at, c);
                 self.tiles::<1, 2>(&mut at, c);
             }
-            3 => {
+            3 if PANEL > 8 => {
                 self.tiles::<3, 3>(&mut at, c);
                 self.tiles::<2, 3>(&mut at, c);
                 self.tiles::<1, 3>(&mut at, c);
