@@ -11,7 +11,11 @@
 //! claimed chunk runs (`function`, `total`) cannot change before that chunk is done, because the
 //! caller waits for `done == total`.
 
+<<<<<<< HEAD
 use crate::layout::Blocks;
+=======
+use crate::simd::Dst;
+>>>>>>> helper-mm
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -261,6 +265,17 @@ impl Tile<'_> {
     }
 }
 
+impl Tile<'_> {
+    /// The tile as a cursor, and the elements from one row's start to the next's. Only the tile's
+    /// own elements may be touched.
+    #[inline(always)]
+    pub fn cursor(&mut self) -> (Dst<'_>, usize) {
+        let length = self.rows.saturating_sub(1) * self.stride + self.cols;
+        // SAFETY: `for_each_tile` checked that the matrix covers all rows and columns.
+        (unsafe { Dst::from_raw(self.pointer, length) }, self.stride)
+    }
+}
+
 /// Runs `f` for each tile of the row-major `rows × cols` matrix `output`, cut into a grid of
 /// `chunks.0 × chunks.1` tiles; tile heights are multiples of `step.0`, widths of `step.1`.
 pub fn for_each_tile(
@@ -289,15 +304,24 @@ pub fn for_each_tile(
     });
 }
 
-/// Runs `f` with `length` floats of this thread's own scratch memory; they hold anything.
+/// Runs `f` with `length` floats of this thread's own scratch memory, aligned to 64 bytes; they
+/// hold anything. It is kept for the next time, one piece for each level of nesting.
 pub fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
-    thread_local!(static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) });
-    let mut scratch = SCRATCH.take();
-    if scratch.len() < length {
-        scratch = vec![0.0; length];
+    thread_local!(static FREE: Cell<Vec<Vec<f32>>> = const { Cell::new(Vec::new()) });
+    if length == 0 {
+        return f(&mut []);
     }
-    let result = f(&mut scratch[..length]);
-    SCRATCH.set(scratch);
+    let mut free = FREE.take();
+    let mut scratch = free.pop().unwrap_or_default();
+    FREE.set(free);
+    if scratch.len() < length + 16 {
+        scratch = vec![0.0; length + 16];
+    }
+    let start = scratch.as_ptr().align_offset(64).min(16);
+    let result = f(&mut scratch[start..start + length]);
+    let mut free = FREE.take();
+    free.push(scratch);
+    FREE.set(free);
     result
 }
 
@@ -393,6 +417,20 @@ mod tests {
     #[should_panic(expected = "chunks overlap")]
     fn overlapping_chunks_are_refused() {
         for_each_range([&mut [0.0; 4]], 2, |_| [0..2], |_, _| ());
+    }
+
+    #[test]
+    fn nested_scratch_is_disjoint_and_aligned() {
+        for length in [1, 100, 40] {
+            with_scratch(length, |outer| {
+                outer.fill(1.0);
+                with_scratch(50, |inner| {
+                    inner.fill(2.0);
+                    assert!(inner.len() == 50 && (inner.as_ptr() as usize).is_multiple_of(64));
+                });
+                assert!(outer.len() == length && outer.iter().all(|&x| x == 1.0));
+            });
+        }
     }
 
     #[test]

@@ -439,6 +439,30 @@ impl<'a> Dst<'a> {
         }
     }
 
+    /// # Safety
+    /// Nothing else reads or writes the `length` elements from `pointer` on during `'a`, unless
+    /// the two never touch the same element.
+    #[inline(always)]
+    pub(crate) unsafe fn from_raw(pointer: *mut f32, _length: usize) -> Self {
+        Self {
+            pointer,
+            #[cfg(debug_assertions)]
+            left: _length,
+            of: PhantomData,
+        }
+    }
+
+    /// A cursor that starts `count` elements further on.
+    #[inline(always)]
+    pub fn offset(&mut self, count: usize) -> Dst<'_> {
+        Dst {
+            pointer: self.pointer.wrapping_add(count),
+            #[cfg(debug_assertions)]
+            left: self.left.saturating_sub(count),
+            of: PhantomData,
+        }
+    }
+
     #[inline(always)]
     fn check(&self, _index: usize, _count: usize) {
         #[cfg(debug_assertions)]
