@@ -11,11 +11,8 @@
 //! claimed chunk runs (`function`, `total`) cannot change before that chunk is done, because the
 //! caller waits for `done == total`.
 
-<<<<<<< HEAD
 use crate::layout::Blocks;
-=======
 use crate::simd::Dst;
->>>>>>> helper-mm
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::Range;
