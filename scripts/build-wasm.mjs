@@ -80,8 +80,9 @@ for (const name of BUILDS.filter((build) => build.includes(process.argv[2] ?? ''
     },
   )
   copyFileSync(join(folder, 'bnkernels_bg.wasm'), join(out, `${name}.wasm`))
-  // The types of the exports are the same for all four; the glue is ours (src/bindings/instantiate.js).
-  copyFileSync(join(folder, 'bnkernels.d.ts'), join(out, 'bnkernels.d.ts'))
+  // The types of the exports are the same for all four (but that a shared one starts with a stack size); the
+  // glue is ours (src/bindings/instantiate.js).
+  if (memory === 'shared') copyFileSync(join(folder, 'bnkernels.d.ts'), join(out, 'bnkernels.d.ts'))
   rmSync(folder, { recursive: true })
 }
 writeFileSync(join(out, 'manifest.json'), `${JSON.stringify({ sources: sourcesHash(crate) }, null, 2)}\n`)

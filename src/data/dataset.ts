@@ -6,6 +6,8 @@ import { ArgumentError, ShapeError } from '../errors.js'
 export interface Dataset {
   /** Number of samples. */
   readonly length: number
+  /** True where each batch is new tensors that the dataset does not keep, so that `fit` may free them. */
+  readonly freshBatches?: boolean
   /** Samples `indices[first … first + count)` as tensors [count, ...], such as [x, y]. */
   batch(indices: Indices, first: number, count: number): Tensor[]
 }
@@ -15,6 +17,7 @@ export interface Dataset {
  * https://pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
  */
 export class TensorDataset implements Dataset {
+  readonly freshBatches = true
   readonly tensors: readonly Tensor[]
   readonly length: number
 

@@ -9,6 +9,7 @@ import { normalize, type Transform } from './transforms.js'
 /** Images of bytes with a class each: batches are [x: [N, 1, H, W], y: [N]]. */
 export class ImageDataset implements Dataset {
   readonly length: number
+  readonly freshBatches: boolean
   /** [1, H, W]. */
   readonly imageShape: readonly number[]
   /** The class of each image. */
@@ -26,6 +27,7 @@ export class ImageDataset implements Dataset {
     this.#images = new ByteArray(images.data)
     this.labels = fromValues(labels.data, [length])
     this.#transform = transform
+    this.freshBatches = typeof transform !== 'function'
   }
 
   batch(indices: Indices, first: number, count: number): Tensor[] {

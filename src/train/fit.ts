@@ -130,6 +130,8 @@ async function pass(
   const start = performance.now()
   let [total, right, samples, batch] = [0, 0, 0, 0]
   let turn = start
+  // What nobody else can have seen is freed at once, instead of some steps later.
+  const unseen = net.keepsNothing && loader.dataset.freshBatches
   for (const [x, y] of loader) {
     if (signal?.aborted) break
     const count = x.shape[0]
@@ -140,15 +142,16 @@ async function pass(
       if (!Number.isFinite(number)) throw notFinite(number, epoch, batch, loader.length, training)
       total += number * count
       right += rightAnswers(prediction, y)
-      return value
+      return { prediction, value }
     }
+    const made = training ? step() : noGrad(step)
     if (training) {
-      const value = step()
       optimizer.zeroGrad()
-      value.backward()
+      made.value.backward()
       optimizer.step()
-    } else {
-      noGrad(step)
+    }
+    if (unseen) {
+      for (const tensor of [x, y, made.prediction, made.value]) tensor.dispose()
     }
     samples += count
     batch++
