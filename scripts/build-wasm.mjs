@@ -1,16 +1,17 @@
 // Rebuilds the four binaries from crates/bnkernels with wasm-pack, and writes the manifest.
 //   npm run build:wasm            all four
 //   npm run build:wasm -- strict  those whose name contains "strict"
+// With KEEP_NAMES=1 the binaries keep the names of their functions, for profiles.
 //
 // Needs wasm-pack, wasm-bindgen-cli (at the crate's version of wasm-bindgen), wasm-ld, and a cargo whose
 // sysroot has the standard library's source (rustup: nightly with rust-src; Debian: rustc-web, cargo-web,
 // rust-web-src, lld-22). `.ci/run` shows how they are installed.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { MAX_PAGES, sourcesHash } from './wasm-manifest.mjs'
+import { MAX_PAGES, sourcesHash, withoutCustomSections } from './wasm-manifest.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const crate = join(root, 'crates/bnkernels')
@@ -79,7 +80,8 @@ for (const name of BUILDS.filter((build) => build.includes(process.argv[2] ?? ''
       },
     },
   )
-  copyFileSync(join(folder, 'bnkernels_bg.wasm'), join(out, `${name}.wasm`))
+  const binary = readFileSync(join(folder, 'bnkernels_bg.wasm'))
+  writeFileSync(join(out, `${name}.wasm`), process.env.KEEP_NAMES ? binary : withoutCustomSections(binary))
   // The types of the exports are the same for all four (but that a shared one starts with a stack size); the
   // glue is ours (src/bindings/instantiate.js).
   if (memory === 'shared') copyFileSync(join(folder, 'bnkernels.d.ts'), join(out, 'bnkernels.d.ts'))

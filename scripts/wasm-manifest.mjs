@@ -29,3 +29,24 @@ export function sourcesHash(crate) {
   }
   return hash.digest('hex')
 }
+
+/**
+ * A WebAssembly binary without its custom sections (the names of functions and the like), which nobody
+ * needs at run time and everybody would download.
+ * @param {Uint8Array} binary
+ */
+export function withoutCustomSections(binary) {
+  const kept = [binary.subarray(0, 8)]
+  for (let at = 8; at < binary.length; ) {
+    const start = at
+    const id = binary[at++]
+    let size = 0
+    for (let shift = 0, more = true; more; shift += 7) {
+      size |= (binary[at] & 0x7f) << shift
+      more = binary[at++] >= 0x80
+    }
+    at += size
+    if (id !== 0) kept.push(binary.subarray(start, at))
+  }
+  return Buffer.concat(kept)
+}

@@ -102,6 +102,8 @@ export class Call<A> implements Producer {
     this.#spent = true
     for (const x of this.#temporaries) x.dispose()
     this.#temporaries = []
+    // An internal input that no call has made (a view of the data) is freed by the one that uses it.
+    for (const input of this.inputs) if (input.internal && !input.producer) input.dispose()
     this.inputs = []
     if (this.output.internal) this.output.dispose()
   }

@@ -89,7 +89,8 @@ export class Tensor {
   /** The value of a tensor with one element. @throws {ShapeError} when it has more or fewer */
   item(): number {
     if (this.size !== 1) throw new ShapeError(`item: expected a tensor with one element, got shape [${this.shape}]`)
-    return this.toFloat32Array()[0]
+    // A single element lies first in either layout.
+    return this.#storage.readFloat(0)
   }
 
   /** A copy of the values in row-major order. */
@@ -132,6 +133,13 @@ export class Tensor {
     bytes().copyWithin(this.#storage.address, from, from + source.storage.size)
     this.#storage.version++
     if (source !== other) source.dispose()
+    return this
+  }
+
+  /** Overwrites every value, in place and unrecorded. */
+  fill_(value: number): this {
+    fill(this.#storage, value)
+    this.#storage.version++
     return this
   }
 

@@ -1,6 +1,6 @@
 import { ones, zeros } from '../autograd/create.js'
 import { batchNorm } from '../autograd/ops/batch-norm.js'
-import { scalar, type Tensor } from '../autograd/tensor.js'
+import type { Tensor } from '../autograd/tensor.js'
 import { ArgumentError } from '../errors.js'
 import { checkInput, Module, Parameter } from './module.js'
 
@@ -70,15 +70,9 @@ abstract class BatchNorm extends Module {
     const momentum = this.momentum ?? 1 / batches
     const running = this.training || !training ? { runningMean, runningVar } : {}
     const y = batchNorm(x, { ...running, weight, bias, training, momentum, eps, name })
-    if (batches > 0) setScalar(numBatchesTracked, batches)
+    if (batches > 0) numBatchesTracked?.fill_(batches)
     return y
   }
-}
-
-function setScalar(tensor: Tensor | undefined, value: number): void {
-  const source = scalar(value)
-  tensor?.copy_(source)
-  source.dispose()
 }
 
 /**
