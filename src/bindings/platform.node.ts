@@ -14,6 +14,7 @@ function runtimeName(): string {
 export const nodePlatform: Platform = {
   runtime: runtimeName(),
   cores: availableParallelism(),
+  mayBlock: true,
   async readBytes(from) {
     if (from instanceof URL && from.protocol !== 'file:') {
       return new Uint8Array(await (await fetch(from)).arrayBuffer())

@@ -5,6 +5,7 @@ import type { Platform } from './platform.js'
 export const webPlatform: Platform = {
   runtime: globalThis.navigator?.userAgent ?? 'browser',
   cores: globalThis.navigator?.hardwareConcurrency ?? 1,
+  mayBlock: typeof document === 'undefined',
   async readBytes(from) {
     const response = await fetch(from)
     if (!response.ok) {
