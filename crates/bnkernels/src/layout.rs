@@ -40,6 +40,16 @@ impl Blocks {
         start..start + self.width(b) * self.image
     }
 
+    /// Where item `i` starts when each image is cut into `items` equal parts (channels, or rows of
+    /// channels), counted through block after block; the array's length for one past the last.
+    pub fn item(self, items: usize, i: usize) -> usize {
+        let b = i / items;
+        if b >= self.count() {
+            return self.len();
+        }
+        self.range(b).start + i % items * (self.image / items) * self.width(b)
+    }
+
     /// Length of the whole array, padding included.
     pub fn len(self) -> usize {
         if self.n == 0 {
@@ -64,6 +74,7 @@ mod tests {
         assert_eq!((blocks.width(0), blocks.width(2), blocks.images(2)), (16, 8, 5));
         assert_eq!(blocks.range(2), 96..120);
         assert_eq!(blocks.len(), 120);
+        assert_eq!((blocks.item(3, 4), blocks.item(3, 7), blocks.item(3, 9)), (64, 104, 120));
         assert_eq!(Blocks::new(0, 3).len(), 0);
         assert_eq!(Blocks::new(32, 5).len(), 160);
     }

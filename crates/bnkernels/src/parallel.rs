@@ -11,6 +11,7 @@
 //! claimed chunk runs (`function`, `total`) cannot change before that chunk is done, because the
 //! caller waits for `done == total`.
 
+use crate::layout::Blocks;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
@@ -245,6 +246,16 @@ impl Tile<'_> {
         // SAFETY: `for_each_tile` checked that the matrix covers all rows and columns.
         unsafe { std::slice::from_raw_parts_mut(self.pointer.add(r * self.stride), self.cols) }
     }
+
+    /// Rows `r`, …, `r + R - 1` of the tile at once.
+    #[inline(always)]
+    pub fn rows_mut<const R: usize>(&mut self, r: usize) -> [&mut [f32]; R] {
+        assert!(r + R <= self.rows && self.cols <= self.stride);
+        // SAFETY: as in `row_mut`; rows no longer than the stride do not overlap.
+        std::array::from_fn(|i| unsafe {
+            std::slice::from_raw_parts_mut(self.pointer.add((r + i) * self.stride), self.cols)
+        })
+    }
 }
 
 /// Runs `f` for each tile of the row-major `rows × cols` matrix `output`, cut into a grid of
@@ -272,6 +283,43 @@ pub fn for_each_tile(
             stride: cols,
             of: PhantomData,
         });
+    });
+}
+
+/// Runs `f(block, tile)` for each tile of `output`, a batch in lanes. Each block is a row-major
+/// matrix of `channels` rows × (pixels × lanes) columns, cut into a grid of `chunks.0 × chunks.1`
+/// tiles; tile heights are multiples of `step.0` channels, widths of `step.1` pixels.
+pub fn for_each_block_tile(
+    output: &mut [f32],
+    blocks: Blocks,
+    channels: usize,
+    chunks: (usize, usize),
+    step: (usize, usize),
+    f: impl Fn(usize, Tile) + Sync,
+) {
+    assert_eq!(output.len(), blocks.len());
+    assert_eq!(blocks.image % channels, 0);
+    let pixels = blocks.image / channels;
+    let tiles = chunks.0 * chunks.1;
+    let pointer = SendPointer(output.as_mut_ptr());
+    let pointer = &pointer;
+    region(blocks.count() * tiles, &|chunk| {
+        let (block, tile) = (chunk / tiles, chunk % tiles);
+        let lanes = blocks.width(block);
+        let r = chunk_range(tile / chunks.1, chunks.0, channels, step.0);
+        let p = chunk_range(tile % chunks.1, chunks.1, pixels, step.1);
+        let start = blocks.range(block).start + (r.start * pixels + p.start) * lanes;
+        let tile = Tile {
+            row: r.start,
+            col: p.start * lanes,
+            rows: r.len(),
+            cols: p.len() * lanes,
+            // SAFETY: within the block; blocks, and the tiles of a block's grid, are disjoint.
+            pointer: unsafe { pointer.0.add(start) },
+            stride: pixels * lanes,
+            of: PhantomData,
+        };
+        f(block, tile);
     });
 }
 
@@ -343,5 +391,17 @@ mod tests {
             }
         });
         assert!(matrix.iter().all(|&value| value == 1.0));
+    }
+
+    #[test]
+    fn tiles_cover_a_batch_in_lanes() {
+        let blocks = Blocks::new(21, 3 * 10);
+        let mut batch = vec![0.0; blocks.len()];
+        for_each_block_tile(&mut batch, blocks, 3, (2, 3), (2, 5), |_, mut tile| {
+            for r in 0..tile.rows {
+                tile.rows_mut::<1>(r)[0].iter_mut().for_each(|value| *value += 1.0);
+            }
+        });
+        assert!(batch.iter().all(|&value| value == 1.0));
     }
 }

@@ -1,0 +1,107 @@
+use super::*;
+use crate::reference::{assert_close, conv2d as reference, random, to_lanes, to_rows};
+
+/// `x` in lanes whose padding is finite but not zero.
+fn activation(rows: &[f32], n: usize, image: usize) -> Vec<f32> {
+    let mut lanes = to_lanes(rows, n, image);
+    let zeros = to_lanes(&vec![1.0; rows.len()], n, image);
+    lanes.iter_mut().zip(zeros).filter(|(_, real)| *real == 0.0).for_each(|(value, _)| *value = 7.5);
+    lanes
+}
+
+fn padding_is_zero(lanes: &[f32], n: usize, image: usize) -> bool {
+    let real = to_lanes(&vec![1.0; n * image], n, image);
+    lanes.iter().zip(real).all(|(&value, real)| real == 1.0 || value == 0.0)
+}
+
+fn check(s: Conv2dShape) {
+    let (image_x, image_y) = (s.c * s.h * s.w, s.oc * s.oh() * s.ow());
+    let x = random(1, s.n * image_x);
+    let weight = random(2, s.weight());
+    let bias = random(3, s.oc);
+    let dy = random(4, s.n * image_y);
+    let x_lanes = activation(&x, s.n, image_x);
+    let dy_lanes = to_lanes(&dy, s.n, image_y);
+    for bias in [None, Some(&bias[..])] {
+        let mut y = vec![f32::NAN; s.y().len()];
+        conv2d_forward(&s, &x_lanes, &weight, bias, &mut y);
+        assert!(y.iter().all(|value| value.is_finite()), "{s:?}");
+        assert_close(&to_rows(&y, s.n, image_y), &reference::conv2d_forward(&s, &x, &weight, bias), 2e-6);
+    }
+    let [dx, dw, db] = reference::conv2d_backward(&s, &x, &weight, &dy);
+    let mut actual = vec![f32::NAN; s.x().len()];
+    conv2d_backward_input(&s, &dy_lanes, &weight, &mut actual);
+    assert_close(&to_rows(&actual, s.n, image_x), &dx, 2e-6);
+    assert!(padding_is_zero(&actual, s.n, image_x), "{s:?}");
+    let (mut actual, mut actual_bias) = (vec![f32::NAN; s.weight()], vec![f32::NAN; s.oc]);
+    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, &mut actual, Some(&mut actual_bias));
+    assert_close(&actual, &dw, 5e-6);
+    assert_close(&actual_bias, &db, 5e-6);
+    let mut without = vec![f32::NAN; s.weight()];
+    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, &mut without, None);
+    assert_eq!(without, actual);
+}
+
+const SHAPE: Conv2dShape =
+    Conv2dShape { n: 5, c: 3, h: 9, w: 8, oc: 7, kh: 3, kw: 3, stride: (1, 1), padding: (1, 1) };
+
+#[test]
+fn batches() {
+    for n in [1, 2, 4, 5, 16, 17, 31, 33] {
+        check(Conv2dShape { n, ..SHAPE });
+        check(Conv2dShape { n, stride: (2, 1), ..SHAPE });
+        check(Conv2dShape { n, stride: (2, 2), padding: (0, 1), ..SHAPE });
+    }
+}
+
+#[test]
+fn channels() {
+    for c in [1, 2, 3, 6, 7, 18] {
+        for oc in [1, 3, 6, 7, 18] {
+            check(Conv2dShape { c, oc, h: 5, w: 6, ..SHAPE });
+        }
+    }
+}
+
+#[test]
+fn kernels_strides_and_paddings() {
+    for (kh, kw) in [(1, 1), (3, 3), (5, 5), (7, 7), (2, 3), (4, 2), (1, 6)] {
+        for stride in [(1, 1), (2, 2), (3, 3), (1, 3), (3, 2)] {
+            for padding in [(0, 0), (1, 1), (2, 2), (3, 0), (7, 8)] {
+                for (c, n) in [(1, 5), (4, 17)] {
+                    check(Conv2dShape { n, c, oc: 3, kh, kw, stride, padding, ..SHAPE });
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn images_smaller_than_the_kernel_and_of_size_one() {
+    for (h, w) in [(1, 1), (1, 7), (4, 1), (2, 3)] {
+        check(Conv2dShape { h, w, kh: 5, kw: 5, padding: (2, 2), ..SHAPE });
+        check(Conv2dShape { h, w, kh: 5, kw: 5, padding: (4, 4), stride: (3, 2), ..SHAPE });
+        check(Conv2dShape { h, w, kh: 1, kw: 1, padding: (0, 0), ..SHAPE });
+    }
+}
+
+#[test]
+fn the_jobs_shapes_and_many_channels() {
+    check(Conv2dShape { n: 32, c: 1, h: 28, w: 28, oc: 6, ..SHAPE });
+    check(Conv2dShape { n: 32, c: 6, h: 14, w: 14, oc: 16, kh: 5, kw: 5, padding: (0, 0), ..SHAPE });
+    check(Conv2dShape { n: 3, c: 70, h: 6, w: 5, oc: 66, ..SHAPE });
+}
+
+#[test]
+fn an_empty_batch() {
+    check_empty(Conv2dShape { n: 0, ..SHAPE });
+}
+
+fn check_empty(s: Conv2dShape) {
+    let weight = random(2, s.weight());
+    conv2d_forward(&s, &[], &weight, None, &mut []);
+    conv2d_backward_input(&s, &[], &weight, &mut []);
+    let (mut dw, mut db) = (vec![1.0; s.weight()], vec![1.0; s.oc]);
+    conv2d_backward_weight(&s, &[], &[], &mut dw, Some(&mut db));
+    assert!(dw.iter().chain(&db).all(|&value| value == 0.0));
+}
