@@ -1,0 +1,96 @@
+//! Walks over `[n, c]` in rows: reductions go down strips of columns, maps along the rows.
+
+use super::Shape;
+use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::simd::F32x4;
+use std::ops::Range;
+
+/// What a reduction does with the columns of a strip, `V` vectors (the last has `width` columns, at
+/// most 4; `V` is 1 if that is not 4) from column `column` on.
+pub(super) trait Strip<const K: usize>: Sync {
+    fn run<const V: usize>(&self, rows: Range<usize>, column: usize, width: usize) -> [[F32x4; V]; K];
+}
+
+/// `K` results for each column of each piece.
+pub(super) fn for_each_strip<const K: usize>(shape: Shape, results: [&mut [f32]; K], strip: impl Strip<K>) {
+    let Shape { n, c, pieces, .. } = shape;
+    // A piece's columns are cut further where there are few pieces.
+    let wanted = chunk_count(n * c.div_ceil(16), 32).div_ceil(pieces.max(1));
+    let cuts = wanted.min(c.div_ceil(16)).max(1);
+    let columns = |chunk: usize| chunk_range(chunk % cuts, cuts, c, 16);
+    let range = |chunk: usize| {
+        let (start, columns) = (chunk / cuts * c, columns(chunk));
+        start + columns.start..start + columns.end
+    };
+    for_each_range(
+        results,
+        pieces * cuts,
+        |chunk| std::array::from_fn(|_| range(chunk)),
+        |chunk, mut results| {
+            let rows = chunk_range(chunk / cuts, pieces, n, 1);
+            let columns = columns(chunk);
+            let mut at = columns.start;
+            while at < columns.end {
+                let left = columns.end - at;
+                let to = at - columns.start;
+                if left >= 16 {
+                    store(&mut results, to, 4, strip.run::<4>(rows.clone(), at, 4));
+                    at += 16;
+                } else {
+                    let width = left.min(4);
+                    store(&mut results, to, width, strip.run::<1>(rows.clone(), at, width));
+                    at += width;
+                }
+            }
+        },
+    );
+}
+
+fn store<const K: usize, const V: usize>(
+    results: &mut [&mut [f32]; K],
+    at: usize,
+    width: usize,
+    values: [[F32x4; V]; K],
+) {
+    for (result, values) in results.iter_mut().zip(values) {
+        for (v, value) in values.into_iter().enumerate() {
+            value.store_tail(&mut result[at + 4 * v..][..width]);
+        }
+    }
+}
+
+/// Columns `column..column + width` of a row; 0 in the lanes past `width`.
+#[inline(always)]
+pub(super) fn load(x: &[f32], at: usize, width: usize) -> F32x4 {
+    if width == 4 {
+        F32x4::load(&x[at..at + 4])
+    } else {
+        F32x4::load_tail(&x[at..at + width], 0.0)
+    }
+}
+
+/// Writes all of `y`: `f` is given an index in the array, its column, and how many columns there
+/// are (at most 4).
+#[inline(always)]
+pub(super) fn write(shape: Shape, y: &mut [f32], f: impl Fn(usize, usize, usize) -> F32x4 + Sync) {
+    let Shape { n, c, .. } = shape;
+    let chunks = chunk_count(n, c);
+    let rows = |chunk| chunk_range(chunk, chunks, n, 1);
+    for_each_range(
+        [y],
+        chunks,
+        |chunk| [rows(chunk).start * c..rows(chunk).end * c],
+        |chunk, [y]| {
+            for (row, y) in rows(chunk).zip(y.chunks_exact_mut(c)) {
+                let mut column = 0;
+                while column + 4 <= c {
+                    f(row * c + column, column, 4).store(&mut y[column..]);
+                    column += 4;
+                }
+                if column < c {
+                    f(row * c + column, column, c - column).store_tail(&mut y[column..]);
+                }
+            }
+        },
+    );
+}
