@@ -18,7 +18,12 @@
 //! - Unsafe code lives in `simd`, `parallel` and `exports`.
 
 #![deny(unsafe_op_in_unsafe_fn)]
-#![allow(clippy::too_many_arguments, clippy::missing_safety_doc)]
+#![allow(
+    clippy::too_many_arguments,
+    clippy::missing_safety_doc,
+    clippy::single_range_in_vec_init,
+    clippy::should_implement_trait
+)]
 #![cfg_attr(all(target_arch = "wasm32", target_feature = "atomics"), feature(stdarch_wasm_atomic_wait))]
 
 pub mod layout;

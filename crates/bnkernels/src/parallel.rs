@@ -12,6 +12,7 @@
 //! caller waits for `done == total`.
 
 use crate::layout::Blocks;
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
@@ -182,6 +183,7 @@ pub fn self_test_done() -> bool {
 
 /// Into how many chunks `items` of `cost` multiply-adds (or loaded elements) each are cut: none
 /// smaller than a few microseconds' work, at most 64, from the shape alone.
+#[inline(never)]
 pub fn chunk_count(items: usize, cost: usize) -> usize {
     const SMALLEST: usize = 8_192;
     (items.saturating_mul(cost) / SMALLEST).clamp(1, 64).min(items.max(1))
@@ -189,6 +191,7 @@ pub fn chunk_count(items: usize, cost: usize) -> usize {
 
 /// Chunk `index` of `items` cut into `chunks` nearly equal parts, each but the last a multiple
 /// of `step`.
+#[inline(never)]
 pub fn chunk_range(index: usize, chunks: usize, items: usize, step: usize) -> Range<usize> {
     let steps = items.div_ceil(step);
     let at = |i: usize| (steps * i / chunks * step).min(items);
@@ -286,6 +289,18 @@ pub fn for_each_tile(
     });
 }
 
+/// Runs `f` with `length` floats of this thread's own scratch memory; they hold anything.
+pub fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
+    thread_local!(static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) });
+    let mut scratch = SCRATCH.take();
+    if scratch.len() < length {
+        scratch = vec![0.0; length];
+    }
+    let result = f(&mut scratch[..length]);
+    SCRATCH.set(scratch);
+    result
+}
+
 /// Runs `f(block, tile)` for each tile of `output`, a batch in lanes. Each block is a row-major
 /// matrix of `channels` rows × (pixels × lanes) columns, cut into a grid of `chunks.0 × chunks.1`
 /// tiles; tile heights are multiples of `step.0` channels, widths of `step.1` pixels.
@@ -341,7 +356,7 @@ mod tests {
             for i in 0..chunks {
                 let range = chunk_range(i, chunks, items, step);
                 assert_eq!(range.start, end);
-                assert!(range.end == items || range.end % step == 0);
+                assert!(range.end == items || range.end.is_multiple_of(step));
                 end = range.end;
             }
             assert_eq!(end, items);

@@ -5,6 +5,8 @@
 //! Miri) check each access, release builds do not. A kernel that uses one asserts the extreme
 //! index once, before its loops.
 
+mod math;
+
 use std::marker::PhantomData;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -101,6 +103,28 @@ mod imp {
             let exponent = i32x4_sub(u32x4_shr(self.0, 23), i32x4_splat(126));
             let mantissa = v128_or(v128_and(self.0, u32x4_splat(0x007f_ffff)), u32x4_splat(0x3f00_0000));
             (Self(mantissa), Self(f32x4_convert_i32x4(exponent)))
+        }
+
+        /// The largest lane; NaN if one is.
+        #[inline(always)]
+        pub fn largest(self) -> f32 {
+            let pairs = f32x4_max(self.0, i64x2_shuffle::<1, 0>(self.0, self.0));
+            f32x4_extract_lane::<0>(f32x4_max(pairs, i32x4_shuffle::<1, 0, 3, 2>(pairs, pairs)))
+        }
+
+        /// Sixteen bytes as numbers.
+        #[inline(always)]
+        pub fn from_bytes(bytes: &[u8; 16]) -> [Self; 4] {
+            // SAFETY: sixteen bytes are read; any alignment will do.
+            let bytes = unsafe { v128_load(bytes.as_ptr().cast()) };
+            let (low, high) = (u16x8_extend_low_u8x16(bytes), u16x8_extend_high_u8x16(bytes));
+            [
+                u32x4_extend_low_u16x8(low),
+                u32x4_extend_high_u16x8(low),
+                u32x4_extend_low_u16x8(high),
+                u32x4_extend_high_u16x8(high),
+            ]
+            .map(|four| Self(f32x4_convert_i32x4(four)))
         }
 
         /// Four rows of four, transposed.
@@ -222,6 +246,19 @@ mod imp {
                 Self(bits.map(|b| f32::from_bits(b & 0x007f_ffff | 0x3f00_0000))),
                 Self(bits.map(|b| ((b >> 23) as i32 - 126) as f32)),
             )
+        }
+
+        #[inline(always)]
+        pub fn largest(self) -> f32 {
+            self.max(Self::new(self.0[2], self.0[3], self.0[0], self.0[1]))
+                .max(Self::new(self.0[1], self.0[0], self.0[3], self.0[2]))
+                .max(Self::new(self.0[3], self.0[2], self.0[1], self.0[0]))
+                .0[0]
+        }
+
+        #[inline(always)]
+        pub fn from_bytes(bytes: &[u8; 16]) -> [Self; 4] {
+            from_fn(|v| Self(from_fn(|i| f32::from(bytes[4 * v + i]))))
         }
 
         #[inline(always)]

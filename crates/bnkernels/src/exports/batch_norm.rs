@@ -1,38 +1,13 @@
-//! Batch normalisation for JavaScript: `layout` is 0 for rows, 1 for lanes.
+//! Batch normalisation for JavaScript. `layout`: 0 is rows `[n, c]` (and `s` 1), 1 lanes `[n, c, s]`.
 
-use super::{input, output};
-use crate::kernels::batch_norm::{self, Layout};
-use crate::layout::Blocks;
+use super::{input, optional, output};
+use crate::kernels::batch_norm::{self, Affine, BatchNormShape, Layout, Statistics};
 use wasm_bindgen::prelude::*;
 
-fn layout_of(number: u32) -> Layout {
-    match number {
-        0 => Layout::Rows,
-        _ => Layout::Lanes,
-    }
+fn shape(layout: u32, n: usize, c: usize, s: usize) -> BatchNormShape {
+    BatchNormShape { layout: if layout == 0 { Layout::Rows } else { Layout::Lanes }, n, c, s }
 }
 
-fn length(layout: Layout, n: usize, c: usize, s: usize) -> usize {
-    match layout {
-        Layout::Rows => n * c * s,
-        Layout::Lanes => Blocks::new(n, c * s).len(),
-    }
-}
-
-/// # Safety
-/// As `input`; 0 is None.
-unsafe fn maybe<'a>(pointer: *const f32, length: usize) -> Option<&'a [f32]> {
-    unsafe { (!pointer.is_null()).then(|| input(pointer, length)) }
-}
-
-/// # Safety
-/// As `output`; 0 is None.
-unsafe fn maybe_output<'a>(pointer: *mut f32, length: usize) -> Option<&'a mut [f32]> {
-    unsafe { (!pointer.is_null()).then(|| output(pointer, length)) }
-}
-
-/// # Safety
-/// `x` of the shape; `mean`, `var` and `residue` (or 0) of `c`.
 #[wasm_bindgen]
 pub unsafe fn batch_norm_statistics(
     layout: u32,
@@ -41,26 +16,16 @@ pub unsafe fn batch_norm_statistics(
     s: usize,
     x: *const f32,
     mean: *mut f32,
+    residual: *mut f32,
     var: *mut f32,
-    residue: *mut f32,
 ) {
-    let layout = layout_of(layout);
+    let shape = shape(layout, n, c, s);
     unsafe {
-        batch_norm::batch_norm_statistics(
-            layout,
-            n,
-            c,
-            s,
-            input(x, length(layout, n, c, s)),
-            output(mean, c),
-            output(var, c),
-            maybe_output(residue, c),
-        );
+        let (mean, residual, var) = (output(mean, c), output(residual, c), output(var, c));
+        batch_norm::batch_norm_statistics(&shape, input(x, shape.len()), mean, residual, var)
     }
 }
 
-/// # Safety
-/// Pointers to live arrays of `c`.
 #[wasm_bindgen]
 pub unsafe fn batch_norm_update_running(
     c: usize,
@@ -72,19 +37,13 @@ pub unsafe fn batch_norm_update_running(
     running_var: *mut f32,
 ) {
     unsafe {
-        batch_norm::batch_norm_update_running(
-            input(mean, c),
-            input(var, c),
-            count,
-            momentum,
-            output(running_mean, c),
-            output(running_var, c),
-        );
+        let (running_mean, running_var) = (output(running_mean, c), output(running_var, c));
+        let (mean, var) = (input(mean, c), input(var, c));
+        batch_norm::batch_norm_update_running(mean, var, count, momentum, running_mean, running_var)
     }
 }
 
-/// # Safety
-/// `x` and `y` of the shape; the others of `c`; `weight`, `bias` and `residue` may be 0.
+/// `residual`, `weight` and `bias` may be 0.
 #[wasm_bindgen]
 pub unsafe fn batch_norm_forward(
     layout: u32,
@@ -93,35 +52,23 @@ pub unsafe fn batch_norm_forward(
     s: usize,
     x: *const f32,
     mean: *const f32,
+    residual: *const f32,
     var: *const f32,
     eps: f32,
     weight: *const f32,
     bias: *const f32,
     y: *mut f32,
-    residue: *const f32,
 ) {
-    let layout = layout_of(layout);
-    let length = length(layout, n, c, s);
+    let shape = shape(layout, n, c, s);
     unsafe {
-        batch_norm::batch_norm_forward(
-            layout,
-            n,
-            c,
-            s,
-            input(x, length),
-            input(mean, c),
-            input(var, c),
-            eps,
-            maybe(weight, c),
-            maybe(bias, c),
-            output(y, length),
-            maybe(residue, c),
-        );
+        let (mean, residual, var) = (input(mean, c), optional(residual, c), input(var, c));
+        let affine = Affine { weight: optional(weight, c), bias: optional(bias, c) };
+        let (x, y) = (input(x, shape.len()), output(y, shape.len()));
+        batch_norm::batch_norm_forward(&shape, x, Statistics { mean, residual, var, eps }, affine, y)
     }
 }
 
-/// # Safety
-/// `x`, `dy` and `dx` of the shape; the others of `c`; `weight` and the outputs may be 0.
+/// `residual`, `weight` and `dx` may be 0.
 #[wasm_bindgen]
 pub unsafe fn batch_norm_backward(
     layout: u32,
@@ -131,6 +78,7 @@ pub unsafe fn batch_norm_backward(
     x: *const f32,
     dy: *const f32,
     mean: *const f32,
+    residual: *const f32,
     var: *const f32,
     eps: f32,
     weight: *const f32,
@@ -139,24 +87,14 @@ pub unsafe fn batch_norm_backward(
     dweight: *mut f32,
     dbias: *mut f32,
 ) {
-    let layout = layout_of(layout);
-    let length = length(layout, n, c, s);
+    let shape = shape(layout, n, c, s);
+    let length = shape.len();
     unsafe {
-        batch_norm::batch_norm_backward(
-            layout,
-            n,
-            c,
-            s,
-            input(x, length),
-            input(dy, length),
-            input(mean, c),
-            input(var, c),
-            eps,
-            maybe(weight, c),
-            training,
-            maybe_output(dx, length),
-            maybe_output(dweight, c),
-            maybe_output(dbias, c),
-        );
+        let (mean, residual, var) = (input(mean, c), optional(residual, c), input(var, c));
+        let statistics = Statistics { mean, residual, var, eps };
+        let dx = (!dx.is_null()).then(|| output(dx, length));
+        let (x, dy) = (input(x, length), input(dy, length));
+        let (weight, dweight, dbias) = (optional(weight, c), output(dweight, c), output(dbias, c));
+        batch_norm::batch_norm_backward(&shape, x, dy, statistics, weight, training, dx, dweight, dbias)
     }
 }

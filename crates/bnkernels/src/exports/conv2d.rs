@@ -1,16 +1,9 @@
 //! Convolution for JavaScript.
 
-use super::{input, output};
+use super::{input, optional, output};
 use crate::kernels::conv2d::{self, Conv2dShape};
 use wasm_bindgen::prelude::*;
 
-fn shape(s: [usize; 11]) -> Conv2dShape {
-    let [n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w] = s;
-    Conv2dShape { n, c, h, w, oc, kh, kw, stride: (stride_h, stride_w), padding: (padding_h, padding_w) }
-}
-
-/// # Safety
-/// Pointers to live arrays of the lengths that the shape gives; `bias` may be 0.
 #[wasm_bindgen]
 pub unsafe fn conv2d_forward(
     n: usize,
@@ -29,21 +22,14 @@ pub unsafe fn conv2d_forward(
     bias: *const f32,
     y: *mut f32,
 ) {
-    let s = shape([n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w]);
+    let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
+    let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
     unsafe {
-        let bias = (!bias.is_null()).then(|| input(bias, oc));
-        conv2d::conv2d_forward(
-            &s,
-            input(x, s.x().len()),
-            input(weight, s.weight()),
-            bias,
-            output(y, s.y().len()),
-        );
+        let (x, weight) = (input(x, s.x().len()), input(weight, s.weight()));
+        conv2d::conv2d_forward(&s, x, weight, optional(bias, oc), output(y, s.y().len()))
     }
 }
 
-/// # Safety
-/// Pointers to live arrays of the lengths that the shape gives.
 #[wasm_bindgen]
 pub unsafe fn conv2d_backward_input(
     n: usize,
@@ -61,19 +47,15 @@ pub unsafe fn conv2d_backward_input(
     weight: *const f32,
     dx: *mut f32,
 ) {
-    let s = shape([n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w]);
+    let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
+    let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
     unsafe {
-        conv2d::conv2d_backward_input(
-            &s,
-            input(dy, s.y().len()),
-            input(weight, s.weight()),
-            output(dx, s.x().len()),
-        );
+        let (dy, weight) = (input(dy, s.y().len()), input(weight, s.weight()));
+        conv2d::conv2d_backward_input(&s, dy, weight, output(dx, s.x().len()))
     }
 }
 
-/// # Safety
-/// Pointers to live arrays of the lengths that the shape gives; `db` may be 0.
+/// `db` may be 0.
 #[wasm_bindgen]
 pub unsafe fn conv2d_backward_weight(
     n: usize,
@@ -92,15 +74,11 @@ pub unsafe fn conv2d_backward_weight(
     dw: *mut f32,
     db: *mut f32,
 ) {
-    let s = shape([n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w]);
+    let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
+    let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
     unsafe {
+        let (x, dy) = (input(x, s.x().len()), input(dy, s.y().len()));
         let db = (!db.is_null()).then(|| output(db, oc));
-        conv2d::conv2d_backward_weight(
-            &s,
-            input(x, s.x().len()),
-            input(dy, s.y().len()),
-            output(dw, s.weight()),
-            db,
-        );
+        conv2d::conv2d_backward_weight(&s, x, dy, output(dw, s.weight()), db)
     }
 }

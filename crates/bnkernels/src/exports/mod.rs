@@ -81,3 +81,22 @@ unsafe fn output<'a>(pointer: *mut f32, length: usize) -> &'a mut [f32] {
     // SAFETY: as above.
     unsafe { std::slice::from_raw_parts_mut(pointer, length) }
 }
+
+/// # Safety
+/// As `input`: `pointer` is to three times `rank` words.
+unsafe fn dims<'a>(pointer: *const u32, rank: usize) -> [&'a [u32]; 3] {
+    if rank == 0 {
+        return [&[]; 3];
+    }
+    // SAFETY: as above.
+    std::array::from_fn(|i| unsafe { std::slice::from_raw_parts(pointer.add(i * rank), rank) })
+}
+
+/// None for a null pointer.
+///
+/// # Safety
+/// As `input`.
+unsafe fn optional<'a>(pointer: *const f32, length: usize) -> Option<&'a [f32]> {
+    // SAFETY: as above.
+    (!pointer.is_null()).then(|| unsafe { input(pointer, length) })
+}

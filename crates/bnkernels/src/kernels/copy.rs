@@ -1,1 +1,218 @@
-//! copy
+//! Copies that change order: strided ones (transpose, permute, expand, slice, concatenate) and those
+//! between the layouts rows and lanes.
+
+use crate::layout::{Blocks, LANES};
+use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::simd::{Dst, F32x4, Src};
+
+/// A shape, and the strides with which the two sides are walked.
+#[derive(Clone, Copy)]
+pub struct Strided<'a> {
+    pub shape: &'a [u32],
+    pub x_strides: &'a [u32],
+    pub y_strides: &'a [u32],
+}
+
+impl Strided<'_> {
+    fn len(self) -> usize {
+        self.shape.iter().map(|&s| s as usize).product()
+    }
+
+    /// One past the last element that `strides` reach.
+    fn reach(self, strides: &[u32]) -> usize {
+        self.shape.iter().zip(strides).map(|(&s, &t)| (s as usize - 1) * t as usize).sum::<usize>() + 1
+    }
+}
+
+/// `y[Σ iₖ·y_strideₖ] = x[Σ iₖ·x_strideₖ]` for every index of the shape; other elements of `y` stay.
+pub fn copy_strided(dims: Strided, x: &[f32], y: &mut [f32]) {
+    if dims.len() == 0 {
+        return;
+    }
+    assert!(dims.reach(dims.x_strides) <= x.len() && dims.reach(dims.y_strides) <= y.len());
+    let rank = dims.shape.len();
+    if rank == 0 {
+        y[0] = x[0];
+        return;
+    }
+    if rank == 2 && dims.x_strides[0] == 1 && dims.y_strides[1] == 1 {
+        return transpose(dims, x, y);
+    }
+    copy_dimension(dims, 0, 0, 0, x, y);
+}
+
+fn copy_dimension(dims: Strided, d: usize, x_at: usize, y_at: usize, x: &[f32], y: &mut [f32]) {
+    let (size, xs, ys) = (dims.shape[d] as usize, dims.x_strides[d] as usize, dims.y_strides[d] as usize);
+    if d + 1 < dims.shape.len() {
+        for i in 0..size {
+            copy_dimension(dims, d + 1, x_at + i * xs, y_at + i * ys, x, y);
+        }
+    } else if xs == 1 && ys == 1 {
+        y[y_at..y_at + size].copy_from_slice(&x[x_at..x_at + size]);
+    } else if xs == 0 && ys == 1 {
+        y[y_at..y_at + size].fill(x[x_at]);
+    } else {
+        for i in 0..size {
+            y[y_at + i * ys] = x[x_at + i * xs];
+        }
+    }
+}
+
+/// Rows of `y` from columns of `x`, in blocks of 4 × 4.
+fn transpose(dims: Strided, x: &[f32], y: &mut [f32]) {
+    let (rows, cols) = (dims.shape[0] as usize, dims.shape[1] as usize);
+    let (xs, ys) = (dims.x_strides[1] as usize, dims.y_strides[0] as usize);
+    let (source, mut dst) = (Src::new(x), Dst::new(&mut *y));
+    let (r4, c4) = (rows / 4 * 4, cols / 4 * 4);
+    for r in (0..r4).step_by(4) {
+        for c in (0..c4).step_by(4) {
+            let block = std::array::from_fn(|i| source.load((c + i) * xs + r));
+            for (i, row) in F32x4::transpose(block).into_iter().enumerate() {
+                dst.store((r + i) * ys + c, row);
+            }
+        }
+    }
+    for r in 0..rows {
+        for c in if r < r4 { c4 } else { 0 }..cols {
+            y[r * ys + c] = x[c * xs + r];
+        }
+    }
+}
+
+/// `x` in rows `[n][image]`, `y` in lanes; padding lanes become 0.
+pub fn rows_to_lanes(n: usize, image: usize, x: &[f32], y: &mut [f32]) {
+    let blocks = Blocks::new(n, image);
+    assert!(x.len() == n * image && y.len() == blocks.len());
+    convert(blocks, y, |b, elements, part| {
+        let (width, images) = (blocks.width(b), blocks.images(b));
+        for group in (0..width).step_by(4) {
+            let count = images.saturating_sub(group).min(4);
+            let row = |i: usize| &x[(b * LANES + group + i) * image..][..image][elements.clone()];
+            let length = elements.len();
+            let whole = if count == 4 { length / 4 * 4 } else { 0 };
+            let mut dst = Dst::new(&mut *part);
+            if whole > 0 {
+                let sources: [Src; 4] = std::array::from_fn(|i| Src::new(row(i)));
+                for e in (0..whole).step_by(4) {
+                    for (i, lanes) in F32x4::transpose(sources.map(|s| s.load(e))).into_iter().enumerate() {
+                        dst.store((e + i) * width + group, lanes);
+                    }
+                }
+            }
+            for e in whole..length {
+                for i in 0..4 {
+                    part[e * width + group + i] = if i < count { row(i)[e] } else { 0.0 };
+                }
+            }
+        }
+    });
+}
+
+/// Runs `f(block, elements, part)` over chunks of `y` in lanes, cut by block and by element.
+fn convert(blocks: Blocks, y: &mut [f32], f: impl Fn(usize, std::ops::Range<usize>, &mut [f32]) + Sync) {
+    let parts = chunk_count(blocks.image, LANES);
+    for_each_range(
+        [y],
+        blocks.count() * parts,
+        |i| {
+            let (start, width) = (blocks.range(i / parts).start, blocks.width(i / parts));
+            let elements = chunk_range(i % parts, parts, blocks.image, 4);
+            [start + elements.start * width..start + elements.end * width]
+        },
+        |i, [part]| f(i / parts, chunk_range(i % parts, parts, blocks.image, 4), part),
+    );
+}
+
+/// `x` in lanes, `y` in rows `[n][image]`.
+pub fn lanes_to_rows(n: usize, image: usize, x: &[f32], y: &mut [f32]) {
+    let blocks = Blocks::new(n, image);
+    assert!(y.len() == n * image && x.len() == blocks.len());
+    let groups = n.div_ceil(4);
+    for_each_range(
+        [y],
+        groups,
+        |g| [g * 4 * image..((g + 1) * 4).min(n) * image],
+        |g, [y]| {
+            let (b, lane) = (g * 4 / LANES, g * 4 % LANES);
+            let width = blocks.width(b);
+            let x = &x[blocks.range(b)];
+            let count = y.len() / image.max(1);
+            let whole = if count == 4 { image / 4 * 4 } else { 0 };
+            let (source, mut dst) = (Src::new(x), Dst::new(&mut *y));
+            for e in (0..whole).step_by(4) {
+                let block = std::array::from_fn(|i| source.load((e + i) * width + lane));
+                for (i, row) in F32x4::transpose(block).into_iter().enumerate() {
+                    dst.store(i * image + e, row);
+                }
+            }
+            for e in whole..image {
+                for i in 0..count {
+                    y[i * image + e] = x[e * width + lane + i];
+                }
+            }
+        },
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::{random, to_lanes, to_rows};
+
+    #[test]
+    fn strided_copies_follow_the_strides() {
+        let x = random(1, 5 * 9 * 7);
+        for (shape, x_strides, y_strides) in [
+            ([9, 5, 7], [7, 63, 1], [35, 7, 1]),
+            ([5, 9, 7], [63, 7, 1], [63, 7, 1]),
+            ([7, 9, 5], [1, 7, 63], [45, 5, 1]),
+            ([4, 1, 6], [0, 0, 0], [6, 6, 1]),
+            ([2, 3, 2], [63, 7, 2], [100, 10, 3]),
+        ] {
+            let mut y = vec![-9.0; 400];
+            let mut expected = y.clone();
+            for i in 0..shape[0] {
+                for j in 0..shape[1] {
+                    for k in 0..shape[2] {
+                        let at = |s: [u32; 3]| (i * s[0] + j * s[1] + k * s[2]) as usize;
+                        expected[at(y_strides)] = x[at(x_strides)];
+                    }
+                }
+            }
+            let dims = Strided { shape: &shape, x_strides: &x_strides, y_strides: &y_strides };
+            copy_strided(dims, &x, &mut y);
+            assert_eq!(y, expected);
+        }
+    }
+
+    #[test]
+    fn transposes_of_all_sizes() {
+        for (rows, cols) in [(1, 1), (4, 4), (7, 13), (8, 5), (3, 16), (100, 33)] {
+            let x = random(2, rows * cols);
+            let mut y = vec![0.0; rows * cols];
+            let dims = Strided {
+                shape: &[rows as u32, cols as u32],
+                x_strides: &[1, rows as u32],
+                y_strides: &[cols as u32, 1],
+            };
+            copy_strided(dims, &x, &mut y);
+            assert!((0..rows * cols).all(|i| y[i] == x[i % cols * rows + i / cols]));
+        }
+    }
+
+    #[test]
+    fn layouts_convert_both_ways() {
+        for n in [0, 1, 3, 4, 5, 15, 16, 17, 31, 32, 33] {
+            for image in [1, 3, 4, 30, 784, 2000] {
+                let rows = random(3, n * image);
+                let mut lanes = vec![f32::NAN; Blocks::new(n, image).len()];
+                rows_to_lanes(n, image, &rows, &mut lanes);
+                assert_eq!(lanes, to_lanes(&rows, n, image));
+                let mut back = vec![f32::NAN; n * image];
+                lanes_to_rows(n, image, &lanes, &mut back);
+                assert_eq!(back, rows);
+                assert_eq!(to_rows(&lanes, n, image), rows);
+            }
+        }
+    }
+}

@@ -1,27 +1,373 @@
-//! Elementwise operations.
+//! Elementwise operations: of one array, of two with broadcasting, and their gradients.
+//!
+//! Gradients of the two-array operations are made of the operations themselves and a sum over the
+//! broadcast dimensions (see `autograd/ops/arithmetic.ts`).
 
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
 use crate::simd::{Dst, F32x4, Src};
 
-/// `y = max(x, 0)`.
-pub fn relu_forward(x: &[f32], y: &mut [f32]) {
-    assert_eq!(x.len(), y.len());
-    let chunks = chunk_count(x.len(), 1);
-    let n = x.len();
+/// `y[i] = f([x0[i], x1[i], …])`, four at a time.
+#[inline(always)]
+fn map<const K: usize>(inputs: [&[f32]; K], y: &mut [f32], f: impl Fn([F32x4; K]) -> F32x4 + Sync) {
+    let n = y.len();
+    assert!(inputs.iter().all(|x| x.len() == n));
+    let chunks = chunk_count(n, 1);
+    let part = |i| chunk_range(i, chunks, n, 4);
+    for_each_range(
+        [y],
+        chunks,
+        |i| [part(i)],
+        |i, [y]| {
+            let inputs = inputs.map(|x| &x[part(i)]);
+            let whole = y.len() / 4 * 4;
+            let sources = inputs.map(Src::new);
+            let mut dst = Dst::new(y);
+            for i in (0..whole).step_by(4) {
+                dst.store(i, f(sources.map(|x| x.load(i))));
+            }
+            if whole < y.len() {
+                f(inputs.map(|x| F32x4::load_tail(&x[whole..], 1.0))).store_tail(&mut y[whole..]);
+            }
+        },
+    );
+}
+
+macro_rules! unary {
+    ($($(#[$doc:meta])* $forward:ident $backward:ident:
+        |$x:ident| $value:expr; |$bx:ident, $by:ident, $dy:ident| $gradient:expr;)*) => {$(
+        $(#[$doc])*
+        pub fn $forward(x: &[f32], y: &mut [f32]) {
+            map([x], y, |[$x]| $value);
+        }
+
+        /// The gradient with respect to `x`, from the forward's `x` and `y`.
+        pub fn $backward(x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
+            map([x, y, dy], dx, |[$bx, $by, $dy]| $gradient);
+        }
+    )*};
+}
+
+#[inline(always)]
+fn zero() -> F32x4 {
+    F32x4::zero()
+}
+
+#[inline(always)]
+fn one() -> F32x4 {
+    F32x4::splat(1.0)
+}
+
+unary! {
+    /// `y = -x`
+    neg_forward neg_backward: |x| -x; |_x, _y, dy| -dy;
+    /// `y = |x|`; the gradient at 0 is 0, as PyTorch's.
+    abs_forward abs_backward: |x| x.abs();
+        |x, _y, dy| x.gt(zero()).select(dy, x.lt(zero()).select(-dy, zero()));
+    /// `y = √x`
+    sqrt_forward sqrt_backward: |x| x.sqrt(); |_x, y, dy| dy / (y + y);
+    /// `y = eˣ`
+    exp_forward exp_backward: |x| x.exp(); |_x, y, dy| dy * y;
+    /// `y = ln x`
+    log_forward log_backward: |x| x.ln(); |x, _y, dy| dy / x;
+    /// `y = max(x, 0)`; the gradient at 0 is 0, as PyTorch's.
+    relu_forward relu_backward: |x| x.max(zero()); |_x, y, dy| y.gt(zero()).select(dy, zero());
+    /// `y = 1 / (1 + e⁻ˣ)`
+    sigmoid_forward sigmoid_backward: |x| sigmoid(x); |_x, y, dy| dy * y * (one() - y);
+    /// `y = tanh x`
+    tanh_forward tanh_backward: |x| tanh(x); |_x, y, dy| dy * (one() - y * y);
+}
+
+#[inline(always)]
+fn sigmoid(x: F32x4) -> F32x4 {
+    one() / (one() + (-x).exp())
+}
+
+/// Near 0, where `1 - 2 / (e²ˣ + 1)` would cancel, the continued fraction
+/// `x (105 + 10x²) / (105 + 45x² + x⁴)` of the DLMF, 4.39.1, cut after its fourth term.
+#[inline(always)]
+fn tanh(x: F32x4) -> F32x4 {
+    let magnitude = x.abs();
+    let far = one() - F32x4::splat(2.0) / ((magnitude + magnitude).exp() + one());
+    let square = x * x;
+    let c = F32x4::splat;
+    let near = magnitude * (c(105.0) + c(10.0) * square) / (c(105.0) + c(45.0) * square + square * square);
+    let value = magnitude.lt(c(0.25)).select(near, far);
+    x.lt(zero()).select(-value, value)
+}
+
+/// `y = xᵉ`. Whole and half exponents up to 4 are made of products and roots; others of `exp` and
+/// `ln`, with the sign that a whole exponent gives a negative base, and NaN for a broken one.
+pub fn pow_forward(x: &[f32], exponent: f32, y: &mut [f32]) {
+    let e = F32x4::splat(exponent);
+    if exponent == 2.0 {
+        map([x], y, |[x]| x * x);
+    } else if exponent == 1.0 {
+        y.copy_from_slice(x);
+    } else if exponent == 3.0 {
+        map([x], y, |[x]| x * x * x);
+    } else if exponent == 0.5 {
+        map([x], y, |[x]| x.sqrt());
+    } else if exponent == -0.5 {
+        map([x], y, |[x]| one() / x.sqrt());
+    } else if exponent == -1.0 {
+        map([x], y, |[x]| one() / x);
+    } else if exponent == -2.0 {
+        map([x], y, |[x]| one() / (x * x));
+    } else if exponent == 0.0 {
+        y.fill(1.0);
+    } else if exponent != exponent.trunc() {
+        map([x], y, |[x]| (e * x.ln()).exp());
+    } else {
+        let odd = exponent % 2.0 != 0.0;
+        map([x], y, |[x]| {
+            let magnitude = (e * x.abs().ln()).exp();
+            if odd {
+                x.lt(zero()).select(-magnitude, magnitude)
+            } else {
+                magnitude
+            }
+        });
+    }
+}
+
+/// `dx = dy · e · xᵉ⁻¹`; 0 for the exponent 0, as PyTorch's.
+pub fn pow_backward(x: &[f32], exponent: f32, dy: &[f32], dx: &mut [f32]) {
+    if exponent == 0.0 {
+        dx.fill(0.0);
+    } else if exponent == 2.0 {
+        map([x, dy], dx, |[x, dy]| dy * (x + x));
+    } else {
+        pow_forward(x, exponent - 1.0, dx);
+        scale_by(dx, dy, exponent);
+    }
+}
+
+/// `values[i] *= by[i] * factor`.
+fn scale_by(values: &mut [f32], by: &[f32], factor: f32) {
+    for (value, by) in values.iter_mut().zip(by) {
+        *value *= by * factor;
+    }
+}
+
+/// `y += x`.
+pub fn accumulate(x: &[f32], y: &mut [f32]) {
+    let n = y.len();
+    assert_eq!(x.len(), n);
+    let chunks = chunk_count(n, 1);
     for_each_range(
         [y],
         chunks,
         |i| [chunk_range(i, chunks, n, 4)],
         |i, [y]| {
-            let x = &x[chunk_range(i, chunks, n, 4)];
-            let (src, mut dst) = (Src::new(x), Dst::new(&mut *y));
-            let whole = x.len() / 4 * 4;
-            for i in (0..whole).step_by(4) {
-                dst.store(i, src.load(i).max(F32x4::zero()));
-            }
-            for i in whole..x.len() {
-                y[i] = x[i].max(0.0);
+            for (y, x) in y.iter_mut().zip(&x[chunk_range(i, chunks, n, 4)]) {
+                *y += x;
             }
         },
     );
+}
+
+/// The shape of a broadcast result and the strides with which its operands are read: 0 where an
+/// operand is repeated. The innermost strides are 0 or 1.
+#[derive(Clone, Copy)]
+pub struct Broadcast<'a> {
+    pub shape: &'a [u32],
+    pub a_strides: &'a [u32],
+    pub b_strides: &'a [u32],
+}
+
+macro_rules! binary {
+    ($($(#[$doc:meta])* $name:ident: |$a:ident, $b:ident| $value:expr;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32]) {
+            broadcast(dims, a, b, y, |$a, $b| $value);
+        }
+    )*};
+}
+
+binary! {
+    /// `y = a + b`
+    add: |a, b| a + b;
+    /// `y = a - b`
+    sub: |a, b| a - b;
+    /// `y = a · b`
+    mul: |a, b| a * b;
+    /// `y = a / b`
+    div: |a, b| a / b;
+    /// `y = max(a, b)`; NaN where either is.
+    maximum: |a, b| a.max(b);
+    /// What share of the gradient `maximum` passes to `a`: 1, 0, or ½ where both are equal.
+    maximum_share: |a, b| a.gt(b).select(one(), a.lt(b).select(zero(), F32x4::splat(0.5)));
+}
+
+#[inline(always)]
+fn broadcast(dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(F32x4, F32x4) -> F32x4 + Sync) {
+    let rank = dims.shape.len();
+    if y.is_empty() {
+        return;
+    }
+    if rank == 1 && dims.a_strides[0] == 1 && dims.b_strides[0] == 1 {
+        return map([a, b], y, |[a, b]| f(a, b));
+    }
+    let inner = if rank == 0 { 1 } else { dims.shape[rank - 1] as usize };
+    let step = |strides: &[u32]| if rank == 0 { 0 } else { strides[rank - 1] as usize };
+    let (a_step, b_step) = (step(dims.a_strides), step(dims.b_strides));
+    assert!(a_step <= 1 && b_step <= 1);
+    let rows = y.len() / inner;
+    let chunks = chunk_count(rows, inner);
+    let part = |i| chunk_range(i, chunks, rows, 1);
+    for_each_range(
+        [y],
+        chunks,
+        |i| [part(i).start * inner..part(i).end * inner],
+        |i, [y]| {
+            for (row, y) in part(i).zip(y.chunks_exact_mut(inner)) {
+                let (a_start, b_start) = offsets(dims, row);
+                let a = &a[a_start..a_start + (inner - 1) * a_step + 1];
+                let b = &b[b_start..b_start + (inner - 1) * b_step + 1];
+                let whole = inner / 4 * 4;
+                let mut dst = Dst::new(y);
+                let load = |x: &[f32], step: usize, i: usize| {
+                    if step == 1 {
+                        Src::new(x).load(i)
+                    } else {
+                        F32x4::splat(x[0])
+                    }
+                };
+                for i in (0..whole).step_by(4) {
+                    dst.store(i, f(load(a, a_step, i), load(b, b_step, i)));
+                }
+                if whole < inner {
+                    let tail = |x: &[f32], step| {
+                        if step == 1 {
+                            F32x4::load_tail(&x[whole..], 1.0)
+                        } else {
+                            F32x4::splat(x[0])
+                        }
+                    };
+                    f(tail(a, a_step), tail(b, b_step)).store_tail(&mut y[whole..]);
+                }
+            }
+        },
+    );
+}
+
+/// Where the operands of row `row` (counted over all but the last dimension) start.
+fn offsets(dims: Broadcast, row: usize) -> (usize, usize) {
+    let (mut left, mut a, mut b) = (row, 0, 0);
+    for d in (0..dims.shape.len().saturating_sub(1)).rev() {
+        let size = dims.shape[d] as usize;
+        a += left % size * dims.a_strides[d] as usize;
+        b += left % size * dims.b_strides[d] as usize;
+        left /= size;
+    }
+    (a, b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::{assert_close, random};
+
+    type Forward = fn(&[f32], &mut [f32]);
+    type Backward = fn(&[f32], &[f32], &[f32], &mut [f32]);
+
+    /// Name, whether the input must be positive, forward, backward, f64 twin and its derivative.
+    type Case = (&'static str, bool, Forward, Backward, fn(f64) -> f64, fn(f64) -> f64);
+
+    const CASES: [Case; 8] = [
+        ("neg", false, neg_forward, neg_backward, |x| -x, |_| -1.0),
+        ("abs", false, abs_forward, abs_backward, f64::abs, f64::signum),
+        ("sqrt", true, sqrt_forward, sqrt_backward, f64::sqrt, |x| 0.5 / x.sqrt()),
+        ("exp", false, exp_forward, exp_backward, f64::exp, f64::exp),
+        ("log", true, log_forward, log_backward, f64::ln, |x| 1.0 / x),
+        ("relu", false, relu_forward, relu_backward, |x| x.max(0.0), |x| (x > 0.0) as u8 as f64),
+        (
+            "sigmoid",
+            false,
+            sigmoid_forward,
+            sigmoid_backward,
+            |x| 1.0 / (1.0 + (-x).exp()),
+            |x| (-x).exp() / (1.0 + (-x).exp()).powi(2),
+        ),
+        ("tanh", false, tanh_forward, tanh_backward, f64::tanh, |x| 1.0 - x.tanh().powi(2)),
+    ];
+
+    #[test]
+    fn unary_operations_match_their_twins() {
+        for (name, positive, forward, backward, twin, derivative) in CASES {
+            for n in [0, 1, 3, 4, 7, 100, 20_001] {
+                let x: Vec<f32> = random(1, n)
+                    .iter()
+                    .map(|v| if positive { v.abs() * 5.0 + 0.1 } else { v * 5.0 })
+                    .collect();
+                let dy = random(2, n);
+                let (mut y, mut dx) = (vec![0.0; n], vec![0.0; n]);
+                forward(&x, &mut y);
+                backward(&x, &y, &dy, &mut dx);
+                for i in 0..n {
+                    let x = f64::from(x[i]);
+                    let expected = [twin(x), derivative(x) * f64::from(dy[i])];
+                    // A gradient from `y` has `y`'s rounding in `1 - y`, as PyTorch's has: small ones
+                    // are as good as ones of 0.1.
+                    let floors = [1e-3, 0.1];
+                    for ((actual, expected), floor) in [y[i], dx[i]].into_iter().zip(expected).zip(floors) {
+                        let error = (f64::from(actual) - expected).abs() / expected.abs().max(floor);
+                        assert!(error < 3e-6, "{name}({x}): {actual}, expected {expected}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pow_matches_its_twin() {
+        for exponent in [0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, -0.5, -1.0, -2.0, -3.0, 1.7] {
+            let whole = exponent == f32::trunc(exponent);
+            let x: Vec<f32> = random(3, 101).iter().map(|v| v.signum() * (v.abs() + 0.2) * 2.0).collect();
+            let x: Vec<f32> = if whole { x } else { x.iter().map(|v| v.abs()).collect() };
+            let dy = random(4, 101);
+            let (mut y, mut dx) = (vec![0.0; 101], vec![0.0; 101]);
+            pow_forward(&x, exponent, &mut y);
+            pow_backward(&x, exponent, &dy, &mut dx);
+            let e = f64::from(exponent);
+            for i in 0..101 {
+                let (x, dy) = (f64::from(x[i]), f64::from(dy[i]));
+                for (actual, expected) in [(y[i], x.powf(e)), (dx[i], dy * e * x.powf(e - 1.0))] {
+                    let error = (f64::from(actual) - expected).abs() / expected.abs().max(1e-3);
+                    assert!(error < 5e-6, "{x}^{exponent}: {actual}, expected {expected}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn broadcasting_reads_with_strides() {
+        let (a, b) = (random(5, 3 * 7), random(6, 7));
+        let mut y = vec![0.0; 21];
+        sub(Broadcast { shape: &[3, 7], a_strides: &[7, 1], b_strides: &[0, 1] }, &a, &b, &mut y);
+        let expected: Vec<f64> = (0..21).map(|i| f64::from(a[i]) - f64::from(b[i % 7])).collect();
+        assert_close(&y, &expected, 1e-7);
+        let mut y = vec![0.0; 21];
+        div(Broadcast { shape: &[3, 7], a_strides: &[0, 1], b_strides: &[1, 0] }, &b, &a, &mut y);
+        let expected: Vec<f64> = (0..21).map(|i| f64::from(b[i % 7]) / f64::from(a[i / 7])).collect();
+        assert_close(&y, &expected, 1e-6);
+        let mut y = [0.0];
+        mul(Broadcast { shape: &[], a_strides: &[], b_strides: &[] }, &[3.0], &[4.0], &mut y);
+        assert_eq!(y, [12.0]);
+    }
+
+    #[test]
+    fn maximum_shares_its_gradient_between_equals() {
+        let dims = Broadcast { shape: &[3], a_strides: &[1], b_strides: &[1] };
+        let mut y = [0.0; 3];
+        maximum_share(dims, &[1.0, 2.0, 3.0], &[2.0, 2.0, 2.0], &mut y);
+        assert_eq!(y, [0.0, 0.5, 1.0]);
+    }
+
+    #[test]
+    fn accumulate_adds() {
+        let mut y = vec![1.0; 9];
+        accumulate(&[2.0; 9], &mut y);
+        assert_eq!(y, [3.0; 9]);
+    }
 }

@@ -1,1 +1,109 @@
-//! gather
+//! Rows picked by index: `y[i] = source[indices[i]]`, as bytes widened to `scale x + shift` (the
+//! images of a batch, normalised) or as they are.
+
+use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::simd::F32x4;
+
+/// The first position whose index is not below `rows`.
+pub fn first_bad_index(indices: &[u32], rows: usize) -> Option<usize> {
+    indices.iter().position(|&index| index as usize >= rows)
+}
+
+/// `y[i][j] = source[indices[i]][j] scale + shift`, for rows of `row` bytes. Where an index is out
+/// of range, writes nothing and returns its position.
+pub fn gather_u8(
+    source: &[u8],
+    indices: &[u32],
+    row: usize,
+    scale: f32,
+    shift: f32,
+    y: &mut [f32],
+) -> Option<usize> {
+    let (scale, shift) = (F32x4::splat(scale), F32x4::splat(shift));
+    gather(source, indices, row, y, |from, y| {
+        let whole = from.len() / 16 * 16;
+        let (bytes, tail) = from.as_chunks();
+        for (bytes, y) in bytes.iter().zip(y.chunks_exact_mut(16)) {
+            for (v, x) in F32x4::from_bytes(bytes).into_iter().enumerate() {
+                x.mul_add(scale, shift).store(&mut y[4 * v..]);
+            }
+        }
+        for (&byte, y) in tail.iter().zip(&mut y[whole..]) {
+            // As a vector, so that it rounds as the others do.
+            *y = F32x4::splat(f32::from(byte)).mul_add(scale, shift).to_array()[0];
+        }
+    })
+}
+
+/// `y[i] = source[indices[i]]`, for rows of `row` values; out of range as in [`gather_u8`].
+pub fn gather_f32(source: &[f32], indices: &[u32], row: usize, y: &mut [f32]) -> Option<usize> {
+    gather(source, indices, row, y, |from, y| y.copy_from_slice(from))
+}
+
+fn gather<T: Sync>(
+    source: &[T],
+    indices: &[u32],
+    row: usize,
+    y: &mut [f32],
+    copy: impl Fn(&[T], &mut [f32]) + Sync,
+) -> Option<usize> {
+    let n = indices.len();
+    assert_eq!(y.len(), n * row);
+    if row == 0 {
+        return None;
+    }
+    let bad = first_bad_index(indices, source.len() / row);
+    if bad.is_some() {
+        return bad;
+    }
+    let chunks = chunk_count(n, row);
+    let range = |chunk| chunk_range(chunk, chunks, n, 1);
+    for_each_range(
+        [y],
+        chunks,
+        |chunk| [range(chunk).start * row..range(chunk).end * row],
+        |chunk, [y]| {
+            for (&index, y) in indices[range(chunk)].iter().zip(y.chunks_exact_mut(row)) {
+                copy(&source[index as usize * row..][..row], y);
+            }
+        },
+    );
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::{assert_close, random};
+
+    #[test]
+    fn bytes_are_gathered_and_normalised() {
+        for row in [1, 3, 15, 16, 17, 784] {
+            let source: Vec<u8> = (0..row * 256).map(|i| (i * 37 % 256) as u8).collect();
+            for indices in [&[][..], &[7], &[255, 0, 7, 7, 31]] {
+                let mut y = vec![f32::NAN; indices.len() * row];
+                assert_eq!(gather_u8(&source, indices, row, 2.0 / 255.0, -1.0, &mut y), None);
+                let picked = indices.iter().flat_map(|&i| &source[i as usize * row..][..row]);
+                let expected: Vec<f64> = picked.map(|&x| (f64::from(x) / 255.0 - 0.5) / 0.5).collect();
+                assert_close(&y, &expected, 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn floats_are_gathered() {
+        let source = random(1, 30);
+        let mut y = [0.0; 9];
+        assert_eq!(gather_f32(&source, &[9, 0, 9], 3, &mut y), None);
+        assert_eq!((&y[..3], &y[3..6], &y[6..]), (&source[27..], &source[..3], &source[27..]));
+    }
+
+    #[test]
+    fn an_index_out_of_range_is_found_before_anything_is_written() {
+        let mut y = [7.0; 6];
+        assert_eq!(gather_u8(&[0; 20], &[1, 9, 10], 2, 1.0, 0.0, &mut y), Some(2));
+        assert_eq!(gather_f32(&[0.0; 20], &[1, u32::MAX, 3], 2, &mut y), Some(1));
+        assert_eq!(y, [7.0; 6]);
+        assert_eq!(gather_f32(&[], &[0], 0, &mut []), None);
+    }
+}

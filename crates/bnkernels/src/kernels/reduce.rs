@@ -1,1 +1,241 @@
-//! reduce
+//! Sums and maxima over the middle of `[outer, n, inner]`. (A reduction over any set of dimensions
+//! is brought to this form by the caller.)
+
+use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::simd::{F32x4, Src};
+
+/// Rows that one running sum adds before a fresh one starts: bounds the rounding error, and is
+/// what the threads share.
+const BLOCK: usize = 256;
+
+/// `[outer, n, inner]`, reduced over `n`.
+#[derive(Clone, Copy)]
+pub struct ReduceShape {
+    pub outer: usize,
+    pub n: usize,
+    pub inner: usize,
+}
+
+/// `y[o][i] = scale · Σₙ x[o][n][i]`; the sum in blocks of 256 (or of a 64th of `n`), which are
+/// then added in their order.
+pub fn sum_forward(shape: ReduceShape, x: &[f32], scale: f32, y: &mut [f32]) {
+    let ReduceShape { outer, n, inner } = shape;
+    assert!(x.len() == outer * n * inner && y.len() == outer * inner);
+    if inner == 1 {
+        return sum_rows(outer, n, x, scale, y);
+    }
+    let blocks = n.div_ceil(BLOCK).clamp(1, 64);
+    let rows = |b: usize| n * b / blocks..n * (b + 1) / blocks;
+    if blocks == 1 {
+        let chunks = chunk_count(outer, n * inner);
+        for_each_range(
+            [y],
+            chunks,
+            |i| {
+                let o = chunk_range(i, chunks, outer, 1);
+                [o.start * inner..o.end * inner]
+            },
+            |i, [y]| {
+                for (o, y) in chunk_range(i, chunks, outer, 1).zip(y.chunks_exact_mut(inner)) {
+                    sum_columns(&x[o * n * inner..(o + 1) * n * inner], scale, y);
+                }
+            },
+        );
+        return;
+    }
+    let mut partial = vec![0.0; outer * blocks * inner];
+    for_each_range(
+        [&mut partial],
+        outer * blocks,
+        |i| [i * inner..(i + 1) * inner],
+        |i, [part]| {
+            let (o, rows) = (i / blocks, rows(i % blocks));
+            sum_columns(&x[(o * n + rows.start) * inner..(o * n + rows.end) * inner], 1.0, part);
+        },
+    );
+    for (y, partial) in y.chunks_exact_mut(inner).zip(partial.chunks_exact(blocks * inner)) {
+        sum_columns(partial, scale, y);
+    }
+}
+
+/// `y[i] = scale · Σ x[·][i]` over the rows of `x`, each as long as `y`.
+fn sum_columns(x: &[f32], scale: f32, y: &mut [f32]) {
+    let inner = y.len();
+    y.fill(0.0);
+    let whole = inner / 16 * 16;
+    let rows = x.len() / inner;
+    for i in (0..whole).step_by(16) {
+        let mut sums = [F32x4::zero(); 4];
+        assert!(rows == 0 || (rows - 1) * inner + i + 16 <= x.len());
+        let mut source = Src::new(x).offset(i);
+        for _ in 0..rows {
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = *sum + source.load(v * 4);
+            }
+            source = source.offset(inner);
+        }
+        for (v, sum) in sums.into_iter().enumerate() {
+            (sum * F32x4::splat(scale)).store(&mut y[i + v * 4..]);
+        }
+    }
+    if whole < inner {
+        for row in x.chunks_exact(inner) {
+            for (y, x) in y[whole..].iter_mut().zip(&row[whole..]) {
+                *y += x;
+            }
+        }
+        for y in &mut y[whole..] {
+            *y *= scale;
+        }
+    }
+}
+
+fn sum_rows(outer: usize, n: usize, x: &[f32], scale: f32, y: &mut [f32]) {
+    const PART: usize = 16_384;
+    if outer == 1 && n > PART {
+        let parts = n.div_ceil(PART);
+        let mut partial = vec![0.0; parts];
+        for_each_range(
+            [&mut partial],
+            parts,
+            |i| [i..i + 1],
+            |i, [part]| part[0] = sum_run(&x[i * PART..((i + 1) * PART).min(n)]) as f32,
+        );
+        y[0] = (partial.iter().map(|&p| f64::from(p)).sum::<f64>() * f64::from(scale)) as f32;
+        return;
+    }
+    let chunks = chunk_count(outer, n);
+    for_each_range(
+        [y],
+        chunks,
+        |i| {
+            let o = chunk_range(i, chunks, outer, 1);
+            [o.start..o.end]
+        },
+        |i, [y]| {
+            for (o, y) in chunk_range(i, chunks, outer, 1).zip(y) {
+                *y = (sum_run(&x[o * n..(o + 1) * n]) * f64::from(scale)) as f32;
+            }
+        },
+    );
+}
+
+/// The sum of a contiguous run: four vectors side by side in blocks of 1,024, blocks in f64.
+fn sum_run(x: &[f32]) -> f64 {
+    let mut total = 0.0;
+    for block in x.chunks(1024) {
+        let whole = block.len() / 16 * 16;
+        let mut sums = [F32x4::zero(); 4];
+        let source = Src::new(block);
+        for i in (0..whole).step_by(16) {
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = *sum + source.load(i + v * 4);
+            }
+        }
+        total += f64::from(((sums[0] + sums[1]) + (sums[2] + sums[3])).sum());
+        total += block[whole..].iter().map(|&v| f64::from(v)).sum::<f64>();
+    }
+    total
+}
+
+/// `y = maxₙ x` and at which `n` (the first; a NaN counts as the largest, as in PyTorch). `n` is at
+/// least 1.
+pub fn max_forward(shape: ReduceShape, x: &[f32], y: &mut [f32], index: &mut [f32]) {
+    let ReduceShape { outer, n, inner } = shape;
+    assert!(n > 0 && x.len() == outer * n * inner);
+    assert!(y.len() == outer * inner && index.len() == outer * inner);
+    for o in 0..outer {
+        let x = &x[o * n * inner..(o + 1) * n * inner];
+        let (y, index) = (&mut y[o * inner..(o + 1) * inner], &mut index[o * inner..(o + 1) * inner]);
+        y.copy_from_slice(&x[..inner]);
+        index.fill(0.0);
+        for (row, x) in x.chunks_exact(inner).enumerate() {
+            for i in 0..inner {
+                if x[i] > y[i] || (x[i].is_nan() && !y[i].is_nan()) {
+                    y[i] = x[i];
+                    index[i] = row as f32;
+                }
+            }
+        }
+    }
+}
+
+/// `dx` is `dy` at the maxima and 0 elsewhere.
+pub fn max_backward(shape: ReduceShape, index: &[f32], dy: &[f32], dx: &mut [f32]) {
+    let ReduceShape { outer, n, inner } = shape;
+    assert!(dx.len() == outer * n * inner && dy.len() == outer * inner && index.len() == dy.len());
+    dx.fill(0.0);
+    for o in 0..outer {
+        for i in 0..inner {
+            let at = o * inner + i;
+            dx[(o * n + index[at] as usize) * inner + i] = dy[at];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::{assert_close, random};
+
+    const SHAPES: [(usize, usize, usize); 11] = [
+        (1, 1, 1),
+        (1, 33, 1),
+        (5, 7, 1),
+        (1, 32, 100),
+        (3, 5, 7),
+        (2, 700, 17),
+        (1, 40_000, 1),
+        (1, 1000, 3),
+        (4, 0, 3),
+        (0, 4, 3),
+        (70, 300, 1),
+    ];
+
+    #[test]
+    fn sum_matches_its_twin() {
+        for (outer, n, inner) in SHAPES {
+            let x = random(1, outer * n * inner);
+            let mut y = vec![f32::NAN; outer * inner];
+            sum_forward(ReduceShape { outer, n, inner }, &x, 0.5, &mut y);
+            let expected: Vec<f64> = (0..outer * inner)
+                .map(|at| {
+                    let (o, i) = (at / inner, at % inner);
+                    (0..n).map(|k| f64::from(x[(o * n + k) * inner + i])).sum::<f64>() * 0.5
+                })
+                .collect();
+            assert_close(&y, &expected, 3e-6);
+        }
+    }
+
+    #[test]
+    fn max_finds_the_first_and_sends_the_gradient_there() {
+        for (outer, n, inner) in SHAPES {
+            if n == 0 {
+                continue;
+            }
+            let shape = ReduceShape { outer, n, inner };
+            let x: Vec<f32> = random(2, outer * n * inner).iter().map(|v| (v * 8.0).round()).collect();
+            let dy = random(3, outer * inner);
+            let (mut y, mut index) = (vec![0.0; dy.len()], vec![0.0; dy.len()]);
+            let mut dx = vec![f32::NAN; x.len()];
+            max_forward(shape, &x, &mut y, &mut index);
+            max_backward(shape, &index, &dy, &mut dx);
+            for at in 0..dy.len() {
+                let (o, i) = (at / inner, at % inner);
+                let column: Vec<f32> = (0..n).map(|k| x[(o * n + k) * inner + i]).collect();
+                let best = column.iter().copied().fold(f32::MIN, f32::max);
+                let first = column.iter().position(|&v| v == best).unwrap_or(0);
+                assert_eq!((y[at], index[at]), (best, first as f32));
+                for k in 0..n {
+                    let expected = if k == first { dy[at] } else { 0.0 };
+                    assert_eq!(dx[(o * n + k) * inner + i], expected);
+                }
+            }
+        }
+        let (mut y, mut index) = ([0.0], [0.0]);
+        let shape = ReduceShape { outer: 1, n: 3, inner: 1 };
+        max_forward(shape, &[1.0, f32::NAN, 2.0], &mut y, &mut index);
+        assert!(y[0].is_nan() && index == [1.0]);
+    }
+}

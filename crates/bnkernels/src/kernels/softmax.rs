@@ -1,1 +1,176 @@
-//! softmax
+//! softmax and log_softmax over the last dimension of `[rows, cols]`:
+//! `y = e^(x - max) / s` and `y = (x - max) - ln s`, with `s = Σ e^(x - max)`.
+//! Nothing overflows, because the maximum is taken off first.
+
+use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::simd::{Dst, F32x4, Mask4, Src};
+
+/// `y = softmax(x)`.
+pub fn softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
+    assert!(x.len() == rows * cols && y.len() == rows * cols);
+    for_each_row(rows, cols, y, |row, y| {
+        let x = &x[row * cols..][..cols];
+        let max = F32x4::splat(maximum(x));
+        map([x], y, |[x]| (x - max).exp());
+        let sum = sum([y], |[y]| y);
+        y.iter_mut().for_each(|y| *y /= sum);
+    });
+}
+
+/// `y = ln(softmax(x))`.
+pub fn log_softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
+    assert!(x.len() == rows * cols && y.len() == rows * cols);
+    for_each_row(rows, cols, y, |row, y| log_softmax_row(&x[row * cols..][..cols], y));
+}
+
+/// `dx = y (dy - Σ dy y)`, with `y = softmax(x)`.
+pub fn softmax_backward(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx: &mut [f32]) {
+    assert!(y.len() == rows * cols && dy.len() == rows * cols && dx.len() == rows * cols);
+    for_each_row(rows, cols, dx, |row, dx| {
+        let (y, dy) = (&y[row * cols..][..cols], &dy[row * cols..][..cols]);
+        let dot = F32x4::splat(sum([y, dy], |[y, dy]| y * dy));
+        map([y, dy], dx, |[y, dy]| y * (dy - dot));
+    });
+}
+
+/// `dx = dy - e^y Σ dy`, with `y = log_softmax(x)`.
+pub fn log_softmax_backward(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx: &mut [f32]) {
+    assert!(y.len() == rows * cols && dy.len() == rows * cols && dx.len() == rows * cols);
+    for_each_row(rows, cols, dx, |row, dx| {
+        let (y, dy) = (&y[row * cols..][..cols], &dy[row * cols..][..cols]);
+        let sum = F32x4::splat(sum([dy], |[dy]| dy));
+        map([y, dy], dx, |[y, dy]| dy - y.exp() * sum);
+    });
+}
+
+/// `y = ln(softmax(x))` of one row.
+#[inline(never)]
+pub(super) fn log_softmax_row(x: &[f32], y: &mut [f32]) {
+    let max = F32x4::splat(maximum(x));
+    let log = F32x4::splat(sum([x], |[x]| (x - max).exp())).ln();
+    map([x], y, |[x]| (x - max) - log);
+}
+
+/// Multiply-adds that an exponential is worth, when work is cut into chunks.
+pub(super) const EXP_COST: usize = 8;
+
+fn for_each_row(rows: usize, cols: usize, y: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
+    if cols == 0 {
+        return;
+    }
+    let chunks = chunk_count(rows, cols * EXP_COST);
+    let range = |chunk| chunk_range(chunk, chunks, rows, 1);
+    for_each_range(
+        [y],
+        chunks,
+        |chunk| [range(chunk).start * cols..range(chunk).end * cols],
+        |chunk, [y]| range(chunk).zip(y.chunks_exact_mut(cols)).for_each(|(row, y)| f(row, y)),
+    );
+}
+
+/// The largest element; NaN if one is.
+#[inline(always)]
+fn maximum(x: &[f32]) -> f32 {
+    if x.len() < 4 {
+        return F32x4::load_tail(x, f32::NEG_INFINITY).largest();
+    }
+    let src = Src::new(x);
+    // The last vector may overlap the one before: a maximum doesn't mind.
+    let mut max = src.load(x.len() - 4);
+    for i in (0..x.len() - 4).step_by(4) {
+        max = max.max(src.load(i));
+    }
+    max.largest()
+}
+
+/// Where the vectors of a row of `n` start: the last overlaps the one before if `n` is no multiple
+/// of 4. A row shorter than a vector has one, which [`load`] fills up.
+#[inline(always)]
+fn starts(n: usize) -> impl Iterator<Item = usize> {
+    (0..n).step_by(4).map(move |i| i.min(n.saturating_sub(4)))
+}
+
+#[inline(always)]
+fn load<const K: usize>(rows: [&[f32]; K], at: usize) -> [F32x4; K] {
+    rows.map(|row| if row.len() < 4 { F32x4::load_tail(row, 0.0) } else { Src::new(row).load(at) })
+}
+
+/// The sum of `f` over the elements of rows of one length.
+#[inline(always)]
+fn sum<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4) -> f32 {
+    let n = rows[0].len();
+    assert!(rows.iter().all(|row| row.len() == n));
+    let (mut sum, mut end) = (F32x4::zero(), 0);
+    for at in starts(n) {
+        // Lanes that an overlapping vector adds again, or that a short row doesn't have, are nought.
+        let fresh = if n < 4 { Mask4::first(n) } else { Mask4::first(end - at).not() };
+        sum = sum + fresh.select(f(load(rows, at)), F32x4::zero());
+        end = at + 4;
+    }
+    sum.sum()
+}
+
+/// `y = f(rows)`, element by element.
+#[inline(always)]
+pub(super) fn map<const K: usize>(rows: [&[f32]; K], y: &mut [f32], f: impl Fn([F32x4; K]) -> F32x4) {
+    let n = y.len();
+    assert!(rows.iter().all(|row| row.len() == n));
+    for at in starts(n) {
+        let value = f(load(rows, at));
+        if n < 4 {
+            value.store_tail(y);
+        } else {
+            Dst::new(y).store(at, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::{assert_close, loss as twin, random};
+
+    const SHAPES: [(usize, usize); 9] =
+        [(0, 5), (3, 0), (1, 1), (3, 2), (5, 3), (32, 10), (7, 4), (2, 1003), (700, 61)];
+
+    fn logits(rows: usize, cols: usize) -> Vec<f32> {
+        random(1, rows * cols).iter().map(|x| x * 20.0).collect()
+    }
+
+    #[test]
+    fn forward_agrees_with_the_twin() {
+        for (rows, cols) in SHAPES {
+            let x = logits(rows, cols);
+            let mut y = vec![f32::NAN; x.len()];
+            softmax_forward(rows, cols, &x, &mut y);
+            assert_close(&y, &twin::softmax(&x, cols), 2e-6);
+            log_softmax_forward(rows, cols, &x, &mut y);
+            assert_close(&y, &twin::log_softmax(&x, cols), 1e-6);
+        }
+    }
+
+    #[test]
+    fn backward_agrees_with_the_twin() {
+        for (rows, cols) in SHAPES {
+            let x: Vec<f32> = random(1, rows * cols);
+            let (mut y, mut dx) = (vec![0.0; x.len()], vec![f32::NAN; x.len()]);
+            let dy = random(2, x.len());
+            softmax_forward(rows, cols, &x, &mut y);
+            softmax_backward(rows, cols, &y, &dy, &mut dx);
+            assert_close(&dx, &twin::softmax_backward(&x, &dy, cols), 2e-6);
+            log_softmax_forward(rows, cols, &x, &mut y);
+            log_softmax_backward(rows, cols, &y, &dy, &mut dx);
+            assert_close(&dx, &twin::log_softmax_backward(&x, &dy, cols), 2e-6);
+        }
+    }
+
+    #[test]
+    fn large_logits_do_not_overflow() {
+        let x = [1000.0, 999.0, -1000.0, 0.0, f32::NEG_INFINITY];
+        let mut y = [0.0; 5];
+        softmax_forward(1, 5, &x, &mut y);
+        assert!((y[0] - 0.731_058_6).abs() < 1e-6 && y[2..] == [0.0; 3]);
+        log_softmax_forward(1, 5, &x, &mut y);
+        assert!((y[1] + 1.313_261_7).abs() < 1e-6 && y[4] == f32::NEG_INFINITY);
+    }
+}

@@ -1,80 +1,57 @@
-//! Batch normalisation by its formulas, on `[n][c][s]`.
+//! Twins of batch_norm, for `[n, c, s]` in rows.
 
-/// An array's shape.
-#[derive(Clone, Copy, Debug)]
-pub struct Shape {
-    pub n: usize,
-    pub c: usize,
-    pub s: usize,
+pub struct BatchNorm {
+    pub mean: Vec<f64>,
+    pub var: Vec<f64>,
+    pub y: Vec<f64>,
+    pub dx: Vec<f64>,
+    pub dweight: Vec<f64>,
+    pub dbias: Vec<f64>,
 }
 
-impl Shape {
-    pub fn len(self) -> usize {
-        self.n * self.c * self.s
-    }
-
-    /// The channel of element `i`.
-    pub fn channel(self, i: usize) -> usize {
-        i / self.s % self.c
-    }
-}
-
-/// The mean over each channel of `f(index)`.
-pub fn channel_mean(shape: Shape, f: impl Fn(usize) -> f64) -> Vec<f64> {
-    let mut sums = vec![0.0; shape.c];
-    (0..shape.len()).for_each(|i| sums[shape.channel(i)] += f(i));
-    sums.iter().map(|sum| sum / (shape.n * shape.s) as f64).collect()
-}
-
-/// Mean and biased variance.
-pub fn statistics(shape: Shape, x: &[f32]) -> (Vec<f64>, Vec<f64>) {
-    let mean = channel_mean(shape, |i| f64::from(x[i]));
-    let var = channel_mean(shape, |i| (f64::from(x[i]) - mean[shape.channel(i)]).powi(2));
-    (mean, var)
-}
-
-/// `(x - mean) / sqrt(var + eps)`.
-pub fn normalize(shape: Shape, x: &[f32], mean: &[f64], var: &[f64], eps: f64) -> Vec<f64> {
-    let at = |i| shape.channel(i);
-    (0..x.len()).map(|i| (f64::from(x[i]) - mean[at(i)]) / (var[at(i)] + eps).sqrt()).collect()
-}
-
-/// `dx`, `dweight`, `dbias`, the first by the chain rule through mean and variance:
-/// `dvar = Σ dx̂ (x − mean) (−½) (var + eps)^(−3/2)`, `dmean = −Σ dx̂ / sqrt(var + eps)`,
-/// `dx = dx̂ / sqrt(var + eps) + dvar · 2 (x − mean) / m + dmean / m`.
-pub fn backward(
-    shape: Shape,
+/// Everything from the formulas; `given` are mean and variance in evaluation, None in training.
+pub fn batch_norm(
+    (n, c, s): (usize, usize, usize),
     x: &[f32],
     dy: &[f32],
-    mean: &[f64],
-    var: &[f64],
+    (weight, bias): (&[f32], &[f32]),
+    given: Option<(&[f32], &[f32])>,
     eps: f64,
-    weight: &[f32],
-    training: bool,
-) -> [Vec<f64>; 3] {
-    let m = (shape.n * shape.s) as f64;
-    let x_hat = normalize(shape, x, mean, var, eps);
-    let sum = |f: &dyn Fn(usize) -> f64| -> Vec<f64> {
-        channel_mean(shape, f).iter().map(|value| value * m).collect()
+) -> BatchNorm {
+    let at = |i: usize, c_at: usize, k: usize| (i * c + c_at) * s + k;
+    let m = (n * s) as f64;
+    let mut out = BatchNorm {
+        mean: vec![0.0; c],
+        var: vec![0.0; c],
+        y: vec![0.0; x.len()],
+        dx: vec![0.0; x.len()],
+        dweight: vec![0.0; c],
+        dbias: vec![0.0; c],
     };
-    let dweight = sum(&|i| f64::from(dy[i]) * x_hat[i]);
-    let dbias = sum(&|i| f64::from(dy[i]));
-    let dx_hat: Vec<f64> =
-        (0..dy.len()).map(|i| f64::from(dy[i]) * f64::from(weight[shape.channel(i)])).collect();
-    let deviation: Vec<f64> = var.iter().map(|var| (var + eps).sqrt()).collect();
-    let apart = |i: usize| f64::from(x[i]) - mean[shape.channel(i)];
-    let dvar = sum(&|i| dx_hat[i] * apart(i) * -0.5 * deviation[shape.channel(i)].powi(-3));
-    let dmean = sum(&|i| -dx_hat[i] / deviation[shape.channel(i)]);
-    let dx = (0..x.len())
-        .map(|i| {
-            let c = shape.channel(i);
-            let direct = dx_hat[i] / deviation[c];
-            if training {
-                direct + dvar[c] * 2.0 * apart(i) / m + dmean[c] / m
-            } else {
-                direct
+    for ch in 0..c {
+        let all: Vec<usize> = (0..n).flat_map(|i| (0..s).map(move |k| at(i, ch, k))).collect();
+        let value = |j: usize| f64::from(x[j]);
+        let (mean, var) = match given {
+            Some((mean, var)) => (f64::from(mean[ch]), f64::from(var[ch])),
+            None => {
+                let mean = all.iter().map(|&j| value(j)).sum::<f64>() / m;
+                (mean, all.iter().map(|&j| (value(j) - mean).powi(2)).sum::<f64>() / m)
             }
-        })
-        .collect();
-    [dx, dweight, dbias]
+        };
+        (out.mean[ch], out.var[ch]) = (mean, var);
+        let inverse = 1.0 / (var + eps).sqrt();
+        let (w, b) = (f64::from(weight[ch]), f64::from(bias[ch]));
+        for &j in &all {
+            let hat = (value(j) - mean) * inverse;
+            out.y[j] = hat * w + b;
+            out.dweight[ch] += f64::from(dy[j]) * hat;
+            out.dbias[ch] += f64::from(dy[j]);
+        }
+        for &j in &all {
+            let hat = (value(j) - mean) * inverse;
+            let off = if given.is_none() { (out.dbias[ch] + hat * out.dweight[ch]) / m } else { 0.0 };
+            out.dx[j] = w * inverse * (f64::from(dy[j]) - off);
+        }
+    }
+    out
 }

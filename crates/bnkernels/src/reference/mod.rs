@@ -21,8 +21,13 @@ pub fn random(seed: u64, n: usize) -> Vec<f32> {
 
 /// Panics where an element differs by more than `tolerance` of the largest expected magnitude.
 pub fn assert_close(actual: &[f32], expected: &[f64], tolerance: f64) {
+    assert_close_at_scale(actual, expected, tolerance, 1e-30);
+}
+
+/// As `assert_close`, where results as large as `scale` cancel to smaller ones.
+pub fn assert_close_at_scale(actual: &[f32], expected: &[f64], tolerance: f64, scale: f64) {
     assert_eq!(actual.len(), expected.len());
-    let scale = expected.iter().fold(1e-30f64, |m, e| m.max(e.abs()));
+    let scale = expected.iter().fold(scale, |m, e| m.max(e.abs()));
     for (i, (&a, &e)) in actual.iter().zip(expected).enumerate() {
         let error = (f64::from(a) - e).abs() / scale;
         assert!(error <= tolerance, "element {i}: {a}, expected {e} (relative error {error:.2e})");

@@ -1,223 +1,123 @@
 use super::*;
-use crate::reference::batch_norm::{self as reference, Shape as Twin};
-use crate::reference::{assert_close, random, to_lanes, to_rows};
+use crate::reference::{assert_close, assert_close_at_scale, batch_norm as twin, random, to_lanes, to_rows};
 
-const EPS: f32 = 1e-5;
+struct Actual {
+    mean: Vec<f32>,
+    var: Vec<f32>,
+    y: Vec<f32>,
+    dx: Vec<f32>,
+    dweight: Vec<f32>,
+    dbias: Vec<f32>,
+}
 
-/// An array as its layout has it; padding lanes hold `fill`.
-fn place(layout: Layout, rows: &[f32], t: Twin, fill: f32) -> Vec<f32> {
-    if layout == Layout::Rows {
-        return rows.to_vec();
+/// Runs the kernels on `[n, c, s]` in rows, in either layout.
+fn run(
+    layout: Layout,
+    (n, c, s): (usize, usize, usize),
+    x: &[f32],
+    dy: &[f32],
+    weight: Option<&[f32]>,
+    bias: Option<&[f32]>,
+    given: Option<(&[f32], &[f32])>,
+) -> Actual {
+    let shape = BatchNormShape { layout, n, c, s };
+    let there = |v: &[f32]| if layout == Layout::Lanes { to_lanes(v, n, c * s) } else { v.to_vec() };
+    let back = |v: &[f32]| if layout == Layout::Lanes { to_rows(v, n, c * s) } else { v.to_vec() };
+    let (x, dy) = (there(x), there(dy));
+    let [mut mean, mut residual, mut var, mut dweight, mut dbias]: [Vec<f32>; 5] =
+        std::array::from_fn(|_| vec![f32::NAN; c]);
+    match given {
+        Some((m, v)) => {
+            mean.copy_from_slice(m);
+            var.copy_from_slice(v);
+            residual.fill(0.0);
+        }
+        None => batch_norm_statistics(&shape, &x, &mut mean, &mut residual, &mut var),
     }
-    let mut lanes = to_lanes(rows, t.n, t.c * t.s);
-    let real = to_lanes(&vec![1.0; t.len()], t.n, t.c * t.s);
-    lanes.iter_mut().zip(real).filter(|(_, real)| *real == 0.0).for_each(|(value, _)| *value = fill);
-    lanes
+    let statistics = Statistics { mean: &mean, residual: Some(&residual), var: &var, eps: 1e-5 };
+    let (mut y, mut dx) = (vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]);
+    batch_norm_forward(&shape, &x, statistics, Affine { weight, bias }, &mut y);
+    let training = given.is_none();
+    batch_norm_backward(
+        &shape,
+        &x,
+        &dy,
+        statistics,
+        weight,
+        training,
+        Some(&mut dx),
+        &mut dweight,
+        &mut dbias,
+    );
+    assert_eq!(there(&back(&dx)), dx, "padding lanes of a gradient are zero");
+    Actual { mean, var, y: back(&y), dx: back(&dx), dweight, dbias }
 }
 
-fn back(layout: Layout, values: &[f32], t: Twin) -> Vec<f32> {
-    if layout == Layout::Rows {
-        return values.to_vec();
-    }
-    to_rows(values, t.n, t.c * t.s)
+fn cases() -> impl Iterator<Item = (Layout, (usize, usize, usize))> {
+    let rows =
+        [(2, 1), (5, 7), (32, 100), (31, 97), (700, 18), (2, 3)].map(|(n, c)| (Layout::Rows, (n, c, 1)));
+    let lanes = [1, 2, 4, 5, 16, 17, 31, 33]
+        .into_iter()
+        .flat_map(|n| [(1, 9), (3, 4), (6, 35), (18, 2)].map(|(c, s)| (Layout::Lanes, (n, c, s))));
+    rows.into_iter().chain(lanes)
 }
 
-fn widen(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|&value| f64::from(value)).collect()
-}
-
-fn check(layout: Layout, t: Twin) {
-    let Twin { n, c, s } = t;
-    let offsets = random(1, c);
-    let x: Vec<f32> =
-        random(2, t.len()).iter().enumerate().map(|(i, v)| v + 3.0 * offsets[t.channel(i)]).collect();
-    let (weight, bias, dy) = (random(3, c), random(4, c), random(5, t.len()));
-    let (x_placed, dy_placed) = (place(layout, &x, t, 99.0), place(layout, &dy, t, 0.0));
-
-    let [mut mean, mut var] = [vec![f32::NAN; c], vec![f32::NAN; c]];
-    let mut residue = vec![f32::NAN; c];
-    batch_norm_statistics(layout, n, c, s, &x_placed, &mut mean, &mut var, Some(&mut residue));
-    let (expected_mean, expected_var) = reference::statistics(t, &x);
-    assert_close(&mean, &expected_mean, 1e-6);
-    assert_close(&var, &expected_var, 1e-6);
-
-    // One value a channel has no spread, and amplifies the rounding of the mean.
-    let one = n * s == 1;
-    let running_var: Vec<f32> = random(6, c).iter().map(|v| v + 1.5).collect();
-    for training in [true, false] {
-        let (mean, var) = if training { (&mean, &var) } else { (&offsets, &running_var) };
-        let (mean64, var64) =
-            if training { (expected_mean.clone(), expected_var.clone()) } else { (widen(mean), widen(var)) };
-        let x_hat = reference::normalize(t, &x, &mean64, &var64, f64::from(EPS));
-        for affine in [true, false] {
-            let (w, b) = (affine.then_some(&weight[..]), affine.then_some(&bias[..]));
-            let mut y = vec![f32::NAN; x_placed.len()];
-            batch_norm_forward(
-                layout,
-                n,
-                c,
-                s,
-                &x_placed,
-                mean,
-                var,
-                EPS,
-                w,
-                b,
-                &mut y,
-                training.then_some(&residue[..]),
-            );
-            assert!(y.iter().all(|value| value.is_finite()));
-            let expected: Vec<f64> = x_hat
-                .iter()
-                .enumerate()
-                .map(|(i, v)| {
-                    let c = t.channel(i);
-                    if affine {
-                        v * f64::from(weight[c]) + f64::from(bias[c])
-                    } else {
-                        *v
-                    }
-                })
-                .collect();
-            if !one || affine {
-                assert_close(&back(layout, &y, t), &expected, 5e-6);
-            }
-            let ones = vec![1.0; c];
-            let [dx, dweight, dbias] = reference::backward(
-                t,
-                &x,
-                &dy,
-                &mean64,
-                &var64,
-                f64::from(EPS),
-                w.unwrap_or(&ones),
-                training,
-            );
-            let mut actual = [vec![f32::NAN; x_placed.len()], vec![f32::NAN; c], vec![f32::NAN; c]];
-            let [a, b, d] = &mut actual;
-            batch_norm_backward(
-                layout,
-                n,
-                c,
-                s,
-                &x_placed,
-                &dy_placed,
-                mean,
-                var,
-                EPS,
-                w,
-                training,
-                Some(a),
-                Some(b),
-                Some(d),
-            );
-            if n * s > 2 || !training {
-                assert_close(&back(layout, &actual[0], t), &dx, 1e-5);
-                assert_close(&actual[1], &dweight, 1e-5);
-            }
-            assert_close(&actual[2], &dbias, 1e-5);
-            let zeros = place(layout, &vec![1.0; t.len()], t, 0.0);
-            assert!(actual[0].iter().zip(zeros).all(|(&value, real)| real == 1.0 || value == 0.0), "{t:?}");
-            // Each gradient alone is the same.
-            let mut alone = vec![f32::NAN; x_placed.len()];
-            batch_norm_backward(
-                layout,
-                n,
-                c,
-                s,
-                &x_placed,
-                &dy_placed,
-                mean,
-                var,
-                EPS,
-                w,
-                training,
-                Some(&mut alone),
-                None,
-                None,
-            );
-            assert_eq!(alone, actual[0]);
+#[test]
+fn training_and_evaluation_match_their_twins() {
+    for (layout, size) in cases() {
+        let (n, c, s) = size;
+        let x: Vec<f32> = random(1, n * c * s).iter().map(|v| v * 3.0 + 1.0).collect();
+        let (dy, weight, bias) = (random(2, x.len()), random(3, c), random(4, c));
+        let running: Vec<f32> = random(5, c).iter().map(|v| v.abs() + 0.5).collect();
+        for given in [None, Some((&bias[..], &running[..]))] {
+            let expected = twin::batch_norm(size, &x, &dy, (&weight, &bias), given, 1e-5);
+            let actual = run(layout, size, &x, &dy, Some(&weight), Some(&bias), given);
+            assert_close(&actual.mean, &expected.mean, 1e-6);
+            assert_close(&actual.var, &expected.var, 1e-6);
+            assert_close(&actual.y, &expected.y, 1e-5);
+            // Of two values a channel, the gradient cancels to almost nothing.
+            let scale = expected.var.iter().fold(0.0f64, |m, v| m.max(1.0 / (v + 1e-5).sqrt()));
+            assert_close_at_scale(&actual.dx, &expected.dx, 1e-5, scale);
+            assert_close(&actual.dweight, &expected.dweight, 1e-5);
+            assert_close(&actual.dbias, &expected.dbias, 1e-5);
+            let (ones, zeros) = (vec![1.0; c], vec![0.0; c]);
+            let expected = twin::batch_norm(size, &x, &dy, (&ones, &zeros), given, 1e-5);
+            let actual = run(layout, size, &x, &dy, None, None, given);
+            assert_close(&actual.y, &expected.y, 1e-5);
+            assert_close_at_scale(&actual.dx, &expected.dx, 1e-5, scale);
         }
     }
 }
 
 #[test]
-fn rows_of_features() {
-    for n in [1, 2, 4, 5, 16, 17, 31, 33, 200] {
-        for c in [1, 3, 6, 7, 18, 40] {
-            check(Layout::Rows, Twin { n, c, s: 1 });
-        }
-    }
-    check(Layout::Rows, Twin { n: 32, c: 100, s: 1 });
-    check(Layout::Rows, Twin { n: 1000, c: 67, s: 1 });
-}
-
-#[test]
-fn images_in_lanes() {
-    for n in [1, 2, 4, 5, 16, 17, 31, 33] {
-        for (c, s) in [(1, 1), (1, 9), (3, 25), (6, 7), (7, 2), (18, 12)] {
-            check(Layout::Lanes, Twin { n, c, s });
-        }
-    }
-    check(Layout::Lanes, Twin { n: 32, c: 6, s: 784 });
-    check(Layout::Lanes, Twin { n: 21, c: 2, s: 1000 });
-}
-
-#[test]
-fn a_mean_that_is_large_against_the_spread() {
-    for (layout, n, c, s) in [
-        (Layout::Rows, 32, 5, 1),
-        (Layout::Rows, 300, 18, 1),
-        (Layout::Lanes, 32, 3, 50),
-        (Layout::Lanes, 5, 3, 900),
-    ] {
-        let t = Twin { n, c, s };
-        let x: Vec<f32> = random(1, t.len()).iter().map(|v| 1000.0 + 0.01 * v).collect();
-        let placed = place(layout, &x, t, 0.0);
-        let [mut mean, mut var, mut residue] = [vec![0.0; c], vec![0.0; c], vec![0.0; c]];
-        batch_norm_statistics(layout, n, c, s, &placed, &mut mean, &mut var, Some(&mut residue));
-        let (expected_mean, expected_var) = reference::statistics(t, &x);
-        assert_close(&var, &expected_var, 1e-5);
-        let expected = reference::normalize(t, &x, &expected_mean, &expected_var, f64::from(EPS));
-        let mut y = vec![0.0; placed.len()];
-        batch_norm_forward(layout, n, c, s, &placed, &mean, &var, EPS, None, None, &mut y, Some(&residue));
-        assert_close(&back(layout, &y, t), &expected, 1e-5);
+fn a_large_mean_does_not_drown_the_spread() {
+    for (layout, size) in [(Layout::Rows, (64, 5, 1)), (Layout::Lanes, (33, 3, 16))] {
+        let (n, c, s) = size;
+        let x: Vec<f32> = random(1, n * c * s).iter().map(|v| 1000.0 + 0.01 * v).collect();
+        let (dy, ones, zeros) = (random(2, x.len()), vec![1.0; c], vec![0.0; c]);
+        let expected = twin::batch_norm(size, &x, &dy, (&ones, &zeros), None, 1e-5);
+        let actual = run(layout, size, &x, &dy, None, None, None);
+        assert_close(&actual.y, &expected.y, 1e-5);
+        assert_close(&actual.dx, &expected.dx, 1e-5);
     }
 }
 
 #[test]
-fn an_empty_batch() {
-    for layout in [Layout::Rows, Layout::Lanes] {
-        let (mut mean, mut var) = ([0.0; 3], [0.0; 3]);
-        batch_norm_statistics(layout, 0, 3, 1, &[], &mut mean, &mut var, None);
-        assert!(var.iter().all(|value| value.is_nan()));
-        let (mean, var) = ([0.0; 3], [1.0; 3]);
-        batch_norm_forward(layout, 0, 3, 1, &[], &mean, &var, EPS, None, None, &mut [], None);
-        let (mut dweight, mut dbias) = ([1.0; 3], [1.0; 3]);
-        batch_norm_backward(
-            layout,
-            0,
-            3,
-            1,
-            &[],
-            &[],
-            &mean,
-            &var,
-            EPS,
-            None,
-            true,
-            Some(&mut []),
-            Some(&mut dweight),
-            Some(&mut dbias),
-        );
-        assert_eq!((dweight, dbias), ([0.0; 3], [0.0; 3]));
-    }
+fn a_first_value_far_off_does_no_harm() {
+    let mut x = random(1, 512);
+    x[0] = 1e4;
+    let shape = BatchNormShape { layout: Layout::Rows, n: 512, c: 1, s: 1 };
+    let ([mut mean], [mut residual], [mut var]) = ([[0.0]], [[0.0]], [[0.0]]);
+    batch_norm_statistics(&shape, &x, &mut mean, &mut residual, &mut var);
+    let expected = twin::batch_norm((512, 1, 1), &x, &x, (&[1.0], &[0.0]), None, 1e-5);
+    assert_close(&var, &expected.var, 1e-6);
+    assert_close(&mean, &expected.mean, 1e-4);
 }
 
 #[test]
 fn running_statistics_take_the_unbiased_variance() {
-    let (mut mean, mut var) = ([1.0, 2.0], [1.0, 3.0]);
-    batch_norm_update_running(&[3.0, 0.0], &[4.0, 8.0], 5, 0.25, &mut mean, &mut var);
-    assert_eq!(mean, [1.5, 1.5]);
-    assert_eq!(var, [0.75 + 0.25 * 5.0, 2.25 + 0.25 * 10.0]);
+    let (mut mean, mut var) = ([1.0, 2.0], [3.0, 4.0]);
+    batch_norm_update_running(&[2.0, 4.0], &[1.0, 2.0], 5, 0.1, &mut mean, &mut var);
+    assert_close(&mean, &[1.1, 2.2], 1e-6);
+    assert_close(&var, &[2.7 + 0.125, 3.6 + 0.25], 1e-6);
 }

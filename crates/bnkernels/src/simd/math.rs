@@ -1,0 +1,172 @@
+//! exp, ln, sine and cosine of vectors: argument reduction and polynomials of the Cephes library
+//! (S. L. Moshier, single precision). No libm is called, so that the bits are the same on every
+//! machine: always for the `_unfused` forms, which round each product, and in the strict builds
+//! for the others, which use `mul_add`.
+
+use super::{F32x4, Mask4};
+
+type MulAdd = fn(F32x4, F32x4, F32x4) -> F32x4;
+
+#[inline(always)]
+fn polynomial<const N: usize>(x: F32x4, coefficients: [f32; N], mul_add: MulAdd) -> F32x4 {
+    let mut y = F32x4::splat(coefficients[0]);
+    for &c in &coefficients[1..] {
+        y = mul_add(y, x, F32x4::splat(c));
+    }
+    y
+}
+
+/// ln 2 in two parts, the first with so few bits that its multiples by exponents are exact.
+const LN2_HIGH: f32 = 0.693_359_4;
+const LN2_LOW: f32 = -2.121_944_4e-4;
+
+impl F32x4 {
+    /// e to the power of each lane: `2^n e^r` with `n` whole and |r| <= ln 2 / 2. Relative error
+    /// below 2e-7; denormal results come out right, larger ones than f32 holds are inf.
+    #[inline(always)]
+    pub fn exp(self) -> Self {
+        // Past these bounds the result is 0 or inf anyway, and `n` stays small.
+        let x = self.max(Self::splat(-104.0)).min(Self::splat(89.0));
+        let n = (x * Self::splat(std::f32::consts::LOG2_E)).nearest();
+        let r = n.mul_add(Self::splat(-LN2_HIGH), x);
+        let r = n.mul_add(Self::splat(-LN2_LOW), r);
+        let p = polynomial(
+            r,
+            [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5],
+            Self::mul_add,
+        );
+        let y = p.mul_add(r * r, r) + Self::splat(1.0);
+        // Two factors, because 2^n itself may be inf or denormal where the result is not.
+        let half = (n * Self::splat(0.5)).nearest();
+        y * half.exp2_of_whole() * (n - half).exp2_of_whole()
+    }
+
+    /// The natural logarithm: `e ln 2 + ln(m)` with m in [√½, √2). Relative error below 2e-7
+    /// (absolute near 1); ln(0) = -inf, NaN below 0.
+    #[inline(always)]
+    pub fn ln(self) -> Self {
+        self.ln_by(Self::mul_add)
+    }
+
+    #[inline(always)]
+    pub fn ln_unfused(self) -> Self {
+        self.ln_by(|a, b, c| a * b + c)
+    }
+
+    #[inline(always)]
+    fn ln_by(self, mul_add: MulAdd) -> Self {
+        let one = Self::splat(1.0);
+        let denormal = self.lt(Self::splat(f32::MIN_POSITIVE));
+        let x = denormal.select(self * Self::splat(8_388_608.0), self);
+        let (m, e) = x.split_exponent();
+        let e = denormal.select(e - Self::splat(23.0), e);
+        let small = m.lt(Self::splat(std::f32::consts::FRAC_1_SQRT_2));
+        let e = small.select(e - one, e);
+        let f = small.select(m + m, m) - one;
+        let z = f * f;
+        let p = polynomial(
+            f,
+            [
+                7.037_683_6e-2,
+                -1.151_461e-1,
+                1.167_699_9e-1,
+                -1.242_014_1e-1,
+                1.424_932_3e-1,
+                -1.666_805_8e-1,
+                2.000_071_5e-1,
+                -2.499_999_4e-1,
+                3.333_333e-1,
+            ],
+            mul_add,
+        );
+        let y = mul_add(e, Self::splat(LN2_LOW), f * z * p);
+        let y = mul_add(z, Self::splat(-0.5), y);
+        let y = mul_add(e, Self::splat(LN2_HIGH), f + y);
+        let y = self.eq(Self::splat(f32::INFINITY)).select(self, y);
+        let y = self.eq(Self::zero()).select(Self::splat(f32::NEG_INFINITY), y);
+        // Not (x >= 0): negative or NaN.
+        self.ge(Self::zero()).select(y, Self::splat(f32::NAN))
+    }
+
+    /// Sine and cosine of `2π` times each lane, for lanes in [0, 1].
+    #[inline(always)]
+    pub fn sin_cos_of_turns_unfused(self) -> (Self, Self) {
+        let quarters = self * Self::splat(4.0);
+        let q = quarters.nearest();
+        let x = (quarters - q) * Self::splat(std::f32::consts::FRAC_PI_2);
+        let z = x * x;
+        let unfused: MulAdd = |a, b, c| a * b + c;
+        let p = polynomial(z, [-1.951_529_6e-4, 8.332_161e-3, -1.666_665_5e-1], unfused);
+        let sin = p * z * x + x;
+        let p = polynomial(z, [2.443_315_7e-5, -1.388_731_6e-3, 4.166_664_6e-2], unfused);
+        let cos = p * (z * z) - z * Self::splat(0.5) + Self::splat(1.0);
+        let is = |quadrant: f32| q.eq(Self::splat(quadrant));
+        let swap = is(1.0).or(is(3.0));
+        let negate = |mask: Mask4, value: Self| mask.select(-value, value);
+        (
+            negate(is(2.0).or(is(3.0)), swap.select(cos, sin)),
+            negate(is(1.0).or(is(2.0)), swap.select(sin, cos)),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The largest error of `f` against `expected`, relative to `scale(expected)`, over `values`.
+    fn worst(
+        values: impl Iterator<Item = f32>,
+        f: impl Fn(F32x4) -> F32x4,
+        expected: impl Fn(f64) -> f64,
+        scale: impl Fn(f64) -> f64,
+    ) -> f64 {
+        values
+            .map(|x| {
+                let e = expected(f64::from(x));
+                (f64::from(f(F32x4::splat(x)).to_array()[2]) - e).abs() / scale(e)
+            })
+            .fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn exp_is_close_and_handles_the_extremes() {
+        let sweep = (-87_000..88_700).map(|i| i as f32 * 1e-3);
+        assert!(worst(sweep, F32x4::exp, f64::exp, |e| e) < 2e-7);
+        let denormal = (-103_000..-87_000).map(|i| i as f32 * 1e-3);
+        assert!(worst(denormal, F32x4::exp, f64::exp, |_| 1.5e-45) < 1.0);
+        let exp = |x| F32x4::splat(x).exp().to_array()[0];
+        assert_eq!(exp(0.0), 1.0);
+        assert_eq!(exp(-0.0), 1.0);
+        assert_eq!(
+            (exp(88.73), exp(1e30), exp(f32::INFINITY)),
+            (f32::INFINITY, f32::INFINITY, f32::INFINITY)
+        );
+        assert_eq!((exp(-104.0), exp(-1e30), exp(f32::NEG_INFINITY)), (0.0, 0.0, 0.0));
+        assert!(exp(88.72).is_finite());
+        assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn ln_is_close_and_handles_the_extremes() {
+        let all = (1..0x7f80_0000u32).step_by(65_521).map(f32::from_bits);
+        assert!(worst(all, F32x4::ln, f64::ln, |e| e.abs()) < 2e-7);
+        let near_one = (-4000..4000).map(|i| 1.0 + i as f32 * 1e-4);
+        assert!(worst(near_one, F32x4::ln_unfused, f64::ln, |e| e.abs().max(1e-30)) < 2e-7);
+        let ln = |x| F32x4::splat(x).ln().to_array()[0];
+        assert_eq!((ln(0.0), ln(-0.0)), (f32::NEG_INFINITY, f32::NEG_INFINITY));
+        assert_eq!((ln(1.0), ln(f32::INFINITY)), (0.0, f32::INFINITY));
+        assert!(ln(-1.0).is_nan() && ln(f32::NEG_INFINITY).is_nan() && ln(f32::NAN).is_nan());
+        assert!((ln(f32::from_bits(1)) + 103.278_93).abs() < 1e-4);
+    }
+
+    #[test]
+    fn sine_and_cosine_of_turns_are_close() {
+        let turns = || (0..=1 << 16).map(|i| i as f32 / 65_536.0);
+        let angle = |t: f64| t * std::f64::consts::TAU;
+        let sin = |x: F32x4| x.sin_cos_of_turns_unfused().0;
+        let cos = |x: F32x4| x.sin_cos_of_turns_unfused().1;
+        assert!(worst(turns(), sin, |t| angle(t).sin(), |_| 1.0) < 2e-7);
+        assert!(worst(turns(), cos, |t| angle(t).cos(), |_| 1.0) < 2e-7);
+    }
+}

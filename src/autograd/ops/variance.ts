@@ -1,0 +1,22 @@
+import type { Tensor } from '../tensor.js'
+import { div, sub } from './arithmetic.js'
+import { mean, type ReduceOptions, sum } from './reduce.js'
+import { pow } from './unary.js'
+
+/** What `var` takes. */
+export interface VarOptions extends ReduceOptions {
+  /** Whether to divide by `n − 1` (default, Bessel's correction) instead of `n`. */
+  unbiased?: boolean
+}
+
+/**
+ * The variance over some dimensions: the mean square of the deviations from the mean, in two passes, so
+ * that a large mean does no harm. https://pytorch.org/docs/stable/generated/torch.var.html
+ */
+export function variance(x: Tensor, options: VarOptions = {}): Tensor {
+  const { unbiased = true, dim, keepdim = false } = options
+  const over = dim === undefined ? {} : { dim }
+  const squares = sum(pow(sub(x, mean(x, { ...over, keepdim: true })), 2), { ...over, keepdim })
+  const n = squares.size === 0 ? 0 : x.size / squares.size
+  return div(squares, unbiased ? n - 1 : n)
+}

@@ -1,0 +1,85 @@
+import { ArgumentError, ShapeError } from '../errors.js'
+
+/** Sizes of a tensor's dimensions; [] for a single value. */
+export type Shape = readonly number[]
+
+/** Number of elements. */
+export function sizeOf(shape: Shape): number {
+  let size = 1
+  for (const s of shape) size *= s
+  return size
+}
+
+/** Checks that a shape is made of whole numbers of at least 0. */
+export function checkShape(operation: string, shape: Shape): void {
+  for (const size of shape) {
+    if (!Number.isInteger(size) || size < 0) {
+      throw new ShapeError(`${operation}: a shape is made of whole numbers of at least 0, got [${shape}]`)
+    }
+  }
+}
+
+/** A dimension counted from 0, given one that may count from the end (−1 is the last). */
+export function dimension(operation: string, d: number, rank: number): number {
+  const found = d < 0 ? d + rank : d
+  if (!Number.isInteger(d) || found < 0 || found >= Math.max(rank, 1)) {
+    throw new ArgumentError(`${operation}: dimension ${d} is out of range for a tensor of ${rank} dimensions`)
+  }
+  return found
+}
+
+/** Elements between neighbours along each dimension of a row-major array. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length)
+  let stride = 1
+  for (let d = shape.length - 1; d >= 0; d--) {
+    strides[d] = stride
+    stride *= shape[d]
+  }
+  return strides
+}
+
+/**
+ * The shape of two broadcast against each other: aligned at the last dimension, sizes equal or 1.
+ * https://numpy.org/doc/stable/user/basics.broadcasting.html
+ */
+export function broadcastShapes(operation: string, a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length)
+  const shape = new Array<number>(rank)
+  for (let d = 0; d < rank; d++) {
+    const x = a[d - rank + a.length] ?? 1
+    const y = b[d - rank + b.length] ?? 1
+    if (x !== y && x !== 1 && y !== 1) {
+      throw new ShapeError(`${operation}: shapes [${a}] and [${b}] do not broadcast: ${x} against ${y} in dimension ${d}`)
+    }
+    shape[d] = x === 1 ? y : x
+  }
+  return shape
+}
+
+/** The strides with which an array of `shape` is read as one of `target`: 0 where it is repeated. */
+export function broadcastStrides(shape: Shape, target: Shape): number[] {
+  const strides = stridesOf(shape)
+  return target.map((_, d) => {
+    const own = d - target.length + shape.length
+    return own < 0 || shape[own] === 1 ? 0 : strides[own]
+  })
+}
+
+/** Joins neighbouring dimensions that every operand walks in one go, and drops those of size 1. */
+export function joinDimensions(shape: Shape, operands: readonly (readonly number[])[]): [number[], number[][]] {
+  const joined: number[] = []
+  const strides: number[][] = operands.map(() => [])
+  for (let d = 0; d < shape.length; d++) {
+    if (shape[d] === 1) continue
+    const last = joined.length - 1
+    const joins = last >= 0 && operands.every((own, k) => strides[k][last] === own[d] * shape[d])
+    if (joins) joined[last] *= shape[d]
+    else joined.push(shape[d])
+    operands.forEach((own, k) => {
+      if (joins) strides[k][last] = own[d]
+      else strides[k].push(own[d])
+    })
+  }
+  return [joined, strides]
+}

@@ -1,0 +1,20 @@
+import { InitError } from '../errors.js'
+import type { InitOutput } from './wasm/bnkernels.js'
+
+/** A binary that runs: its exports and its memory. */
+export interface Instance {
+  readonly kernels: InitOutput
+  readonly memory: WebAssembly.Memory
+}
+
+let current: Instance | undefined
+
+export function setInstance(instance: Instance): void {
+  current = instance
+}
+
+/** The instance that `init` made. @throws {InitError} before that */
+export function instance(): Instance {
+  if (!current) throw new InitError('simdgrad is not ready: call `await init()` before the first tensor is made')
+  return current
+}

@@ -1,0 +1,30 @@
+/** What differs between Node (and Bun, and Deno) and a browser; each entry of the package sets one. */
+export interface Platform {
+  /** Such as `Node 20.20.2`. */
+  readonly runtime: string
+  /** Processors that this process may use. */
+  readonly cores: number
+  /** The bytes of a file or URL; throws when it can't be read. */
+  readBytes(from: string | URL): Promise<Uint8Array<ArrayBuffer>>
+  /** Starts worker `index` of the team; `onReady` is called once it runs. */
+  startWorker(module: WebAssembly.Module, memory: WebAssembly.Memory, index: number, onReady: () => void): TeamWorker
+}
+
+/** A started worker. */
+export interface TeamWorker {
+  /** Lets the process end although the worker runs (Node); nothing elsewhere. */
+  unref(): void
+  terminate(): void
+}
+
+let current: Platform | undefined
+
+/** Sets the platform; the package's entries call it once. */
+export function setPlatform(platform: Platform): void {
+  current = platform
+}
+
+export function platform(): Platform {
+  if (!current) throw new Error('the package was loaded past its entry; import simdgrad')
+  return current
+}

@@ -1,0 +1,69 @@
+/* tslint:disable */
+/* eslint-disable */
+
+/**
+ * `bytes` of uninitialised memory, aligned to 64; 0 when there is none left.
+ */
+export function allocate(bytes: number): number;
+
+/**
+ * # Safety
+ * `pointer` came from `allocate(bytes)` and is used no more.
+ */
+export function release(pointer: number, bytes: number): void;
+
+/**
+ * # Safety
+ * Pointers to live arrays of `n`.
+ */
+export function relu_forward(x: number, y: number, n: number): void;
+
+export function team_chunks_done(index: number): number;
+
+export function team_self_test_done(): boolean;
+
+export function team_self_test_start(workers: number): void;
+
+export function team_set(workers: number, awake_limit: number): void;
+
+export function team_work_forever(index: number): void;
+
+export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembly.Module;
+
+export interface InitOutput {
+    readonly allocate: (a: number) => number;
+    readonly release: (a: number, b: number) => void;
+    readonly relu_forward: (a: number, b: number, c: number) => void;
+    readonly team_chunks_done: (a: number) => number;
+    readonly team_self_test_done: () => number;
+    readonly team_self_test_start: (a: number) => void;
+    readonly team_set: (a: number, b: number) => void;
+    readonly team_work_forever: (a: number) => void;
+    readonly __wbindgen_externrefs: WebAssembly.Table;
+    readonly __wbindgen_thread_destroy: (a?: number, b?: number, c?: number) => void;
+    readonly __wbindgen_start: (a: number) => void;
+}
+
+export type SyncInitInput = BufferSource | WebAssembly.Module;
+
+/**
+ * Instantiates the given `module`, which can either be bytes or
+ * a precompiled `WebAssembly.Module`.
+ *
+ * @param {{ module: SyncInitInput, memory?: WebAssembly.Memory, thread_stack_size?: number }} module - Passing `SyncInitInput` directly is deprecated.
+ * @param {WebAssembly.Memory} memory - Deprecated.
+ *
+ * @returns {InitOutput}
+ */
+export function initSync(module: { module: SyncInitInput, memory?: WebAssembly.Memory, thread_stack_size?: number } | SyncInitInput, memory?: WebAssembly.Memory): InitOutput;
+
+/**
+ * If `module_or_path` is {RequestInfo} or {URL}, makes a request and
+ * for everything else, calls `WebAssembly.instantiate` directly.
+ *
+ * @param {{ module_or_path: InitInput | Promise<InitInput>, memory?: WebAssembly.Memory, thread_stack_size?: number }} module_or_path - Passing `InitInput` directly is deprecated.
+ * @param {WebAssembly.Memory} memory - Deprecated.
+ *
+ * @returns {Promise<InitOutput>}
+ */
+export default function __wbg_init (module_or_path?: { module_or_path: InitInput | Promise<InitInput>, memory?: WebAssembly.Memory, thread_stack_size?: number } | InitInput | Promise<InitInput>, memory?: WebAssembly.Memory): Promise<InitOutput>;

