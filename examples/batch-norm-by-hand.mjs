@@ -37,6 +37,7 @@ console.log(`largest difference: ${byHand.sub(byLayer).abs().max().item().toExpo
 
 // The layer has moved its statistics a tenth of the way to the batch's. This variance is the unbiased one.
 /** @param {import('simdgrad').Tensor | undefined} statistic */
-const words = (statistic) => Array.from(statistic?.toFloat32Array() ?? [], (value) => value.toFixed(4)).join(' ')
+const words = (statistic) =>
+  Array.from(statistic?.toFloat32Array() ?? [], (value) => value.toFixed(4)).join(' ')
 console.log(`running mean: ${words(layer.runningMean)} (0.9 · 0 + 0.1 · mean)`)
 console.log(`running variance: ${words(layer.runningVar)} (0.9 · 1 + 0.1 · 22.5)`)

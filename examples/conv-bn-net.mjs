@@ -16,8 +16,15 @@ const { values } = parseArgs({
 
 class ConvBnNet extends nn.Module {
   stage1 = new nn.Sequential(
-    new nn.Conv2d(1, 6, 3, { padding: 1 }), new nn.BatchNorm2d(6), new nn.ReLU(), new nn.MaxPool2d(2, { stride: 2 }),
-    new nn.Conv2d(6, 16, 5), new nn.BatchNorm2d(16), new nn.ReLU(), new nn.MaxPool2d(2, { stride: 2 }))
+    new nn.Conv2d(1, 6, 3, { padding: 1 }),
+    new nn.BatchNorm2d(6),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2, { stride: 2 }),
+    new nn.Conv2d(6, 16, 5),
+    new nn.BatchNorm2d(16),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2, { stride: 2 }),
+  )
   classify = new nn.Linear(400, 10)
 
   /**
@@ -40,10 +47,13 @@ const { epochs } = await fit(net, {
   loss: new nn.CrossEntropyLoss(),
 })
 const [{ trainLoss, validAcc, trainSeconds }] = epochs
-console.log(`trained in ${trainSeconds.toFixed(2)} s: loss ${trainLoss.toFixed(4)}, validation accuracy ${validAcc.toFixed(4)}`)
+console.log(
+  `trained in ${trainSeconds.toFixed(2)} s: loss ${trainLoss.toFixed(4)}, validation accuracy ${validAcc.toFixed(4)}`,
+)
 
-console.log('\nthe state dict, by PyTorch\'s names:')
-for (const [name, { shape }] of Object.entries(net.stateDict())) console.log(`  ${name} [${shape.join(', ')}]`)
+console.log("\nthe state dict, by PyTorch's names:")
+for (const [name, { shape }] of Object.entries(net.stateDict()))
+  console.log(`  ${name} [${shape.join(', ')}]`)
 
 // PyTorch reads this file with safetensors.torch.load_file, and simdgrad reads one that PyTorch saved.
 const folder = values.save ? undefined : await mkdtemp(join(tmpdir(), 'conv-bn-net-'))
@@ -54,5 +64,7 @@ again.loadStateDict(await loadSafetensors(path))
 if (folder) await rm(folder, { recursive: true })
 
 const same = (await hashState(again.stateDict())) === (await hashState(net.stateDict()))
-console.log(`\nloaded again, validation accuracy ${accuracy(again.eval(), new data.DataLoader(test, { batchSize: 32 })).toFixed(4)}`)
+console.log(
+  `\nloaded again, validation accuracy ${accuracy(again.eval(), new data.DataLoader(test, { batchSize: 32 })).toFixed(4)}`,
+)
 console.log(`weights are the same to the bit: ${same}`)

@@ -10,8 +10,20 @@
 // mode has nothing to normalise with, throws.
 //
 //   node examples/trap-1-validation-in-training-mode.mjs
-import { data, encodeState, fit, hashState, init, loadSafetensors, manualSeed } from 'simdgrad'
-import { nn, noGrad, optim, SimdgradError, tensor } from 'simdgrad'
+import {
+  data,
+  encodeState,
+  fit,
+  hashState,
+  init,
+  loadSafetensors,
+  manualSeed,
+  nn,
+  noGrad,
+  optim,
+  SimdgradError,
+  tensor,
+} from 'simdgrad'
 import { accuracy, first, mlp } from './shared/mnist.mjs'
 
 await init()

@@ -67,5 +67,7 @@ for (const [title, momentum] of /** @type {const} */ ([
 ])) {
   const { means, accuracies } = run(momentum)
   const span = `${lowest(means)} … ${highest(means)}`
-  console.log(`${title.padEnd(25)}${span.padEnd(27)}${lowest(accuracies)} … ${highest(accuracies)}, ${mean(accuracies)}`)
+  console.log(
+    `${title.padEnd(25)}${span.padEnd(27)}${lowest(accuracies)} … ${highest(accuracies)}, ${mean(accuracies)}`,
+  )
 }

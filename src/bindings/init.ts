@@ -41,7 +41,7 @@ let started: { key: string; backend: Promise<Backend> } | undefined
  * @throws {InitError} when called again with other options, or where the runtime has no WebAssembly SIMD
  * @throws {ArgumentError} for an option that is unknown or out of range
  */
-export function init(options: InitOptions = {}): Promise<Backend> {
+export async function init(options: InitOptions = {}): Promise<Backend> {
   const { threads = Math.min(platform().cores, 8), deterministic = false, ...unknown } = options
   for (const name of Object.keys(unknown)) {
     throw new ArgumentError(`init: unknown option '${name}'; it takes threads and deterministic`)

@@ -5,6 +5,7 @@ import { sameShape, Tensor } from '../autograd/tensor.js'
 export class Parameter extends Tensor {
   constructor(values: Tensor, requiresGrad = true) {
     super(values.storage, values.shape, requiresGrad)
+    this.toRows_()
   }
 }
 

@@ -1,7 +1,7 @@
 import { zeros } from '../autograd/create.js'
 import type { Tensor } from '../autograd/tensor.js'
 import { adamStep } from '../bindings/kernels.js'
-import { atLeast, Optimizer } from './optimizer.js'
+import { atLeast, checkOptions, Optimizer } from './optimizer.js'
 
 /** Options of Adam and AdamW. */
 export interface AdamOptions {
@@ -33,6 +33,7 @@ class AdamFamily extends Optimizer {
     options: AdamOptions,
     private readonly decoupled: boolean,
   ) {
+    checkOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay'])
     super(name, parameters, options.lr ?? 1e-3)
     this.betas = options.betas ?? [0.9, 0.999]
     this.eps = options.eps ?? 1e-8

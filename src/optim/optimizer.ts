@@ -15,6 +15,8 @@ export abstract class Optimizer {
       throw new ArgumentError(`${name}: got no parameters; pass net.parameters()`)
     }
     atLeast(name, 'lr', lr, 0)
+    // A gradient lies in rows; so must what it is taken from.
+    for (const parameter of this.parameters) parameter.toRows_()
   }
 
   /** Changes every parameter that has a gradient, in place. */
@@ -31,5 +33,14 @@ export function atLeast(name: string, option: string, value: number, least: numb
   if (!(value >= least) || (below !== undefined && !(value < below)) || !Number.isFinite(value)) {
     const range = below === undefined ? `of at least ${least}` : `from ${least} to below ${below}`
     throw new ArgumentError(`${name}: ${option} is a number ${range}, got ${value}`)
+  }
+}
+
+/** @throws {ArgumentError} for an option that is not among the known ones */
+export function checkOptions(name: string, options: object, known: readonly string[]): void {
+  for (const option of Object.keys(options)) {
+    if (!known.includes(option)) {
+      throw new ArgumentError(`${name}: unknown option '${option}'; it takes ${known.join(', ')}`)
+    }
   }
 }

@@ -1,7 +1,7 @@
 import { empty, type Tensor } from '../autograd/tensor.js'
 import { sgdStep } from '../bindings/kernels.js'
 import { ArgumentError } from '../errors.js'
-import { atLeast, Optimizer } from './optimizer.js'
+import { atLeast, checkOptions, Optimizer } from './optimizer.js'
 
 /** Options of SGD. */
 export interface SGDOptions {
@@ -26,6 +26,7 @@ export class SGD extends Optimizer {
   readonly #buffers = new Map<Tensor, Tensor>()
 
   constructor(parameters: Iterable<Tensor>, options: SGDOptions = {}) {
+    checkOptions('SGD', options, ['lr', 'momentum', 'dampening', 'weightDecay', 'nesterov'])
     super('SGD', parameters, options.lr ?? 1e-3)
     this.momentum = options.momentum ?? 0
     this.dampening = options.dampening ?? 0
