@@ -17,17 +17,18 @@ pub fn conv2d_backward_input(shape: &Conv2dShape, dy: &[f32], weight: &[f32], dx
     assert_eq!(weight.len(), s.weight());
     let rows = phases(s.oh(), s.h, s.kh, s.stride.0, s.padding.0);
     let columns = phases(s.ow(), s.w, s.kw, s.stride.1, s.padding.1);
-    let weight = pack(s, weight, &rows, &columns);
-    Correlation {
-        n: s.n,
-        inputs: s.oc,
-        outputs: s.c,
-        rows: &rows,
-        columns: &columns,
-        weight: &weight,
-        bias: None,
-    }
-    .run(dy, dx);
+    let correlation =
+        Correlation { n: s.n, inputs: s.oc, outputs: s.c, rows: &rows, columns: &columns, bias: None };
+    // Tap `i` of a phase, flipped: the one that its last tap is `i` strides after.
+    let tap = |phase: usize, i: usize, axis: &Axis, stride: usize, padding: usize| {
+        (phase + padding) % stride + (axis.taps - 1 - i) * stride
+    };
+    let at = |(p, q): (usize, usize), (c, o): (usize, usize), (i, j): (usize, usize)| {
+        let u = tap(p, i, &rows[p], s.stride.0, s.padding.0);
+        let v = tap(q, j, &columns[q], s.stride.1, s.padding.1);
+        weight[((o * s.c + c) * s.kh + u) * s.kw + v]
+    };
+    correlation.run(dy, at, dx);
 }
 
 /// The phases of a dimension whose output has `input` elements and whose input has `size`.
@@ -43,25 +44,4 @@ fn phases(input: usize, size: usize, kernel: usize, stride: usize, padding: usiz
             axis
         })
         .collect()
-}
-
-/// The weight as `[c][oc][taps][taps]`, flipped, for each phase.
-fn pack(s: &Conv2dShape, weight: &[f32], rows: &[Axis], columns: &[Axis]) -> Vec<f32> {
-    let mut packed = Vec::with_capacity(weight.len());
-    for (p, row) in rows.iter().enumerate() {
-        for (q, column) in columns.iter().enumerate() {
-            let u = (p + s.padding.0) % s.stride.0;
-            let v = (q + s.padding.1) % s.stride.1;
-            for c in 0..s.c {
-                for o in 0..s.oc {
-                    let plane = &weight[(o * s.c + c) * s.kh * s.kw..][..s.kh * s.kw];
-                    for i in (0..row.taps).rev() {
-                        let from = &plane[(u + i * s.stride.0) * s.kw..][..s.kw];
-                        packed.extend((0..column.taps).rev().map(|j| from[v + j * s.stride.1]));
-                    }
-                }
-            }
-        }
-    }
-    packed
 }

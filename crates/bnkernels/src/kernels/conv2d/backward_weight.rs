@@ -63,11 +63,7 @@ pub fn conv2d_backward_weight(
                 let (mine, rest) = std::mem::take(&mut out).split_at_mut(rows * row);
                 out = rest;
                 let part = chunk_range(unit / tiles, parts, reduced, 1);
-                match rows {
-                    3 => reduction.tile::<3>(o, part, mine),
-                    2 => reduction.tile::<2>(o, part, mine),
-                    _ => reduction.tile::<1>(o, part, mine),
-                }
+                reduction.tile(o, rows, part, mine);
             }
         },
     );
@@ -111,33 +107,33 @@ impl<'a> Reduction<'a> {
         Self { shape, x, dy, bias, rows, columns }
     }
 
-    /// Output channels `o..o + R`, summed over `part` of the rows of all blocks.
-    fn tile<const R: usize>(&self, o: usize, part: Range<usize>, out: &mut [f32]) {
+    /// Output channels `o..o + outputs`, summed over `part` of the rows of all blocks.
+    fn tile(&self, o: usize, outputs: usize, part: Range<usize>, out: &mut [f32]) {
         let s = self.shape;
         let (taps, row) = (s.kh * s.kw, s.c * s.kh * s.kw + 1);
         let by_channel = s.c >= STREAMS || s.kh == 1;
-        let mut sums = vec![F32x4::zero(); taps * R * STREAMS];
+        let mut sums = vec![F32x4::zero(); taps * outputs * STREAMS];
         let mut c = 0;
         while c < s.c {
             let streams = if by_channel { STREAMS.min(s.c - c) } else { 1 };
             sums.fill(F32x4::zero());
             self.for_each_group(&part, |block, rows| {
                 if by_channel {
-                    self.group_by_channel::<R>(o, c, streams, block, rows, &mut sums);
+                    self.group_by_channel((o, outputs), (c, streams), block, rows, &mut sums);
                 } else {
-                    self.row_by_kernel_row::<R>(o, c, block, rows.start, &mut sums);
+                    self.row_by_kernel_row((o, outputs), c, block, rows.start, &mut sums);
                 }
             });
             for t in 0..taps {
                 for k in 0..streams {
-                    for r in 0..R {
-                        out[r * row + (c + k) * taps + t] = sums[(t * streams + k) * R + r].sum();
+                    for r in 0..outputs {
+                        out[r * row + (c + k) * taps + t] = sums[(t * streams + k) * outputs + r].sum();
                     }
                 }
             }
             c += streams;
         }
-        for r in 0..if self.bias { R } else { 0 } {
+        for r in 0..if self.bias { outputs } else { 0 } {
             out[r * row + row - 1] = self.sum_of_output(o + r, &part);
         }
     }
@@ -200,11 +196,10 @@ impl<'a> Reduction<'a> {
         (Src::new(self.x).offset(x), Src::new(self.dy).offset(dy))
     }
 
-    fn group_by_channel<const R: usize>(
+    fn group_by_channel(
         &self,
-        o: usize,
-        c: usize,
-        streams: usize,
+        (o, outputs): (usize, usize),
+        (c, streams): (usize, usize),
         block: usize,
         rows: Range<usize>,
         sums: &mut [F32x4],
@@ -224,19 +219,15 @@ impl<'a> Reduction<'a> {
                 }
                 self.set_columns(&mut dot, columns.len(), lanes);
                 let (x, dy) = self.cursors(block, (o, c), (u, v), (rows.start, columns.start));
-                let sums = &mut sums[(u * s.kw + v) * streams * R..];
-                match streams {
-                    3 => dot.run::<R, 3>(x, dy, sums, R),
-                    2 => dot.run::<R, 2>(x, dy, sums, R),
-                    _ => dot.run::<R, 1>(x, dy, sums, R),
-                }
+                let sums = &mut sums[(u * s.kw + v) * streams * outputs..];
+                dot.run(outputs, streams, x, dy, sums, outputs);
             }
         }
     }
 
-    fn row_by_kernel_row<const R: usize>(
+    fn row_by_kernel_row(
         &self,
-        o: usize,
+        (o, outputs): (usize, usize),
         c: usize,
         block: usize,
         i: usize,
@@ -248,24 +239,16 @@ impl<'a> Reduction<'a> {
         let mut u = 0;
         while u < s.kh {
             let streams = (u..s.kh.min(u + STREAMS)).take_while(|&u| self.rows[u].contains(&i)).count();
-            if streams == 0 {
-                u += 1;
-                continue;
-            }
             for (v, columns) in self.columns.iter().enumerate() {
-                if columns.is_empty() {
+                if columns.is_empty() || streams == 0 {
                     continue;
                 }
                 self.set_columns(&mut dot, columns.len(), lanes);
                 let (x, dy) = self.cursors(block, (o, c), (u, v), (i, columns.start));
-                let sums = &mut sums[(u * s.kw + v) * R..];
-                match streams {
-                    3 => dot.run::<R, 3>(x, dy, sums, s.kw * R),
-                    2 => dot.run::<R, 2>(x, dy, sums, s.kw * R),
-                    _ => dot.run::<R, 1>(x, dy, sums, s.kw * R),
-                }
+                let sums = &mut sums[(u * s.kw + v) * outputs..];
+                dot.run(outputs, streams, x, dy, sums, s.kw * outputs);
             }
-            u += streams;
+            u += streams.max(1);
         }
     }
 
@@ -306,32 +289,37 @@ struct Dot {
 
 impl Dot {
     /// Adds to `sums[k * stream + r]`.
+    fn run(&self, outputs: usize, streams: usize, x: Src, dy: Src, sums: &mut [F32x4], stream: usize) {
+        match (outputs, streams) {
+            (3, 3) => self.tile::<3, 3>(x, dy, sums, stream),
+            (3, 2) => self.tile::<3, 2>(x, dy, sums, stream),
+            (3, _) => self.tile::<3, 1>(x, dy, sums, stream),
+            (2, 3) => self.tile::<2, 3>(x, dy, sums, stream),
+            (2, 2) => self.tile::<2, 2>(x, dy, sums, stream),
+            (2, _) => self.tile::<2, 1>(x, dy, sums, stream),
+            (_, 3) => self.tile::<1, 3>(x, dy, sums, stream),
+            (_, 2) => self.tile::<1, 2>(x, dy, sums, stream),
+            _ => self.tile::<1, 1>(x, dy, sums, stream),
+        }
+    }
+
     #[inline(never)]
-    fn run<const R: usize, const K: usize>(&self, x: Src, dy: Src, sums: &mut [F32x4], stream: usize) {
+    fn tile<const R: usize, const K: usize>(&self, x: Src, dy: Src, sums: &mut [F32x4], stream: usize) {
         let mut tile: [[F32x4; K]; R] =
             std::array::from_fn(|r| std::array::from_fn(|k| sums[k * stream + r]));
-        let add = |tile: &mut [[F32x4; K]; R], x: Src, dy: Src, at: usize| {
-            let values: [F32x4; K] = std::array::from_fn(|k| x.load(k * self.x_stream + at));
-            for (r, sums) in tile.iter_mut().enumerate() {
-                let factor = dy.load(r * self.dy_output + at);
-                for (sum, value) in sums.iter_mut().zip(values) {
-                    *sum = value.mul_add(factor, *sum);
-                }
-            }
-        };
         for i in 0..self.rows {
             for j in 0..self.runs {
                 let mut x = x.offset(i * self.x_row + j * self.x_run);
                 let mut dy = dy.offset(i * self.dy_row + j * self.dy_run);
-                for _ in 0..self.vectors / 4 {
-                    add(&mut tile, x, dy, 0);
-                    add(&mut tile, x, dy, 4);
-                    add(&mut tile, x, dy, 8);
-                    add(&mut tile, x, dy, 12);
-                    (x, dy) = (x.offset(16), dy.offset(16));
-                }
-                for v in 0..self.vectors % 4 {
-                    add(&mut tile, x, dy, 4 * v);
+                for _ in 0..self.vectors {
+                    let values: [F32x4; K] = std::array::from_fn(|k| x.load(k * self.x_stream));
+                    for (r, sums) in tile.iter_mut().enumerate() {
+                        let factor = dy.load(r * self.dy_output);
+                        for (sum, value) in sums.iter_mut().zip(values) {
+                            *sum = value.mul_add(factor, *sum);
+                        }
+                    }
+                    (x, dy) = (x.offset(4), dy.offset(4));
                 }
             }
         }

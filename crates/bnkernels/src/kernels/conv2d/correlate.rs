@@ -1,21 +1,20 @@
-//! The loop that forward and backward_input share: each output is a weighted sum over a window of
-//! the input, and lies in registers while its window is walked.
-//!
-//! A tile is `R` output channels × `V` vectors of lanes. In the interior of a row with stride 1,
-//! pixels and lanes are one contiguous run, which tiles cut anywhere; elsewhere a tile is a pixel.
+//! What forward and backward_input share: each output is a weighted sum over a window of the input.
+//! A row of outputs is cut into segments, whose windows stay in the first-level cache while all
+//! output channels read them.
 
+use super::tile::{Run, Start, Walk};
 use crate::layout::{Blocks, LANES};
-use crate::parallel::for_each_block_tile;
-use crate::simd::{Dst, F32x4, Src};
+use crate::parallel::{for_each_block_tile, with_scratch, Tile};
+use crate::simd::Src;
 use std::ops::Range;
 
 /// Output channels of a full tile.
 const ROWS: usize = 2;
-/// Vectors of a full tile. Measured: 2 × 4 accumulators; more than nine spill.
-const VECTORS: usize = LANES / 4;
-/// Taps that are summed before the next tile's turn, so that what a tile reads of the input stays
-/// in the first-level cache for its neighbour.
-const TAPS: usize = 256;
+/// Floats of the input that all output channels read before the next are loaded: half of a
+/// first-level cache.
+const CACHED: usize = 4096;
+/// Pixels that `CACHED` should hold the windows of, if need be of fewer channels.
+const PIXELS: usize = 4;
 
 /// Where the windows of one dimension lie: output `i` of the phase reads the inputs
 /// `i * stride + offset + tap` that exist.
@@ -31,6 +30,7 @@ pub(super) struct Axis {
 }
 
 /// The part of a window that lies inside the input.
+#[derive(Clone, Copy)]
 struct Window {
     tap: usize,
     taps: usize,
@@ -63,9 +63,6 @@ pub(super) struct Correlation<'a> {
     pub outputs: usize,
     pub rows: &'a [Axis],
     pub columns: &'a [Axis],
-    /// `[outputs][inputs][taps of the row][taps of the column]` for each phase of the rows and,
-    /// in it, each phase of the columns.
-    pub weight: &'a [f32],
     pub bias: Option<&'a [f32]>,
 }
 
@@ -78,44 +75,61 @@ impl Correlation<'_> {
         (self.rows.iter().map(|a| a.count).sum(), self.columns.iter().map(|a| a.count).sum())
     }
 
-    pub(super) fn run(&self, x: &[f32], y: &mut [f32]) {
+    /// The weight as tiles read it, from `weight(phase of rows, phase of columns, output, input,
+    /// tap, tap)`: for each phase and tile of outputs `[inputs][taps][taps][outputs of the tile]`.
+    fn pack(&self, weight: impl Fn((usize, usize), (usize, usize), (usize, usize)) -> f32) -> Vec<f32> {
+        let (kh, kw) = self.kernel();
+        let mut packed = Vec::with_capacity(self.outputs * self.inputs * kh * kw);
+        for (p, row) in self.rows.iter().enumerate() {
+            for (q, column) in self.columns.iter().enumerate() {
+                for (o, tile) in tiles(self.outputs) {
+                    for c in 0..self.inputs {
+                        for u in 0..row.taps {
+                            for v in 0..column.taps {
+                                packed.extend((o..o + tile).map(|o| weight((p, q), (o, c), (u, v))));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        packed
+    }
+
+    pub(super) fn run(
+        &self,
+        x: &[f32],
+        weight: impl Fn((usize, usize), (usize, usize), (usize, usize)) -> f32,
+        y: &mut [f32],
+    ) {
         let (oh, ow) = self.output_size();
         let (ih, iw) = (self.rows[0].input, self.columns[0].input);
         let (kh, kw) = self.kernel();
         let input = Blocks::new(self.n, self.inputs * ih * iw);
         let output = Blocks::new(self.n, self.outputs * oh * ow);
         assert_eq!(x.len(), input.len());
-        assert_eq!(self.weight.len(), self.outputs * self.inputs * kh * kw);
         assert!(self.bias.is_none_or(|bias| bias.len() == self.outputs));
-        if output.is_empty() {
-            return;
-        }
-        let cost = ow * LANES * self.inputs * kh * kw / (self.rows.len() * self.columns.len());
-        let grid = grid(output.count(), self.outputs.div_ceil(ROWS), oh, cost * ROWS);
+        let weight = &self.pack(weight)[..];
+        let phases = self.rows.len() * self.columns.len();
+        let cost = ow * LANES * self.inputs * kh * kw / phases * ROWS;
+        let grid = grid(output.count(), self.outputs.div_ceil(ROWS), oh, cost);
         for_each_block_tile(y, output, self.outputs, grid, (ROWS, ow), |b, mut tile| {
-            let lanes = output.width(b);
-            let block = BlockRows { of: self, x: &x[input.range(b)], lanes, channel: ih * iw * lanes };
-            let (first, channel) = (tile.col / (ow * lanes), tile.row);
-            let step = (TAPS * self.rows.len() * self.columns.len() / (kh * kw).max(1)).max(1);
-            for i in 0..tile.cols / (ow * lanes) {
-                let at = i * ow * lanes;
-                for c in (0..self.inputs).step_by(step) {
-                    let channels = c..(c + step).min(self.inputs);
-                    let mut r = 0;
-                    while r + ROWS <= tile.rows {
-                        let out = tile.rows_mut::<ROWS>(r).map(|row| &mut row[at..at + ow * lanes]);
-                        block.row(first + i, channels.clone(), channel + r, out);
-                        r += ROWS;
-                    }
-                    while r < tile.rows {
-                        let out = tile.rows_mut::<1>(r).map(|row| &mut row[at..at + ow * lanes]);
-                        block.row(first + i, channels.clone(), channel + r, out);
-                        r += 1;
-                    }
+            let (lanes, x) = (output.width(b), &x[input.range(b)]);
+            let block = Block { of: self, x, weight, lanes, channel: ih * iw * lanes };
+            let first = tile.col / (ow * lanes);
+            with_scratch(CACHED, |scratch| {
+                for i in 0..tile.cols / (ow * lanes) {
+                    block.row(first + i, &mut tile, i * ow * lanes, scratch);
                 }
-            }
+            });
         });
     }
+}
+
+/// The tiles of `count` channels, as (first, how many).
+fn tiles(count: usize) -> impl Iterator<Item = (usize, usize)> {
+    let whole = count / ROWS * ROWS;
+    (0..whole).step_by(ROWS).map(|i| (i, ROWS)).chain((whole..count).map(|i| (i, 1)))
 }
 
 /// How a block is cut into chunks of some microseconds: by rows first (all channels of a row read
@@ -128,186 +142,115 @@ fn grid(blocks: usize, channels: usize, rows: usize, cost: usize) -> (usize, usi
     (wanted.div_ceil(by_rows).min(channels), by_rows)
 }
 
-struct BlockRows<'a> {
+/// A block of the batch.
+struct Block<'a> {
     of: &'a Correlation<'a>,
     x: &'a [f32],
+    weight: &'a [f32],
     lanes: usize,
     /// Elements of one input channel.
     channel: usize,
 }
 
-impl BlockRows<'_> {
-    /// Adds what `channels` give to output row `i` of channels `o..o + R`; the first channels
-    /// start from the bias.
-    fn row<const R: usize>(&self, i: usize, channels: Range<usize>, o: usize, out: [&mut [f32]; R]) {
-        let Self { of, lanes, .. } = *self;
+/// What a row's segments share.
+struct Row {
+    vertical: Window,
+    /// Input channels `first..first + channels` are summed.
+    first: usize,
+    channels: usize,
+    /// Where the weight of this phase starts, and taps of a kernel in it.
+    weight: usize,
+    taps: usize,
+    /// Where the phase's first output lies in a row of the tile.
+    y: usize,
+}
+
+impl Block<'_> {
+    /// Output row `i` of the tile's channels; it starts at `y` in each row of the tile.
+    fn row(&self, i: usize, tile: &mut Tile, y: usize, scratch: &mut [f32]) {
+        let (of, lanes) = (self.of, self.lanes);
         let vertical = &of.rows[i % of.rows.len()];
-        let step = of.columns.len();
-        let window = vertical.window(i / of.rows.len());
-        let row = of.columns[0].input * lanes;
-        let start = match (channels.start, of.bias) {
+        for (phase, axis) in of.columns.iter().enumerate() {
+            // As many channels at a time as have the windows of some pixels in the cache.
+            let column = vertical.taps.max(1) * lanes;
+            let most = CACHED / (column * (axis.stride * (PIXELS - 1) + axis.taps.max(1)));
+            let channels = of.inputs.div_ceil(of.inputs.div_ceil(most.max(1)));
+            let columns = (CACHED / (column * channels)).saturating_sub(axis.taps);
+            let pixels = (columns / axis.stride + 1).max(PIXELS);
+            let before = vertical.before * of.kernel().1 + vertical.taps * axis.before;
+            let interior = axis.interior();
+            for first in (0..of.inputs).step_by(channels) {
+                let row = Row {
+                    vertical: vertical.window(i / of.rows.len()),
+                    first,
+                    channels: channels.min(of.inputs - first),
+                    weight: of.outputs * of.inputs * before,
+                    taps: vertical.taps * axis.taps,
+                    y: y + phase * lanes,
+                };
+                for j in (0..interior.start).chain(interior.end..axis.count) {
+                    self.segment(&row, axis, j..j + 1, tile, scratch);
+                }
+                for j in interior.clone().step_by(pixels) {
+                    self.segment(&row, axis, j..(j + pixels).min(interior.end), tile, scratch);
+                }
+            }
+        }
+    }
+
+    /// Outputs `pixels` of a row, which have the same taps, of all channels of the tile.
+    fn segment(&self, row: &Row, axis: &Axis, pixels: Range<usize>, tile: &mut Tile, scratch: &mut [f32]) {
+        let (of, lanes, step) = (self.of, self.lanes, self.of.columns.len());
+        let Row { vertical, channels, taps, .. } = *row;
+        let window = axis.window(pixels.start);
+        let mut walk = Walk {
+            channels,
+            rows: vertical.taps,
+            taps: window.taps,
+            x_channel: self.channel,
+            x_row: axis.input * lanes,
+            x_tap: lanes,
+            w_channel: taps,
+            w_row: axis.taps,
+        };
+        let x = &self.x[row.first * self.channel + (vertical.at * axis.input + window.at) * lanes..];
+        let columns = (pixels.len() - 1) * axis.stride + window.taps;
+        let x = if self.crowded(channels) && tile.rows >= 4 * ROWS {
+            walk.gather(x, columns * lanes, scratch)
+        } else {
+            Src::new(x)
+        };
+        let run = Run { pixels: pixels.len(), lanes, x_step: axis.stride * lanes, y_step: step * lanes };
+        let y = row.y + pixels.start * run.y_step;
+        let y = y..y + (pixels.len() - 1) * run.y_step + lanes;
+        let first = tile.row;
+        for (r, rows) in tiles(tile.rows) {
+            let weight = row.weight + (first + r) * of.inputs * taps;
+            let skipped = row.first * taps + vertical.tap * axis.taps + window.tap;
+            let w = Src::new(self.weight).offset(weight + skipped * rows);
+            if rows == ROWS {
+                let y = tile.rows_mut::<ROWS>(r).map(|row| &mut row[y.clone()]);
+                walk.run(x, w, run, y, &self.start(row.first, first + r));
+            } else {
+                let y = tile.rows_mut::<1>(r).map(|row| &mut row[y.clone()]);
+                walk.run(x, w, run, y, &self.start(row.first, first + r));
+            }
+        }
+    }
+
+    /// What outputs from `o` on start from, when input channels from `first` on are added.
+    fn start<const R: usize>(&self, first: usize, o: usize) -> Start<R> {
+        match (first, self.of.bias) {
             (0, Some(bias)) => Start::Value(std::array::from_fn(|r| bias[o + r])),
             (0, None) => Start::Value([0.0; R]),
             _ => Start::Stored,
-        };
-        let mut y = out.map(Dst::new);
-        let x = Src::new(self.x).offset(channels.start * self.channel + window.at * row);
-        for (phase, axis) in of.columns.iter().enumerate() {
-            let taps = vertical.taps * axis.taps;
-            let weight =
-                of.outputs * of.inputs * (vertical.before * of.kernel().1 + vertical.taps * axis.before)
-                    + (o * of.inputs + channels.start) * taps
-                    + window.tap * axis.taps;
-            let walk = Walk {
-                channels: channels.len(),
-                rows: window.taps,
-                lanes,
-                x_channel: self.channel,
-                x_row: row,
-                w_output: of.inputs * taps,
-                w_channel: taps,
-                w_row: axis.taps,
-            };
-            let weight = Src::new(of.weight).offset(weight);
-            let mut pixel = |j: usize| {
-                let w = axis.window(j);
-                let run = Run { at: (j * step + phase) * lanes, tiles: 1, x_step: 0, y_step: 0 };
-                walk.run(
-                    lanes / 4,
-                    x.offset(w.at * lanes),
-                    weight.offset(w.tap),
-                    w.taps,
-                    run,
-                    &mut y,
-                    &start,
-                );
-            };
-            let interior = axis.interior();
-            (0..interior.start).for_each(&mut pixel);
-            (interior.end..axis.count).for_each(&mut pixel);
-            if interior.is_empty() {
-                continue;
-            }
-            let at = (interior.start * axis.stride) as isize + axis.offset;
-            let x = x.offset(at as usize * lanes);
-            let at = (interior.start * step + phase) * lanes;
-            if axis.stride == 1 && step == 1 {
-                let vectors = interior.len() * lanes / 4;
-                let whole = vectors / VECTORS;
-                let run = Run { at, tiles: whole, x_step: VECTORS * 4, y_step: VECTORS * 4 };
-                walk.run(VECTORS, x, weight, axis.taps, run, &mut y, &start);
-                let done = whole * VECTORS * 4;
-                let run = Run { at: at + done, tiles: 1, x_step: 0, y_step: 0 };
-                walk.run(vectors % VECTORS, x.offset(done), weight, axis.taps, run, &mut y, &start);
-            } else {
-                let (x_step, y_step) = (axis.stride * lanes, step * lanes);
-                let run = Run { at, tiles: interior.len(), x_step, y_step };
-                walk.run(lanes / 4, x, weight, axis.taps, run, &mut y, &start);
-            }
-        }
-    }
-}
-
-/// What the accumulators start from.
-enum Start<const R: usize> {
-    Value([f32; R]),
-    Stored,
-}
-
-/// Tiles, `at` and each `step` further.
-#[derive(Clone, Copy)]
-struct Run {
-    at: usize,
-    tiles: usize,
-    x_step: usize,
-    y_step: usize,
-}
-
-/// How a window's channels and rows lie in the input and in the weight.
-struct Walk {
-    channels: usize,
-    rows: usize,
-    lanes: usize,
-    x_channel: usize,
-    x_row: usize,
-    w_output: usize,
-    w_channel: usize,
-    w_row: usize,
-}
-
-impl Walk {
-    /// Picks the code for `vectors` a tile and `taps` a row; full tiles have their own for the
-    /// usual taps.
-    #[inline(always)]
-    fn run<const R: usize>(
-        &self,
-        vectors: usize,
-        x: Src,
-        w: Src,
-        taps: usize,
-        run: Run,
-        y: &mut [Dst; R],
-        start: &Start<R>,
-    ) {
-        match (vectors, taps) {
-            (4, 1) => self.tiles::<R, 4, 1>(x, w, taps, run, y, start),
-            (4, 2) => self.tiles::<R, 4, 2>(x, w, taps, run, y, start),
-            (4, 3) => self.tiles::<R, 4, 3>(x, w, taps, run, y, start),
-            (4, 4) => self.tiles::<R, 4, 4>(x, w, taps, run, y, start),
-            (4, 5) => self.tiles::<R, 4, 5>(x, w, taps, run, y, start),
-            (4, _) => self.tiles::<R, 4, 0>(x, w, taps, run, y, start),
-            (3, _) => self.tiles::<R, 3, 0>(x, w, taps, run, y, start),
-            (2, _) => self.tiles::<R, 2, 0>(x, w, taps, run, y, start),
-            (1, _) => self.tiles::<R, 1, 0>(x, w, taps, run, y, start),
-            _ => (),
         }
     }
 
-    /// `run.tiles` tiles of `R` outputs × `V` vectors, with `K` taps a row (`taps` if `K` is 0).
-    #[inline(never)]
-    fn tiles<const R: usize, const V: usize, const K: usize>(
-        &self,
-        x: Src,
-        w: Src,
-        taps: usize,
-        run: Run,
-        y: &mut [Dst; R],
-        start: &Start<R>,
-    ) {
-        let taps = if K == 0 { taps } else { K };
-        let Self { channels, rows, lanes, .. } = *self;
-        for tile in 0..run.tiles {
-            let at = run.at + tile * run.y_step;
-            let mut sums: [[F32x4; V]; R] = match start {
-                Start::Value(values) => values.map(|value| [F32x4::splat(value); V]),
-                Start::Stored => std::array::from_fn(|r| std::array::from_fn(|v| y[r].load(at + 4 * v))),
-            };
-            let (mut xc, mut wc) = (x.offset(tile * run.x_step), w);
-            for _ in 0..channels {
-                let (mut xr, mut wr) = (xc, wc);
-                for _ in 0..rows {
-                    let mut xt = xr;
-                    for k in 0..taps {
-                        let values: [F32x4; V] = std::array::from_fn(|v| xt.load(4 * v));
-                        for (r, sums) in sums.iter_mut().enumerate() {
-                            let factor = wr.load_splat(r * self.w_output + k);
-                            for (sum, value) in sums.iter_mut().zip(values) {
-                                *sum = value.mul_add(factor, *sum);
-                            }
-                        }
-                        xt = xt.offset(lanes);
-                    }
-                    xr = xr.offset(self.x_row);
-                    wr = wr.offset(self.w_row);
-                }
-                xc = xc.offset(self.x_channel);
-                wc = wc.offset(self.w_channel);
-            }
-            for (y, sums) in y.iter_mut().zip(sums) {
-                for (v, sum) in sums.into_iter().enumerate() {
-                    y.store(at + 4 * v, sum);
-                }
-            }
-        }
+    /// Whether so many channels lie a multiple of 4 KB apart that they evict each other from a
+    /// first-level cache of eight ways.
+    fn crowded(&self, channels: usize) -> bool {
+        let shared = (4 * self.channel).trailing_zeros().min(12);
+        channels >> (12 - shared) > 4
     }
 }

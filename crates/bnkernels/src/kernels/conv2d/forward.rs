@@ -17,14 +17,14 @@ pub fn conv2d_forward(shape: &Conv2dShape, x: &[f32], weight: &[f32], bias: Opti
         before: 0,
     };
     let s = shape;
-    Correlation {
+    assert_eq!(weight.len(), s.weight());
+    let correlation = Correlation {
         n: s.n,
         inputs: s.c,
         outputs: s.oc,
         rows: &[axis(s.h, s.kh, s.stride.0, s.padding.0, s.oh())],
         columns: &[axis(s.w, s.kw, s.stride.1, s.padding.1, s.ow())],
-        weight,
         bias,
-    }
-    .run(x, y);
+    };
+    correlation.run(x, |_, (o, c), (u, v)| weight[((o * s.c + c) * s.kh + u) * s.kw + v], y);
 }

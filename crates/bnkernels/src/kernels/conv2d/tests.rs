@@ -92,6 +92,17 @@ fn the_jobs_shapes_and_many_channels() {
     check(Conv2dShape { n: 3, c: 70, h: 6, w: 5, oc: 66, ..SHAPE });
 }
 
+/// Channels a multiple of 4 KB apart are gathered before they are read.
+#[test]
+fn channels_that_share_cache_lines() {
+    for n in [16, 21] {
+        let wide = Conv2dShape { n, c: 9, h: 8, w: 8, oc: 11, ..SHAPE };
+        check(wide);
+        check(Conv2dShape { kh: 1, kw: 1, padding: (0, 0), ..wide });
+        check(Conv2dShape { stride: (2, 2), ..wide });
+    }
+}
+
 #[test]
 fn an_empty_batch() {
     check_empty(Conv2dShape { n: 0, ..SHAPE });
