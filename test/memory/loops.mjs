@@ -1,8 +1,12 @@
 // The loops that test/memory/memory.test.ts measures, each in a process of its own, on the built package:
 //   node test/memory/loops.mjs <loop> <steps>
 // Prints one line of JSON. Nothing here yields inside a loop, and nothing calls dispose().
-import { JOBS } from '../../dist/cli/nets.js'
-import { data, fit, init, manualSeed, memory, nn, noGrad, ones, optim, tensor } from '../../dist/index.node.js'
+import { data, fit, init, manualSeed, memory, nn, noGrad, ones, optim, tensor } from 'simdgrad'
+
+/** @typedef {import('simdgrad').Tensor} Tensor */
+
+/** @type {typeof import('../../src/cli/nets.js')} */
+const { JOBS } = await import(new URL('../../dist/cli/nets.js', import.meta.url).href)
 
 const [loop, stepsText] = process.argv.slice(2)
 const steps = Number(stepsText)
@@ -16,7 +20,10 @@ const loss = new nn.CrossEntropyLoss()
 const samples = []
 const sample = (/** @type {number} */ step) => samples.push({ step, ...memory(), rss: process.memoryUsage.rss() })
 
-/** Batches of the test images, without end. */
+/**
+ * Batches of the test images, without end.
+ * @returns {Generator<Tensor[], never>}
+ */
 function* forever() {
   for (;;) yield* new data.DataLoader(test, { batchSize: 32 })
 }
@@ -24,18 +31,23 @@ function* forever() {
 /** @type {Record<string, unknown>} */
 let kept = {}
 
-/** Trains a step and evaluates a batch, in turn; keeps some of it. @param {'mlp-bn' | 'cnn-bn'} name */
+/**
+ * Trains a step and evaluates a batch, in turn; keeps some of it.
+ * @param {'mlp-bn' | 'cnn-bn'} name
+ */
 function trainAndEvaluate(name) {
   const net = JOBS[name].make()
   const optimizer = new optim.SGD(net.parameters(), { lr: 0.1 })
   const validation = forever()
-  /** @type {import('../../src/index.node.js').Tensor[]} */
+  /** @type {Tensor[]} */
   const losses = []
   /** @type {number[]} */
   const lossesThen = []
   let logits = tensor(0)
+  /** @type {Float32Array} */
   let logitsThen = new Float32Array()
   let evaluated = tensor(0)
+  /** @type {Float32Array} */
   let evaluatedThen = new Float32Array()
   let step = 0
   for (const [x, y] of new data.DataLoader(train, { batchSize: 32, shuffle: true })) {
@@ -106,9 +118,9 @@ function arithmetic() {
 
 /** Epochs of `fit` on a part of the images; a sample an epoch. */
 async function epochs() {
-  const part = (/** @type {import('../../src/index.node.js').data.Dataset} */ whole, /** @type {number} */ length) => ({
+  const part = (/** @type {import('simdgrad').data.Dataset} */ whole, /** @type {number} */ length) => ({
     length,
-    /** @type {import('../../src/index.node.js').data.Dataset['batch']} */
+    /** @type {import('simdgrad').data.Dataset['batch']} */
     batch: (indices, first, count) => whole.batch(indices, first, count),
   })
   const net = JOBS['cnn-bn'].make()

@@ -268,7 +268,7 @@ export function team_self_test_done(): boolean;
 
 export function team_self_test_start(workers: number): void;
 
-export function team_set(workers: number, awake_limit: number): void;
+export function team_set(workers: number, awake_limit: number, caller_sleeps: boolean): void;
 
 export function team_work_forever(index: number): void;
 
@@ -339,7 +339,7 @@ export interface InitOutput {
     readonly team_chunks_done: (a: number) => number;
     readonly team_self_test_done: () => number;
     readonly team_self_test_start: (a: number) => void;
-    readonly team_set: (a: number, b: number) => void;
+    readonly team_set: (a: number, b: number, c: number) => void;
     readonly team_work_forever: (a: number) => void;
     readonly __wbindgen_externrefs: WebAssembly.Table;
     readonly __wbindgen_thread_destroy: (a?: number, b?: number, c?: number) => void;
