@@ -21,7 +21,8 @@ export function checkShape(operation: string, shape: Shape): void {
 
 /** A dimension counted from 0, given one that may count from the end (−1 is the last). */
 export function dimension(operation: string, d: number, rank: number): number {
-  const found = d < 0 ? d + rank : d
+  // A tensor of no dimension is addressed as if it had one, as in PyTorch.
+  const found = d < 0 ? d + Math.max(rank, 1) : d
   if (!Number.isInteger(d) || found < 0 || found >= Math.max(rank, 1)) {
     throw new ArgumentError(`${operation}: dimension ${d} is out of range for a tensor of ${rank} dimensions`)
   }

@@ -38,6 +38,7 @@ export class Call<A> implements Producer {
   readonly #converted: (Tensor | undefined)[] = []
   #temporaries: Tensor[] = []
   #versions: number[] = []
+  #outputVersion = 0
   #spent = false
 
   constructor(
@@ -73,9 +74,10 @@ export class Call<A> implements Producer {
     return x.layout === layout ? x : this.keep(toLayout(x, layout))
   }
 
-  /** Remembers what the inputs are now, for `check`. */
+  /** Remembers what the inputs and the result are now, for `check`. */
   remember(): void {
-    this.#versions = this.inputs.map((input) => input.storage.version)
+    this.#versions = this.inputs.map((input) => input.version)
+    this.#outputVersion = this.output.version
   }
 
   check(): void {
@@ -86,12 +88,17 @@ export class Call<A> implements Producer {
       )
     }
     this.inputs.forEach((input, i) => {
-      if (input.storage.version !== this.#versions[i]) {
+      if (input.version !== this.#versions[i]) {
         throw new AutogradError(
           `backward: input ${i} of '${name}' (shape [${input.shape}]) was changed in place after the forward; call backward() before the change, or run the forward again`,
         )
       }
     })
+    if (this.output.version !== this.#outputVersion) {
+      throw new AutogradError(
+        `backward: the result of '${name}' (shape [${this.output.shape}]) was changed in place, which is not recorded; change a detached copy, or call backward() before the change`,
+      )
+    }
   }
 
   differentiate(dy: Tensor): readonly (Tensor | undefined)[] {
@@ -228,21 +235,28 @@ function pass(to: Tensor, gradient: Tensor): void {
   const { producer } = to
   const before = producer ? producer.gradient : to.ownGradient
   const sum = before ? add(before, gradient) : gradient
-  if (producer) producer.gradient = sum
-  else if (!before) to.ownGradient = rowsOf(sum)
-  else if (sum !== before) to.ownGradient = sum
+  if (producer) {
+    if (before && sum !== before) before.dispose()
+    producer.gradient = sum
+  } else if (!before) {
+    to.ownGradient = rowsOf(sum)
+  } else if (sum !== before) {
+    // Disposes of the old one, unless a user has read it.
+    to.zeroGrad()
+    to.ownGradient = sum
+  }
 }
 
-/** `a + b`, in `a`'s memory if nobody else has it. Takes both over. */
+/** `a + b`, in `a`'s memory if nobody else has it, or else as a new tensor. Takes `b` over. */
 function add(a: Tensor, b: Tensor): Tensor {
   let sum = a
   if (!a.storage.exclusive) {
     sum = empty(a.shape, a.layout)
     sum.copy_(a)
-    a.dispose()
   }
   const other = b.layout === sum.layout ? b : toLayout(b, sum.layout)
   accumulate(other.storage, sum.storage)
+  sum.storage.version++
   if (other !== b) other.dispose()
   b.dispose()
   return sum

@@ -1,7 +1,8 @@
 import { type Layout, type Lifetime, Storage, bytes } from '../bindings/memory.js'
 import { fill, lanesLength, lanesToRows, rowsToLanes } from '../bindings/kernels.js'
-import { ArgumentError, ShapeError } from '../errors.js'
-import { type Shape, sizeOf } from './shape.js'
+import { ArgumentError, DisposedError, ShapeError } from '../errors.js'
+import { checkOptions } from './options.js'
+import { checkShape, type Shape, sizeOf } from './shape.js'
 
 /** Numbers, nested as deeply as the tensor has dimensions. */
 export type NestedNumbers = number | readonly NestedNumbers[]
@@ -36,6 +37,7 @@ export class Tensor {
   #storage: Storage
   #gradient: Tensor | undefined
   #gradientSeen = false
+  #disposed = false
 
   constructor(storage: Storage, shape: Shape, requiresGrad = false) {
     this.#storage = storage
@@ -48,8 +50,17 @@ export class Tensor {
     return sizeOf(this.shape)
   }
 
+  /** @throws {DisposedError} after `dispose()`, also where another tensor still has the memory */
   get storage(): Storage {
+    if (this.#disposed) {
+      throw new DisposedError(`this tensor of shape [${this.shape}] was disposed of; use it before dispose(), or keep a copy (toFloat32Array)`)
+    }
     return this.#storage
+  }
+
+  /** Counts changes in place. */
+  get version(): number {
+    return this.#storage.version
   }
 
   get layout(): Layout {
@@ -66,7 +77,7 @@ export class Tensor {
     if (gradient && !sameShape(gradient.shape, this.shape)) {
       throw new ShapeError(`grad: expected the tensor's shape [${this.shape}], got [${gradient.shape}]`)
     }
-    this.#gradient = gradient ?? undefined
+    this.#gradient = gradient?.toRows_()
     this.#gradientSeen = true
   }
 
@@ -90,7 +101,7 @@ export class Tensor {
   item(): number {
     if (this.size !== 1) throw new ShapeError(`item: expected a tensor with one element, got shape [${this.shape}]`)
     // A single element lies first in either layout.
-    return this.#storage.readFloat(0)
+    return this.storage.readFloat(0)
   }
 
   /** A copy of the values in row-major order. */
@@ -101,7 +112,7 @@ export class Tensor {
       rows.dispose()
       return values
     }
-    return new Float32Array(this.#storage.copyOut().buffer)
+    return new Float32Array(this.storage.copyOut().buffer)
   }
 
   /** A copy of the values as nested arrays; a number for a tensor of no dimension. */
@@ -117,7 +128,7 @@ export class Tensor {
 
   /** The same values, cut off from the graph. They share memory. */
   detach(): Tensor {
-    return new Tensor(this.#storage.retain(), this.shape)
+    return new Tensor(this.storage.retain(), this.shape)
   }
 
   /**
@@ -130,7 +141,7 @@ export class Tensor {
     }
     const source = other.layout === this.layout ? other : toLayout(other, this.layout)
     const from = source.storage.address
-    bytes().copyWithin(this.#storage.address, from, from + source.storage.size)
+    bytes().copyWithin(this.storage.address, from, from + source.storage.size)
     this.#storage.version++
     if (source !== other) source.dispose()
     return this
@@ -140,6 +151,8 @@ export class Tensor {
   toRows_(): this {
     if (this.layout === 'rows') return this
     const rows = toLayout(this, 'rows')
+    // The values are the same: what remembers the version need not mind.
+    rows.storage.version = this.#storage.version
     this.#storage.release()
     this.#storage = rows.storage
     return this
@@ -147,13 +160,15 @@ export class Tensor {
 
   /** Overwrites every value, in place and unrecorded. */
   fill_(value: number): this {
-    fill(this.#storage, value)
+    fill(this.storage, value)
     this.#storage.version++
     return this
   }
 
   /** Frees the memory now instead of some steps later. Using the tensor afterwards throws. */
   dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
     this.#storage.release()
   }
 
@@ -217,16 +232,21 @@ export function scalar(value: number): Tensor {
  * @throws {ArgumentError} for values that are no numbers
  */
 export function tensor(values: NestedNumbers | ArrayLike<number>, options: TensorOptions = {}): Tensor {
+  checkOptions('tensor', options, ['shape', 'requiresGrad'])
   const flat: number[] = []
   const found: number[] = []
   let source: ArrayLike<number> = flat
   if (ArrayBuffer.isView(values)) {
+    if (!('length' in values) || values instanceof BigInt64Array || values instanceof BigUint64Array) {
+      throw new ArgumentError(`tensor: expected a typed array of numbers, got ${values.constructor.name}`)
+    }
     source = values as unknown as ArrayLike<number>
     found.push(source.length)
   } else {
     flatten(values as NestedNumbers, 0, found, flat)
   }
   const shape = options.shape ? [...options.shape] : found
+  checkShape('tensor', shape)
   if (sizeOf(shape) !== source.length) {
     throw new ShapeError(`tensor: shape [${shape}] has ${sizeOf(shape)} elements, but ${source.length} values were given`)
   }

@@ -49,6 +49,9 @@ export async function init(options: InitOptions = {}): Promise<Backend> {
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
     throw new ArgumentError(`init: threads must be a whole number from 1 to ${MOST_THREADS}, not ${threads}`)
   }
+  if (typeof deterministic !== 'boolean') {
+    throw new ArgumentError(`init: deterministic is true or false, not ${deterministic}`)
+  }
   const key = JSON.stringify({ threads, deterministic })
   if (started && started.key !== key) {
     throw new InitError(`init was called before with ${started.key} and can't change to ${key}: tensors live in the first one's memory`)
@@ -124,7 +127,11 @@ async function compile(simd: 'strict' | 'relaxed', memory: 'shared' | 'unshared'
     const html = bytes[0] === 0x3c ? ' but an HTML page: the server does not have the file at this address' : ''
     throw new InitError(`${url} is no WebAssembly binary${html}`)
   }
-  return WebAssembly.compile(bytes)
+  try {
+    return await WebAssembly.compile(bytes)
+  } catch (cause) {
+    throw new InitError(`${url} is damaged, or was built for a newer runtime than this one`, { cause })
+  }
 }
 
 /** Chunks that each worker has done since the start; empty with one thread. */

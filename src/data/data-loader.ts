@@ -1,4 +1,5 @@
 import { Indices } from '../autograd/ops/gather.js'
+import { checkOptions } from '../autograd/options.js'
 import { randomPermutation } from '../autograd/random.js'
 import type { Tensor } from '../autograd/tensor.js'
 import { ArgumentError } from '../errors.js'
@@ -25,8 +26,10 @@ export class DataLoader {
 
   constructor(
     readonly dataset: Dataset,
-    { batchSize = 1, shuffle = false, dropLast = false }: DataLoaderOptions = {},
+    options: DataLoaderOptions = {},
   ) {
+    checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'dropLast'])
+    const { batchSize = 1, shuffle = false, dropLast = false } = options
     if (!Number.isInteger(batchSize) || batchSize < 1) {
       throw new ArgumentError(`DataLoader: batchSize is a whole number of at least 1, got ${batchSize}`)
     }

@@ -28,7 +28,7 @@ export class TensorDataset implements Dataset {
         throw new ShapeError(`TensorDataset: the tensors differ in their first dimension: [${tensors[0].shape}] and [${shape}]`)
       }
     }
-    this.tensors = tensors
+    this.tensors = tensors.map((tensor) => tensor.toRows_())
     this.length = tensors[0].shape[0]
   }
 

@@ -1,3 +1,4 @@
+import { checkOptions } from '../autograd/options.js'
 import { type Mnist, mnistFrom, type MnistOptions } from './mnist.js'
 import { readMnistFiles } from './mnist-files.js'
 
@@ -9,6 +10,8 @@ export type { Mnist, MnistOptions }
  *
  * @throws {DataError} where the files are missing (it says the line that installs them) or broken
  */
-export async function mnist({ root, transform }: MnistOptions = {}): Promise<Mnist> {
+export async function mnist(options: MnistOptions = {}): Promise<Mnist> {
+  checkOptions('mnist', options, ['root', 'transform'])
+  const { root, transform } = options
   return mnistFrom(await readMnistFiles(root), transform)
 }

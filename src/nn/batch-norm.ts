@@ -1,5 +1,6 @@
 import { ones, zeros } from '../autograd/create.js'
 import { batchNorm } from '../autograd/ops/batch-norm.js'
+import { checkOptions } from '../autograd/options.js'
 import type { Tensor } from '../autograd/tensor.js'
 import { ArgumentError } from '../errors.js'
 import { checkInput, Module, Parameter } from './module.js'
@@ -22,7 +23,7 @@ export interface BatchNormLayerOptions {
 
 /** What BatchNorm1d and BatchNorm2d share: all but the shapes that they take. */
 abstract class BatchNorm extends Module {
-  override readonly keepsNothing = true
+  override readonly keepsNothing = this.forward === BatchNorm.prototype.forward
   /** [numFeatures], γ; null without `affine`. */
   readonly weight: Parameter | null
   /** [numFeatures], β; null without `affine`. */
@@ -40,9 +41,11 @@ abstract class BatchNorm extends Module {
 
   constructor(
     readonly numFeatures: number,
-    { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true }: BatchNormLayerOptions = {},
+    options: BatchNormLayerOptions = {},
   ) {
     super()
+    checkOptions(this.constructor.name, options, ['eps', 'momentum', 'affine', 'trackRunningStats'])
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options
     if (!Number.isInteger(numFeatures) || numFeatures < 1) {
       throw new ArgumentError(`${this.constructor.name}: expected a whole number of features, got ${numFeatures}`)
     }

@@ -1,4 +1,5 @@
 import { conv2d, type Conv2dOptions, type Pair, pair } from '../autograd/ops/conv2d.js'
+import { checkOptions } from '../autograd/options.js'
 import type { Tensor } from '../autograd/tensor.js'
 import { ArgumentError } from '../errors.js'
 import { fanIn, uniformByFanIn } from './init.js'
@@ -15,7 +16,7 @@ export interface Conv2dLayerOptions extends Conv2dOptions {
  * https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
  */
 export class Conv2d extends Module {
-  override readonly keepsNothing = true
+  override readonly keepsNothing = this.forward === Conv2d.prototype.forward
   /** [outChannels, inChannels, kh, kw]. */
   readonly weight: Parameter
   /** [outChannels], or null. */
@@ -26,9 +27,11 @@ export class Conv2d extends Module {
     readonly inChannels: number,
     readonly outChannels: number,
     readonly kernelSize: Pair,
-    { stride = 1, padding = 0, bias = true }: Conv2dLayerOptions = {},
+    options: Conv2dLayerOptions = {},
   ) {
     super()
+    checkOptions('Conv2d', options, ['stride', 'padding', 'bias'])
+    const { stride = 1, padding = 0, bias = true } = options
     if (![inChannels, outChannels].every((n) => Number.isInteger(n) && n > 0)) {
       throw new ArgumentError(`Conv2d: channels are whole numbers of at least 1, got ${inChannels} and ${outChannels}`)
     }

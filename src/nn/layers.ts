@@ -5,13 +5,14 @@ import { dropout } from '../autograd/ops/dropout.js'
 import { maxPool2d, type MaxPool2dOptions } from '../autograd/ops/max-pool2d.js'
 import { flatten } from '../autograd/ops/rearrange.js'
 import { relu } from '../autograd/ops/unary.js'
+import { checkOptions } from '../autograd/options.js'
 import type { Tensor } from '../autograd/tensor.js'
 import { ArgumentError } from '../errors.js'
 import { Module } from './module.js'
 
 /** `max(x, 0)`. https://pytorch.org/docs/stable/generated/torch.nn.ReLU.html */
 export class ReLU extends Module {
-  override readonly keepsNothing = true
+  override readonly keepsNothing = this.forward === ReLU.prototype.forward
 
   override forward(x: Tensor): Tensor {
     return relu(x)
@@ -23,13 +24,14 @@ export class ReLU extends Module {
  * https://pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
  */
 export class MaxPool2d extends Module {
-  override readonly keepsNothing = true
+  override readonly keepsNothing = this.forward === MaxPool2d.prototype.forward
 
   constructor(
     readonly kernelSize: Pair,
     readonly options: MaxPool2dOptions = {},
   ) {
     super()
+    checkOptions('MaxPool2d', options, ['stride', 'padding'])
   }
 
   override forward(x: Tensor): Tensor {
@@ -42,7 +44,7 @@ export class MaxPool2d extends Module {
  * https://pytorch.org/docs/stable/generated/torch.nn.Flatten.html
  */
 export class Flatten extends Module {
-  override readonly keepsNothing = true
+  override readonly keepsNothing = this.forward === Flatten.prototype.forward
 
   constructor(
     readonly startDim = 1,
@@ -61,7 +63,7 @@ export class Flatten extends Module {
  * https://pytorch.org/docs/stable/generated/torch.nn.Dropout.html
  */
 export class Dropout extends Module {
-  override readonly keepsNothing = true
+  override readonly keepsNothing = this.forward === Dropout.prototype.forward
 
   constructor(readonly p = 0.5) {
     super()
@@ -78,7 +80,12 @@ export class Dropout extends Module {
  * https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
  */
 export class CrossEntropyLoss {
-  constructor(readonly options: CrossEntropyOptions = {}) {}
+  /** As of a Module: `fit` may free at once what it was given. */
+  readonly keepsNothing: boolean = this.forward === CrossEntropyLoss.prototype.forward
+
+  constructor(readonly options: CrossEntropyOptions = {}) {
+    checkOptions('CrossEntropyLoss', options, ['reduction'])
+  }
 
   forward(logits: Tensor, labels: Labels): Tensor {
     return crossEntropy(logits, labels, this.options)

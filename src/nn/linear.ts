@@ -1,4 +1,5 @@
 import { linear } from '../autograd/ops/matmul.js'
+import { checkOptions } from '../autograd/options.js'
 import type { Tensor } from '../autograd/tensor.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { fanIn, uniformByFanIn } from './init.js'
@@ -15,7 +16,7 @@ export interface LinearOptions {
  * https://pytorch.org/docs/stable/generated/torch.nn.Linear.html
  */
 export class Linear extends Module {
-  override readonly keepsNothing = true
+  override readonly keepsNothing = this.forward === Linear.prototype.forward
   /** [outFeatures, inFeatures]. */
   readonly weight: Parameter
   /** [outFeatures], or null. */
@@ -24,15 +25,16 @@ export class Linear extends Module {
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
-    { bias = true }: LinearOptions = {},
+    options: LinearOptions = {},
   ) {
     super()
+    checkOptions('Linear', options, ['bias'])
     if (![inFeatures, outFeatures].every((n) => Number.isInteger(n) && n > 0)) {
       throw new ArgumentError(`Linear: features are whole numbers of at least 1, got ${inFeatures} and ${outFeatures}`)
     }
     const shape = [outFeatures, inFeatures]
     this.weight = uniformByFanIn(shape, fanIn(shape))
-    this.bias = bias ? uniformByFanIn([outFeatures], fanIn(shape)) : null
+    this.bias = (options.bias ?? true) ? uniformByFanIn([outFeatures], fanIn(shape)) : null
   }
 
   override forward(x: Tensor): Tensor {

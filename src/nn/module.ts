@@ -1,10 +1,12 @@
 import { ShapeError, StateDictError } from '../errors.js'
+import { checkOptions } from '../autograd/options.js'
 import { sameShape, Tensor } from '../autograd/tensor.js'
 
 /** A tensor that a Module trains: `requiresGrad` is true, and a Module that has it as a field collects it. */
 export class Parameter extends Tensor {
   constructor(values: Tensor, requiresGrad = true) {
-    super(values.storage, values.shape, requiresGrad)
+    // What lies otherwise is copied, and `values` stays as it is.
+    super(values.layout === 'rows' ? values.storage : values.storage.retain(), values.shape, requiresGrad)
     this.toRows_()
   }
 }
@@ -35,7 +37,7 @@ export abstract class Module {
   training = true
   /**
    * True for the library's own layers, which keep neither their inputs nor their results: what passes from
-   * one to the next inside a Sequential can be freed early.
+   * one to the next inside a Sequential can be freed early. False where a derived class has its own forward.
    */
   readonly keepsNothing: boolean = false
   readonly #buffers = new Map<string, Tensor>()
@@ -124,7 +126,9 @@ export abstract class Module {
    * @throws {StateDictError} naming missing and unexpected entries (unless `strict` is false) and those of
    *   another shape
    */
-  loadStateDict(state: StateDict, { strict = true }: LoadOptions = {}): LoadResult {
+  loadStateDict(state: StateDict, options: LoadOptions = {}): LoadResult {
+    checkOptions('loadStateDict', options, ['strict'])
+    const { strict = true } = options
     const own = this.stateDict()
     const tolerated = (name: string) => name.split('.').at(-1) === 'num_batches_tracked'
     const missing = Object.keys(own).filter((name) => !Object.hasOwn(state, name) && !tolerated(name))
@@ -152,7 +156,7 @@ function join(path: string, name: string): string {
 
 /** `runningMean` → `running_mean`: fields are camelCase, the names in a state dict PyTorch's. */
 function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return name.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 /** Checks an input's rank and channels (dimension 1) for a layer. @throws {ShapeError} */

@@ -1,7 +1,8 @@
 import { zeros } from '../autograd/create.js'
+import { checkOptions } from '../autograd/options.js'
 import type { Tensor } from '../autograd/tensor.js'
 import { adamStep } from '../bindings/kernels.js'
-import { atLeast, checkOptions, Optimizer } from './optimizer.js'
+import { atLeast, Optimizer } from './optimizer.js'
 
 /** Options of Adam and AdamW. */
 export interface AdamOptions {

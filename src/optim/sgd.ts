@@ -1,7 +1,8 @@
+import { checkOptions } from '../autograd/options.js'
 import { empty, type Tensor } from '../autograd/tensor.js'
 import { sgdStep } from '../bindings/kernels.js'
 import { ArgumentError } from '../errors.js'
-import { atLeast, checkOptions, Optimizer } from './optimizer.js'
+import { atLeast, Optimizer } from './optimizer.js'
 
 /** Options of SGD. */
 export interface SGDOptions {

@@ -1,5 +1,6 @@
 import type { Labels } from '../autograd/ops/cross-entropy.js'
 import { correct } from '../autograd/ops/cross-entropy.js'
+import { checkOptions } from '../autograd/options.js'
 import { noGrad } from '../autograd/tape.js'
 import type { Tensor } from '../autograd/tensor.js'
 import type { DataLoader } from '../data/data-loader.js'
@@ -11,6 +12,8 @@ import { yieldToEvents } from './yield.js'
 /** Something that gives one number for predictions and labels, such as `nn.CrossEntropyLoss`. */
 export interface Loss {
   forward(prediction: Tensor, labels: Tensor): Tensor
+  /** True where `forward` keeps neither what it is given nor what it gives, so that `fit` may free it. */
+  readonly keepsNothing?: boolean
 }
 
 /** One epoch in numbers. */
@@ -78,6 +81,7 @@ const SLICE = 12
  * @throws {ArgumentError} for epochs that are no whole number
  */
 export async function fit(net: Module, options: FitOptions): Promise<History> {
+  checkOptions('fit', options, ['train', 'valid', 'optimizer', 'loss', 'epochs', 'signal', 'onProgress', 'onEpoch'])
   const { train, valid, epochs = 1, signal, onEpoch } = options
   if (!Number.isInteger(epochs) || epochs < 0) {
     throw new ArgumentError(`fit: epochs is a whole number of at least 0, got ${epochs}`)
@@ -131,7 +135,7 @@ async function pass(
   let [total, right, samples, batch] = [0, 0, 0, 0]
   let turn = start
   // What nobody else can have seen is freed at once, instead of some steps later.
-  const unseen = net.keepsNothing && loader.dataset.freshBatches
+  const unseen = net.keepsNothing && loss.keepsNothing && loader.dataset.freshBatches
   for (const [x, y] of loader) {
     if (signal?.aborted) break
     const count = x.shape[0]

@@ -5,7 +5,7 @@
 import { fileURLToPath } from 'node:url'
 import { data, loadSafetensors, nn, optim } from 'simdgrad'
 import { beforeAll, expect, it } from 'vitest'
-import { expectClose } from '../support/all-close.js'
+import { expectClose, largest } from '../support/all-close.js'
 import { ConvBnNet } from '../support/conv-bn-net.js'
 import { fixturePath, readFixture } from '../support/fixtures.js'
 import { initForTest } from '../support/init.js'
@@ -48,9 +48,13 @@ it.each(trajectories.map((each) => [`${each.optimizer.type} ${JSON.stringify(eac
     values.forEach((value, step) => {
       expectClose([value], [losses[step]], { tolerance: 1e-4, what: `loss of step ${step}` })
     })
+    // A convolution's bias before batch norm has a gradient of rounding errors only. The losses do not depend on
+    // it, but Adam divides by its size and moves it by ±lr each step, and the running mean moves along.
+    const drift = type === 'SGD' ? 0 : losses.length * Number(options.lr)
     const state = net.stateDict()
     for (const [name, expected] of Object.entries(runningMean)) {
-      expectClose(state[name], expected, { tolerance: 1e-4, what: name })
+      const scale = largest(expected)
+      expectClose(state[name], expected, { tolerance: 1e-4 + drift / scale, scale, what: name })
     }
     expect(state['stage1.1.num_batches_tracked'].item()).toBe(losses.length)
   },

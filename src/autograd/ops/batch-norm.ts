@@ -7,6 +7,7 @@ import {
   batchNormUpdateRunning,
 } from '../../bindings/kernels.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
+import { checkOptions } from '../options.js'
 import { type Shape, sizeOf } from '../shape.js'
 import { type Call, type Operation, run } from '../tape.js'
 import { empty, type Tensor } from '../tensor.js'
@@ -31,6 +32,8 @@ export interface BatchNormOptions {
   /** Who asks, for error messages. */
   name?: string
 }
+
+const OPTIONS = ['runningMean', 'runningVar', 'weight', 'bias', 'training', 'momentum', 'eps', 'name']
 
 interface Attributes {
   shape: BatchNormShape
@@ -98,6 +101,7 @@ function kernelShape(shape: Shape): BatchNormShape {
  * @throws {ArgumentError} in evaluation without running statistics
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
+  checkOptions('batchNorm', options, OPTIONS)
   const { runningMean, runningVar, weight, bias, training = false, momentum = 0.1, eps = 1e-5 } = options
   const name = options.name ?? 'batchNorm'
   if (x.shape.length < 2 || x.shape.length > 5) {
@@ -128,17 +132,18 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   const own = training
     ? [empty([shape.c]), empty([shape.c]), empty([shape.c])]
     : inputs.slice(-2).map((running) => running.detach())
-  const [mean, second, third] = own.map((t) => t.storage)
+  const storages = own.map((t) => t.storage)
+  const [mean, second, third] = storages
   const statistics: BatchNormStatistics = training
     ? { mean, residual: second, var: third, eps }
     : { mean, residual: undefined, var: second, eps }
   // Kept over the run, which frees them when nothing records.
-  for (const t of own) t.storage.retain()
+  for (const storage of storages) storage.retain()
   const attributes = { shape, training, statistics, own, hasWeight: Boolean(weight), hasBias: Boolean(bias) }
   const y = run(operation, inputs, attributes)
   if (training && runningMean && runningVar) {
     batchNormUpdateRunning(shape.c, statistics, count, momentum, runningMean.storage, runningVar.storage)
   }
-  for (const t of own) t.storage.release()
+  for (const storage of storages) storage.release()
   return y
 }

@@ -1,5 +1,6 @@
 import { conv2dBackwardInput, conv2dBackwardWeight, conv2dForward, type Conv2dShape } from '../../bindings/kernels.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
+import { checkOptions } from '../options.js'
 import { type Call, type Operation, run } from '../tape.js'
 import { empty, type Tensor } from '../tensor.js'
 
@@ -89,6 +90,7 @@ const operation: Operation<Attributes> = {
  * @throws {ArgumentError} for a stride below 1 or a padding below 0
  */
 export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: Conv2dOptions = {}): Tensor {
+  checkOptions('conv2d', options, ['stride', 'padding'])
   const stride = pair('conv2d', 'stride', options.stride ?? 1, 1)
   const padding = pair('conv2d', 'padding', options.padding ?? 0, 0)
   return run(operation, bias ? [x, weight, bias] : [x, weight], { stride, padding })

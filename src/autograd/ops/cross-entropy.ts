@@ -1,5 +1,6 @@
 import { countCorrect, crossEntropyBackward, crossEntropyForward, sumForward } from '../../bindings/kernels.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
+import { checkOptions } from '../options.js'
 import { type Operation, run } from '../tape.js'
 import { empty, fromValues, Tensor } from '../tensor.js'
 
@@ -80,13 +81,15 @@ function checkLogits(operationName: string, logits: Tensor): void {
  * @throws {ArgumentError} for a label that is no class, before anything is computed
  */
 export function crossEntropy(logits: Tensor, labels: Labels, options: CrossEntropyOptions = {}): Tensor {
+  checkOptions('crossEntropy', options, ['reduction'])
   const { reduction = 'mean' } = options
   if (!['mean', 'sum', 'none'].includes(reduction)) {
     throw new ArgumentError(`crossEntropy: reduction is 'mean', 'sum' or 'none', not '${reduction}'`)
   }
   checkLogits('crossEntropy', logits)
   const own = labelTensor('crossEntropy', labels, logits.shape[0])
-  return run(operation, [logits], { labels: own, reduction, logProbabilities: empty(logits.shape) })
+  // The labels as an input, so that backward notices when they were changed since.
+  return run(operation, [logits, own], { labels: own, reduction, logProbabilities: empty(logits.shape) })
 }
 
 /** How many rows of logits [N, classes] are largest (the first of equals) at their label. */

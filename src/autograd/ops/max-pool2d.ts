@@ -1,5 +1,6 @@
 import { maxPool2dBackward, maxPool2dForward, type MaxPool2dShape } from '../../bindings/kernels.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
+import { checkOptions } from '../options.js'
 import { type Call, type Operation, run } from '../tape.js'
 import { empty, type Tensor } from '../tensor.js'
 import { outputSize, type Pair, pair } from './conv2d.js'
@@ -54,6 +55,7 @@ const operation: Operation<Attributes> = {
  * @throws {ArgumentError} for a padding of more than half the window
  */
 export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
+  checkOptions('maxPool2d', options, ['stride', 'padding'])
   const kernel = pair('maxPool2d', 'kernelSize', kernelSize, 1)
   const stride = pair('maxPool2d', 'stride', options.stride ?? kernelSize, 1)
   const padding = pair('maxPool2d', 'padding', options.padding ?? 0, 0)

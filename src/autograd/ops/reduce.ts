@@ -1,5 +1,6 @@
 import { maxBackward, maxForward, type ReduceShape, sumForward } from '../../bindings/kernels.js'
 import { ShapeError } from '../../errors.js'
+import { checkOptions } from '../options.js'
 import { dimension, type Shape, sizeOf } from '../shape.js'
 import { type Operation, run } from '../tape.js'
 import { empty, type Tensor, view } from '../tensor.js'
@@ -12,6 +13,8 @@ export interface ReduceOptions {
   /** Whether reduced dimensions stay, with size 1. Default false. */
   keepdim?: boolean
 }
+
+const REDUCE_OPTIONS = ['dim', 'keepdim']
 
 interface Reduction {
   /** The input's shape, as the kernel sees it. */
@@ -66,6 +69,7 @@ const sumOperation: Operation<Reduction & { scale: number }> = {
 }
 
 function sumScaled(operation: string, x: Tensor, options: ReduceOptions, scale: (n: number) => number): Tensor {
+  checkOptions(operation, options, REDUCE_OPTIONS)
   const [source, dims, kept] = together(operation, x, options)
   const reduction = plan(source.shape, dims, kept === undefined && (options.keepdim ?? false))
   const y = run(sumOperation, [source], { ...reduction, scale: scale(reduction.kernel[1]) })
@@ -110,6 +114,7 @@ const maxOperation: Operation<Reduction & { index: Tensor }> = {
 }
 
 function planMax(operation: string, x: Tensor, options: ReduceOptions): Reduction {
+  checkOptions(operation, options, REDUCE_OPTIONS)
   const dims = reducedDimensions(operation, x, options.dim)
   if (options.dim !== undefined && dims.length > 1) {
     throw new ShapeError(`${operation}: takes one dimension or none (all), got [${options.dim}]`)

@@ -1,3 +1,4 @@
+import { checkOptions } from '../options.js'
 import type { Tensor } from '../tensor.js'
 import { div, sub } from './arithmetic.js'
 import { mean, type ReduceOptions, sum } from './reduce.js'
@@ -14,6 +15,7 @@ export interface VarOptions extends ReduceOptions {
  * harm: what its rounding left in the deviations is taken off them, too. https://pytorch.org/docs/stable/generated/torch.var.html
  */
 export function variance(x: Tensor, options: VarOptions = {}): Tensor {
+  checkOptions('var', options, ['dim', 'keepdim', 'unbiased'])
   const { unbiased = true, dim, keepdim = false } = options
   const over = dim === undefined ? {} : { dim }
   const centred = (from: Tensor) => sub(from, mean(from, { ...over, keepdim: true }))
