@@ -5,7 +5,8 @@
 //! `r = (p + ph) mod sh`, and neighbours among them see neighbouring outputs: each such phase is a
 //! stride-1 correlation of `dy` with every `sh`-th tap, flipped. With stride 1 there is one phase.
 
-use super::correlate::{Axis, Correlation};
+use super::correlate::Correlation;
+use super::plan::Axis;
 use super::Conv2dShape;
 
 /// `dx`, in lanes, from `dy` in lanes.

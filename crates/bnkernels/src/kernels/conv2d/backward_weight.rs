@@ -107,27 +107,33 @@ impl<'a> Reduction<'a> {
         Self { shape, x, dy, bias, rows, columns }
     }
 
+    /// Whether the streams of a tile are channels, not rows of the kernel.
+    fn by_channel(&self) -> bool {
+        self.shape.c >= STREAMS || self.shape.kh == 1
+    }
+
     /// Output channels `o..o + outputs`, summed over `part` of the rows of all blocks.
     fn tile(&self, o: usize, outputs: usize, part: Range<usize>, out: &mut [f32]) {
         let s = self.shape;
         let (taps, row) = (s.kh * s.kw, s.c * s.kh * s.kw + 1);
-        let by_channel = s.c >= STREAMS || s.kh == 1;
         let mut sums = vec![F32x4::zero(); taps * outputs * STREAMS];
         let mut c = 0;
         while c < s.c {
-            let streams = if by_channel { STREAMS.min(s.c - c) } else { 1 };
+            let streams = if self.by_channel() { STREAMS.min(s.c - c) } else { 1 };
             sums.fill(F32x4::zero());
             self.for_each_group(&part, |block, rows| {
-                if by_channel {
-                    self.group_by_channel((o, outputs), (c, streams), block, rows, &mut sums);
+                let dot = Dot::new(self, block, (o, outputs), c);
+                if self.by_channel() {
+                    self.group_by_channel(dot, streams, rows, &mut sums);
                 } else {
-                    self.row_by_kernel_row((o, outputs), c, block, rows.start, &mut sums);
+                    self.row_by_kernel_row(dot, rows.start, &mut sums);
                 }
             });
             for t in 0..taps {
                 for k in 0..streams {
+                    let at = if self.by_channel() { t * streams + k } else { t % s.kw * s.kh + t / s.kw };
                     for r in 0..outputs {
-                        out[r * row + (c + k) * taps + t] = sums[(t * streams + k) * outputs + r].sum();
+                        out[r * row + (c + k) * taps + t] = sums[at * outputs + r].sum();
                     }
                 }
             }
@@ -142,113 +148,44 @@ impl<'a> Reduction<'a> {
     fn for_each_group(&self, part: &Range<usize>, mut f: impl FnMut(usize, Range<usize>)) {
         let (s, oh) = (self.shape, self.shape.oh());
         let row = (s.ow() * ROWS + s.w * s.stride.0 * STREAMS) * LANES;
-        let group = if s.c >= STREAMS || s.kh == 1 { (CACHED / row).max(1) } else { 1 };
+        let group = if self.by_channel() { (CACHED / row).max(1) } else { 1 };
         let mut at = part.start;
         while at < part.end {
             let (block, row) = (at / oh, at % oh);
-            let count = group.min(part.end - at).min(oh - row);
+            let left = (part.end - at).min(oh - row);
+            let count = left.div_ceil(left.div_ceil(group));
             f(block, row..row + count);
             at += count;
         }
     }
 
-    /// What the streams of a tile share in `block`.
-    fn dot(&self, block: usize, x_stream: usize) -> Dot {
-        let s = self.shape;
-        let lanes = s.y().width(block);
-        let plain = s.stride.1 == 1;
-        Dot {
-            rows: 1,
-            x_row: s.stride.0 * s.w * lanes,
-            dy_row: s.ow() * lanes,
-            runs: 1,
-            x_run: if plain { 0 } else { s.stride.1 * lanes },
-            dy_run: if plain { 0 } else { lanes },
-            vectors: lanes / 4,
-            x_stream,
-            dy_output: s.oh() * s.ow() * lanes,
-        }
-    }
-
-    /// Sets the length of `dot` to `columns` outputs.
-    fn set_columns(&self, dot: &mut Dot, columns: usize, lanes: usize) {
-        if self.shape.stride.1 == 1 {
-            dot.vectors = columns * lanes / 4;
-        } else {
-            dot.runs = columns;
-        }
-    }
-
-    /// `x` of channel `c` at the tap `(u, v)` of output `(i, j)`, and `dy` of channel `o` there.
-    fn cursors(
-        &self,
-        block: usize,
-        (o, c): (usize, usize),
-        tap: (usize, usize),
-        at: (usize, usize),
-    ) -> (Src<'_>, Src<'_>) {
-        let s = self.shape;
-        let lanes = s.y().width(block);
-        let row = at.0 * s.stride.0 + tap.0 - s.padding.0;
-        let column = at.1 * s.stride.1 + tap.1 - s.padding.1;
-        let x = s.x().range(block).start + ((c * s.h + row) * s.w + column) * lanes;
-        let dy = s.y().range(block).start + ((o * s.oh() + at.0) * s.ow() + at.1) * lanes;
-        (Src::new(self.x).offset(x), Src::new(self.dy).offset(dy))
-    }
-
-    fn group_by_channel(
-        &self,
-        (o, outputs): (usize, usize),
-        (c, streams): (usize, usize),
-        block: usize,
-        rows: Range<usize>,
-        sums: &mut [F32x4],
-    ) {
-        let s = self.shape;
-        let lanes = s.y().width(block);
-        let mut dot = self.dot(block, s.h * s.w * lanes);
-        for (u, valid) in self.rows.iter().enumerate() {
+    /// Sums lie as `[taps][streams][outputs]`.
+    fn group_by_channel(&self, mut dot: Dot, streams: usize, rows: Range<usize>, sums: &mut [F32x4]) {
+        dot.x_stream = dot.x_row * self.shape.h;
+        let sums = sums.chunks_exact_mut(streams * dot.outputs);
+        let taps = self.rows.iter().enumerate().flat_map(|(u, rows)| {
+            self.columns.iter().enumerate().map(move |(v, columns)| (u, rows, v, columns))
+        });
+        for ((u, valid, v, columns), sums) in taps.zip(sums) {
             let rows = rows.start.max(valid.start)..rows.end.min(valid.end);
-            if rows.is_empty() {
-                continue;
-            }
-            dot.rows = rows.len();
-            for (v, columns) in self.columns.iter().enumerate() {
-                if columns.is_empty() {
-                    continue;
-                }
-                self.set_columns(&mut dot, columns.len(), lanes);
-                let (x, dy) = self.cursors(block, (o, c), (u, v), (rows.start, columns.start));
-                let sums = &mut sums[(u * s.kw + v) * streams * outputs..];
-                dot.run(outputs, streams, x, dy, sums, outputs);
-            }
+            dot.run((u, v), rows, columns.clone(), sums);
         }
     }
 
-    fn row_by_kernel_row(
-        &self,
-        (o, outputs): (usize, usize),
-        c: usize,
-        block: usize,
-        i: usize,
-        sums: &mut [F32x4],
-    ) {
-        let s = self.shape;
-        let lanes = s.y().width(block);
-        let mut dot = self.dot(block, s.w * lanes);
-        let mut u = 0;
-        while u < s.kh {
-            let streams = (u..s.kh.min(u + STREAMS)).take_while(|&u| self.rows[u].contains(&i)).count();
+    /// Sums lie as `[columns of the kernel][rows of the kernel][outputs]`.
+    fn row_by_kernel_row(&self, mut dot: Dot, i: usize, sums: &mut [F32x4]) {
+        let kh = self.shape.kh;
+        dot.x_stream = dot.x_row;
+        // The rows of the kernel that output row `i` has are neighbours.
+        let first = self.rows.iter().take_while(|rows| !rows.contains(&i)).count();
+        let count = self.rows.iter().filter(|rows| rows.contains(&i)).count();
+        for u in (first..first + count).step_by(STREAMS) {
+            let streams = STREAMS.min(first + count - u);
             for (v, columns) in self.columns.iter().enumerate() {
-                if columns.is_empty() || streams == 0 {
-                    continue;
-                }
-                self.set_columns(&mut dot, columns.len(), lanes);
-                let (x, dy) = self.cursors(block, (o, c), (u, v), (i, columns.start));
-                let sums = &mut sums[(u * s.kw + v) * outputs..];
-                dot.run(outputs, streams, x, dy, sums, s.kw * outputs);
+                let at = (v * kh + u) * dot.outputs;
+                let sums = &mut sums[at..at + streams * dot.outputs];
+                dot.run((u, v), i..i + 1, columns.clone(), sums);
             }
-            u += streams.max(1);
         }
     }
 
@@ -273,9 +210,21 @@ impl<'a> Reduction<'a> {
     }
 }
 
-/// Dot products of `R` channels of `dy` with `K` streams of `x`, over `rows` of `runs` of
-/// `vectors`.
-struct Dot {
+/// Dot products of some channels of `dy` with some streams of `x`, in a block.
+struct Dot<'a> {
+    shape: &'a Conv2dShape,
+    x: Src<'a>,
+    dy: Src<'a>,
+    lanes: usize,
+    outputs: usize,
+    x_row: usize,
+    x_stream: usize,
+    dy_row: usize,
+    dy_output: usize,
+}
+
+/// Rows of runs of vectors, and how far apart they are.
+struct Area {
     rows: usize,
     x_row: usize,
     dy_row: usize,
@@ -283,38 +232,66 @@ struct Dot {
     x_run: usize,
     dy_run: usize,
     vectors: usize,
-    x_stream: usize,
-    dy_output: usize,
 }
 
-impl Dot {
-    /// Adds to `sums[k * stream + r]`.
-    fn run(&self, outputs: usize, streams: usize, x: Src, dy: Src, sums: &mut [F32x4], stream: usize) {
-        match (outputs, streams) {
-            (3, 3) => self.tile::<3, 3>(x, dy, sums, stream),
-            (3, 2) => self.tile::<3, 2>(x, dy, sums, stream),
-            (3, _) => self.tile::<3, 1>(x, dy, sums, stream),
-            (2, 3) => self.tile::<2, 3>(x, dy, sums, stream),
-            (2, 2) => self.tile::<2, 2>(x, dy, sums, stream),
-            (2, _) => self.tile::<2, 1>(x, dy, sums, stream),
-            (_, 3) => self.tile::<1, 3>(x, dy, sums, stream),
-            (_, 2) => self.tile::<1, 2>(x, dy, sums, stream),
-            _ => self.tile::<1, 1>(x, dy, sums, stream),
+impl<'a> Dot<'a> {
+    fn new(of: &'a Reduction, block: usize, (o, outputs): (usize, usize), c: usize) -> Self {
+        let s = of.shape;
+        let lanes = s.y().width(block);
+        let (x_row, dy_row) = (s.w * lanes, s.ow() * lanes);
+        let x = &of.x[s.x().range(block)][c * s.h * x_row..];
+        let dy = &of.dy[s.y().range(block)][o * s.oh() * dy_row..];
+        let dy_output = s.oh() * dy_row;
+        let (x, dy) = (Src::new(x), Src::new(dy));
+        Self { shape: s, x, dy, lanes, outputs, x_row, x_stream: 0, dy_row, dy_output }
+    }
+
+    /// Adds to `sums`, `[streams][outputs]`, what the outputs in `rows` and `columns` give to a tap.
+    fn run(&self, tap: (usize, usize), rows: Range<usize>, columns: Range<usize>, sums: &mut [F32x4]) {
+        let Self { shape: s, lanes, .. } = *self;
+        if rows.is_empty() || columns.is_empty() {
+            return;
+        }
+        let row = rows.start * s.stride.0 + tap.0 - s.padding.0;
+        let column = columns.start * s.stride.1 + tap.1 - s.padding.1;
+        let x = self.x.offset(row * self.x_row + column * lanes);
+        let dy = self.dy.offset(rows.start * self.dy_row + columns.start * lanes);
+        let (runs, run) = if s.stride.1 == 1 { (1, columns.len()) } else { (columns.len(), 1) };
+        let area = Area {
+            rows: rows.len(),
+            x_row: s.stride.0 * self.x_row,
+            dy_row: self.dy_row,
+            runs,
+            x_run: s.stride.1 * lanes,
+            dy_run: lanes,
+            vectors: run * lanes / 4,
+        };
+        match (self.outputs, sums.len() / self.outputs) {
+            (3, 3) => self.tile::<3, 3>(&area, x, dy, sums),
+            (3, 2) => self.tile::<3, 2>(&area, x, dy, sums),
+            (3, _) => self.tile::<3, 1>(&area, x, dy, sums),
+            (2, 3) => self.tile::<2, 3>(&area, x, dy, sums),
+            (2, 2) => self.tile::<2, 2>(&area, x, dy, sums),
+            (2, _) => self.tile::<2, 1>(&area, x, dy, sums),
+            (_, 3) => self.tile::<1, 3>(&area, x, dy, sums),
+            (_, 2) => self.tile::<1, 2>(&area, x, dy, sums),
+            _ => self.tile::<1, 1>(&area, x, dy, sums),
         }
     }
 
     #[inline(never)]
-    fn tile<const R: usize, const K: usize>(&self, x: Src, dy: Src, sums: &mut [F32x4], stream: usize) {
-        let mut tile: [[F32x4; K]; R] =
-            std::array::from_fn(|r| std::array::from_fn(|k| sums[k * stream + r]));
-        for i in 0..self.rows {
-            for j in 0..self.runs {
-                let mut x = x.offset(i * self.x_row + j * self.x_run);
-                let mut dy = dy.offset(i * self.dy_row + j * self.dy_run);
-                for _ in 0..self.vectors {
-                    let values: [F32x4; K] = std::array::from_fn(|k| x.load(k * self.x_stream));
+    fn tile<const R: usize, const K: usize>(&self, area: &Area, x: Src, dy: Src, sums: &mut [F32x4]) {
+        assert_eq!(sums.len(), R * K);
+        let mut tile: [[F32x4; K]; R] = std::array::from_fn(|r| std::array::from_fn(|k| sums[k * R + r]));
+        let (x_stream, dy_output) = (self.x_stream, self.dy_output);
+        for i in 0..area.rows {
+            for j in 0..area.runs {
+                let mut x = x.offset(i * area.x_row + j * area.x_run);
+                let mut dy = dy.offset(i * area.dy_row + j * area.dy_run);
+                for _ in 0..area.vectors {
+                    let values: [F32x4; K] = std::array::from_fn(|k| x.load(k * x_stream));
                     for (r, sums) in tile.iter_mut().enumerate() {
-                        let factor = dy.load(r * self.dy_output);
+                        let factor = dy.load(r * dy_output);
                         for (sum, value) in sums.iter_mut().zip(values) {
                             *sum = value.mul_add(factor, *sum);
                         }
@@ -325,7 +302,7 @@ impl Dot {
         }
         for (r, row) in tile.iter().enumerate() {
             for (k, &sum) in row.iter().enumerate() {
-                sums[k * stream + r] = sum;
+                sums[k * R + r] = sum;
             }
         }
     }

@@ -2,58 +2,14 @@
 //! A row of outputs is cut into segments, whose windows stay in the first-level cache while all
 //! output channels read them.
 
-use super::tile::{Run, Start, Walk};
+use super::plan::{Axis, Plan, CACHED};
+use super::tile::{Rows, Run, Tap};
 use crate::layout::{Blocks, LANES};
 use crate::parallel::{for_each_block_tile, with_scratch, Tile};
 use crate::simd::Src;
-use std::ops::Range;
 
 /// Output channels of a full tile.
-const ROWS: usize = 2;
-/// Floats of the input that all output channels read before the next are loaded: half of a
-/// first-level cache.
-const CACHED: usize = 4096;
-/// Pixels that `CACHED` should hold the windows of, if need be of fewer channels.
-const PIXELS: usize = 4;
-
-/// Where the windows of one dimension lie: output `i` of the phase reads the inputs
-/// `i * stride + offset + tap` that exist.
-pub(super) struct Axis {
-    pub input: usize,
-    pub taps: usize,
-    pub stride: usize,
-    pub offset: isize,
-    /// Outputs of this phase.
-    pub count: usize,
-    /// Taps of the phases before this one.
-    pub before: usize,
-}
-
-/// The part of a window that lies inside the input.
-#[derive(Clone, Copy)]
-struct Window {
-    tap: usize,
-    taps: usize,
-    at: usize,
-}
-
-impl Axis {
-    fn window(&self, i: usize) -> Window {
-        let start = (i * self.stride) as isize + self.offset;
-        let tap = (-start).clamp(0, self.taps as isize);
-        let end = (self.input as isize - start).clamp(tap, self.taps as isize);
-        let at = if end > tap { (start + tap) as usize } else { 0 };
-        Window { tap: tap as usize, taps: (end - tap) as usize, at }
-    }
-
-    /// Outputs whose whole window lies inside the input.
-    fn interior(&self) -> Range<usize> {
-        let low = self.offset.min(0).unsigned_abs().div_ceil(self.stride).min(self.count);
-        let room = self.input as isize - self.taps as isize - self.offset;
-        let high = if room < 0 { 0 } else { room as usize / self.stride + 1 };
-        low..high.clamp(low, self.count)
-    }
-}
+pub(super) const ROWS: usize = 2;
 
 /// A correlation of `[n][inputs][..]` to `[n][outputs][..]`. Output row `i` belongs to phase
 /// `i % rows.len()` of the rows, and is number `i / rows.len()` there; columns likewise.
@@ -113,9 +69,15 @@ impl Correlation<'_> {
         let phases = self.rows.len() * self.columns.len();
         let cost = ow * LANES * self.inputs * kh * kw / phases * ROWS;
         let grid = grid(output.count(), self.outputs.div_ceil(ROWS), oh, cost);
+        // The last block may be narrower than the others.
+        let last = output.count() - 1;
+        let narrow = output.width(last);
+        let plan = Plan::new(self, narrow);
+        let wide = (last > 0 && narrow < LANES).then(|| Plan::new(self, LANES));
         for_each_block_tile(y, output, self.outputs, grid, (ROWS, ow), |b, mut tile| {
             let (lanes, x) = (output.width(b), &x[input.range(b)]);
-            let block = Block { of: self, x, weight, lanes, channel: ih * iw * lanes };
+            let plan = wide.as_ref().filter(|_| b < last).unwrap_or(&plan);
+            let block = Block { of: self, plan, x, weight, lanes, channel: ih * iw * lanes };
             let first = tile.col / (ow * lanes);
             with_scratch(CACHED, |scratch| {
                 for i in 0..tile.cols / (ow * lanes) {
@@ -135,7 +97,7 @@ fn tiles(count: usize) -> impl Iterator<Item = (usize, usize)> {
 /// How a block is cut into chunks of some microseconds: by rows first (all channels of a row read
 /// the same inputs), then by channels.
 fn grid(blocks: usize, channels: usize, rows: usize, cost: usize) -> (usize, usize) {
-    const SMALLEST: usize = 65_536;
+    const SMALLEST: usize = 131_072;
     let wanted = (blocks * channels * rows).saturating_mul(cost) / SMALLEST;
     let wanted = wanted.clamp(1, 64).div_ceil(blocks);
     let by_rows = wanted.min(rows);
@@ -145,6 +107,7 @@ fn grid(blocks: usize, channels: usize, rows: usize, cost: usize) -> (usize, usi
 /// A block of the batch.
 struct Block<'a> {
     of: &'a Correlation<'a>,
+    plan: &'a Plan,
     x: &'a [f32],
     weight: &'a [f32],
     lanes: usize,
@@ -152,105 +115,94 @@ struct Block<'a> {
     channel: usize,
 }
 
-/// What a row's segments share.
-struct Row {
-    vertical: Window,
-    /// Input channels `first..first + channels` are summed.
-    first: usize,
-    channels: usize,
-    /// Where the weight of this phase starts, and taps of a kernel in it.
-    weight: usize,
-    taps: usize,
-    /// Where the phase's first output lies in a row of the tile.
+/// Pixels of a row that have the same taps, of some input channels.
+struct Segment<'a> {
+    taps: &'a [Tap],
+    x: Src<'a>,
+    run: Run,
+    /// Where the first pixel lies in a row of the tile.
     y: usize,
+    /// Where the first output's weight lies, and its first tap in there.
+    weight: usize,
+    skipped: usize,
+    /// Taps of an output.
+    kernel: usize,
+    start: bool,
 }
 
 impl Block<'_> {
     /// Output row `i` of the tile's channels; it starts at `y` in each row of the tile.
     fn row(&self, i: usize, tile: &mut Tile, y: usize, scratch: &mut [f32]) {
-        let (of, lanes) = (self.of, self.lanes);
+        let Self { of, lanes, .. } = *self;
         let vertical = &of.rows[i % of.rows.len()];
+        let window = vertical.window(i / of.rows.len());
         for (phase, axis) in of.columns.iter().enumerate() {
-            // As many channels at a time as have the windows of some pixels in the cache.
-            let column = vertical.taps.max(1) * lanes;
-            let most = CACHED / (column * (axis.stride * (PIXELS - 1) + axis.taps.max(1)));
-            let channels = of.inputs.div_ceil(of.inputs.div_ceil(most.max(1)));
-            let columns = (CACHED / (column * channels)).saturating_sub(axis.taps);
-            let pixels = (columns / axis.stride + 1).max(PIXELS);
+            let (cut, kinds) = self.plan.of(of, i, phase);
             let before = vertical.before * of.kernel().1 + vertical.taps * axis.before;
+            let kernel = vertical.taps * axis.taps;
+            let run = Run { pixels: 1, lanes, x_step: axis.stride * lanes, y_step: of.columns.len() * lanes };
             let interior = axis.interior();
-            for first in (0..of.inputs).step_by(channels) {
-                let row = Row {
-                    vertical: vertical.window(i / of.rows.len()),
-                    first,
-                    channels: channels.min(of.inputs - first),
-                    weight: of.outputs * of.inputs * before,
-                    taps: vertical.taps * axis.taps,
-                    y: y + phase * lanes,
+            for first in (0..of.inputs).step_by(cut.channels) {
+                let channels = cut.channels.min(of.inputs - first);
+                let segment = |j: usize, kind: usize| {
+                    let beside = axis.window(j);
+                    let taps = channels * window.taps * beside.taps;
+                    let x = first * self.channel + (window.at * axis.input + beside.at) * lanes;
+                    Segment {
+                        taps: &kinds.taps(kind)[..taps],
+                        x: Src::new(&self.x[x..]),
+                        run,
+                        y: y + phase * lanes + j * run.y_step,
+                        weight: of.outputs * of.inputs * before,
+                        skipped: first * kernel + window.tap * axis.taps + beside.tap,
+                        kernel: of.inputs * kernel,
+                        start: first == 0,
+                    }
                 };
-                for j in (0..interior.start).chain(interior.end..axis.count) {
-                    self.segment(&row, axis, j..j + 1, tile, scratch);
+                for (kind, j) in axis.border().enumerate() {
+                    self.segment(&segment(j, kind), tile);
                 }
-                for j in interior.clone().step_by(pixels) {
-                    self.segment(&row, axis, j..(j + pixels).min(interior.end), tile, scratch);
+                for j in interior.clone().step_by(cut.pixels) {
+                    let mut segment = segment(j, axis.kinds() - 1);
+                    segment.run.pixels = cut.pixels.min(interior.end - j);
+                    if let Some(columns) = cut.gathered {
+                        let length = (segment.run.pixels - 1) * axis.stride + axis.taps;
+                        let from = Rows {
+                            channels,
+                            rows: window.taps,
+                            x_channel: self.channel,
+                            x_row: axis.input * lanes,
+                            length: length * lanes,
+                        };
+                        from.gather(segment.x, scratch, columns * lanes);
+                        segment.x = Src::new(scratch);
+                    }
+                    self.segment(&segment, tile);
                 }
             }
         }
     }
 
-    /// Outputs `pixels` of a row, which have the same taps, of all channels of the tile.
-    fn segment(&self, row: &Row, axis: &Axis, pixels: Range<usize>, tile: &mut Tile, scratch: &mut [f32]) {
-        let (of, lanes, step) = (self.of, self.lanes, self.of.columns.len());
-        let Row { vertical, channels, taps, .. } = *row;
-        let window = axis.window(pixels.start);
-        let mut walk = Walk {
-            channels,
-            rows: vertical.taps,
-            taps: window.taps,
-            x_channel: self.channel,
-            x_row: axis.input * lanes,
-            x_tap: lanes,
-            w_channel: taps,
-            w_row: axis.taps,
-        };
-        let x = &self.x[row.first * self.channel + (vertical.at * axis.input + window.at) * lanes..];
-        let columns = (pixels.len() - 1) * axis.stride + window.taps;
-        let x = if self.crowded(channels) && tile.rows >= 4 * ROWS {
-            walk.gather(x, columns * lanes, scratch)
-        } else {
-            Src::new(x)
-        };
-        let run = Run { pixels: pixels.len(), lanes, x_step: axis.stride * lanes, y_step: step * lanes };
-        let y = row.y + pixels.start * run.y_step;
-        let y = y..y + (pixels.len() - 1) * run.y_step + lanes;
+    /// A segment of all channels of the tile.
+    fn segment(&self, s: &Segment, tile: &mut Tile) {
+        let y = s.y..s.y + (s.run.pixels - 1) * s.run.y_step + self.lanes;
         let first = tile.row;
         for (r, rows) in tiles(tile.rows) {
-            let weight = row.weight + (first + r) * of.inputs * taps;
-            let skipped = row.first * taps + vertical.tap * axis.taps + window.tap;
-            let w = Src::new(self.weight).offset(weight + skipped * rows);
+            let o = first + r;
+            let w = Src::new(self.weight).offset(s.weight + o * s.kernel + s.skipped * rows);
             if rows == ROWS {
                 let y = tile.rows_mut::<ROWS>(r).map(|row| &mut row[y.clone()]);
-                walk.run(x, w, run, y, &self.start(row.first, first + r));
+                s.run.sum(s.taps, s.x, w, y, self.start(s.start, o));
             } else {
                 let y = tile.rows_mut::<1>(r).map(|row| &mut row[y.clone()]);
-                walk.run(x, w, run, y, &self.start(row.first, first + r));
+                s.run.sum(s.taps, s.x, w, y, self.start(s.start, o));
             }
         }
     }
 
-    /// What outputs from `o` on start from, when input channels from `first` on are added.
-    fn start<const R: usize>(&self, first: usize, o: usize) -> Start<R> {
-        match (first, self.of.bias) {
-            (0, Some(bias)) => Start::Value(std::array::from_fn(|r| bias[o + r])),
-            (0, None) => Start::Value([0.0; R]),
-            _ => Start::Stored,
-        }
-    }
-
-    /// Whether so many channels lie a multiple of 4 KB apart that they evict each other from a
-    /// first-level cache of eight ways.
-    fn crowded(&self, channels: usize) -> bool {
-        let shared = (4 * self.channel).trailing_zeros().min(12);
-        channels >> (12 - shared) > 4
+    /// What outputs from `o` on start from: the bias, or what was summed so far.
+    fn start<const R: usize>(&self, first: bool, o: usize) -> Option<[f32; R]> {
+        let bias = self.of.bias;
+        first.then(|| std::array::from_fn(|r| bias.map_or(0.0, |bias| bias[o + r])))
     }
 }

@@ -1,6 +1,7 @@
 //! The forward pass: one phase, whose windows step by the stride.
 
-use super::correlate::{Axis, Correlation};
+use super::correlate::Correlation;
+use super::plan::Axis;
 use super::Conv2dShape;
 
 /// `y = conv2d(x, weight) + bias`; `x` and `y` in lanes.

@@ -10,6 +10,7 @@ mod backward_input;
 mod backward_weight;
 mod correlate;
 mod forward;
+mod plan;
 mod tile;
 
 pub use backward_input::conv2d_backward_input;
