@@ -39,11 +39,14 @@ async function startTorch() {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const first = await lines.next()
   if (first.done) {
-    console.log(`No PyTorch here, so our side runs alone (set SIMDGRAD_PYTHON): ${complaint.trim().split('\n').at(-1)}`)
+    console.log(
+      `No PyTorch here, so our side runs alone (set SIMDGRAD_PYTHON): ${complaint.trim().split('\n').at(-1)}`,
+    )
     return undefined
   }
   return {
     version: JSON.parse(first.value).torch,
+    /** @param {string} net @param {number} threads */
     async run(net, threads) {
       child.stdin.write(`${JSON.stringify({ net, threads, steps })}\n`)
       const answer = JSON.parse((await lines.next()).value)
@@ -54,7 +57,11 @@ async function startTorch() {
   }
 }
 
-/** Our side: keeps training from one call to the next. */
+/**
+ * Our side: keeps training from one call to the next.
+ * @param {import('../dist/cli/options.js').NetName} name
+ * @param {import('../dist/data/dataset.js').Dataset} train
+ */
 function ours(name, train) {
   manualSeed(0)
   const net = JOBS[name].make()
@@ -85,19 +92,28 @@ function ours(name, train) {
   }
 }
 
+/** @param {number[]} values */
 const sorted = (values) => [...values].sort((a, b) => a - b)
+/** @param {number[]} values @param {number} q */
 const quantile = (values, q) => sorted(values)[Math.round((values.length - 1) * q)]
+/** @param {number[]} values */
 const median = (values) => quantile(values, 0.5)
 
 const backend = await init({ threads: Number(values.threads) })
 const { train } = await data.mnist()
 const torch = await startTorch()
-console.log(`${backend.runtime}, ${backend.simd} SIMD, ${backend.threads} threads${torch ? `; PyTorch ${torch.version}` : ''}; load ${loadavg()[0].toFixed(1)}`)
-console.log(`epoch seconds from ${values.rounds} rounds of ${steps} steps of batch ${BATCH}, interleaved; medians, in brackets the quartiles of the ratio\n`)
+console.log(
+  `${backend.runtime}, ${backend.simd} SIMD, ${backend.threads} threads${torch ? `; PyTorch ${torch.version}` : ''}; load ${loadavg()[0].toFixed(1)}`,
+)
+console.log(
+  `epoch seconds from ${values.rounds} rounds of ${steps} steps of batch ${BATCH}, interleaved; medians, in brackets the quartiles of the ratio\n`,
+)
+/** @param {number} seconds */
 const perEpoch = (seconds) => (seconds * STEPS_PER_EPOCH) / steps
-for (const name of values.nets.split(',')) {
+for (const name of /** @type {import('../dist/cli/options.js').NetName[]} */ (values.nets.split(','))) {
   const run = ours(name, train)
   run()
+  /** @type {{ ours: number[], torch1: number[], torch2: number[] }} */
   const samples = { ours: [], torch1: [], torch2: [] }
   for (let round = 0; round < Number(values.rounds); round++) {
     samples.ours.push(run())

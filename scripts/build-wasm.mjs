@@ -23,7 +23,9 @@ const sharedArguments = [
   '--shared-memory',
   '--import-memory',
   `--max-memory=${MAX_PAGES * 65536}`,
-  ...['__wasm_init_tls', '__tls_size', '__tls_align', '__tls_base', '__heap_base'].map((s) => `--export=${s}`),
+  ...['__wasm_init_tls', '__tls_size', '__tls_align', '__tls_base', '__heap_base'].map(
+    (s) => `--export=${s}`,
+  ),
 ]
 
 /** The first cargo that has the standard library's source beside it, as [PATH, sysroot]. */
@@ -41,7 +43,11 @@ function findToolchain() {
 
 function findLinker() {
   const names = ['wasm-ld-22', 'wasm-ld', 'rust-lld']
-  const linker = names.find((name) => spawnSync(name, ['-flavor', 'wasm', '--version']).status === 0 || spawnSync(name, ['--version']).status === 0)
+  const linker = names.find(
+    (name) =>
+      spawnSync(name, ['-flavor', 'wasm', '--version']).status === 0 ||
+      spawnSync(name, ['--version']).status === 0,
+  )
   if (!linker) throw new Error(`no linker was found; looked for ${names.join(', ')}`)
   return linker
 }
@@ -58,7 +64,12 @@ mkdirSync(out, { recursive: true })
  */
 async function build(name) {
   const [simd, memory] = name.split('-')
-  const features = ['+simd128', '+bulk-memory', '+mutable-globals', ...(memory === 'shared' ? ['+atomics'] : [])]
+  const features = [
+    '+simd128',
+    '+bulk-memory',
+    '+mutable-globals',
+    ...(memory === 'shared' ? ['+atomics'] : []),
+  ]
   const flags = [
     ...['-C', `linker=${linker}`, '-C', `target-feature=${features.join(',')}`],
     ...['-Zunstable-options', '-Cpanic=immediate-abort', '-Zlocation-detail=none'],
@@ -66,14 +77,34 @@ async function build(name) {
     ...(memory === 'shared' ? sharedArguments.flatMap((argument) => ['-C', `link-arg=${argument}`]) : []),
   ]
   // Only this crate is told of relaxed SIMD, so that strict and relaxed share one build of std.
-  const relaxed = ['-Zprofile-rustflags', '--config', 'profile.release.package.bnkernels.rustflags=["-Ctarget-feature=+relaxed-simd"]']
+  const relaxed = [
+    '-Zprofile-rustflags',
+    '--config',
+    'profile.release.package.bnkernels.rustflags=["-Ctarget-feature=+relaxed-simd"]',
+  ]
   const folder = join(tmpdir(), `simdgrad-wasm-${process.pid}-${name}`)
   const start = performance.now()
   await run(
     'wasm-pack',
     [
-      ...['build', crate, '--release', '--target', 'web', '--mode', 'no-install', '--no-pack', '--out-dir', folder],
-      ...['--', '-Zbuild-std=std,panic_abort', '-Zbuild-std-features=', ...(simd === 'relaxed' ? relaxed : [])],
+      ...[
+        'build',
+        crate,
+        '--release',
+        '--target',
+        'web',
+        '--mode',
+        'no-install',
+        '--no-pack',
+        '--out-dir',
+        folder,
+      ],
+      ...[
+        '--',
+        '-Zbuild-std=std,panic_abort',
+        '-Zbuild-std-features=',
+        ...(simd === 'relaxed' ? relaxed : []),
+      ],
     ],
     {
       ...process.env,

@@ -63,11 +63,15 @@ function vitest(name, node, args, env) {
     const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${report}`]
     // No `it.only` left behind. (Biome's rule for that takes our `fit` for Jasmine's, and is off.)
     const strict = '--allowOnly=false'
-    const { status } = spawnSync(node, [inModules('vitest/vitest.mjs'), 'run', strict, ...args, ...reporters], {
-      cwd: root,
-      stdio: 'inherit',
-      env: { ...process.env, ...env },
-    })
+    const { status } = spawnSync(
+      node,
+      [inModules('vitest/vitest.mjs'), 'run', strict, ...args, ...reporters],
+      {
+        cwd: root,
+        stdio: 'inherit',
+        env: { ...process.env, ...env },
+      },
+    )
     if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 }
     /** @type {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, testResults: { status: string, assertionResults: { status: string }[] }[] }} */
     const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
@@ -98,7 +102,9 @@ function rust() {
     })
     console.log(stdout)
     let [passed, failed, skipped] = [0, 0, 0]
-    for (const [, ok, bad, ignored] of stdout.matchAll(/^test result:.* (\d+) passed; (\d+) failed; (\d+) ignored/gm)) {
+    for (const [, ok, bad, ignored] of stdout.matchAll(
+      /^test result:.* (\d+) passed; (\d+) failed; (\d+) ignored/gm,
+    )) {
       passed += Number(ok)
       failed += Number(bad)
       skipped += Number(ignored)
@@ -157,7 +163,8 @@ function summary() {
     line([name, `${passed}`, `${failed}`, `${skipped}`, seconds.toFixed(1)])
   }
   for (const what of leftOut) console.log(`Left out: ${what}`)
-  const sum = (/** @type {'passed' | 'failed'} */ key) => results.reduce((total, result) => total + result[key], 0)
+  const sum = (/** @type {'passed' | 'failed'} */ key) =>
+    results.reduce((total, result) => total + result[key], 0)
   console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`)
   process.exitCode = sum('failed') > 0 ? 1 : 0
 }

@@ -5,11 +5,18 @@ export { arange, full, ones, zeros } from './autograd/create.js'
 export { cat } from './autograd/ops/rearrange.js'
 export { manualSeed, rand, randn } from './autograd/random.js'
 export { noGrad } from './autograd/tape.js'
-export { Tensor, tensor, type TensorOptions } from './autograd/tensor.js'
-export { type Backend, chunksDone, init, type InitOptions } from './bindings/init.js'
-export { memory, type MemoryUse } from './bindings/memory.js'
+export { Tensor, type TensorOptions, tensor } from './autograd/tensor.js'
+export { type Backend, chunksDone, type InitOptions, init } from './bindings/init.js'
+export { type MemoryUse, memory } from './bindings/memory.js'
 export * from './errors.js'
 export { decodeState, encodeState, hashState } from './io/state.js'
 export * as nn from './nn/index.js'
 export * as optim from './optim/index.js'
-export { type BatchProgress, type EpochResult, fit, type FitOptions, type History, type Loss } from './train/fit.js'
+export {
+  type BatchProgress,
+  type EpochResult,
+  type FitOptions,
+  fit,
+  type History,
+  type Loss,
+} from './train/fit.js'

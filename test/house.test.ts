@@ -31,7 +31,9 @@ function floorOf(file: string): string {
 /** What a source imports or exports from files beside it, types too, as written. */
 function relativeImports(file: string, source: string): string[] {
   // JavaScript's types are in its comments; TypeScript's comments are only text.
-  const code = file.endsWith('.js') ? source : source.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*/g, '$1')
+  const code = file.endsWith('.js')
+    ? source
+    : source.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*/g, '$1')
   const patterns = [
     /^\s*(?:import|export)\b[^'";]*?\bfrom\s*['"](\.[^'"]*)['"]/gm,
     /^\s*import\s*['"](\.[^'"]*)['"]/gm,
@@ -48,7 +50,9 @@ function complaints(files: ReadonlyMap<string, string>): string[] {
     const targets: string[] = []
     for (const path of relativeImports(file, source)) {
       const target = posix.normalize(posix.join(posix.dirname(file), path))
-      const real = [target, target.replace(/\.js$/, '.ts'), target.replace(/\.js$/, '.d.ts')].find((name) => files.has(name))
+      const real = [target, target.replace(/\.js$/, '.ts'), target.replace(/\.js$/, '.d.ts')].find((name) =>
+        files.has(name),
+      )
       if (!real) {
         found.push(`${file} imports ${path}, which is no file of src/`)
         continue
@@ -84,9 +88,13 @@ function cycles(graph: ReadonlyMap<string, readonly string[]>): string[] {
 
 function readSources(): Map<string, string> {
   const src = fileURLToPath(new URL('../src', import.meta.url))
-  const names = readdirSync(src, { recursive: true, encoding: 'utf8' }).map((name) => name.replaceAll('\\', '/'))
+  const names = readdirSync(src, { recursive: true, encoding: 'utf8' }).map((name) =>
+    name.replaceAll('\\', '/'),
+  )
   return new Map(
-    names.filter((name) => /\.(ts|js)$/.test(name)).map((name) => [name, readFileSync(`${src}/${name}`, 'utf8')]),
+    names
+      .filter((name) => /\.(ts|js)$/.test(name))
+      .map((name) => [name, readFileSync(`${src}/${name}`, 'utf8')]),
   )
 }
 
@@ -105,15 +113,27 @@ describe('src/', () => {
   })
 
   it('is found at fault when one import upwards, or one cycle, is planted in it', () => {
-    const plant = (file: string, line: string) => complaints(new Map([...sources, [file, `${sources.get(file)}\n${line}\n`]]))
-    expect(plant('autograd/tensor.ts', "import type { Module } from '../nn/module.js'")[0]).toMatch(/autograd\/tensor\.ts imports nn\/module\.ts/)
-    expect(plant('autograd/tensor.ts', "import { run } from './tape.js'").join()).toMatch(/a cycle: .*tensor\.ts → /)
+    const plant = (file: string, line: string) =>
+      complaints(new Map([...sources, [file, `${sources.get(file)}\n${line}\n`]]))
+    expect(plant('autograd/tensor.ts', "import type { Module } from '../nn/module.js'")[0]).toMatch(
+      /autograd\/tensor\.ts imports nn\/module\.ts/,
+    )
+    expect(plant('autograd/tensor.ts', "import { run } from './tape.js'").join()).toMatch(
+      /a cycle: .*tensor\.ts → /,
+    )
   })
 })
 
 describe('the check', () => {
   const check = (files: Record<string, string>) => complaints(new Map(Object.entries(files)))
-  const bare = { 'nn/module.ts': '', 'autograd/tensor.ts': '', 'bindings/memory.ts': '', 'errors.ts': '', 'public.ts': '', 'bindings/wasm/a.d.ts': '' }
+  const bare = {
+    'nn/module.ts': '',
+    'autograd/tensor.ts': '',
+    'bindings/memory.ts': '',
+    'errors.ts': '',
+    'public.ts': '',
+    'bindings/wasm/a.d.ts': '',
+  }
 
   it.each([
     ["import { a } from '../nn/module.js'", 'a value'],
@@ -158,15 +178,22 @@ describe('the check', () => {
   })
 
   it('does not take a comment for an import', () => {
-    expect(check({ ...bare, 'autograd/a.ts': "// import { a } from '../nn/module.js'\n/* import('../nn/module.js') */" })).toEqual([])
+    expect(
+      check({
+        ...bare,
+        'autograd/a.ts': "// import { a } from '../nn/module.js'\n/* import('../nn/module.js') */",
+      }),
+    ).toEqual([])
   })
 
   it('sees cycles of two and of three, types included, and none where there is none', () => {
     const to = (...paths: string[]) => paths.map((path) => `import type { A } from './${path}.js'`).join('\n')
-    expect(check({ 'nn/a.ts': to('b'), 'nn/b.ts': to('a') })).toEqual(['a cycle: nn/a.ts → nn/b.ts → nn/a.ts'])
-    expect(check({ 'nn/d.ts': to('a'), 'nn/a.ts': to('b'), 'nn/b.ts': to('c'), 'nn/c.ts': to('a') })).toEqual([
-      'a cycle: nn/a.ts → nn/b.ts → nn/c.ts → nn/a.ts',
+    expect(check({ 'nn/a.ts': to('b'), 'nn/b.ts': to('a') })).toEqual([
+      'a cycle: nn/a.ts → nn/b.ts → nn/a.ts',
     ])
+    expect(check({ 'nn/d.ts': to('a'), 'nn/a.ts': to('b'), 'nn/b.ts': to('c'), 'nn/c.ts': to('a') })).toEqual(
+      ['a cycle: nn/a.ts → nn/b.ts → nn/c.ts → nn/a.ts'],
+    )
     expect(check({ 'nn/a.ts': to('b', 'c'), 'nn/b.ts': to('c'), 'nn/c.ts': '' })).toEqual([])
   })
 })

@@ -73,9 +73,34 @@ declare module './tensor.js' {
 }
 
 const OPERATIONS = {
-  add, sub, mul, div, maximum, pow, neg, abs, sqrt, exp, log, relu, sigmoid, tanh, matmul,
-  sum, mean, var: variance, max, argmax,
-  reshape, transpose, permute, flatten, slice, softmax, logSoftmax, backward,
+  add,
+  sub,
+  mul,
+  div,
+  maximum,
+  pow,
+  neg,
+  abs,
+  sqrt,
+  exp,
+  log,
+  relu,
+  sigmoid,
+  tanh,
+  matmul,
+  sum,
+  mean,
+  var: variance,
+  max,
+  argmax,
+  reshape,
+  transpose,
+  permute,
+  flatten,
+  slice,
+  softmax,
+  logSoftmax,
+  backward,
 } as const
 
 for (const [name, operation] of Object.entries(OPERATIONS)) {

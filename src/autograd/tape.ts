@@ -1,5 +1,5 @@
-import { endStep, endStepIfLarge, type Layout } from '../bindings/memory.js'
 import { accumulate, fill } from '../bindings/kernels.js'
+import { endStep, endStepIfLarge, type Layout } from '../bindings/memory.js'
 import { ArgumentError, AutogradError, ShapeError } from '../errors.js'
 import type { Shape } from './shape.js'
 import { empty, type Producer, sameShape, Tensor, toLayout } from './tensor.js'
@@ -132,7 +132,11 @@ export function run<A>(operation: Operation<A>, inputs: readonly Tensor[], attri
 
 /** As `run`, for an operation whose result is a view of its first input's memory. */
 export function runView<A>(
-  operation: Differentiable<A>, x: Tensor, attributes: A, make: (x: Tensor) => Tensor): Tensor {
+  operation: Differentiable<A>,
+  x: Tensor,
+  attributes: A,
+  make: (x: Tensor) => Tensor,
+): Tensor {
   const source = x.layout === 'rows' ? x : toLayout(x, 'rows')
   const call = new Call(operation, [x], attributes, make(source))
   if (source !== x) source.dispose()
@@ -169,7 +173,9 @@ export function noGrad<T>(fn: () => T): T {
   try {
     const result = fn()
     if (typeof (result as { then?: unknown } | undefined)?.then === 'function') {
-      throw new ArgumentError('noGrad: the function is asynchronous, but recording is switched off only while it runs; await first, and wrap the synchronous part')
+      throw new ArgumentError(
+        'noGrad: the function is asynchronous, but recording is switched off only while it runs; await first, and wrap the synchronous part',
+      )
     }
     return result
   } finally {
@@ -187,10 +193,14 @@ export function noGrad<T>(fn: () => T): T {
  */
 export function backward(root: Tensor, cotangent?: Tensor): void {
   if (!root.requiresGrad) {
-    throw new AutogradError('backward: this tensor depends on nothing that requires a gradient (or was made inside noGrad)')
+    throw new AutogradError(
+      'backward: this tensor depends on nothing that requires a gradient (or was made inside noGrad)',
+    )
   }
   if (!cotangent && root.size !== 1) {
-    throw new ShapeError(`backward: a tensor of shape [${root.shape}] needs a cotangent of that shape; only one with a single element goes without`)
+    throw new ShapeError(
+      `backward: a tensor of shape [${root.shape}] needs a cotangent of that shape; only one with a single element goes without`,
+    )
   }
   if (cotangent && !sameShape(cotangent.shape, root.shape)) {
     throw new ShapeError(`backward: expected a cotangent of shape [${root.shape}], got [${cotangent.shape}]`)

@@ -1,5 +1,5 @@
-import { type Layout, type Lifetime, Storage, bytes } from '../bindings/memory.js'
 import { fill, lanesLength, lanesToRows, rowsToLanes } from '../bindings/kernels.js'
+import { bytes, type Layout, type Lifetime, Storage } from '../bindings/memory.js'
 import { ArgumentError, DisposedError, ShapeError } from '../errors.js'
 import { checkOptions } from './options.js'
 import { checkShape, type Shape, sizeOf } from './shape.js'
@@ -53,7 +53,9 @@ export class Tensor {
   /** @throws {DisposedError} after `dispose()`, also where another tensor still has the memory */
   get storage(): Storage {
     if (this.#disposed) {
-      throw new DisposedError(`this tensor of shape [${this.shape}] was disposed of; use it before dispose(), or keep a copy (toFloat32Array)`)
+      throw new DisposedError(
+        `this tensor of shape [${this.shape}] was disposed of; use it before dispose(), or keep a copy (toFloat32Array)`,
+      )
     }
     return this.#storage
   }
@@ -99,7 +101,8 @@ export class Tensor {
 
   /** The value of a tensor with one element. @throws {ShapeError} when it has more or fewer */
   item(): number {
-    if (this.size !== 1) throw new ShapeError(`item: expected a tensor with one element, got shape [${this.shape}]`)
+    if (this.size !== 1)
+      throw new ShapeError(`item: expected a tensor with one element, got shape [${this.shape}]`)
     // A single element lies first in either layout.
     return this.storage.readFloat(0)
   }
@@ -248,25 +251,35 @@ export function tensor(values: NestedNumbers | ArrayLike<number>, options: Tenso
   const shape = options.shape ? [...options.shape] : found
   checkShape('tensor', shape)
   if (sizeOf(shape) !== source.length) {
-    throw new ShapeError(`tensor: shape [${shape}] has ${sizeOf(shape)} elements, but ${source.length} values were given`)
+    throw new ShapeError(
+      `tensor: shape [${shape}] has ${sizeOf(shape)} elements, but ${source.length} values were given`,
+    )
   }
   return fromValues(source, shape, options.requiresGrad)
 }
 
 function flatten(values: NestedNumbers, depth: number, shape: number[], flat: number[]): void {
   if (typeof values === 'number') {
-    if (depth !== shape.length) throw new ShapeError(`tensor: a number stands where an array of ${shape[depth]} was expected (dimension ${depth})`)
+    if (depth !== shape.length)
+      throw new ShapeError(
+        `tensor: a number stands where an array of ${shape[depth]} was expected (dimension ${depth})`,
+      )
     flat.push(values)
     return
   }
   if (!Array.isArray(values)) {
-    throw new ArgumentError(`tensor: expected numbers, nested arrays of them or a typed array, got ${typeof values}`)
+    throw new ArgumentError(
+      `tensor: expected numbers, nested arrays of them or a typed array, got ${typeof values}`,
+    )
   }
   if (depth === shape.length) {
-    if (flat.length > 0) throw new ShapeError(`tensor: an array stands where a number was expected (dimension ${depth})`)
+    if (flat.length > 0)
+      throw new ShapeError(`tensor: an array stands where a number was expected (dimension ${depth})`)
     shape.push(values.length)
   } else if (shape[depth] !== values.length) {
-    throw new ShapeError(`tensor: the arrays of dimension ${depth} have different lengths, ${shape[depth]} and ${values.length}`)
+    throw new ShapeError(
+      `tensor: the arrays of dimension ${depth} have different lengths, ${shape[depth]} and ${values.length}`,
+    )
   }
   for (const value of values) flatten(value, depth + 1, shape, flat)
 }

@@ -158,8 +158,15 @@ export function matmul(
 ): void {
   const [aAt, bAt, biasAt, cAt] = [a.address, b.address, at(bias), c.address]
   wasm().matmul(
-    MATMUL_FORMS[form], m, n, k,
-    aAt + 4 * offsets[0], bAt + 4 * offsets[1], biasAt, cAt + 4 * offsets[2], 0,
+    MATMUL_FORMS[form],
+    m,
+    n,
+    k,
+    aAt + 4 * offsets[0],
+    bAt + 4 * offsets[1],
+    biasAt,
+    cAt + 4 * offsets[2],
+    0,
   )
 }
 
@@ -191,7 +198,12 @@ export function crossEntropyForward(
   losses: Storage,
 ): number {
   return wasm().cross_entropy_forward(
-    n, classes, logits.address, labels.address, logProbabilities.address, losses.address,
+    n,
+    classes,
+    logits.address,
+    labels.address,
+    logProbabilities.address,
+    losses.address,
   )
 }
 
@@ -206,7 +218,13 @@ export function crossEntropyBackward(
   dlogits: Storage,
 ): void {
   wasm().cross_entropy_backward(
-    n, classes, logProbabilities.address, labels.address, scale.address, scales, dlogits.address,
+    n,
+    classes,
+    logProbabilities.address,
+    labels.address,
+    scale.address,
+    scales,
+    dlogits.address,
   )
 }
 
@@ -229,8 +247,16 @@ export interface SgdStep {
 
 export function sgdStep(p: Storage, g: Storage, momentumBuffer: Storage | undefined, s: SgdStep): void {
   wasm().sgd_step(
-    p.size / 4, p.address, g.address, at(momentumBuffer),
-    s.lr, s.momentum, s.dampening, s.weightDecay, Number(s.nesterov), Number(s.firstStep),
+    p.size / 4,
+    p.address,
+    g.address,
+    at(momentumBuffer),
+    s.lr,
+    s.momentum,
+    s.dampening,
+    s.weightDecay,
+    Number(s.nesterov),
+    Number(s.firstStep),
   )
   p.version++
 }
@@ -250,8 +276,18 @@ export interface AdamStep {
 
 export function adamStep(p: Storage, g: Storage, m: Storage, v: Storage, s: AdamStep): void {
   wasm().adam_step(
-    p.size / 4, p.address, g.address, m.address, v.address,
-    s.lr, s.beta1, s.beta2, s.eps, s.weightDecay, Number(s.decoupled), s.step,
+    p.size / 4,
+    p.address,
+    g.address,
+    m.address,
+    v.address,
+    s.lr,
+    s.beta1,
+    s.beta2,
+    s.eps,
+    s.weightDecay,
+    Number(s.decoupled),
+    s.step,
   )
   p.version++
 }
@@ -293,7 +329,14 @@ export function gatherU8(
   first = 0,
 ): number {
   return wasm().gather_u8(
-    source.address, sourceRows, indices.address + 4 * first, count, row, scale, shift, y.address,
+    source.address,
+    sourceRows,
+    indices.address + 4 * first,
+    count,
+    row,
+    scale,
+    shift,
+    y.address,
   )
 }
 
@@ -325,21 +368,71 @@ export interface Conv2dShape {
 }
 
 /** `x` and `y` in lanes. */
-export function conv2dForward(s: Conv2dShape, x: Storage, weight: Storage, bias: Storage | undefined, y: Storage): void {
+export function conv2dForward(
+  s: Conv2dShape,
+  x: Storage,
+  weight: Storage,
+  bias: Storage | undefined,
+  y: Storage,
+): void {
   const [xAt, weightAt, biasAt, yAt] = [x.address, weight.address, at(bias), y.address]
-  wasm().conv2d_forward(s.n, s.c, s.h, s.w, s.oc, ...s.kernel, ...s.stride, ...s.padding, xAt, weightAt, biasAt, yAt)
+  wasm().conv2d_forward(
+    s.n,
+    s.c,
+    s.h,
+    s.w,
+    s.oc,
+    ...s.kernel,
+    ...s.stride,
+    ...s.padding,
+    xAt,
+    weightAt,
+    biasAt,
+    yAt,
+  )
 }
 
 /** `dy` and `dx` in lanes. */
 export function conv2dBackwardInput(s: Conv2dShape, dy: Storage, weight: Storage, dx: Storage): void {
   const [dyAt, weightAt, dxAt] = [dy.address, weight.address, dx.address]
-  wasm().conv2d_backward_input(s.n, s.c, s.h, s.w, s.oc, ...s.kernel, ...s.stride, ...s.padding, dyAt, weightAt, dxAt)
+  wasm().conv2d_backward_input(
+    s.n,
+    s.c,
+    s.h,
+    s.w,
+    s.oc,
+    ...s.kernel,
+    ...s.stride,
+    ...s.padding,
+    dyAt,
+    weightAt,
+    dxAt,
+  )
 }
 
 /** `x` and `dy` in lanes. */
-export function conv2dBackwardWeight(s: Conv2dShape, x: Storage, dy: Storage, dw: Storage, db: Storage | undefined): void {
+export function conv2dBackwardWeight(
+  s: Conv2dShape,
+  x: Storage,
+  dy: Storage,
+  dw: Storage,
+  db: Storage | undefined,
+): void {
   const [xAt, dyAt, dwAt, dbAt] = [x.address, dy.address, dw.address, at(db)]
-  wasm().conv2d_backward_weight(s.n, s.c, s.h, s.w, s.oc, ...s.kernel, ...s.stride, ...s.padding, xAt, dyAt, dwAt, dbAt)
+  wasm().conv2d_backward_weight(
+    s.n,
+    s.c,
+    s.h,
+    s.w,
+    s.oc,
+    ...s.kernel,
+    ...s.stride,
+    ...s.padding,
+    xAt,
+    dyAt,
+    dwAt,
+    dbAt,
+  )
 }
 
 /** Sizes of a pooling: input [n, c, h, w]. */
@@ -377,7 +470,13 @@ export interface BatchNormStatistics {
 
 const LAYOUTS = { rows: 0, lanes: 1 } as const
 
-export function batchNormStatistics(h: BatchNormShape, x: Storage, mean: Storage, residual: Storage, variance: Storage): void {
+export function batchNormStatistics(
+  h: BatchNormShape,
+  x: Storage,
+  mean: Storage,
+  residual: Storage,
+  variance: Storage,
+): void {
   const [xAt, meanAt, residualAt, varAt] = [x.address, mean.address, residual.address, variance.address]
   wasm().batch_norm_statistics(LAYOUTS[h.layout], h.n, h.c, h.s, xAt, meanAt, residualAt, varAt)
 }
@@ -407,7 +506,20 @@ export function batchNormForward(
 ): void {
   const [xAt, meanAt, residualAt, varAt] = [x.address, mean.address, at(residual), variance.address]
   const [weightAt, biasAt, yAt] = [at(weight), at(bias), y.address]
-  wasm().batch_norm_forward(LAYOUTS[h.layout], h.n, h.c, h.s, xAt, meanAt, residualAt, varAt, eps, weightAt, biasAt, yAt)
+  wasm().batch_norm_forward(
+    LAYOUTS[h.layout],
+    h.n,
+    h.c,
+    h.s,
+    xAt,
+    meanAt,
+    residualAt,
+    varAt,
+    eps,
+    weightAt,
+    biasAt,
+    yAt,
+  )
 }
 
 export function batchNormBackward(
@@ -421,10 +533,29 @@ export function batchNormBackward(
   dweight: Storage,
   dbias: Storage,
 ): void {
-  const [xAt, dyAt, meanAt, residualAt, varAt] = [x.address, dy.address, mean.address, at(residual), variance.address]
+  const [xAt, dyAt, meanAt, residualAt, varAt] = [
+    x.address,
+    dy.address,
+    mean.address,
+    at(residual),
+    variance.address,
+  ]
   const [weightAt, dxAt, dweightAt, dbiasAt] = [at(weight), at(dx), dweight.address, dbias.address]
   wasm().batch_norm_backward(
-    LAYOUTS[h.layout], h.n, h.c, h.s, xAt, dyAt, meanAt, residualAt, varAt, eps,
-    weightAt, Number(training), dxAt, dweightAt, dbiasAt,
+    LAYOUTS[h.layout],
+    h.n,
+    h.c,
+    h.s,
+    xAt,
+    dyAt,
+    meanAt,
+    residualAt,
+    varAt,
+    eps,
+    weightAt,
+    Number(training),
+    dxAt,
+    dweightAt,
+    dbiasAt,
   )
 }

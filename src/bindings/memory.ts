@@ -187,7 +187,9 @@ export class Storage {
 
   #checkAlive(): void {
     if (this.#owners === 0) {
-      throw new DisposedError('this tensor was disposed of; use it before dispose(), or keep a copy (toFloat32Array)')
+      throw new DisposedError(
+        'this tensor was disposed of; use it before dispose(), or keep a copy (toFloat32Array)',
+      )
     }
   }
 }

@@ -9,7 +9,12 @@ export interface Platform {
   /** The bytes of a file or URL; throws when it can't be read. */
   readBytes(from: string | URL): Promise<Uint8Array<ArrayBuffer>>
   /** Starts worker `index` of the team; `onReady` is called once it runs. */
-  startWorker(module: WebAssembly.Module, memory: WebAssembly.Memory, index: number, onReady: () => void): TeamWorker
+  startWorker(
+    module: WebAssembly.Module,
+    memory: WebAssembly.Memory,
+    index: number,
+    onReady: () => void,
+  ): TeamWorker
 }
 
 /** A started worker. */

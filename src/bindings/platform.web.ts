@@ -9,7 +9,9 @@ export const webPlatform: Platform = {
   async readBytes(from) {
     const response = await fetch(from)
     if (!response.ok) {
-      throw new InitError(`${from} could not be loaded: the server said ${response.status} ${response.statusText}`)
+      throw new InitError(
+        `${from} could not be loaded: the server said ${response.status} ${response.statusText}`,
+      )
     }
     return new Uint8Array(await response.arrayBuffer())
   },

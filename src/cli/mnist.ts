@@ -1,20 +1,35 @@
+import {
+  type Backend,
+  data,
+  fit,
+  hashState,
+  init,
+  manualSeed,
+  nn,
+  optim,
+  saveSafetensors,
+} from '../index.node.js'
 import { writeFileAtomic } from '../io/atomic-write.js'
-import { type Backend, data, fit, hashState, init, manualSeed, nn, optim, saveSafetensors } from '../index.node.js'
 import { JOBS } from './nets.js'
 import { ALL_NETS, type MnistOptions, type NetName, savePathFor } from './options.js'
 import { EpochProgress, formatEpochLine } from './progress.js'
-import { type EpochRecord, renderReport, type RunHistory } from './report.js'
+import { type EpochRecord, type RunHistory, renderReport } from './report.js'
 
 const DEFAULT_REPORT = 'simdgrad-report.html'
 
 /** Trains what the options name, with a line an epoch, and then a table and a report. */
 export async function trainMnist(options: MnistOptions): Promise<void> {
-  const backend = await init({ ...(options.threads && { threads: options.threads }), deterministic: options.deterministic })
+  const backend = await init({
+    ...(options.threads && { threads: options.threads }),
+    deterministic: options.deterministic,
+  })
   const { train, test } = await data.mnist(options.data === undefined ? {} : { root: options.data })
   const say = (text: string) => {
     if (!options.json) console.log(text)
   }
-  say(`${backend.runtime}, ${backend.simd} SIMD, ${backend.threads} thread${backend.threads > 1 ? 's' : ''} (${backend.reason})`)
+  say(
+    `${backend.runtime}, ${backend.simd} SIMD, ${backend.threads} thread${backend.threads > 1 ? 's' : ''} (${backend.reason})`,
+  )
 
   // Ctrl-C ends after the current batch: what was trained is still reported.
   const abort = new AbortController()
@@ -54,7 +69,11 @@ async function trainNet(
   const epochs = options.epochs ?? JOBS[name].epochs
   const records: EpochRecord[] = []
   const bar = new EpochProgress()
-  const loader = new data.DataLoader(train, { batchSize, shuffle: true, dropLast: train.length % batchSize === 1 })
+  const loader = new data.DataLoader(train, {
+    batchSize,
+    shuffle: true,
+    dropLast: train.length % batchSize === 1,
+  })
   bar.start(loader.length, `${name} 1/${epochs}`)
   try {
     await fit(net, {
@@ -103,13 +122,34 @@ function table(runs: readonly RunHistory[]): string {
         `${Math.round(mean(epochs.map((epoch) => epoch.imagesPerSecond))).toLocaleString('en')}`,
       ]
     })
-  const head = ['net', 'epochs', 'validation accuracy, first → last', "the notebook's", 'training/epoch', 'images/s']
+  const head = [
+    'net',
+    'epochs',
+    'validation accuracy, first → last',
+    "the notebook's",
+    'training/epoch',
+    'images/s',
+  ]
   const lines = [head, ...rows]
   const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column].length)))
-  return lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd()).join('\n')
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column]))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
 }
 
-async function writeReport(path: string, runs: RunHistory[], { runtime, simd, threads, reason }: Backend): Promise<void> {
+async function writeReport(
+  path: string,
+  runs: RunHistory[],
+  { runtime, simd, threads, reason }: Backend,
+): Promise<void> {
   const date = new Date().toISOString().slice(0, 10)
-  await writeFileAtomic(path, new TextEncoder().encode(renderReport(runs, { runtime, simd, threads, reason, date })))
+  await writeFileAtomic(
+    path,
+    new TextEncoder().encode(renderReport(runs, { runtime, simd, threads, reason, date })),
+  )
 }

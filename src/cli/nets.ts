@@ -1,4 +1,4 @@
-import { type Tensor, nn, noGrad, ones, randn, zeros } from '../index.node.js'
+import { nn, noGrad, ones, randn, type Tensor, zeros } from '../index.node.js'
 import type { NetName } from './options.js'
 
 /**

@@ -25,7 +25,9 @@ export class TensorDataset implements Dataset {
     if (tensors.length === 0) throw new ArgumentError('TensorDataset: expected at least one tensor')
     for (const { shape } of tensors) {
       if (shape.length === 0 || shape[0] !== tensors[0].shape[0]) {
-        throw new ShapeError(`TensorDataset: the tensors differ in their first dimension: [${tensors[0].shape}] and [${shape}]`)
+        throw new ShapeError(
+          `TensorDataset: the tensors differ in their first dimension: [${tensors[0].shape}] and [${shape}]`,
+        )
       }
     }
     this.tensors = tensors.map((tensor) => tensor.toRows_())

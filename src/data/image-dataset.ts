@@ -20,7 +20,9 @@ export class ImageDataset implements Dataset {
   constructor(images: IdxArray, labels: IdxArray, transform: Transform = normalize(0.5, 0.5)) {
     const [length, height, width] = images.shape
     if (typeof transform !== 'function' && !('scale' in transform)) {
-      throw new ArgumentError('ImageDataset: transform is a function of a tensor, or what normalize(mean, std) gives')
+      throw new ArgumentError(
+        'ImageDataset: transform is a function of a tensor, or what normalize(mean, std) gives',
+      )
     }
     this.length = length
     this.imageShape = [1, height, width]

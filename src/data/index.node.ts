@@ -1,5 +1,5 @@
 import { checkOptions } from '../autograd/options.js'
-import { type Mnist, mnistFrom, type MnistOptions } from './mnist.js'
+import { type Mnist, type MnistOptions, mnistFrom } from './mnist.js'
 import { readMnistFiles } from './mnist-files.js'
 
 export * from './index.js'

@@ -14,7 +14,9 @@ export async function loadSafetensors(from: string | Uint8Array): Promise<StateD
   try {
     bytes = await readFile(from)
   } catch (error) {
-    throw new DataError(`${from} can't be read: ${error instanceof Error ? error.message : error}`, { cause: error })
+    throw new DataError(`${from} can't be read: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    })
   }
   return decodeState(bytes, from)
 }

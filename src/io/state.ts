@@ -1,7 +1,7 @@
 import { fromValues } from '../autograd/tensor.js'
 import type { StateDict } from '../nn/module.js'
-import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from './safetensors.js'
 import { weightsHash } from './hash.js'
+import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from './safetensors.js'
 
 /** PyTorch counts batches in 64-bit whole numbers; everything else is float32. */
 function entriesOf(state: StateDict): Record<string, SafetensorsEntry> {

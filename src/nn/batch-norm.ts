@@ -47,10 +47,14 @@ abstract class BatchNorm extends Module {
     checkOptions(this.constructor.name, options, ['eps', 'momentum', 'affine', 'trackRunningStats'])
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options
     if (!Number.isInteger(numFeatures) || numFeatures < 1) {
-      throw new ArgumentError(`${this.constructor.name}: expected a whole number of features, got ${numFeatures}`)
+      throw new ArgumentError(
+        `${this.constructor.name}: expected a whole number of features, got ${numFeatures}`,
+      )
     }
     if (momentum !== null && !(momentum >= 0 && momentum <= 1)) {
-      throw new ArgumentError(`${this.constructor.name}: momentum is a number from 0 to 1 or null, got ${momentum}`)
+      throw new ArgumentError(
+        `${this.constructor.name}: momentum is a number from 0 to 1 or null, got ${momentum}`,
+      )
     }
     this.eps = eps
     this.momentum = momentum

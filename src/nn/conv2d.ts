@@ -1,4 +1,4 @@
-import { conv2d, type Conv2dOptions, type Pair, pair } from '../autograd/ops/conv2d.js'
+import { type Conv2dOptions, conv2d, type Pair, pair } from '../autograd/ops/conv2d.js'
 import { checkOptions } from '../autograd/options.js'
 import type { Tensor } from '../autograd/tensor.js'
 import { ArgumentError } from '../errors.js'
@@ -33,16 +33,27 @@ export class Conv2d extends Module {
     checkOptions('Conv2d', options, ['stride', 'padding', 'bias'])
     const { stride = 1, padding = 0, bias = true } = options
     if (![inChannels, outChannels].every((n) => Number.isInteger(n) && n > 0)) {
-      throw new ArgumentError(`Conv2d: channels are whole numbers of at least 1, got ${inChannels} and ${outChannels}`)
+      throw new ArgumentError(
+        `Conv2d: channels are whole numbers of at least 1, got ${inChannels} and ${outChannels}`,
+      )
     }
     const shape = [outChannels, inChannels, ...pair('Conv2d', 'kernelSize', kernelSize, 1)]
-    this.options = { stride: pair('Conv2d', 'stride', stride, 1), padding: pair('Conv2d', 'padding', padding, 0) }
+    this.options = {
+      stride: pair('Conv2d', 'stride', stride, 1),
+      padding: pair('Conv2d', 'padding', padding, 0),
+    }
     this.weight = uniformByFanIn(shape, fanIn(shape))
     this.bias = bias ? uniformByFanIn([outChannels], fanIn(shape)) : null
   }
 
   override forward(x: Tensor): Tensor {
-    checkInput(`Conv2d(${this.inChannels}, ${this.outChannels}, ${this.kernelSize})`, x, [4], this.inChannels, `${this.inChannels} input channels`)
+    checkInput(
+      `Conv2d(${this.inChannels}, ${this.outChannels}, ${this.kernelSize})`,
+      x,
+      [4],
+      this.inChannels,
+      `${this.inChannels} input channels`,
+    )
     return conv2d(x, this.weight, this.bias, this.options)
   }
 }

@@ -1,8 +1,9 @@
 /** The layers without parameters. */
-import { crossEntropy, type CrossEntropyOptions, type Labels } from '../autograd/ops/cross-entropy.js'
+
 import type { Pair } from '../autograd/ops/conv2d.js'
+import { type CrossEntropyOptions, crossEntropy, type Labels } from '../autograd/ops/cross-entropy.js'
 import { dropout } from '../autograd/ops/dropout.js'
-import { maxPool2d, type MaxPool2dOptions } from '../autograd/ops/max-pool2d.js'
+import { type MaxPool2dOptions, maxPool2d } from '../autograd/ops/max-pool2d.js'
 import { flatten } from '../autograd/ops/rearrange.js'
 import { relu } from '../autograd/ops/unary.js'
 import { checkOptions } from '../autograd/options.js'

@@ -30,7 +30,9 @@ export class Linear extends Module {
     super()
     checkOptions('Linear', options, ['bias'])
     if (![inFeatures, outFeatures].every((n) => Number.isInteger(n) && n > 0)) {
-      throw new ArgumentError(`Linear: features are whole numbers of at least 1, got ${inFeatures} and ${outFeatures}`)
+      throw new ArgumentError(
+        `Linear: features are whole numbers of at least 1, got ${inFeatures} and ${outFeatures}`,
+      )
     }
     const shape = [outFeatures, inFeatures]
     this.weight = uniformByFanIn(shape, fanIn(shape))
@@ -39,7 +41,9 @@ export class Linear extends Module {
 
   override forward(x: Tensor): Tensor {
     if (x.shape.at(-1) !== this.inFeatures) {
-      throw new ShapeError(`Linear(${this.inFeatures}, ${this.outFeatures}): expected an input of shape [..., ${this.inFeatures}], got [${x.shape}]`)
+      throw new ShapeError(
+        `Linear(${this.inFeatures}, ${this.outFeatures}): expected an input of shape [..., ${this.inFeatures}], got [${x.shape}]`,
+      )
     }
     return linear(x, this.weight, this.bias)
   }

@@ -1,6 +1,6 @@
-import { ShapeError, StateDictError } from '../errors.js'
 import { checkOptions } from '../autograd/options.js'
 import { sameShape, Tensor } from '../autograd/tensor.js'
+import { ArgumentError, ShapeError, StateDictError } from '../errors.js'
 
 /** A tensor that a Module trains: `requiresGrad` is true, and a Module that has it as a field collects it. */
 export class Parameter extends Tensor {
@@ -52,6 +52,11 @@ export abstract class Module {
       configurable: true,
       enumerable: false,
       get: () => this.#buffers.get(name),
+      set: () => {
+        throw new ArgumentError(
+          `${this.constructor.name}: the buffer '${name}' is not replaced but written, with copy_, so that it stays out of the graph`,
+        )
+      },
     })
   }
 
@@ -62,7 +67,9 @@ export abstract class Module {
 
   /** This module and all below it, each with its path ('' for this one). */
   namedModules(prefix = ''): [name: string, module: Module][] {
-    const below = this.namedChildren().flatMap(([name, child]) => child.namedModules(prefix ? `${prefix}.${name}` : name))
+    const below = this.namedChildren().flatMap(([name, child]) =>
+      child.namedModules(prefix ? `${prefix}.${name}` : name),
+    )
     return [[prefix, this], ...below]
   }
 
@@ -120,7 +127,7 @@ export abstract class Module {
 
   /**
    * Copies a state dict's values into the module. Nothing is changed unless all of it fits; a missing
-   * `num_batches_tracked` (which old files lack) counts as 0.
+   * `num_batches_tracked` (which old files lack) leaves the module's own as it is, as PyTorch does.
    *
    * @returns the names that were missing and unexpected
    * @throws {StateDictError} naming missing and unexpected entries (unless `strict` is false) and those of
@@ -143,7 +150,9 @@ export abstract class Module {
       }
     }
     if (problems.length > 0) {
-      throw new StateDictError(`loadStateDict: the state does not fit this ${this.constructor.name}; ${problems.join('; ')}`)
+      throw new StateDictError(
+        `loadStateDict: the state does not fit this ${this.constructor.name}; ${problems.join('; ')}`,
+      )
     }
     for (const [name, tensor] of Object.entries(own)) if (state[name]) tensor.copy_(state[name])
     return { missing, unexpected }
@@ -160,9 +169,17 @@ function snakeCase(name: string): string {
 }
 
 /** Checks an input's rank and channels (dimension 1) for a layer. @throws {ShapeError} */
-export function checkInput(layer: string, x: Tensor, ranks: readonly number[], size: number, what: string): void {
+export function checkInput(
+  layer: string,
+  x: Tensor,
+  ranks: readonly number[],
+  size: number,
+  what: string,
+): void {
   if (!ranks.includes(x.shape.length) || x.shape[1] !== size) {
     const dims = ranks.map((rank) => `[N, ${[size, 'H', 'W'].slice(0, rank - 1).join(', ')}]`)
-    throw new ShapeError(`${layer}: expected an input of shape ${dims.join(' or ')} (${what}), got [${x.shape}]`)
+    throw new ShapeError(
+      `${layer}: expected an input of shape ${dims.join(' or ')} (${what}), got [${x.shape}]`,
+    )
   }
 }

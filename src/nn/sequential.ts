@@ -14,7 +14,8 @@ export class Sequential extends Module {
   constructor(...modules: Module[]) {
     super()
     this.modules = modules
-    this.keepsNothing = this.forward === Sequential.prototype.forward && modules.every((module) => module.keepsNothing)
+    this.keepsNothing =
+      this.forward === Sequential.prototype.forward && modules.every((module) => module.keepsNothing)
   }
 
   override namedChildren(): [name: string, module: Module][] {

@@ -26,16 +26,13 @@ class AdamFamily extends Optimizer {
   readonly betas: readonly [number, number]
   readonly eps: number
   readonly weightDecay: number
+  readonly #decoupled: boolean
   readonly #state = new Map<Tensor, State>()
 
-  constructor(
-    name: string,
-    parameters: Iterable<Tensor>,
-    options: AdamOptions,
-    private readonly decoupled: boolean,
-  ) {
+  constructor(name: string, parameters: Iterable<Tensor>, options: AdamOptions, decoupled: boolean) {
     checkOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay'])
     super(name, parameters, options.lr ?? 1e-3)
+    this.#decoupled = decoupled
     this.betas = options.betas ?? [0.9, 0.999]
     this.eps = options.eps ?? 1e-8
     this.weightDecay = options.weightDecay ?? (decoupled ? 0.01 : 0)
@@ -45,7 +42,8 @@ class AdamFamily extends Optimizer {
   }
 
   override step(): void {
-    const { lr, eps, weightDecay, decoupled } = this
+    const { lr, eps, weightDecay } = this
+    const decoupled = this.#decoupled
     const [beta1, beta2] = this.betas
     for (const parameter of this.parameters) {
       const gradient = parameter.ownGradient

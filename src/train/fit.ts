@@ -81,7 +81,16 @@ const SLICE = 12
  * @throws {ArgumentError} for epochs that are no whole number
  */
 export async function fit(net: Module, options: FitOptions): Promise<History> {
-  checkOptions('fit', options, ['train', 'valid', 'optimizer', 'loss', 'epochs', 'signal', 'onProgress', 'onEpoch'])
+  checkOptions('fit', options, [
+    'train',
+    'valid',
+    'optimizer',
+    'loss',
+    'epochs',
+    'signal',
+    'onProgress',
+    'onEpoch',
+  ])
   const { train, valid, epochs = 1, signal, onEpoch } = options
   if (!Number.isInteger(epochs) || epochs < 0) {
     throw new ArgumentError(`fit: epochs is a whole number of at least 0, got ${epochs}`)
@@ -179,7 +188,13 @@ function rightAnswers(prediction: Tensor, labels: Labels & Tensor): number {
   return classes ? correct(prediction, labels) : Number.NaN
 }
 
-function notFinite(value: number, epoch: number, batch: number, batches: number, training: boolean): NumericError {
+function notFinite(
+  value: number,
+  epoch: number,
+  batch: number,
+  batches: number,
+  training: boolean,
+): NumericError {
   const what = training ? 'training' : 'validation'
   return new NumericError(
     `fit: the ${what} loss is ${value} at step ${epoch * batches + batch} (epoch ${epoch}, batch ${batch}); the parameters are as the step before left them. A smaller learning rate often helps, or batch normalisation; look for NaN in the data`,

@@ -54,7 +54,11 @@ describe.each([...new Set(cases.map(({ op }) => op))])('%s', (op) => {
       }
       expect(grad?.shape, `shape of gradient ${i}`).toEqual(expected.shape)
       const values = decode(expected)
-      expectClose(grad ?? [], values, { tolerance: GRADIENTS, scale: scaleOf(values, cotangent), what: `gradient ${i}` })
+      expectClose(grad ?? [], values, {
+        tolerance: GRADIENTS,
+        scale: scaleOf(values, cotangent),
+        what: `gradient ${i}`,
+      })
     })
   })
 })
@@ -66,9 +70,35 @@ function scaleOf(gradient: Float32Array, cotangent: number): number {
 }
 
 it('has a case for every operation', () => {
-  const methods = ['add', 'sub', 'mul', 'div', 'maximum', 'pow', 'neg', 'abs', 'sqrt', 'exp', 'log', 'relu', 'sigmoid',
-    'tanh', 'matmul', 'sum', 'mean', 'var', 'max', 'argmax', 'reshape', 'transpose', 'permute', 'flatten', 'slice',
-    'softmax', 'logSoftmax']
+  const methods = [
+    'add',
+    'sub',
+    'mul',
+    'div',
+    'maximum',
+    'pow',
+    'neg',
+    'abs',
+    'sqrt',
+    'exp',
+    'log',
+    'relu',
+    'sigmoid',
+    'tanh',
+    'matmul',
+    'sum',
+    'mean',
+    'var',
+    'max',
+    'argmax',
+    'reshape',
+    'transpose',
+    'permute',
+    'flatten',
+    'slice',
+    'softmax',
+    'logSoftmax',
+  ]
   const functions = ['cat', 'linear', 'conv2d', 'maxPool2d', 'batchNorm', 'crossEntropy']
   expect(new Set(cases.map(({ op }) => op))).toEqual(new Set([...methods, ...functions]))
 })

@@ -1,5 +1,18 @@
 import {
-  ArgumentError, arange, AutogradError, DisposedError, full, memory, nn, noGrad, ones, optim, randn, ShapeError, type Tensor, tensor,
+  ArgumentError,
+  AutogradError,
+  arange,
+  DisposedError,
+  full,
+  memory,
+  nn,
+  noGrad,
+  ones,
+  optim,
+  randn,
+  ShapeError,
+  type Tensor,
+  tensor,
 } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { expectClose } from '../support/all-close.js'
@@ -27,13 +40,27 @@ describe('gradients', () => {
     const x = leaf(1, 2)
     const y = x.exp()
     y.mul(y).add(y).add(x).sum().backward()
-    expectClose(x.grad ?? [], [1, 2].map((v) => 2 * Math.exp(2 * v) + Math.exp(v) + 1), { tolerance: 1e-6 })
+    expectClose(
+      x.grad ?? [],
+      [1, 2].map((v) => 2 * Math.exp(2 * v) + Math.exp(v) + 1),
+      { tolerance: 1e-6 },
+    )
   })
 
   it('add up along a diamond of views and copies', () => {
-    const x = tensor([[1, 2], [3, 4]], { requiresGrad: true })
+    const x = tensor(
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      { requiresGrad: true },
+    )
     const y = x.reshape([4])
-    y.add(x.flatten()).add(x.transpose(0, 1).flatten()).mul(tensor([1, 10, 100, 1000])).sum().backward()
+    y.add(x.flatten())
+      .add(x.transpose(0, 1).flatten())
+      .mul(tensor([1, 10, 100, 1000]))
+      .sum()
+      .backward()
     expect(values(x.grad)).toEqual([3, 120, 210, 3000])
   })
 
@@ -129,7 +156,7 @@ describe('what stays readable', () => {
   it('logits, losses and inputs, many steps after', () => {
     const net = new nn.Sequential(new nn.Linear(7, 5), new nn.ReLU(), new nn.Linear(5, 3))
     const optimizer = new optim.SGD(net.parameters(), { lr: 0.1 })
-    const kept: { x: Tensor; logits: Tensor; loss: Tensor; then: number[][] }[] = []
+    const kept: { x: Tensor; logits: Tensor; loss: Tensor; before: number[][] }[] = []
     for (let step = 0; step < 50; step++) {
       const x = randn([4, 7])
       const logits = net.forward(x)
@@ -137,11 +164,14 @@ describe('what stays readable', () => {
       optimizer.zeroGrad()
       loss.backward()
       optimizer.step()
-      kept.push({ x, logits, loss, then: [x, logits, loss].map((t) => [...t.toFloat32Array()]) })
+      kept.push({ x, logits, loss, before: [x, logits, loss].map((t) => [...t.toFloat32Array()]) })
     }
-    for (const { x, logits, loss, then } of kept) expect([x, logits, loss].map(values)).toEqual(then)
+    for (const { x, logits, loss, before } of kept) expect([x, logits, loss].map(values)).toEqual(before)
     // And usable: they move back in.
-    expect(kept[0].logits.sum().item()).toBeCloseTo(kept[0].then[1].reduce((a, b) => a + b), 4)
+    expect(kept[0].logits.sum().item()).toBeCloseTo(
+      kept[0].before[1].reduce((a, b) => a + b),
+      4,
+    )
   })
 
   it('what a module or a loss of the user kept, in a Sequential too', () => {
@@ -154,7 +184,10 @@ describe('what stays readable', () => {
       }
     }
     const net = new nn.Sequential(new nn.Linear(3, 4), new Watching(), new nn.Linear(4, 2))
-    net.forward(randn([2, 3])).sum().backward()
+    net
+      .forward(randn([2, 3]))
+      .sum()
+      .backward()
     noGrad(() => net.forward(randn([2, 3])))
     expect(net.keepsNothing).toBe(false)
     expect(seen.map((x) => x.toFloat32Array().length)).toEqual([8, 8, 8, 8])
@@ -185,7 +218,11 @@ describe('backward throws', () => {
   it('where a result of several numbers comes without a cotangent, or with a wrong one', () => {
     expect(() => leaf(1, 2).mul(2).backward()).toThrow(ShapeError)
     expect(() => leaf(1, 2).mul(2).backward()).toThrow(/shape \[2\] needs a cotangent/)
-    expect(() => leaf(1, 2).mul(2).backward(tensor([1]))).toThrow(/expected a cotangent of shape \[2\], got \[1\]/)
+    expect(() =>
+      leaf(1, 2)
+        .mul(2)
+        .backward(tensor([1])),
+    ).toThrow(/expected a cotangent of shape \[2\], got \[1\]/)
   })
 
   it('where an input was changed in place after the forward', () => {
@@ -200,7 +237,9 @@ describe('backward throws', () => {
   it('where a view of an input was changed', () => {
     const x = leaf(1, 2)
     const loss = x.mul(x).sum()
-    x.detach().reshape([2, 1]).copy_(tensor([[5], [6]]))
+    x.detach()
+      .reshape([2, 1])
+      .copy_(tensor([[5], [6]]))
     expect(() => loss.backward()).toThrow(AutogradError)
   })
 
@@ -217,7 +256,16 @@ describe('backward throws', () => {
 
   it('where labels were changed', () => {
     const labels = tensor([0, 1])
-    const loss = nn.functional.crossEntropy(tensor([[1, 2], [3, 4]], { requiresGrad: true }), labels)
+    const loss = nn.functional.crossEntropy(
+      tensor(
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        { requiresGrad: true },
+      ),
+      labels,
+    )
     labels.copy_(tensor([1, 0]))
     expect(() => loss.backward()).toThrow(AutogradError)
   })
@@ -226,7 +274,10 @@ describe('backward throws', () => {
     const net = new nn.Linear(3, 2)
     const optimizer = new optim.SGD(net.parameters(), { lr: 0.1 })
     const first = net.forward(randn([2, 3]))
-    net.forward(randn([2, 3])).sum().backward()
+    net
+      .forward(randn([2, 3]))
+      .sum()
+      .backward()
     optimizer.step()
     expect(() => first.sum().backward()).toThrow(AutogradError)
     expect(() => first.sum().backward()).toThrow(/changed in place after the forward/)
@@ -257,9 +308,11 @@ describe('noGrad', () => {
       noGrad(() => x.mul(2))
       expect(x.mul(2).requiresGrad).toBe(false)
     })
-    expect(() => noGrad(() => {
-      throw new RangeError('mine')
-    })).toThrow(RangeError)
+    expect(() =>
+      noGrad(() => {
+        throw new RangeError('mine')
+      }),
+    ).toThrow(RangeError)
     expect(x.mul(2).requiresGrad).toBe(true)
   })
 

@@ -44,7 +44,9 @@ describe.each([1, 2, 8])('a process with %i threads', (threads) => {
 
 it('ends when init alone was called, and when it was not awaited', async () => {
   for (const call of ['await init({ threads: 4 })', 'init({ threads: 4 })']) {
-    const { status, stderr, lingered } = await runScript(`import { init } from 'simdgrad'\n${call}\nconsole.log('called')`)
+    const { status, stderr, lingered } = await runScript(
+      `import { init } from 'simdgrad'\n${call}\nconsole.log('called')`,
+    )
     expect(stderr).toBe('')
     expect(status).toBe(0)
     expect(lingered).toBeLessThan(2000)

@@ -94,7 +94,9 @@ describe('without SharedArrayBuffer', () => {
     vi.stubGlobal('SharedArrayBuffer', undefined)
     const { threads, shared, reason } = await simdgrad.init({ threads: 2 })
     expect({ threads, shared }).toEqual({ threads: 1, shared: false })
-    expect(reason).toMatch(/SharedArrayBuffer is not to be had.*Cross-Origin-Opener-Policy: same-origin.*Cross-Origin-Embedder-Policy: require-corp/)
+    expect(reason).toMatch(
+      /SharedArrayBuffer is not to be had.*Cross-Origin-Opener-Policy: same-origin.*Cross-Origin-Embedder-Policy: require-corp/,
+    )
     expectToCompute(simdgrad)
   })
 
@@ -102,7 +104,9 @@ describe('without SharedArrayBuffer', () => {
     const simdgrad = await freshPackage(() => ({}))
     const Memory = WebAssembly.Memory
     vi.stubGlobal('WebAssembly', {
-      ...Object.fromEntries(Object.getOwnPropertyNames(WebAssembly).map((name) => [name, Reflect.get(WebAssembly, name)])),
+      ...Object.fromEntries(
+        Object.getOwnPropertyNames(WebAssembly).map((name) => [name, Reflect.get(WebAssembly, name)]),
+      ),
       Memory: class extends Memory {
         constructor(options: WebAssembly.MemoryDescriptor) {
           if (options.shared) throw new RangeError('no shared memory')
@@ -119,7 +123,11 @@ describe('a binary that is none', () => {
   const bytes = (text: string) => new TextEncoder().encode(text)
 
   it.each([
-    ['an HTML page', '<!doctype html><title>404</title>', /strict-unshared\.wasm is no WebAssembly binary but an HTML page/],
+    [
+      'an HTML page',
+      '<!doctype html><title>404</title>',
+      /strict-unshared\.wasm is no WebAssembly binary but an HTML page/,
+    ],
     ['empty', '', /strict-unshared\.wasm is no WebAssembly binary$/],
     ['something else', 'hello', /strict-unshared\.wasm is no WebAssembly binary$/],
   ])('%s: InitError with its address', async (_, content, message) => {

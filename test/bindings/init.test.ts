@@ -26,14 +26,25 @@ describe('before init', () => {
 })
 
 describe('options', () => {
-  it.each([0, -1, 1.5, 33, Number.NaN, Number.POSITIVE_INFINITY, '2', null])('threads %j are refused', async (threads) => {
+  it.each([
+    0,
+    -1,
+    1.5,
+    33,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    '2',
+    null,
+  ])('threads %j are refused', async (threads) => {
     await expect(initWith({ threads })).rejects.toThrow(ArgumentError)
     await expect(initWith({ threads })).rejects.toThrow(/threads must be a whole number from 1 to 32/)
   })
 
   it('an unknown one is named', async () => {
     await expect(initWith({ thread: 2 })).rejects.toThrow(ArgumentError)
-    await expect(initWith({ thread: 2 })).rejects.toThrow(/unknown option 'thread'.*threads and deterministic/)
+    await expect(initWith({ thread: 2 })).rejects.toThrow(
+      /unknown option 'thread'.*threads and deterministic/,
+    )
   })
 
   it('a promise is refused, never an exception thrown past it', () => {
@@ -48,7 +59,10 @@ describe('options', () => {
 
 describe('after init', () => {
   it('tells the backend, and the same one when called again with the same options', async () => {
-    const [first, second] = await Promise.all([init({ threads: 2, deterministic: true }), init({ threads: 2, deterministic: true })])
+    const [first, second] = await Promise.all([
+      init({ threads: 2, deterministic: true }),
+      init({ threads: 2, deterministic: true }),
+    ])
     const third = await init({ deterministic: true, threads: 2 })
     expect(first).toMatchObject({ simd: 'strict', threads: 2, shared: true })
     expect(first.runtime).toMatch(/^Node \d+\.\d+\.\d+/)

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile, mkdir, cp } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +15,11 @@ describe('the committed binaries', () => {
 
   it('are all four there, and valid where the runtime takes them', async () => {
     const files = (await readdir(path('src/bindings/wasm'))).filter((name) => name.endsWith('.wasm')).sort()
-    expect(files).toEqual(['relaxed-shared', 'relaxed-unshared', 'strict-shared', 'strict-unshared'].map((name) => `${name}.wasm`))
+    expect(files).toEqual(
+      ['relaxed-shared', 'relaxed-unshared', 'strict-shared', 'strict-unshared'].map(
+        (name) => `${name}.wasm`,
+      ),
+    )
     for (const name of ['strict-shared.wasm', 'strict-unshared.wasm']) {
       expect(WebAssembly.validate(await readFile(path(`src/bindings/wasm/${name}`))), name).toBe(true)
     }
@@ -26,7 +30,9 @@ describe('the committed binaries', () => {
     expect((await read('relaxed-shared')).equals(await read('strict-shared'))).toBe(false)
     expect((await read('relaxed-unshared')).equals(await read('strict-unshared'))).toBe(false)
     const importsMemory = async (name: string) =>
-      WebAssembly.Module.imports(await WebAssembly.compile(await read(name))).some(({ kind }) => kind === 'memory')
+      WebAssembly.Module.imports(await WebAssembly.compile(await read(name))).some(
+        ({ kind }) => kind === 'memory',
+      )
     expect(await importsMemory('strict-shared')).toBe(true)
     expect(await importsMemory('strict-unshared')).toBe(false)
   })
@@ -39,7 +45,8 @@ describe('sourcesHash', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'simdgrad-manifest-'))
     await cp(path('crates/bnkernels/src'), join(folder, 'src'), { recursive: true })
-    for (const name of ['Cargo.toml', 'Cargo.lock']) await cp(path(`crates/bnkernels/${name}`), join(folder, name))
+    for (const name of ['Cargo.toml', 'Cargo.lock'])
+      await cp(path(`crates/bnkernels/${name}`), join(folder, name))
     before = sourcesHash(folder)
   })
 

@@ -18,7 +18,8 @@ const loss = new nn.CrossEntropyLoss()
 
 /** @type {{ step: number, liveBytes: number, liveTensors: number, wasmBytes: number, rss: number }[]} */
 const samples = []
-const sample = (/** @type {number} */ step) => samples.push({ step, ...memory(), rss: process.memoryUsage.rss() })
+const sample = (/** @type {number} */ step) =>
+  samples.push({ step, ...memory(), rss: process.memoryUsage.rss() })
 
 /**
  * Batches of the test images, without end.
@@ -107,7 +108,11 @@ function arithmetic() {
   let x = ones([256, 256])
   const first = x.mul(3)
   for (let step = 1; step <= steps; step++) {
-    x = x.mul(0.5).add(1).sub(x.mean()).add(x.sum({ dim: 0 }).mul(1e-6))
+    x = x
+      .mul(0.5)
+      .add(1)
+      .sub(x.mean())
+      .add(x.sum({ dim: 0 }).mul(1e-6))
     if (step % 50 === 0) sample(step)
   }
   kept = {

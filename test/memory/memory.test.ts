@@ -44,7 +44,10 @@ function expectFlat(samples: Sample[], warmUp: number, slack = { live: 0.25 * MB
 }
 
 describe('1,875 synchronous steps without a yield or a dispose()', { timeout: 300_000 }, () => {
-  it.each(['mlp-bn', 'cnn-bn'])('training and evaluating %s in turn stays flat, and what was kept is right', async (net) => {
+  it.each([
+    'mlp-bn',
+    'cnn-bn',
+  ])('training and evaluating %s in turn stays flat, and what was kept is right', async (net) => {
     const { samples, kept } = await runLoop(net, 1875)
     expect(samples).toHaveLength(37)
     expectFlat(samples, 200)

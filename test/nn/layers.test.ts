@@ -1,4 +1,17 @@
-import { ArgumentError, arange, manualSeed, memory, nn, noGrad, ones, randn, ShapeError, type Tensor, tensor, zeros } from 'simdgrad'
+import {
+  ArgumentError,
+  arange,
+  manualSeed,
+  memory,
+  nn,
+  noGrad,
+  ones,
+  randn,
+  ShapeError,
+  type Tensor,
+  tensor,
+  zeros,
+} from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { expectClose } from '../support/all-close.js'
 import { initForTest } from '../support/init.js'
@@ -10,7 +23,14 @@ const values = (x: Tensor) => [...x.toFloat32Array()]
 describe('Linear', () => {
   it('is x·Wᵀ + b on the last dimension', () => {
     const layer = new nn.Linear(2, 3)
-    layer.loadStateDict({ weight: tensor([[1, 0], [0, 1], [1, 1]]), bias: tensor([0, 10, 100]) })
+    layer.loadStateDict({
+      weight: tensor([
+        [1, 0],
+        [0, 1],
+        [1, 1],
+      ]),
+      bias: tensor([0, 10, 100]),
+    })
     expect(layer.forward(tensor([[1, 2]])).toArray()).toEqual([[1, 12, 103]])
     expect(layer.forward(tensor([1, 2])).toArray()).toEqual([1, 12, 103])
     expect(layer.forward(ones([4, 5, 2])).shape).toEqual([4, 5, 3])
@@ -26,16 +46,26 @@ describe('Linear', () => {
   it('names itself, what it expects and what it was given', () => {
     const layer = new nn.Linear(784, 10)
     expect(() => layer.forward(ones([32, 28, 28]))).toThrow(ShapeError)
-    expect(() => layer.forward(ones([32, 28, 28]))).toThrow('Linear(784, 10): expected an input of shape [..., 784], got [32,28,28]')
+    expect(() => layer.forward(ones([32, 28, 28]))).toThrow(
+      'Linear(784, 10): expected an input of shape [..., 784], got [32,28,28]',
+    )
     expect(() => layer.forward(tensor(1))).toThrow(ShapeError)
   })
 
-  it.each([[0, 1], [1, 0], [1.5, 1], [-1, 1], [Number.NaN, 1]])('refuses %d, %d features', (i, o) => {
+  it.each([
+    [0, 1],
+    [1, 0],
+    [1.5, 1],
+    [-1, 1],
+    [Number.NaN, 1],
+  ])('refuses %d, %d features', (i, o) => {
     expect(() => new nn.Linear(i, o)).toThrow(ArgumentError)
   })
 
   it('refuses unknown options', () => {
-    expect(() => new nn.Linear(1, 1, { useBias: false } as object)).toThrow(/Linear: unknown option 'useBias'/)
+    expect(() => new nn.Linear(1, 1, { useBias: false } as object)).toThrow(
+      /Linear: unknown option 'useBias'/,
+    )
   })
 })
 
@@ -55,7 +85,14 @@ describe('Conv2d', () => {
       }
       return sum
     }
-    expect(layer.forward(x).toArray()).toEqual([[[[at(0, 0), at(0, 2)], [at(2, 0), at(2, 2)]]]])
+    expect(layer.forward(x).toArray()).toEqual([
+      [
+        [
+          [at(0, 0), at(0, 2)],
+          [at(2, 0), at(2, 2)],
+        ],
+      ],
+    ])
   })
 
   it("has PyTorch's shapes", () => {
@@ -91,8 +128,12 @@ describe('Conv2d', () => {
     const x = ones([1, 2, 4, 4])
     expect(() => nn.functional.conv2d(x, ones([3, 1, 3, 3]))).toThrow(ShapeError)
     expect(() => nn.functional.conv2d(x, ones([3, 2, 3]))).toThrow(ShapeError)
-    expect(() => nn.functional.conv2d(x, ones([3, 2, 3, 3]), ones([2]))).toThrow(/expected a bias of shape \[3\], got \[2\]/)
-    expect(() => nn.functional.conv2d(x, ones([3, 2, 3, 3]), null, { strides: 2 } as object)).toThrow(ArgumentError)
+    expect(() => nn.functional.conv2d(x, ones([3, 2, 3, 3]), ones([2]))).toThrow(
+      /expected a bias of shape \[3\], got \[2\]/,
+    )
+    expect(() => nn.functional.conv2d(x, ones([3, 2, 3, 3]), null, { strides: 2 } as object)).toThrow(
+      ArgumentError,
+    )
   })
 })
 
@@ -105,7 +146,10 @@ describe('initial weights', () => {
     manualSeed(0)
     const { weight, bias } = make()
     const bound = 1 / Math.sqrt(fanIn)
-    for (const [x, errors] of [[weight, 5], [bias, 5]] as const) {
+    for (const [x, errors] of [
+      [weight, 5],
+      [bias, 5],
+    ] as const) {
       const all = x ? values(x) : []
       const mean = all.reduce((a, b) => a + b) / all.length
       const variance = all.reduce((sum, v) => sum + v * v, 0) / all.length
@@ -113,7 +157,9 @@ describe('initial weights', () => {
       // The extremes come near to the bound.
       expect(Math.max(...all)).toBeGreaterThan(bound * (1 - 10 / all.length - 1e-3))
       expect(Math.abs(mean)).toBeLessThan((errors * bound) / Math.sqrt(3 * all.length))
-      expect(Math.abs(variance / (bound ** 2 / 3) - 1)).toBeLessThan((errors * Math.sqrt(0.8)) / Math.sqrt(all.length))
+      expect(Math.abs(variance / (bound ** 2 / 3) - 1)).toBeLessThan(
+        (errors * Math.sqrt(0.8)) / Math.sqrt(all.length),
+      )
     }
   })
 
@@ -137,18 +183,38 @@ describe('ReLU, MaxPool2d, Flatten', () => {
   it('compute', () => {
     expect(values(new nn.ReLU().forward(tensor([-1, 0, 2])))).toEqual([0, 0, 2])
     const x = arange(16).reshape([1, 1, 4, 4])
-    expect(new nn.MaxPool2d(2).forward(x).toArray()).toEqual([[[[5, 7], [13, 15]]]])
-    expect(new nn.MaxPool2d(3, { stride: 1 }).forward(x).toArray()).toEqual([[[[10, 11], [14, 15]]]])
+    expect(new nn.MaxPool2d(2).forward(x).toArray()).toEqual([
+      [
+        [
+          [5, 7],
+          [13, 15],
+        ],
+      ],
+    ])
+    expect(new nn.MaxPool2d(3, { stride: 1 }).forward(x).toArray()).toEqual([
+      [
+        [
+          [10, 11],
+          [14, 15],
+        ],
+      ],
+    ])
     // Padding is −∞, not 0.
-    expect(values(new nn.MaxPool2d(3, { stride: 3, padding: 1 }).forward(ones([1, 1, 3, 3]).mul(-5)))).toEqual([-5])
+    expect(
+      values(new nn.MaxPool2d(3, { stride: 3, padding: 1 }).forward(ones([1, 1, 3, 3]).mul(-5))),
+    ).toEqual([-5])
     expect(new nn.Flatten().forward(ones([2, 3, 4])).shape).toEqual([2, 12])
     expect(new nn.Flatten(0, 1).forward(ones([2, 3, 4])).shape).toEqual([6, 4])
   })
 
   it('refuse what does not fit', () => {
     expect(() => new nn.MaxPool2d(2).forward(ones([4, 4]))).toThrow(ShapeError)
-    expect(() => new nn.MaxPool2d(5).forward(ones([1, 1, 4, 4]))).toThrow(/a window of 5×5 does not fit an input of 4×4/)
-    expect(() => new nn.MaxPool2d(2, { padding: 2 }).forward(ones([1, 1, 4, 4]))).toThrow(/at most half the window/)
+    expect(() => new nn.MaxPool2d(5).forward(ones([1, 1, 4, 4]))).toThrow(
+      /a window of 5×5 does not fit an input of 4×4/,
+    )
+    expect(() => new nn.MaxPool2d(2, { padding: 2 }).forward(ones([1, 1, 4, 4]))).toThrow(
+      /at most half the window/,
+    )
     expect(() => new nn.MaxPool2d(2, { ceilMode: true } as object)).toThrow(/unknown option 'ceilMode'/)
   })
 })
@@ -191,7 +257,12 @@ describe('Dropout', () => {
 describe('Sequential', () => {
   const net = () =>
     new nn.Sequential(
-      new nn.Conv2d(1, 4, 3), new nn.BatchNorm2d(4), new nn.ReLU(), new nn.MaxPool2d(2), new nn.Flatten(), new nn.Linear(36, 3),
+      new nn.Conv2d(1, 4, 3),
+      new nn.BatchNorm2d(4),
+      new nn.ReLU(),
+      new nn.MaxPool2d(2),
+      new nn.Flatten(),
+      new nn.Linear(36, 3),
     )
 
   it('applies one after the other', () => {
@@ -261,11 +332,21 @@ describe('Sequential', () => {
 
 describe('crossEntropy', () => {
   const { functional: F } = nn
-  const logits = () => tensor([[1, 2, 3], [3, 1, 0]], { requiresGrad: true })
+  const logits = () =>
+    tensor(
+      [
+        [1, 2, 3],
+        [3, 1, 0],
+      ],
+      { requiresGrad: true },
+    )
 
   it('takes labels as a tensor, an array or a typed array', () => {
-    const losses = [tensor([2, 1]), [2, 1], new Uint8Array([2, 1])].map((labels) => F.crossEntropy(logits(), labels).item())
-    const z = (row: number[], label: number) => Math.log(row.reduce((sum, v) => sum + Math.exp(v), 0)) - row[label]
+    const losses = [tensor([2, 1]), [2, 1], new Uint8Array([2, 1])].map((labels) =>
+      F.crossEntropy(logits(), labels).item(),
+    )
+    const z = (row: number[], label: number) =>
+      Math.log(row.reduce((sum, v) => sum + Math.exp(v), 0)) - row[label]
     const expected = (z([1, 2, 3], 2) + z([3, 1, 0], 1)) / 2
     expectClose(losses, [expected, expected, expected], { tolerance: 1e-6 })
     expect(new nn.CrossEntropyLoss().forward(logits(), [2, 1]).item()).toBe(losses[0])
@@ -279,18 +360,24 @@ describe('crossEntropy', () => {
     expect(new nn.CrossEntropyLoss({ reduction: 'sum' }).forward(logits(), [2, 1]).item()).toBe(sum.item())
   })
 
-  it.each([[[0, 3], 1, 3], [[-1, 0], 0, -1], [[0, 0.5], 1, 0.5], [[Number.NaN, 0], 0, Number.NaN], [[0, Number.POSITIVE_INFINITY], 1, Number.POSITIVE_INFINITY]])(
-    'refuses labels %j: number %d is %d', (labels, at, found) => {
-      expect(() => F.crossEntropy(logits(), labels)).toThrow(ArgumentError)
-      expect(() => F.crossEntropy(logits(), labels)).toThrow(
-        `crossEntropy: label ${at} is ${found}, expected a whole number from 0 to 2 (logits [2,3])`,
-      )
-    },
-  )
+  it.each([
+    [[0, 3], 1, 3],
+    [[-1, 0], 0, -1],
+    [[0, 0.5], 1, 0.5],
+    [[Number.NaN, 0], 0, Number.NaN],
+    [[0, Number.POSITIVE_INFINITY], 1, Number.POSITIVE_INFINITY],
+  ])('refuses labels %j: number %d is %d', (labels, at, found) => {
+    expect(() => F.crossEntropy(logits(), labels)).toThrow(ArgumentError)
+    expect(() => F.crossEntropy(logits(), labels)).toThrow(
+      `crossEntropy: label ${at} is ${found}, expected a whole number from 0 to 2 (logits [2,3])`,
+    )
+  })
 
   it('refuses shapes that do not fit', () => {
     expect(() => F.crossEntropy(logits(), [0])).toThrow(ShapeError)
-    expect(() => F.crossEntropy(logits(), [0])).toThrow(/one class index for each of the 2 rows of logits, got shape \[1\]/)
+    expect(() => F.crossEntropy(logits(), [0])).toThrow(
+      /one class index for each of the 2 rows of logits, got shape \[1\]/,
+    )
     expect(() => F.crossEntropy(logits(), ones([2, 1]))).toThrow(ShapeError)
     expect(() => F.crossEntropy(ones([3]), [0])).toThrow(/logits of shape \[batch, classes\]/)
   })

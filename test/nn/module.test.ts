@@ -1,5 +1,14 @@
 import { fileURLToPath } from 'node:url'
-import { ArgumentError, loadSafetensors, nn, ones, StateDictError, type Tensor, tensor, zeros } from 'simdgrad'
+import {
+  ArgumentError,
+  loadSafetensors,
+  nn,
+  ones,
+  StateDictError,
+  type Tensor,
+  tensor,
+  zeros,
+} from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ConvBnNet } from '../support/conv-bn-net.js'
 import { fixturePath } from '../support/fixtures.js'
@@ -11,7 +20,8 @@ const values = (x: Tensor) => [...x.toFloat32Array()]
 const fixture = () => loadSafetensors(fileURLToPath(fixturePath('cnn-bn-initial.safetensors')))
 
 /** What a state dict holds, to compare before and after. */
-const snapshot = (net: nn.Module) => Object.fromEntries(Object.entries(net.stateDict()).map(([k, v]) => [k, values(v)]))
+const snapshot = (net: nn.Module) =>
+  Object.fromEntries(Object.entries(net.stateDict()).map(([k, v]) => [k, values(v)]))
 
 describe('what belongs to a module', () => {
   it("has PyTorch's names and shapes in the state dict", async () => {
@@ -20,11 +30,22 @@ describe('what belongs to a module', () => {
     expect(new Map(own as never)).toEqual(new Map(theirs as never))
     // And PyTorch's order: of the fields, parameters before buffers.
     expect(own.map(([name]) => name)).toEqual([
-      'stage1.0.weight', 'stage1.0.bias',
-      'stage1.1.weight', 'stage1.1.bias', 'stage1.1.running_mean', 'stage1.1.running_var', 'stage1.1.num_batches_tracked',
-      'stage1.4.weight', 'stage1.4.bias',
-      'stage1.5.weight', 'stage1.5.bias', 'stage1.5.running_mean', 'stage1.5.running_var', 'stage1.5.num_batches_tracked',
-      'classify.weight', 'classify.bias',
+      'stage1.0.weight',
+      'stage1.0.bias',
+      'stage1.1.weight',
+      'stage1.1.bias',
+      'stage1.1.running_mean',
+      'stage1.1.running_var',
+      'stage1.1.num_batches_tracked',
+      'stage1.4.weight',
+      'stage1.4.bias',
+      'stage1.5.weight',
+      'stage1.5.bias',
+      'stage1.5.running_mean',
+      'stage1.5.running_var',
+      'stage1.5.num_batches_tracked',
+      'classify.weight',
+      'classify.bias',
     ])
   })
 
@@ -34,11 +55,16 @@ describe('what belongs to a module', () => {
     expect(net.parameters().every((p) => p.requiresGrad)).toBe(true)
     expect(net.namedParameters().map(([name]) => name)).not.toContain('stage1.1.running_mean')
     expect(net.namedBuffers().map(([name]) => name)).toEqual(
-      ['1', '5'].flatMap((i) => ['running_mean', 'running_var', 'num_batches_tracked'].map((name) => `stage1.${i}.${name}`)),
+      ['1', '5'].flatMap((i) =>
+        ['running_mean', 'running_var', 'num_batches_tracked'].map((name) => `stage1.${i}.${name}`),
+      ),
     )
-    expect(net.namedModules().map(([name]) => name)).toEqual(
-      ['', 'stage1', ...Array.from({ length: 8 }, (_, i) => `stage1.${i}`), 'classify'],
-    )
+    expect(net.namedModules().map(([name]) => name)).toEqual([
+      '',
+      'stage1',
+      ...Array.from({ length: 8 }, (_, i) => `stage1.${i}`),
+      'classify',
+    ])
   })
 
   it("is the module's own tensors, not copies", () => {
@@ -105,7 +131,10 @@ describe('modes', () => {
 
   it('zeroGrad forgets all gradients', () => {
     const net = new nn.Linear(2, 1)
-    net.forward(ones([1, 2])).sum().backward()
+    net
+      .forward(ones([1, 2]))
+      .sum()
+      .backward()
     net.zeroGrad()
     expect(net.parameters().map((p) => p.grad)).toEqual([null, null])
   })
@@ -115,7 +144,8 @@ describe('loadStateDict', () => {
   it("takes PyTorch's file as it is", async () => {
     const [net, state] = [new ConvBnNet(), await fixture()]
     expect(net.loadStateDict(state)).toEqual({ missing: [], unexpected: [] })
-    for (const [name, x] of Object.entries(net.stateDict())) expect(values(x), name).toEqual(values(state[name]))
+    for (const [name, x] of Object.entries(net.stateDict()))
+      expect(values(x), name).toEqual(values(state[name]))
   })
 
   it('copies: the given tensors stay apart', () => {
@@ -158,12 +188,14 @@ describe('loadStateDict', () => {
     expect(values(net.weight)).toEqual([1, 2])
   })
 
-  it('does without num_batches_tracked, which old files lack: the count is then 0', async () => {
-    const state = Object.fromEntries(Object.entries(await fixture()).filter(([name]) => !name.endsWith('tracked')))
+  it('does without num_batches_tracked, which old files lack, as PyTorch does', async () => {
+    const state = Object.fromEntries(
+      Object.entries(await fixture()).filter(([name]) => !name.endsWith('tracked')),
+    )
     const net = new ConvBnNet()
     net.stateDict()['stage1.1.num_batches_tracked'].fill_(5)
     expect(net.loadStateDict(state)).toEqual({ missing: [], unexpected: [] })
-    expect(net.stateDict()['stage1.1.num_batches_tracked'].item()).toBe(0)
+    expect(net.stateDict()['stage1.1.num_batches_tracked'].item()).toBe(5)
   })
 
   it('refuses options that it does not know', () => {

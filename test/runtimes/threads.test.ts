@@ -35,6 +35,9 @@ describe.each([
 })
 
 it('gives other weights after other steps: the hash sees them', async () => {
-  const [few, many] = await Promise.all([trainHash(here, 1, '--steps', '2'), trainHash(here, 1, '--steps', '3')])
+  const [few, many] = await Promise.all([
+    trainHash(here, 1, '--steps', '2'),
+    trainHash(here, 1, '--steps', '3'),
+  ])
   expect(few.hash).not.toBe(many.hash)
 })

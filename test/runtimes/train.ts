@@ -20,7 +20,11 @@ const script = fileURLToPath(new URL('train-hash.mjs', import.meta.url))
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Runs train-hash.mjs; `command` is a runtime and what it wants before the script's name. */
-export async function trainHash(command: readonly string[], threads: number, ...options: string[]): Promise<Trained> {
+export async function trainHash(
+  command: readonly string[],
+  threads: number,
+  ...options: string[]
+): Promise<Trained> {
   const [runtime, ...before] = command
   const args = [...before, script, '--threads', `${threads}`, ...options]
   const { stdout } = await promisify(execFile)(runtime, args, { cwd: root, timeout: 60_000 })

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Tensor, tensor } from 'simdgrad'
+import { type Tensor, tensor } from 'simdgrad'
 
 /** A tensor as the fixtures hold it. */
 export interface Encoded {
@@ -53,7 +53,11 @@ export function resolve(arg: unknown, tensors: readonly Tensor[]): unknown {
   if (!('tensor' in arg)) {
     return Object.fromEntries(Object.entries(arg).map(([key, value]) => [key, resolve(value, tensors)]))
   }
-  const { tensor: i, transpose, permute } = arg as { tensor: number; transpose?: [number, number]; permute?: number[] }
+  const {
+    tensor: i,
+    transpose,
+    permute,
+  } = arg as { tensor: number; transpose?: [number, number]; permute?: number[] }
   if (transpose) return tensors[i].transpose(...transpose)
   return permute ? tensors[i].permute(permute) : tensors[i]
 }

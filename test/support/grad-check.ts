@@ -19,7 +19,12 @@ const TOLERANCE = 3e-3
  * Checks the gradients of `f` by finite differences, (8 (f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h, of the product
  * of its result with a random cotangent. `f` must have no kink within 2h of the inputs.
  */
-export function gradCheck(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Values[], seed: number, what = 'gradient'): void {
+export function gradCheck(
+  f: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Values[],
+  seed: number,
+  what = 'gradient',
+): void {
   const leaves = inputs.map(({ shape, values }) => tensor(values, { shape, requiresGrad: true }))
   const output = f(...leaves)
   const random = new Random(seed)
@@ -46,6 +51,10 @@ export function gradCheck(f: (...inputs: Tensor[]) => Tensor, inputs: readonly V
     })
     // Where a gradient cancels, by what it was computed from.
     const scale = Math.max(largest(differences), largest(weights))
-    expectClose(leaves[i].grad ?? [], differences, { tolerance: TOLERANCE, scale, what: `${what} of input ${i}` })
+    expectClose(leaves[i].grad ?? [], differences, {
+      tolerance: TOLERANCE,
+      scale,
+      what: `${what} of input ${i}`,
+    })
   })
 }

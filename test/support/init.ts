@@ -1,4 +1,4 @@
-import { type Backend, init, type InitOptions } from 'simdgrad'
+import { type Backend, type InitOptions, init } from 'simdgrad'
 import { expect } from 'vitest'
 
 /** What to ask `init` for to get each of the four binaries. */
@@ -16,7 +16,9 @@ export const testBinary = process.env.SIMDGRAD_TEST_BINARY ?? 'strict-shared'
 export async function initForTest(): Promise<Backend> {
   const options = BINARIES[testBinary]
   if (!options) {
-    throw new Error(`SIMDGRAD_TEST_BINARY is '${testBinary}', expected one of ${Object.keys(BINARIES).join(', ')}`)
+    throw new Error(
+      `SIMDGRAD_TEST_BINARY is '${testBinary}', expected one of ${Object.keys(BINARIES).join(', ')}`,
+    )
   }
   const backend = await init(options)
   const got = `${backend.simd}-${backend.shared ? 'shared' : 'unshared'}`

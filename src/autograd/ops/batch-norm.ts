@@ -1,9 +1,9 @@
 import {
+  type BatchNormShape,
+  type BatchNormStatistics,
   batchNormBackward,
   batchNormForward,
-  type BatchNormShape,
   batchNormStatistics,
-  type BatchNormStatistics,
   batchNormUpdateRunning,
 } from '../../bindings/kernels.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
@@ -57,7 +57,14 @@ const operation: Operation<Attributes> = {
       const [mean, residual, variance] = own
       batchNormStatistics(shape, x, mean.storage, residual.storage, variance.storage)
     }
-    batchNormForward(shape, x, statistics, weightOf(call)?.storage, biasOf(call)?.storage, call.output.storage)
+    batchNormForward(
+      shape,
+      x,
+      statistics,
+      weightOf(call)?.storage,
+      biasOf(call)?.storage,
+      call.output.storage,
+    )
   },
   backward(call, dy) {
     const { shape, statistics, training, hasWeight, hasBias } = call.attributes
@@ -66,7 +73,17 @@ const operation: Operation<Attributes> = {
     const [dweight, dbias] = [empty([shape.c]), empty([shape.c])]
     const gradient = call.in(shape.layout, dy).storage
     const weight = weightOf(call)?.storage
-    batchNormBackward(shape, x.storage, gradient, statistics, weight, training, dx?.storage, dweight.storage, dbias.storage)
+    batchNormBackward(
+      shape,
+      x.storage,
+      gradient,
+      statistics,
+      weight,
+      training,
+      dx?.storage,
+      dweight.storage,
+      dbias.storage,
+    )
     const wanted = [...(hasWeight ? [dweight] : []), ...(hasBias ? [dbias] : [])]
     if (!hasWeight) dweight.dispose()
     if (!hasBias) dbias.dispose()
@@ -105,13 +122,17 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   const { runningMean, runningVar, weight, bias, training = false, momentum = 0.1, eps = 1e-5 } = options
   const name = options.name ?? 'batchNorm'
   if (x.shape.length < 2 || x.shape.length > 5) {
-    throw new ShapeError(`${name}: expected an input of shape (N, C), (N, C, L), (N, C, H, W) or (N, C, D, H, W), got [${x.shape}]`)
+    throw new ShapeError(
+      `${name}: expected an input of shape (N, C), (N, C, L), (N, C, H, W) or (N, C, D, H, W), got [${x.shape}]`,
+    )
   }
   const shape = kernelShape(x.shape)
   const count = shape.n * shape.s
   for (const [what, tensor] of Object.entries({ runningMean, runningVar, weight, bias })) {
     if (tensor && (tensor.shape.length !== 1 || tensor.shape[0] !== shape.c)) {
-      throw new ShapeError(`${name}: ${what} has shape [${tensor.shape}], but the input [${x.shape}] has ${shape.c} channels`)
+      throw new ShapeError(
+        `${name}: ${what} has shape [${tensor.shape}], but the input [${x.shape}] has ${shape.c} channels`,
+      )
     }
   }
   if (training && count < 2) {

@@ -1,4 +1,9 @@
-import { countCorrect, crossEntropyBackward, crossEntropyForward, sumForward } from '../../bindings/kernels.js'
+import {
+  countCorrect,
+  crossEntropyBackward,
+  crossEntropyForward,
+  sumForward,
+} from '../../bindings/kernels.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { checkOptions } from '../options.js'
 import { type Operation, run } from '../tape.js'
@@ -29,7 +34,14 @@ const operation: Operation<Attributes> = {
     const logits = call.input(0)
     const [n, classes] = logits.shape
     const losses = reduction === 'none' ? call.output : empty([n])
-    const bad = crossEntropyForward(n, classes, logits.storage, labels.storage, logProbabilities.storage, losses.storage)
+    const bad = crossEntropyForward(
+      n,
+      classes,
+      logits.storage,
+      labels.storage,
+      logProbabilities.storage,
+      losses.storage,
+    )
     if (bad >= 0) {
       const found = labels.toFloat32Array()[bad]
       call.free()
@@ -50,7 +62,15 @@ const operation: Operation<Attributes> = {
       scale = call.keep(empty([]))
       sumForward([1, 1, 1], dy.storage, 1 / n, scale.storage)
     }
-    crossEntropyBackward(n, classes, logProbabilities.storage, labels.storage, scale.storage, scale.size, dlogits.storage)
+    crossEntropyBackward(
+      n,
+      classes,
+      logProbabilities.storage,
+      labels.storage,
+      scale.storage,
+      scale.size,
+      dlogits.storage,
+    )
     return [dlogits]
   },
 }
@@ -59,7 +79,9 @@ const operation: Operation<Attributes> = {
 function labelTensor(operationName: string, labels: Labels, n: number): Tensor {
   const given = labels instanceof Tensor ? labels.shape : [labels.length]
   if (given.length !== 1 || given[0] !== n) {
-    throw new ShapeError(`${operationName}: expected one class index for each of the ${n} rows of logits, got shape [${given}]`)
+    throw new ShapeError(
+      `${operationName}: expected one class index for each of the ${n} rows of logits, got shape [${given}]`,
+    )
   }
   return labels instanceof Tensor ? labels.detach() : fromValues(labels, [n])
 }

@@ -32,7 +32,8 @@ export class Indices {
 }
 
 function check(bad: number, rows: number): void {
-  if (bad >= 0) throw new ArgumentError(`gather: index ${bad} of the batch is out of range for ${rows} samples`)
+  if (bad >= 0)
+    throw new ArgumentError(`gather: index ${bad} of the batch is out of range for ${rows} samples`)
 }
 
 /**
