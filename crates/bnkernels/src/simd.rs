@@ -55,8 +55,8 @@ mod imp {
             impl F32x4 { $(#[inline(always)] pub fn $name(self, other: Self) -> Mask4 { Mask4($instruction(self.0, other.0)) })* }
         };
     }
-    // `at_least` and `at_most` are one instruction where `max` and `min` are eight: they keep a NaN
-    // in `self`, not one in `other`.
+    // `at_least` and `at_most` are `max` and `min` in one instruction instead of eight. What they
+    // make of a NaN is undefined: for relaxed builds LLVM turns them into relaxed_max, relaxed_min.
     binary!(add_ => f32x4_add, sub_ => f32x4_sub, mul_ => f32x4_mul, div_ => f32x4_div,
         max => f32x4_max, min => f32x4_min, at_least => f32x4_pmax, at_most => f32x4_pmin);
     unary!(neg_ => f32x4_neg, abs => f32x4_abs, sqrt => f32x4_sqrt, nearest => f32x4_nearest);

@@ -103,7 +103,8 @@ impl F32x4 {
         let y = p.mul_add(r * r, r) + table.get(9);
         // Two factors, because 2^n itself may be inf or denormal where the result is not.
         let half = (n * table.get(12)).nearest();
-        y * half.exp2_of_whole() * (n - half).exp2_of_whole()
+        let y = y * half.exp2_of_whole() * (n - half).exp2_of_whole();
+        self.ne(self).select(self, y)
     }
 
     /// The natural logarithm: `e ln 2 + ln(m)` with m in [√½, √2). Relative error below 2e-7
