@@ -246,10 +246,9 @@ describe('abort', () => {
     const { net, ...options } = slow()
     const controller = new AbortController()
     setTimeout(() => controller.abort(), 20)
-    const start = performance.now()
-    const history = await fit(net, { ...options, epochs: 10_000, signal: controller.signal })
+    const history = await fit(net, { ...options, epochs: 60, signal: controller.signal })
     expect(history.aborted).toBe(true)
-    expect(performance.now() - start).toBeLessThan(10_000)
+    expect(history.epochs.length).toBeLessThan(60)
     expect(weightsOf(net).flat().every(Number.isFinite)).toBe(true)
   })
 
