@@ -222,7 +222,7 @@ function positiveNumber(texts: Map<string, string>, option: keyof typeof MNIST):
 function safetensorsPath(path: string | undefined): string | undefined {
   if (path === undefined || /[^/\\]\.safetensors$/.test(path)) return path
   throw new ArgumentError(
-    `--save is '${path}'; expected a file name that ends in .safetensors, such as ` + 'weights.safetensors.',
+    `--save is '${path}'; expected a file name that ends in .safetensors, such as weights.safetensors.`,
   )
 }
 
