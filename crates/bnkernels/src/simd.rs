@@ -56,7 +56,7 @@ mod imp {
         };
     }
     binary!(add_ => f32x4_add, sub_ => f32x4_sub, mul_ => f32x4_mul, div_ => f32x4_div,
-        max => f32x4_max, min => f32x4_min);
+        max => f32x4_max, min => f32x4_min, pmax => f32x4_pmax);
     unary!(neg_ => f32x4_neg, abs => f32x4_abs, sqrt => f32x4_sqrt, nearest => f32x4_nearest);
     compare!(eq => f32x4_eq, ne => f32x4_ne, lt => f32x4_lt, le => f32x4_le, gt => f32x4_gt, ge => f32x4_ge);
 
@@ -156,6 +156,18 @@ mod imp {
             F32x4(v128_bitselect(yes.0, no.0, self.0))
         }
 
+        /// `value` where true, 0 elsewhere.
+        #[inline(always)]
+        pub fn keep(self, value: F32x4) -> F32x4 {
+            F32x4(v128_and(value.0, self.0))
+        }
+
+        /// 0 where true, `value` elsewhere.
+        #[inline(always)]
+        pub fn clear(self, value: F32x4) -> F32x4 {
+            F32x4(v128_andnot(value.0, self.0))
+        }
+
         #[inline(always)]
         pub fn and(self, other: Self) -> Self {
             Self(v128_and(self.0, other.0))
@@ -209,7 +221,8 @@ mod imp {
     // wasm's min and max give NaN if either is NaN, unlike Rust's.
     binary!(add_ => |a, b| a + b, sub_ => |a, b| a - b, mul_ => |a, b| a * b, div_ => |a, b| a / b,
         max => |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { a.max(b) },
-        min => |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { a.min(b) });
+        min => |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { a.min(b) },
+        pmax => |a, b| if a < b { b } else { a });
     unary!(neg_ => |a| -a, abs => f32::abs, sqrt => f32::sqrt, nearest => f32::round_ties_even);
     compare!(eq => ==, ne => !=, lt => <, le => <=, gt => >, ge => >=);
 
@@ -276,6 +289,16 @@ mod imp {
         #[inline(always)]
         pub fn select(self, yes: F32x4, no: F32x4) -> F32x4 {
             F32x4(from_fn(|i| if self.0[i] { yes.0[i] } else { no.0[i] }))
+        }
+
+        #[inline(always)]
+        pub fn keep(self, value: F32x4) -> F32x4 {
+            self.select(value, F32x4::zero())
+        }
+
+        #[inline(always)]
+        pub fn clear(self, value: F32x4) -> F32x4 {
+            self.select(F32x4::zero(), value)
         }
 
         #[inline(always)]

@@ -22,6 +22,7 @@ pub use statistics::{batch_norm_statistics, batch_norm_update_running};
 
 use crate::layout::{Blocks, LANES};
 use crate::parallel::chunk_range;
+use crate::simd::F32x4;
 use std::ops::Range;
 
 /// How the input lies.
@@ -106,19 +107,28 @@ impl BatchNormShape {
         }
     }
 
-    /// For each piece of `channel`, in order: the index of its result, and how many values it has.
-    fn pieces_of(&self, channel: usize) -> impl Iterator<Item = (usize, usize)> {
-        let (shape, pieces, blocks) = (*self, self.pieces(), self.blocks());
-        let groups = if shape.layout == Layout::Rows { 1 } else { blocks.count() };
+    /// The results of `channel`, in order.
+    fn results_of(&self, channel: usize) -> impl Iterator<Item = usize> {
+        let (c, pieces, layout) = (self.c, self.pieces(), self.layout);
+        let groups = if layout == Layout::Rows { 1 } else { self.blocks().count() };
         (0..groups).flat_map(move |b| {
-            (0..pieces).map(move |p| match shape.layout {
-                Layout::Rows => (p * shape.c + channel, chunk_range(p, pieces, shape.n, 1).len()),
-                Layout::Lanes => {
-                    let pixels = chunk_range(p, pieces, shape.s, 1).len();
-                    ((b * shape.c + channel) * pieces + p, pixels * blocks.images(b))
-                }
+            (0..pieces).map(move |p| match layout {
+                Layout::Rows => p * c + channel,
+                Layout::Lanes => (b * c + channel) * pieces + p,
             })
         })
+    }
+
+    /// Of how many values each result of a channel is.
+    fn counts(&self) -> Vec<usize> {
+        let pieces = self.pieces();
+        let part = |p: usize, of: usize| chunk_range(p, pieces, of, 1).len();
+        match self.layout {
+            Layout::Rows => (0..pieces).map(|p| part(p, self.n)).collect(),
+            Layout::Lanes => (0..self.blocks().count())
+                .flat_map(|b| (0..pieces).map(move |p| part(p, self.s) * self.blocks().images(b)))
+                .collect(),
+        }
     }
 
     /// Of piece `i` in lanes: its block, its channel and where it lies in the array.
@@ -149,9 +159,14 @@ impl Statistics<'_> {
         self.residual.map_or(0.0, |residual| residual[channel])
     }
 
-    /// `weight / √(var + eps)`.
-    fn scale(&self, channel: usize, weight: Option<&[f32]>) -> f32 {
-        weight.map_or(1.0, |weight| weight[channel]) / (self.var[channel] + self.eps).sqrt()
+    /// `1 / √(var + eps)` of each channel.
+    fn inverse_deviations(&self) -> Vec<f32> {
+        let mut out = vec![0.0; self.var.len()];
+        let (one, eps) = (F32x4::splat(1.0), F32x4::splat(self.eps));
+        for (out, var) in out.chunks_mut(4).zip(self.var.chunks(4)) {
+            (one / (F32x4::load_tail(var, 1.0) + eps).sqrt()).store_tail(out);
+        }
+        out
     }
 }
 

@@ -91,17 +91,7 @@ pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], y: &mut [f32]) {
 
 /// Row `i` of the output, from one channel.
 fn forward_row(s: &MaxPool2dShape, x: Src, i: usize, lanes: usize, mut y: Dst) {
-    if s.is_quarter() {
-        let below = s.w * lanes;
-        let x = x.offset(2 * i * below);
-        for j in 0..s.w / 2 {
-            for l in (0..lanes).step_by(4) {
-                let at = 2 * j * lanes + l;
-                let top = x.load(at).max(x.load(at + lanes));
-                let bottom = x.load(at + below).max(x.load(at + below + lanes));
-                y.store(j * lanes + l, top.max(bottom));
-            }
-        }
+    if s.is_quarter() && quarter_row(x.offset(2 * i * s.w * lanes), s.w * lanes, lanes, s.ow(), &mut y) {
         return;
     }
     for j in 0..s.ow() {
@@ -116,6 +106,22 @@ fn forward_row(s: &MaxPool2dShape, x: Src, i: usize, lanes: usize, mut y: Dst) {
             y.store(j * lanes + l, best);
         }
     }
+}
+
+/// A row of windows of 2 × 2 from two rows of `below` elements; false, and nothing of worth, where
+/// there may be a NaN, which the quick maximum would lose.
+fn quarter_row(x: Src, below: usize, lanes: usize, windows: usize, y: &mut Dst) -> bool {
+    let mut sums = F32x4::zero();
+    for j in 0..windows {
+        let at = 2 * j * lanes;
+        let taps = [at, at + lanes, at + below, at + below + lanes].map(|tap| x.offset(tap));
+        for l in (0..lanes).step_by(4) {
+            let [a, b, c, d] = taps.map(|tap| tap.load(l));
+            sums = sums + ((a + b) + (c + d));
+            y.store(j * lanes + l, a.pmax(b).pmax(c.pmax(d)));
+        }
+    }
+    !sums.ne(sums).any()
 }
 
 /// `dx`, in lanes, from what forward read and wrote and from `dy`.
@@ -175,27 +181,24 @@ fn backward_quarter(s: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f32], lanes:
         dx[2 * pairs * below..].fill(0.0);
     }
     let (x, y, dy, mut dx) = (Src::new(x), Src::new(y), Src::new(dy), Dst::new(dx));
-    let zero = F32x4::zero();
     for i in 0..pairs {
         for j in 0..s.w / 2 {
             for l in (0..lanes).step_by(4) {
                 let window = (i * (s.w / 2) + j) * lanes + l;
-                let (largest, gradient) = (y.load(window), dy.load(window));
+                let (largest, mut left) = (y.load(window), dy.load(window));
                 let at = 2 * i * below + 2 * j * lanes + l;
                 let taps = [at, at + lanes, at + below, at + below + lanes];
-                let mut left = gradient;
                 if largest.ne(largest).any() {
                     let chosen = choose(taps.map(|tap| x.load(tap)).into_iter());
                     for (k, tap) in taps.into_iter().enumerate() {
-                        let hit = chosen.eq(F32x4::splat(k as f32));
-                        dx.store(tap, hit.select(gradient, zero));
+                        dx.store(tap, chosen.eq(F32x4::splat(k as f32)).keep(left));
                     }
                     continue;
                 }
                 for tap in &taps[..3] {
                     let hit = x.load(*tap).eq(largest);
-                    dx.store(*tap, hit.select(left, zero));
-                    left = hit.select(zero, left);
+                    dx.store(*tap, hit.keep(left));
+                    left = hit.clear(left);
                 }
                 dx.store(taps[3], left);
             }
@@ -226,7 +229,7 @@ fn backward_window(s: &MaxPool2dShape, (i, j): (usize, usize), x: Src, dy: Src, 
         let chosen = choose(taps().map(|tap| x.load(tap + l)));
         for (k, tap) in taps().enumerate() {
             let hit = chosen.eq(F32x4::splat(k as f32));
-            dx.store(tap + l, dx.load(tap + l) + hit.select(gradient, F32x4::zero()));
+            dx.store(tap + l, dx.load(tap + l) + hit.keep(gradient));
         }
     }
 }

@@ -23,13 +23,14 @@ pub fn batch_norm_backward(
     statistics.check(c);
     let mean = statistics.mean;
     let sums = channel_sums(shape, x, dy, &statistics);
+    let mut scale = statistics.inverse_deviations();
     for (channel, sum) in sums.iter().enumerate() {
-        dweight[channel] = (sum.products * f64::from(statistics.scale(channel, None))) as f32;
+        dweight[channel] = (sum.products * f64::from(scale[channel])) as f32;
         dbias[channel] = sum.plain as f32;
     }
     let Some(dx) = dx else { return };
     assert_eq!(dx.len(), x.len());
-    let scale: Vec<f32> = (0..c).map(|channel| statistics.scale(channel, weight)).collect();
+    scale.iter_mut().zip(weight.into_iter().flatten()).for_each(|(scale, weight)| *scale *= weight);
     if !training {
         match shape.layout {
             Layout::Rows => rows::write(shape, dx, |at, column, width| {
@@ -85,9 +86,9 @@ fn channel_sums(shape: &BatchNormShape, x: &[f32], dy: &[f32], statistics: &Stat
         Layout::Lanes => lanes::for_each_piece(shape, [plain, products], |_, channel, range| {
             let (x, dy) = (Src::new(&x[range.clone()]), Src::new(&dy[range.clone()]));
             let mean = F32x4::splat(mean[channel]);
-            lanes::sums(range.len(), |at| {
+            lanes::sums(range.len(), |at, [plain, products]| {
                 let dy = dy.load(at);
-                [dy, dy * (x.load(at) - mean)]
+                [plain + dy, dy.mul_add(x.load(at) - mean, products)]
             })
         }),
     }
@@ -95,7 +96,7 @@ fn channel_sums(shape: &BatchNormShape, x: &[f32], dy: &[f32], statistics: &Stat
     (0..shape.c)
         .map(|channel| {
             let mut sums = Sums::default();
-            for (i, _) in shape.pieces_of(channel) {
+            for i in shape.results_of(channel) {
                 sums.plain += f64::from(plain[i]);
                 sums.products += f64::from(products[i]);
             }

@@ -5,20 +5,16 @@ use crate::parallel::{chunk_count, chunk_range, for_each_range};
 use crate::simd::{Dst, F32x4, Mask4};
 use std::ops::Range;
 
-/// `K` sums over the vectors of a run of `length` elements; `f` gives a vector's terms. Each sum
-/// is kept in four vectors and closed in a fixed order.
+/// `K` sums over the vectors of a run of `length` elements; `f` adds a vector's terms. Each sum is
+/// kept in four vectors and closed in a fixed order.
 #[inline(always)]
-pub(super) fn sums<const K: usize>(length: usize, f: impl Fn(usize) -> [F32x4; K]) -> [f32; K] {
+pub(super) fn sums<const K: usize>(length: usize, f: impl Fn(usize, [F32x4; K]) -> [F32x4; K]) -> [f32; K] {
     let mut sums = [[F32x4::zero(); K]; 4];
-    let add = |sum: &mut [F32x4; K], at: usize| {
-        let terms = f(at);
-        (0..K).for_each(|k| sum[k] = sum[k] + terms[k]);
-    };
     let whole = length / 16 * 16;
     for at in (0..whole).step_by(16) {
-        sums.iter_mut().enumerate().for_each(|(part, sum)| add(sum, at + 4 * part));
+        sums.iter_mut().enumerate().for_each(|(part, sum)| *sum = f(at + 4 * part, *sum));
     }
-    (whole..length).step_by(4).for_each(|at| add(&mut sums[0], at));
+    (whole..length).step_by(4).for_each(|at| sums[0] = f(at, sums[0]));
     let [a, b, c, d] = sums;
     std::array::from_fn(|k| ((a[k] + b[k]) + (c[k] + d[k])).sum())
 }

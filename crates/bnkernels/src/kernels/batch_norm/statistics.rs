@@ -31,9 +31,10 @@ pub fn batch_norm_statistics(
     }
     let (pivot, rest) = results.split_at(shape.results());
     let (shift, squares) = rest.split_at(shape.results());
+    let counts = shape.counts();
     for channel in 0..c {
         let (mut count, mut center, mut spread) = (0.0f64, 0.0f64, 0.0f64);
-        for (i, values) in shape.pieces_of(channel) {
+        for (i, &values) in shape.results_of(channel).zip(&counts) {
             let (values, piece) = (values as f64, f64::from(pivot[i]) + f64::from(shift[i]));
             if count == 0.0 {
                 (count, center, spread) = (values, piece, f64::from(squares[i]));
@@ -69,12 +70,12 @@ fn lanes_statistics(x: &[f32], lanes: usize, images: usize) -> [f32; 3] {
         });
         return [pivot, shift, squares];
     }
-    let [sum] = lanes::sums(length, |i| [x.load(i) - first]);
+    let [sum] = lanes::sums(length, |i, [sum]| [sum + (x.load(i) - first)]);
     let shift = sum / values as f32;
     let center = F32x4::splat(shift);
-    let [squares] = lanes::sums(length, |i| {
+    let [squares] = lanes::sums(length, |i, [sum]| {
         let apart = x.load(i) - first - center;
-        [apart * apart]
+        [apart.mul_add(apart, sum)]
     });
     [pivot, shift, squares]
 }
