@@ -1,16 +1,17 @@
 // Rebuilds the four binaries from crates/bnkernels with wasm-pack, and writes the manifest.
 //   npm run build:wasm            all four
 //   npm run build:wasm -- strict  those whose name contains "strict"
+// With KEEP_NAMES=1 the binaries keep the names of their functions, for profiles.
 //
 // Needs wasm-pack, wasm-bindgen-cli (at the crate's version of wasm-bindgen), wasm-ld, and a cargo whose
 // sysroot has the standard library's source (rustup: nightly with rust-src; Debian: rustc-web, cargo-web,
 // rust-web-src, lld-22). `.ci/run` shows how they are installed.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { MAX_PAGES, sourcesHash } from './wasm-manifest.mjs'
+import { MAX_PAGES, sourcesHash, withoutCustomSections } from './wasm-manifest.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const crate = join(root, 'crates/bnkernels')
@@ -22,7 +23,9 @@ const sharedArguments = [
   '--shared-memory',
   '--import-memory',
   `--max-memory=${MAX_PAGES * 65536}`,
-  ...['__wasm_init_tls', '__tls_size', '__tls_align', '__tls_base', '__heap_base'].map((s) => `--export=${s}`),
+  ...['__wasm_init_tls', '__tls_size', '__tls_align', '__tls_base', '__heap_base'].map(
+    (s) => `--export=${s}`,
+  ),
 ]
 
 /** The first cargo that has the standard library's source beside it, as [PATH, sysroot]. */
@@ -40,7 +43,11 @@ function findToolchain() {
 
 function findLinker() {
   const names = ['wasm-ld-22', 'wasm-ld', 'rust-lld']
-  const linker = names.find((name) => spawnSync(name, ['-flavor', 'wasm', '--version']).status === 0 || spawnSync(name, ['--version']).status === 0)
+  const linker = names.find(
+    (name) =>
+      spawnSync(name, ['-flavor', 'wasm', '--version']).status === 0 ||
+      spawnSync(name, ['--version']).status === 0,
+  )
   if (!linker) throw new Error(`no linker was found; looked for ${names.join(', ')}`)
   return linker
 }
@@ -51,41 +58,104 @@ const linker = findLinker()
 mkdirSync(join(sysroot, 'lib/rustlib/wasm32-unknown-unknown/lib'), { recursive: true })
 mkdirSync(out, { recursive: true })
 
-for (const name of BUILDS.filter((build) => build.includes(process.argv[2] ?? ''))) {
+/**
+ * Builds one binary.
+ * @param {string} name
+ */
+async function build(name) {
   const [simd, memory] = name.split('-')
-  const features = ['+simd128', '+bulk-memory', '+mutable-globals']
-  if (simd === 'relaxed') features.push('+relaxed-simd')
-  if (memory === 'shared') features.push('+atomics')
+  const features = [
+    '+simd128',
+    '+bulk-memory',
+    '+mutable-globals',
+    ...(memory === 'shared' ? ['+atomics'] : []),
+  ]
   const flags = [
     ...['-C', `linker=${linker}`, '-C', `target-feature=${features.join(',')}`],
     ...['-Zunstable-options', '-Cpanic=immediate-abort', '-Zlocation-detail=none'],
     ...[`--remap-path-prefix=${root}=`, `--remap-path-prefix=${process.env.HOME}=`],
     ...(memory === 'shared' ? sharedArguments.flatMap((argument) => ['-C', `link-arg=${argument}`]) : []),
   ]
-  const folder = join(tmpdir(), `simdgrad-wasm-${name}`)
-  console.log(`building ${name}`)
-  execFileSync(
+  // Only this crate is told of relaxed SIMD, so that strict and relaxed share one build of std.
+  const relaxed = [
+    '-Zprofile-rustflags',
+    '--config',
+    'profile.release.package.bnkernels.rustflags=["-Ctarget-feature=+relaxed-simd"]',
+  ]
+  const folder = join(tmpdir(), `simdgrad-wasm-${process.pid}-${name}`)
+  const start = performance.now()
+  await run(
     'wasm-pack',
-    ['build', crate, '--release', '--target', 'web', '--mode', 'no-install', '--no-pack', '--out-dir', folder,
-      '--', '-Zbuild-std=std,panic_abort'],
+    [
+      ...[
+        'build',
+        crate,
+        '--release',
+        '--target',
+        'web',
+        '--mode',
+        'no-install',
+        '--no-pack',
+        '--out-dir',
+        folder,
+      ],
+      ...[
+        '--',
+        '-Zbuild-std=std,panic_abort',
+        '-Zbuild-std-features=',
+        ...(simd === 'relaxed' ? relaxed : []),
+      ],
+    ],
     {
-      stdio: 'inherit',
-      env: {
-        ...process.env,
-        PATH,
-        RUSTC_BOOTSTRAP: '1',
-        CARGO_ENCODED_RUSTFLAGS: flags.join('\x1f'),
-        CARGO_TARGET_DIR: join(crate, 'target', name),
-      },
+      ...process.env,
+      PATH,
+      RUSTC_BOOTSTRAP: '1',
+      CARGO_ENCODED_RUSTFLAGS: flags.join('\x1f'),
+      CARGO_TARGET_DIR: join(crate, 'target', `wasm-${memory}`),
     },
   )
-  copyFileSync(join(folder, 'bnkernels_bg.wasm'), join(out, `${name}.wasm`))
-  if (simd === 'strict') {
-    copyFileSync(join(folder, 'bnkernels.js'), join(out, `${memory}.js`))
-    copyFileSync(join(folder, 'bnkernels.d.ts'), join(out, `${memory}.d.ts`))
-  } else if (readFileSync(join(folder, 'bnkernels.js'), 'utf8') !== readFileSync(join(out, `${memory}.js`), 'utf8')) {
-    throw new Error(`the glue of ${name} differs from the strict build's`)
-  }
+  const binary = readFileSync(join(folder, 'bnkernels_bg.wasm'))
+  writeFileSync(join(out, `${name}.wasm`), process.env.KEEP_NAMES ? binary : withoutCustomSections(binary))
+  // The types of the exports are the same for all four (but that a shared one starts with a stack size); the
+  // glue is ours (src/bindings/instantiate.js).
+  if (memory === 'shared') copyFileSync(join(folder, 'bnkernels.d.ts'), join(out, 'bnkernels.d.ts'))
   rmSync(folder, { recursive: true })
+  console.log(`built ${name} in ${((performance.now() - start) / 1000).toFixed(0)} s`)
 }
-writeFileSync(join(out, 'manifest.json'), `${JSON.stringify({ sources: sourcesHash(crate) }, null, 2)}\n`)
+
+/**
+ * Runs a program; its output is shown if it fails.
+ * @param {string} program
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ */
+function run(program, args, env) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
+    /** @type {Buffer[]} */
+    const output = []
+    child.stdout.on('data', (chunk) => output.push(chunk))
+    child.stderr.on('data', (chunk) => output.push(chunk))
+    child.on('error', reject)
+    child.on('close', (status) => {
+      if (status === 0) return resolve(undefined)
+      process.stderr.write(Buffer.concat(output))
+      reject(new Error(`${program} ${args.join(' ')} ended with ${status}`))
+    })
+  })
+}
+
+// Before the build: what is changed while it runs must make the manifest stale.
+const sources = sourcesHash(crate)
+const builds = BUILDS.filter((name) => name.includes(process.argv[2] ?? ''))
+console.log(`building ${builds.join(', ')}; each std takes a minute or two`)
+// Side by side by memory, one after the other where std is shared.
+await Promise.all(
+  ['-unshared', '-shared'].map(async (memory) => {
+    for (const name of builds.filter((build) => build.endsWith(memory))) await build(name)
+  }),
+)
+// Part of them rebuilt is not all of them made from these sources.
+if (builds.length === BUILDS.length) {
+  writeFileSync(join(out, 'manifest.json'), `${JSON.stringify({ sources }, null, 2)}\n`)
+}

@@ -13,11 +13,13 @@ export function full(shape: Shape, value: number): Tensor {
 
 /** Every element 0. */
 export function zeros(shape: Shape): Tensor {
+  checkShape('zeros', shape)
   return full(shape, 0)
 }
 
 /** Every element 1. */
 export function ones(shape: Shape): Tensor {
+  checkShape('ones', shape)
   return full(shape, 1)
 }
 
@@ -31,5 +33,8 @@ export function arange(start: number, end?: number, step = 1): Tensor {
   if (step === 0 || !Number.isFinite(count) || count < 0) {
     throw new ArgumentError(`arange: steps of ${step} do not lead from ${from} to ${to}`)
   }
-  return fromValues(Float32Array.from({ length: count }, (_, i) => from + i * step), [count])
+  return fromValues(
+    Float32Array.from({ length: count }, (_, i) => from + i * step),
+    [count],
+  )
 }

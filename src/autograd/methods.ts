@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The operations as methods of Tensor. They are added here, above the operations, because tensor.ts lies
  * below them: so nothing imports upwards.
@@ -66,13 +67,40 @@ declare module './tensor.js' {
     logSoftmax(dim: number): Tensor
     /** Adds the gradients of all leaves behind this tensor to their `grad`. */
     backward(cotangent?: Tensor): void
+    /** `dispose()`, for `using`. Missing where the runtime has no Symbol.dispose. */
+    [Symbol.dispose](): void
   }
 }
 
 const OPERATIONS = {
-  add, sub, mul, div, maximum, pow, neg, abs, sqrt, exp, log, relu, sigmoid, tanh, matmul,
-  sum, mean, var: variance, max, argmax,
-  reshape, transpose, permute, flatten, slice, softmax, logSoftmax, backward,
+  add,
+  sub,
+  mul,
+  div,
+  maximum,
+  pow,
+  neg,
+  abs,
+  sqrt,
+  exp,
+  log,
+  relu,
+  sigmoid,
+  tanh,
+  matmul,
+  sum,
+  mean,
+  var: variance,
+  max,
+  argmax,
+  reshape,
+  transpose,
+  permute,
+  flatten,
+  slice,
+  softmax,
+  logSoftmax,
+  backward,
 } as const
 
 for (const [name, operation] of Object.entries(OPERATIONS)) {

@@ -12,6 +12,9 @@ export function sizeOf(shape: Shape): number {
 
 /** Checks that a shape is made of whole numbers of at least 0. */
 export function checkShape(operation: string, shape: Shape): void {
+  if (!Array.isArray(shape)) {
+    throw new ShapeError(`${operation}: a shape is an array, such as [2, 3]; got ${shape}`)
+  }
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
       throw new ShapeError(`${operation}: a shape is made of whole numbers of at least 0, got [${shape}]`)
@@ -21,7 +24,8 @@ export function checkShape(operation: string, shape: Shape): void {
 
 /** A dimension counted from 0, given one that may count from the end (−1 is the last). */
 export function dimension(operation: string, d: number, rank: number): number {
-  const found = d < 0 ? d + rank : d
+  // A tensor of no dimension is addressed as if it had one, as in PyTorch.
+  const found = d < 0 ? d + Math.max(rank, 1) : d
   if (!Number.isInteger(d) || found < 0 || found >= Math.max(rank, 1)) {
     throw new ArgumentError(`${operation}: dimension ${d} is out of range for a tensor of ${rank} dimensions`)
   }
@@ -50,7 +54,9 @@ export function broadcastShapes(operation: string, a: Shape, b: Shape): Shape {
     const x = a[d - rank + a.length] ?? 1
     const y = b[d - rank + b.length] ?? 1
     if (x !== y && x !== 1 && y !== 1) {
-      throw new ShapeError(`${operation}: shapes [${a}] and [${b}] do not broadcast: ${x} against ${y} in dimension ${d}`)
+      throw new ShapeError(
+        `${operation}: shapes [${a}] and [${b}] do not broadcast: ${x} against ${y} in dimension ${d}`,
+      )
     }
     shape[d] = x === 1 ? y : x
   }
@@ -67,7 +73,10 @@ export function broadcastStrides(shape: Shape, target: Shape): number[] {
 }
 
 /** Joins neighbouring dimensions that every operand walks in one go, and drops those of size 1. */
-export function joinDimensions(shape: Shape, operands: readonly (readonly number[])[]): [number[], number[][]] {
+export function joinDimensions(
+  shape: Shape,
+  operands: readonly (readonly number[])[],
+): [number[], number[][]] {
   const joined: number[] = []
   const strides: number[][] = operands.map(() => [])
   for (let d = 0; d < shape.length; d++) {

@@ -1,5 +1,5 @@
-import { endStep, endStepIfLarge, type Layout } from '../bindings/memory.js'
 import { accumulate, fill } from '../bindings/kernels.js'
+import { endStep, endStepIfLarge, type Layout } from '../bindings/memory.js'
 import { ArgumentError, AutogradError, ShapeError } from '../errors.js'
 import type { Shape } from './shape.js'
 import { empty, type Producer, sameShape, Tensor, toLayout } from './tensor.js'
@@ -38,6 +38,7 @@ export class Call<A> implements Producer {
   readonly #converted: (Tensor | undefined)[] = []
   #temporaries: Tensor[] = []
   #versions: number[] = []
+  #outputVersion = 0
   #spent = false
 
   constructor(
@@ -73,9 +74,10 @@ export class Call<A> implements Producer {
     return x.layout === layout ? x : this.keep(toLayout(x, layout))
   }
 
-  /** Remembers what the inputs are now, for `check`. */
+  /** Remembers what the inputs and the result are now, for `check`. */
   remember(): void {
-    this.#versions = this.inputs.map((input) => input.storage.version)
+    this.#versions = this.inputs.map((input) => input.version)
+    this.#outputVersion = this.output.version
   }
 
   check(): void {
@@ -86,12 +88,17 @@ export class Call<A> implements Producer {
       )
     }
     this.inputs.forEach((input, i) => {
-      if (input.storage.version !== this.#versions[i]) {
+      if (input.version !== this.#versions[i]) {
         throw new AutogradError(
           `backward: input ${i} of '${name}' (shape [${input.shape}]) was changed in place after the forward; call backward() before the change, or run the forward again`,
         )
       }
     })
+    if (this.output.version !== this.#outputVersion) {
+      throw new AutogradError(
+        `backward: the result of '${name}' (shape [${this.output.shape}]) was changed in place, which is not recorded; change a detached copy, or call backward() before the change`,
+      )
+    }
   }
 
   differentiate(dy: Tensor): readonly (Tensor | undefined)[] {
@@ -102,6 +109,8 @@ export class Call<A> implements Producer {
     this.#spent = true
     for (const x of this.#temporaries) x.dispose()
     this.#temporaries = []
+    // An internal input that no call has made (a view of the data) is freed by the one that uses it.
+    for (const input of this.inputs) if (input.internal && !input.producer) input.dispose()
     this.inputs = []
     if (this.output.internal) this.output.dispose()
   }
@@ -123,7 +132,11 @@ export function run<A>(operation: Operation<A>, inputs: readonly Tensor[], attri
 
 /** As `run`, for an operation whose result is a view of its first input's memory. */
 export function runView<A>(
-  operation: Differentiable<A>, x: Tensor, attributes: A, make: (x: Tensor) => Tensor): Tensor {
+  operation: Differentiable<A>,
+  x: Tensor,
+  attributes: A,
+  make: (x: Tensor) => Tensor,
+): Tensor {
   const source = x.layout === 'rows' ? x : toLayout(x, 'rows')
   const call = new Call(operation, [x], attributes, make(source))
   if (source !== x) source.dispose()
@@ -160,7 +173,9 @@ export function noGrad<T>(fn: () => T): T {
   try {
     const result = fn()
     if (typeof (result as { then?: unknown } | undefined)?.then === 'function') {
-      throw new ArgumentError('noGrad: the function is asynchronous, but recording is switched off only while it runs; await first, and wrap the synchronous part')
+      throw new ArgumentError(
+        'noGrad: the function is asynchronous, but recording is switched off only while it runs; await first, and wrap the synchronous part',
+      )
     }
     return result
   } finally {
@@ -178,10 +193,14 @@ export function noGrad<T>(fn: () => T): T {
  */
 export function backward(root: Tensor, cotangent?: Tensor): void {
   if (!root.requiresGrad) {
-    throw new AutogradError('backward: this tensor depends on nothing that requires a gradient (or was made inside noGrad)')
+    throw new AutogradError(
+      'backward: this tensor depends on nothing that requires a gradient (or was made inside noGrad)',
+    )
   }
   if (!cotangent && root.size !== 1) {
-    throw new ShapeError(`backward: a tensor of shape [${root.shape}] needs a cotangent of that shape; only one with a single element goes without`)
+    throw new ShapeError(
+      `backward: a tensor of shape [${root.shape}] needs a cotangent of that shape; only one with a single element goes without`,
+    )
   }
   if (cotangent && !sameShape(cotangent.shape, root.shape)) {
     throw new ShapeError(`backward: expected a cotangent of shape [${root.shape}], got [${cotangent.shape}]`)
@@ -226,21 +245,28 @@ function pass(to: Tensor, gradient: Tensor): void {
   const { producer } = to
   const before = producer ? producer.gradient : to.ownGradient
   const sum = before ? add(before, gradient) : gradient
-  if (producer) producer.gradient = sum
-  else if (!before) to.ownGradient = rowsOf(sum)
-  else if (sum !== before) to.ownGradient = sum
+  if (producer) {
+    if (before && sum !== before) before.dispose()
+    producer.gradient = sum
+  } else if (!before) {
+    to.ownGradient = rowsOf(sum)
+  } else if (sum !== before) {
+    // Disposes of the old one, unless a user has read it.
+    to.zeroGrad()
+    to.ownGradient = sum
+  }
 }
 
-/** `a + b`, in `a`'s memory if nobody else has it. Takes both over. */
+/** `a + b`, in `a`'s memory if nobody else has it, or else as a new tensor. Takes `b` over. */
 function add(a: Tensor, b: Tensor): Tensor {
   let sum = a
   if (!a.storage.exclusive) {
     sum = empty(a.shape, a.layout)
     sum.copy_(a)
-    a.dispose()
   }
   const other = b.layout === sum.layout ? b : toLayout(b, sum.layout)
   accumulate(other.storage, sum.storage)
+  sum.storage.version++
   if (other !== b) other.dispose()
   b.dispose()
   return sum

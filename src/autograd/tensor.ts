@@ -1,7 +1,8 @@
-import { type Layout, type Lifetime, Storage, bytes } from '../bindings/memory.js'
 import { fill, lanesLength, lanesToRows, rowsToLanes } from '../bindings/kernels.js'
-import { ArgumentError, ShapeError } from '../errors.js'
-import { type Shape, sizeOf } from './shape.js'
+import { bytes, type Layout, type Lifetime, Storage } from '../bindings/memory.js'
+import { ArgumentError, DisposedError, ShapeError } from '../errors.js'
+import { checkOptions } from './options.js'
+import { checkShape, type Shape, sizeOf } from './shape.js'
 
 /** Numbers, nested as deeply as the tensor has dimensions. */
 export type NestedNumbers = number | readonly NestedNumbers[]
@@ -36,6 +37,7 @@ export class Tensor {
   #storage: Storage
   #gradient: Tensor | undefined
   #gradientSeen = false
+  #disposed = false
 
   constructor(storage: Storage, shape: Shape, requiresGrad = false) {
     this.#storage = storage
@@ -48,8 +50,19 @@ export class Tensor {
     return sizeOf(this.shape)
   }
 
+  /** @throws {DisposedError} after `dispose()`, also where another tensor still has the memory */
   get storage(): Storage {
+    if (this.#disposed) {
+      throw new DisposedError(
+        `this tensor of shape [${this.shape}] was disposed of; use it before dispose(), or keep a copy (toFloat32Array)`,
+      )
+    }
     return this.#storage
+  }
+
+  /** Counts changes in place. */
+  get version(): number {
+    return this.#storage.version
   }
 
   get layout(): Layout {
@@ -66,7 +79,7 @@ export class Tensor {
     if (gradient && !sameShape(gradient.shape, this.shape)) {
       throw new ShapeError(`grad: expected the tensor's shape [${this.shape}], got [${gradient.shape}]`)
     }
-    this.#gradient = gradient ?? undefined
+    this.#gradient = gradient?.toRows_()
     this.#gradientSeen = true
   }
 
@@ -88,8 +101,10 @@ export class Tensor {
 
   /** The value of a tensor with one element. @throws {ShapeError} when it has more or fewer */
   item(): number {
-    if (this.size !== 1) throw new ShapeError(`item: expected a tensor with one element, got shape [${this.shape}]`)
-    return this.toFloat32Array()[0]
+    if (this.size !== 1)
+      throw new ShapeError(`item: expected a tensor with one element, got shape [${this.shape}]`)
+    // A single element lies first in either layout.
+    return this.storage.readFloat(0)
   }
 
   /** A copy of the values in row-major order. */
@@ -100,7 +115,7 @@ export class Tensor {
       rows.dispose()
       return values
     }
-    return new Float32Array(this.#storage.copyOut().buffer)
+    return new Float32Array(this.storage.copyOut().buffer)
   }
 
   /** A copy of the values as nested arrays; a number for a tensor of no dimension. */
@@ -116,7 +131,7 @@ export class Tensor {
 
   /** The same values, cut off from the graph. They share memory. */
   detach(): Tensor {
-    return new Tensor(this.#storage.retain(), this.shape)
+    return new Tensor(this.storage.retain(), this.shape)
   }
 
   /**
@@ -129,14 +144,34 @@ export class Tensor {
     }
     const source = other.layout === this.layout ? other : toLayout(other, this.layout)
     const from = source.storage.address
-    bytes().copyWithin(this.#storage.address, from, from + source.storage.size)
+    bytes().copyWithin(this.storage.address, from, from + source.storage.size)
     this.#storage.version++
     if (source !== other) source.dispose()
     return this
   }
 
+  /** Makes the values lie in rows, as what is changed in place (a parameter) must. */
+  toRows_(): this {
+    if (this.layout === 'rows') return this
+    const rows = toLayout(this, 'rows')
+    // The values are the same: what remembers the version need not mind.
+    rows.storage.version = this.#storage.version
+    this.#storage.release()
+    this.#storage = rows.storage
+    return this
+  }
+
+  /** Overwrites every value, in place and unrecorded. */
+  fill_(value: number): this {
+    fill(this.storage, value)
+    this.#storage.version++
+    return this
+  }
+
   /** Frees the memory now instead of some steps later. Using the tensor afterwards throws. */
   dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
     this.#storage.release()
   }
 
@@ -200,36 +235,51 @@ export function scalar(value: number): Tensor {
  * @throws {ArgumentError} for values that are no numbers
  */
 export function tensor(values: NestedNumbers | ArrayLike<number>, options: TensorOptions = {}): Tensor {
+  checkOptions('tensor', options, ['shape', 'requiresGrad'])
   const flat: number[] = []
   const found: number[] = []
   let source: ArrayLike<number> = flat
   if (ArrayBuffer.isView(values)) {
+    if (!('length' in values) || values instanceof BigInt64Array || values instanceof BigUint64Array) {
+      throw new ArgumentError(`tensor: expected a typed array of numbers, got ${values.constructor.name}`)
+    }
     source = values as unknown as ArrayLike<number>
     found.push(source.length)
   } else {
     flatten(values as NestedNumbers, 0, found, flat)
   }
   const shape = options.shape ? [...options.shape] : found
+  checkShape('tensor', shape)
   if (sizeOf(shape) !== source.length) {
-    throw new ShapeError(`tensor: shape [${shape}] has ${sizeOf(shape)} elements, but ${source.length} values were given`)
+    throw new ShapeError(
+      `tensor: shape [${shape}] has ${sizeOf(shape)} elements, but ${source.length} values were given`,
+    )
   }
   return fromValues(source, shape, options.requiresGrad)
 }
 
 function flatten(values: NestedNumbers, depth: number, shape: number[], flat: number[]): void {
   if (typeof values === 'number') {
-    if (depth !== shape.length) throw new ShapeError(`tensor: a number stands where an array of ${shape[depth]} was expected (dimension ${depth})`)
+    if (depth !== shape.length)
+      throw new ShapeError(
+        `tensor: a number stands where an array of ${shape[depth]} was expected (dimension ${depth})`,
+      )
     flat.push(values)
     return
   }
   if (!Array.isArray(values)) {
-    throw new ArgumentError(`tensor: expected numbers, nested arrays of them or a typed array, got ${typeof values}`)
+    throw new ArgumentError(
+      `tensor: expected numbers, nested arrays of them or a typed array, got ${typeof values}`,
+    )
   }
   if (depth === shape.length) {
-    if (flat.length > 0) throw new ShapeError(`tensor: an array stands where a number was expected (dimension ${depth})`)
+    if (flat.length > 0)
+      throw new ShapeError(`tensor: an array stands where a number was expected (dimension ${depth})`)
     shape.push(values.length)
   } else if (shape[depth] !== values.length) {
-    throw new ShapeError(`tensor: the arrays of dimension ${depth} have different lengths, ${shape[depth]} and ${values.length}`)
+    throw new ShapeError(
+      `tensor: the arrays of dimension ${depth} have different lengths, ${shape[depth]} and ${values.length}`,
+    )
   }
   for (const value of values) flatten(value, depth + 1, shape, flat)
 }

@@ -2,8 +2,8 @@ import { ArgumentError, InitError } from '../errors.js'
 import { type Instance, instance, setInstance } from './instance.js'
 import { instantiate } from './instantiate.js'
 import { platform } from './platform.js'
-import { startTeam } from './team.js'
 import { RELAXED_SIMD_PROBE, SIMD_PROBE } from './probes.js'
+import { startTeam } from './team.js'
 
 /** What `init` takes. */
 export interface InitOptions {
@@ -41,7 +41,7 @@ let started: { key: string; backend: Promise<Backend> } | undefined
  * @throws {InitError} when called again with other options, or where the runtime has no WebAssembly SIMD
  * @throws {ArgumentError} for an option that is unknown or out of range
  */
-export function init(options: InitOptions = {}): Promise<Backend> {
+export async function init(options: InitOptions = {}): Promise<Backend> {
   const { threads = Math.min(platform().cores, 8), deterministic = false, ...unknown } = options
   for (const name of Object.keys(unknown)) {
     throw new ArgumentError(`init: unknown option '${name}'; it takes threads and deterministic`)
@@ -49,9 +49,14 @@ export function init(options: InitOptions = {}): Promise<Backend> {
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
     throw new ArgumentError(`init: threads must be a whole number from 1 to ${MOST_THREADS}, not ${threads}`)
   }
+  if (typeof deterministic !== 'boolean') {
+    throw new ArgumentError(`init: deterministic is true or false, not ${deterministic}`)
+  }
   const key = JSON.stringify({ threads, deterministic })
   if (started && started.key !== key) {
-    throw new InitError(`init was called before with ${started.key} and can't change to ${key}: tensors live in the first one's memory`)
+    throw new InitError(
+      `init was called before with ${started.key} and can't change to ${key}: tensors live in the first one's memory`,
+    )
   }
   started ??= { key, backend: start(threads, deterministic) }
   // A failed start may be tried again.
@@ -63,7 +68,9 @@ export function init(options: InitOptions = {}): Promise<Backend> {
 
 async function start(threads: number, deterministic: boolean): Promise<Backend> {
   if (!WebAssembly.validate(SIMD_PROBE)) {
-    throw new InitError(`${platform().runtime} has no WebAssembly SIMD; simdgrad needs it (browsers since 2021-2023, Node since 16.4)`)
+    throw new InitError(
+      `${platform().runtime} has no WebAssembly SIMD; simdgrad needs it (browsers since 2021-2023, Node since 16.4)`,
+    )
   }
   const relaxed = !deterministic && WebAssembly.validate(RELAXED_SIMD_PROBE)
   const simd = relaxed ? 'relaxed' : 'strict'
@@ -85,11 +92,17 @@ async function start(threads: number, deterministic: boolean): Promise<Backend> 
       const loaded = instantiate(module, memory, false)
       const failure = await startTeam(module, memory, loaded, threads - 1, platform().cores)
       if (!failure) {
-        return done({ kernels: loaded, memory }, true, threads, `${threads} threads on ${platform().cores} cores`)
+        return done(
+          { kernels: loaded, memory },
+          true,
+          threads,
+          `${threads} threads on ${platform().cores} cores`,
+        )
       }
       reason = `one thread, because ${failure}`
     } else {
-      reason = 'one thread, because SharedArrayBuffer is not to be had here (a page needs the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp)'
+      reason =
+        'one thread, because SharedArrayBuffer is not to be had here (a page needs the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp)'
     }
   }
   const loaded = instantiate(await compile(simd, 'unshared'), undefined, false)
@@ -110,7 +123,10 @@ function sharedMemory(): WebAssembly.Memory | undefined {
   return undefined
 }
 
-async function compile(simd: 'strict' | 'relaxed', memory: 'shared' | 'unshared'): Promise<WebAssembly.Module> {
+async function compile(
+  simd: 'strict' | 'relaxed',
+  memory: 'shared' | 'unshared',
+): Promise<WebAssembly.Module> {
   // Four literals, so that bundlers find and copy the files.
   const urls = {
     'strict-unshared': () => new URL('./wasm/strict-unshared.wasm', import.meta.url),
@@ -121,10 +137,15 @@ async function compile(simd: 'strict' | 'relaxed', memory: 'shared' | 'unshared'
   const url = urls[`${simd}-${memory}`]()
   const bytes = await platform().readBytes(url)
   if (bytes[0] !== 0 || bytes[1] !== 0x61 || bytes[2] !== 0x73 || bytes[3] !== 0x6d) {
-    const html = bytes[0] === 0x3c ? ' but an HTML page: the server does not have the file at this address' : ''
+    const html =
+      bytes[0] === 0x3c ? ' but an HTML page: the server does not have the file at this address' : ''
     throw new InitError(`${url} is no WebAssembly binary${html}`)
   }
-  return WebAssembly.compile(bytes)
+  try {
+    return await WebAssembly.compile(bytes)
+  } catch (cause) {
+    throw new InitError(`${url} is damaged, or was built for a newer runtime than this one`, { cause })
+  }
 }
 
 /** Chunks that each worker has done since the start; empty with one thread. */

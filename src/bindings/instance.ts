@@ -15,6 +15,7 @@ export function setInstance(instance: Instance): void {
 
 /** The instance that `init` made. @throws {InitError} before that */
 export function instance(): Instance {
-  if (!current) throw new InitError('simdgrad is not ready: call `await init()` before the first tensor is made')
+  if (!current)
+    throw new InitError('simdgrad is not ready: call `await init()` before the first tensor is made')
   return current
 }

@@ -23,9 +23,7 @@ export function instantiate(module, memory, worker) {
     else imports[from][name] = () => {}
   }
   const { exports } = new WebAssembly.Instance(module, imports)
-  const kernels = /** @type {import('./wasm/bnkernels.js').InitOutput} */ (
-    /** @type {unknown} */ (exports)
-  )
+  const kernels = /** @type {import('./wasm/bnkernels.js').InitOutput} */ (/** @type {unknown} */ (exports))
   if (memory && worker) kernels.__wbindgen_start(WORKER_STACK)
   else kernels.__wbindgen_start(/** @type {number} */ (/** @type {unknown} */ (undefined)))
   return kernels

@@ -3,7 +3,7 @@
  * the operations above have checked shapes. Storages become addresses here, right before the call.
  */
 import { instance } from './instance.js'
-import { bytes, type Storage } from './memory.js'
+import { bytes, type Layout, type Storage } from './memory.js'
 
 const at = (storage: Storage | undefined): number => (storage ? storage.address : 0)
 const wasm = () => instance().kernels
@@ -158,8 +158,15 @@ export function matmul(
 ): void {
   const [aAt, bAt, biasAt, cAt] = [a.address, b.address, at(bias), c.address]
   wasm().matmul(
-    MATMUL_FORMS[form], m, n, k,
-    aAt + 4 * offsets[0], bAt + 4 * offsets[1], biasAt, cAt + 4 * offsets[2], false,
+    MATMUL_FORMS[form],
+    m,
+    n,
+    k,
+    aAt + 4 * offsets[0],
+    bAt + 4 * offsets[1],
+    biasAt,
+    cAt + 4 * offsets[2],
+    0,
   )
 }
 
@@ -191,7 +198,12 @@ export function crossEntropyForward(
   losses: Storage,
 ): number {
   return wasm().cross_entropy_forward(
-    n, classes, logits.address, labels.address, logProbabilities.address, losses.address,
+    n,
+    classes,
+    logits.address,
+    labels.address,
+    logProbabilities.address,
+    losses.address,
   )
 }
 
@@ -206,7 +218,13 @@ export function crossEntropyBackward(
   dlogits: Storage,
 ): void {
   wasm().cross_entropy_backward(
-    n, classes, logProbabilities.address, labels.address, scale.address, scales, dlogits.address,
+    n,
+    classes,
+    logProbabilities.address,
+    labels.address,
+    scale.address,
+    scales,
+    dlogits.address,
   )
 }
 
@@ -214,8 +232,6 @@ export function crossEntropyBackward(
 export function countCorrect(n: number, classes: number, logits: Storage, labels: Storage): number {
   return wasm().count_correct(n, classes, logits.address, labels.address)
 }
-
-// --- convolution, pooling, batch normalisation: see kernels-4d.ts --------------------------------------
 
 // --- optimisers ----------------------------------------------------------------------------------------
 
@@ -231,8 +247,16 @@ export interface SgdStep {
 
 export function sgdStep(p: Storage, g: Storage, momentumBuffer: Storage | undefined, s: SgdStep): void {
   wasm().sgd_step(
-    p.size / 4, p.address, g.address, at(momentumBuffer),
-    s.lr, s.momentum, s.dampening, s.weightDecay, s.nesterov, s.firstStep,
+    p.size / 4,
+    p.address,
+    g.address,
+    at(momentumBuffer),
+    s.lr,
+    s.momentum,
+    s.dampening,
+    s.weightDecay,
+    Number(s.nesterov),
+    Number(s.firstStep),
   )
   p.version++
 }
@@ -252,8 +276,18 @@ export interface AdamStep {
 
 export function adamStep(p: Storage, g: Storage, m: Storage, v: Storage, s: AdamStep): void {
   wasm().adam_step(
-    p.size / 4, p.address, g.address, m.address, v.address,
-    s.lr, s.beta1, s.beta2, s.eps, s.weightDecay, s.decoupled, s.step,
+    p.size / 4,
+    p.address,
+    g.address,
+    m.address,
+    v.address,
+    s.lr,
+    s.beta1,
+    s.beta2,
+    s.eps,
+    s.weightDecay,
+    Number(s.decoupled),
+    s.step,
   )
   p.version++
 }
@@ -295,7 +329,14 @@ export function gatherU8(
   first = 0,
 ): number {
   return wasm().gather_u8(
-    source.address, sourceRows, indices.address + 4 * first, count, row, scale, shift, y.address,
+    source.address,
+    sourceRows,
+    indices.address + 4 * first,
+    count,
+    row,
+    scale,
+    shift,
+    y.address,
   )
 }
 
@@ -327,21 +368,71 @@ export interface Conv2dShape {
 }
 
 /** `x` and `y` in lanes. */
-export function conv2dForward(s: Conv2dShape, x: Storage, weight: Storage, bias: Storage | undefined, y: Storage): void {
+export function conv2dForward(
+  s: Conv2dShape,
+  x: Storage,
+  weight: Storage,
+  bias: Storage | undefined,
+  y: Storage,
+): void {
   const [xAt, weightAt, biasAt, yAt] = [x.address, weight.address, at(bias), y.address]
-  wasm().conv2d_forward(s.n, s.c, s.h, s.w, s.oc, ...s.kernel, ...s.stride, ...s.padding, xAt, weightAt, biasAt, yAt)
+  wasm().conv2d_forward(
+    s.n,
+    s.c,
+    s.h,
+    s.w,
+    s.oc,
+    ...s.kernel,
+    ...s.stride,
+    ...s.padding,
+    xAt,
+    weightAt,
+    biasAt,
+    yAt,
+  )
 }
 
 /** `dy` and `dx` in lanes. */
 export function conv2dBackwardInput(s: Conv2dShape, dy: Storage, weight: Storage, dx: Storage): void {
   const [dyAt, weightAt, dxAt] = [dy.address, weight.address, dx.address]
-  wasm().conv2d_backward_input(s.n, s.c, s.h, s.w, s.oc, ...s.kernel, ...s.stride, ...s.padding, dyAt, weightAt, dxAt)
+  wasm().conv2d_backward_input(
+    s.n,
+    s.c,
+    s.h,
+    s.w,
+    s.oc,
+    ...s.kernel,
+    ...s.stride,
+    ...s.padding,
+    dyAt,
+    weightAt,
+    dxAt,
+  )
 }
 
 /** `x` and `dy` in lanes. */
-export function conv2dBackwardWeight(s: Conv2dShape, x: Storage, dy: Storage, dw: Storage, db: Storage | undefined): void {
+export function conv2dBackwardWeight(
+  s: Conv2dShape,
+  x: Storage,
+  dy: Storage,
+  dw: Storage,
+  db: Storage | undefined,
+): void {
   const [xAt, dyAt, dwAt, dbAt] = [x.address, dy.address, dw.address, at(db)]
-  wasm().conv2d_backward_weight(s.n, s.c, s.h, s.w, s.oc, ...s.kernel, ...s.stride, ...s.padding, xAt, dyAt, dwAt, dbAt)
+  wasm().conv2d_backward_weight(
+    s.n,
+    s.c,
+    s.h,
+    s.w,
+    s.oc,
+    ...s.kernel,
+    ...s.stride,
+    ...s.padding,
+    xAt,
+    dyAt,
+    dwAt,
+    dbAt,
+  )
 }
 
 /** Sizes of a pooling: input [n, c, h, w]. */
@@ -356,4 +447,115 @@ export function maxPool2dForward(s: MaxPool2dShape, x: Storage, y: Storage): voi
 export function maxPool2dBackward(s: MaxPool2dShape, x: Storage, y: Storage, dy: Storage, dx: Storage): void {
   const [xAt, yAt, dyAt, dxAt] = [x.address, y.address, dy.address, dx.address]
   wasm().max_pool2d_backward(s.n, s.c, s.h, s.w, ...s.kernel, ...s.stride, ...s.padding, xAt, yAt, dyAt, dxAt)
+}
+
+// --- batch normalisation -------------------------------------------------------------------------------
+
+/** `[n, c]` in rows (and `s` is 1), or `[n, c, s]` in lanes. */
+export interface BatchNormShape {
+  layout: Layout
+  n: number
+  c: number
+  s: number
+}
+
+/** What normalises each channel: the mean as the sum of two floats, and the biased variance. */
+export interface BatchNormStatistics {
+  mean: Storage
+  /** What `mean` lacks; undefined where it is exact. */
+  residual: Storage | undefined
+  var: Storage
+  eps: number
+}
+
+const LAYOUTS = { rows: 0, lanes: 1 } as const
+
+export function batchNormStatistics(
+  h: BatchNormShape,
+  x: Storage,
+  mean: Storage,
+  residual: Storage,
+  variance: Storage,
+): void {
+  const [xAt, meanAt, residualAt, varAt] = [x.address, mean.address, residual.address, variance.address]
+  wasm().batch_norm_statistics(LAYOUTS[h.layout], h.n, h.c, h.s, xAt, meanAt, residualAt, varAt)
+}
+
+/** Changes the running statistics in place. */
+export function batchNormUpdateRunning(
+  c: number,
+  { mean, var: variance }: BatchNormStatistics,
+  count: number,
+  momentum: number,
+  runningMean: Storage,
+  runningVar: Storage,
+): void {
+  const [meanAt, varAt] = [mean.address, variance.address]
+  wasm().batch_norm_update_running(c, meanAt, varAt, count, momentum, runningMean.address, runningVar.address)
+  runningMean.version++
+  runningVar.version++
+}
+
+export function batchNormForward(
+  h: BatchNormShape,
+  x: Storage,
+  { mean, residual, var: variance, eps }: BatchNormStatistics,
+  weight: Storage | undefined,
+  bias: Storage | undefined,
+  y: Storage,
+): void {
+  const [xAt, meanAt, residualAt, varAt] = [x.address, mean.address, at(residual), variance.address]
+  const [weightAt, biasAt, yAt] = [at(weight), at(bias), y.address]
+  wasm().batch_norm_forward(
+    LAYOUTS[h.layout],
+    h.n,
+    h.c,
+    h.s,
+    xAt,
+    meanAt,
+    residualAt,
+    varAt,
+    eps,
+    weightAt,
+    biasAt,
+    yAt,
+  )
+}
+
+export function batchNormBackward(
+  h: BatchNormShape,
+  x: Storage,
+  dy: Storage,
+  { mean, residual, var: variance, eps }: BatchNormStatistics,
+  weight: Storage | undefined,
+  training: boolean,
+  dx: Storage | undefined,
+  dweight: Storage,
+  dbias: Storage,
+): void {
+  const [xAt, dyAt, meanAt, residualAt, varAt] = [
+    x.address,
+    dy.address,
+    mean.address,
+    at(residual),
+    variance.address,
+  ]
+  const [weightAt, dxAt, dweightAt, dbiasAt] = [at(weight), at(dx), dweight.address, dbias.address]
+  wasm().batch_norm_backward(
+    LAYOUTS[h.layout],
+    h.n,
+    h.c,
+    h.s,
+    xAt,
+    dyAt,
+    meanAt,
+    residualAt,
+    varAt,
+    eps,
+    weightAt,
+    Number(training),
+    dxAt,
+    dweightAt,
+    dbiasAt,
+  )
 }

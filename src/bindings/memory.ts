@@ -127,6 +127,13 @@ export class Storage {
     return copy
   }
 
+  /** The float at `index`, without moving it in. */
+  readFloat(index: number): number {
+    this.#checkAlive()
+    if (this.#outside) return new Float32Array(this.#outside.buffer)[index]
+    return floats()[this.#address / 4 + index]
+  }
+
   /** One more holder. */
   retain(): this {
     this.#checkAlive()
@@ -180,7 +187,9 @@ export class Storage {
 
   #checkAlive(): void {
     if (this.#owners === 0) {
-      throw new DisposedError('this tensor was disposed of; use it before dispose(), or keep a copy (toFloat32Array)')
+      throw new DisposedError(
+        'this tensor was disposed of; use it before dispose(), or keep a copy (toFloat32Array)',
+      )
     }
   }
 }

@@ -14,6 +14,7 @@ function runtimeName(): string {
 export const nodePlatform: Platform = {
   runtime: runtimeName(),
   cores: availableParallelism(),
+  mayBlock: true,
   async readBytes(from) {
     if (from instanceof URL && from.protocol !== 'file:') {
       return new Uint8Array(await (await fetch(from)).arrayBuffer())
@@ -23,6 +24,8 @@ export const nodePlatform: Platform = {
   startWorker(module, memory, index, onReady) {
     const worker = new Worker(new URL('./worker.node.js', import.meta.url), {
       workerData: { module, memory, index },
+      // Not the process's own flags: some, as --input-type, are for its main script only.
+      execArgv: [],
     })
     worker.once('message', onReady)
     // A worker that fails to start is told by the time limit, with the reason in `backend.reason`.

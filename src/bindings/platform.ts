@@ -4,10 +4,17 @@ export interface Platform {
   readonly runtime: string
   /** Processors that this process may use. */
   readonly cores: number
+  /** Whether this thread may block: a browser's main thread may not. */
+  readonly mayBlock: boolean
   /** The bytes of a file or URL; throws when it can't be read. */
   readBytes(from: string | URL): Promise<Uint8Array<ArrayBuffer>>
   /** Starts worker `index` of the team; `onReady` is called once it runs. */
-  startWorker(module: WebAssembly.Module, memory: WebAssembly.Memory, index: number, onReady: () => void): TeamWorker
+  startWorker(
+    module: WebAssembly.Module,
+    memory: WebAssembly.Memory,
+    index: number,
+    onReady: () => void,
+  ): TeamWorker
 }
 
 /** A started worker. */

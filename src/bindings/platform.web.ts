@@ -5,10 +5,13 @@ import type { Platform } from './platform.js'
 export const webPlatform: Platform = {
   runtime: globalThis.navigator?.userAgent ?? 'browser',
   cores: globalThis.navigator?.hardwareConcurrency ?? 1,
+  mayBlock: typeof document === 'undefined',
   async readBytes(from) {
     const response = await fetch(from)
     if (!response.ok) {
-      throw new InitError(`${from} could not be loaded: the server said ${response.status} ${response.statusText}`)
+      throw new InitError(
+        `${from} could not be loaded: the server said ${response.status} ${response.statusText}`,
+      )
     }
     return new Uint8Array(await response.arrayBuffer())
   },

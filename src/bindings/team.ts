@@ -43,7 +43,7 @@ export async function startTeam(
     return `a worker could not be started (${error instanceof Error ? error.message : error})`
   }
   for (const worker of workers) worker.unref()
-  kernels.team_set(count, Math.max(1, cores - 1))
+  kernels.team_set(count, Math.max(1, cores - 1), Number(platform().mayBlock))
   return undefined
 }
 

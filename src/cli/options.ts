@@ -111,8 +111,7 @@ export function parseCommandLine(args: readonly string[]): Command {
   const command = COMMANDS.find((name) => name === word)
   if (word !== undefined && command === undefined) {
     throw new ArgumentError(
-      `unknown command '${word}'${didYouMean(word, COMMANDS)}; ` +
-        `the commands are ${COMMANDS.join(', ')}.`,
+      `unknown command '${word}'${didYouMean(word, COMMANDS)}; ` + `the commands are ${COMMANDS.join(', ')}.`,
     )
   }
   if (unexpected !== undefined && command !== 'help') {
@@ -165,9 +164,7 @@ function scan(args: readonly string[]): Scanned {
     }
     if (option.type === 'boolean') {
       if (value !== undefined) {
-        throw new ArgumentError(
-          `${rawName} takes no value, and '${value}' was given. Leave it out.`,
-        )
+        throw new ArgumentError(`${rawName} takes no value, and '${value}' was given. Leave it out.`)
       }
       scanned.flags.add(name)
     } else if (value === undefined || value === '' || (!inlineValue && value.startsWith('--'))) {
@@ -197,9 +194,7 @@ function netName(text: string): NetName | 'all' {
   const names = [...NETS, 'all'] as const
   const net = names.find((name) => name === text)
   if (net !== undefined) return net
-  throw new ArgumentError(
-    `--net is '${text}'${didYouMean(text, names)}; allowed are ${names.join(', ')}.`,
-  )
+  throw new ArgumentError(`--net is '${text}'${didYouMean(text, names)}; allowed are ${names.join(', ')}.`)
 }
 
 function wholeNumber(
@@ -212,15 +207,11 @@ function wholeNumber(
   if (text === undefined) return undefined
   const value = /^\+?\d+$/.test(text) ? Number(text) : NaN
   if (value >= smallest && value <= largest) return value
-  const range =
-    largest === Number.MAX_SAFE_INTEGER ? `from ${smallest}` : `from ${smallest} to ${largest}`
+  const range = largest === Number.MAX_SAFE_INTEGER ? `from ${smallest}` : `from ${smallest} to ${largest}`
   throw new ArgumentError(`--${option} is '${text}'; expected a whole number ${range}.`)
 }
 
-function positiveNumber(
-  texts: Map<string, string>,
-  option: keyof typeof MNIST,
-): number | undefined {
+function positiveNumber(texts: Map<string, string>, option: keyof typeof MNIST): number | undefined {
   const text = texts.get(option)
   if (text === undefined) return undefined
   const value = /^\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN
@@ -231,8 +222,7 @@ function positiveNumber(
 function safetensorsPath(path: string | undefined): string | undefined {
   if (path === undefined || /[^/\\]\.safetensors$/.test(path)) return path
   throw new ArgumentError(
-    `--save is '${path}'; expected a file name that ends in .safetensors, such as ` +
-      'weights.safetensors.',
+    `--save is '${path}'; expected a file name that ends in .safetensors, such as ` + 'weights.safetensors.',
   )
 }
 

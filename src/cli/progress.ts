@@ -23,8 +23,7 @@ export class EpochProgress {
     this.stop()
     this.#bar = new cliProgress.SingleBar({
       stream: this.#stream,
-      format:
-        '{label} {bar} {value}/{total} · loss {loss} · {speed} images/s · {eta_formatted} left',
+      format: '{label} {bar} {value}/{total} · loss {loss} · {speed} images/s · {eta_formatted} left',
       barCompleteChar: '█',
       barIncompleteChar: '░',
       barsize: 14,

@@ -7,10 +7,10 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { type ChartData, drawCharts, STYLE, type Tone } from './report-page.js'
 import {
+  type EpochRecord,
   METRICS,
   type Metric,
   nameOf,
-  type EpochRecord,
   type RunHistory,
   sentence,
   shortNameOf,
@@ -123,11 +123,7 @@ function dashOf(tone: Tone, twin: number): number[] {
   return tone === 'layer' ? [8, 5] : []
 }
 
-function renderFigure(
-  { id }: ChartData,
-  { key, title, meaning }: Metric,
-  runs: RunHistory[],
-): string {
+function renderFigure({ id }: ChartData, { key, title, meaning }: Metric, runs: RunHistory[]): string {
   const results = runs.map((run) => `<p>${swatch(run)}${escapeHtml(sentence(run, key, runs))}</p>`)
   return `<figure aria-labelledby="${id}-title">
 <figcaption><h3 id="${id}-title">${title}</h3>

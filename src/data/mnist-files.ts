@@ -79,11 +79,7 @@ async function namesIn(directory: string): Promise<Set<string>> {
   }
 }
 
-async function readPart(
-  directory: string,
-  names: Set<string>,
-  part: 'train' | 't10k',
-): Promise<MnistPart> {
+async function readPart(directory: string, names: Set<string>, part: 'train' | 't10k'): Promise<MnistPart> {
   const imagesPath = pathOf(directory, names, `${part}-images`, 'idx3-ubyte')
   const labelsPath = pathOf(directory, names, `${part}-labels`, 'idx1-ubyte')
   const images = await readIdx(imagesPath)

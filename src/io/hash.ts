@@ -56,10 +56,7 @@ export async function weightsHash(entries: Record<string, HashedEntry>): Promise
   const encoder = new TextEncoder()
   const sorted = Object.entries(entries).sort(([a], [b]) => compareNames(a, b))
   return sha256Hex(
-    sorted.flatMap(([name, entry]) => [
-      encoder.encode(name),
-      entryBytes(name, asHashed(name, entry)),
-    ]),
+    sorted.flatMap(([name, entry]) => [encoder.encode(name), entryBytes(name, asHashed(name, entry))]),
   )
 }
 

@@ -150,9 +150,7 @@ function toPlace(name: string, value: unknown, where: string): Place {
   }
   const [begin, end, more] = isSizes(offsets) ? offsets : []
   if (begin === undefined || end === undefined || more !== undefined || begin > end) {
-    throw new DataError(
-      `${at} has the data_offsets ${JSON.stringify(offsets)}; expected [begin, end].`,
-    )
+    throw new DataError(`${at} has the data_offsets ${JSON.stringify(offsets)}; expected [begin, end].`)
   }
   const size = shape.reduce((product, n) => product * n, DTYPE_BYTES[dtype])
   if (end - begin !== size) {
@@ -167,9 +165,7 @@ function toPlace(name: string, value: unknown, where: string): Place {
 /** The places, in order, must cover the `length` bytes after the header exactly. */
 function checkPlaces(places: Place[], length: number, where: string): void {
   let covered = 0
-  for (const { name, begin, end } of places.toSorted(
-    (a, b) => a.begin - b.begin || a.end - b.end,
-  )) {
+  for (const { name, begin, end } of places.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
     const at = `${where}: tensor ${quote(name)} at [${begin}, ${end}]`
     if (end > length) {
       throw new DataError(

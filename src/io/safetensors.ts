@@ -64,10 +64,7 @@ export function encodeSafetensors(
 ): Uint8Array {
   const tensors = Object.entries(entries)
     .map(([name, entry]) => ({ name, entry, size: checkedBytes(name, entry) }))
-    .sort(
-      (a, b) =>
-        DTYPE_BYTES[b.entry.dtype] - DTYPE_BYTES[a.entry.dtype] || compareNames(a.name, b.name),
-    )
+    .sort((a, b) => DTYPE_BYTES[b.entry.dtype] - DTYPE_BYTES[a.entry.dtype] || compareNames(a.name, b.name))
   let end = 0
   const fields = tensors.map(({ name, entry: { dtype, shape }, size }) => {
     end += size
@@ -137,9 +134,7 @@ function checkedBytes(name: string, { dtype, shape, data }: SafetensorsEntry): n
   const at = `tensor ${JSON.stringify(name)}`
   if (name === METADATA) throw new ArgumentError(`${at}: this name is the format's own. Rename it.`)
   if (dtype !== 'F32' && dtype !== 'I64') {
-    throw new ArgumentError(
-      `${at} has the dtype ${dtype}; only F32 and I64 are written. Mark it F32.`,
-    )
+    throw new ArgumentError(`${at} has the dtype ${dtype}; only F32 and I64 are written. Mark it F32.`)
   }
   const isSize = (n: number): boolean => Number.isSafeInteger(n) && n >= 0
   if (!shape.every(isSize) || shape.reduce((product, n) => product * n, 1) !== data.length) {

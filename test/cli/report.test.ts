@@ -11,12 +11,7 @@ const about = {
   date: '2026-11-23',
 }
 
-function run(
-  net: string,
-  epochs: number,
-  seed = 0,
-  changes: Partial<EpochRecord> = {},
-): RunHistory {
+function run(net: string, epochs: number, seed = 0, changes: Partial<EpochRecord> = {}): RunHistory {
   const records = Array.from({ length: epochs }, (_, epoch) => ({
     net,
     epoch,
@@ -67,9 +62,7 @@ describe('renderReport', () => {
 
   it('says in words how each net ends and when it was best', () => {
     expect(html).toContain('mlp-bn (batch norm) ends at 0.2500; best 0.1250 in epoch 1.')
-    expect(html).toContain(
-      'mlp (no batch norm) ends at 95.00\u00a0%; best 96.12\u00a0% in epoch 1.',
-    )
+    expect(html).toContain('mlp (no batch norm) ends at 95.00\u00a0%; best 96.12\u00a0% in epoch 1.')
     expect(html).toContain('mlp (no batch norm) ends at 0.1000, its best.')
   })
 
@@ -96,10 +89,7 @@ describe('renderReport', () => {
   })
 
   it('shows a layer, an unknown net, one epoch, a diverged loss and nothing at all', () => {
-    const other = renderReport(
-      [run('mlp-bn-layer', 1), run('vit', 1, 0, { trainLoss: NaN })],
-      about,
-    )
+    const other = renderReport([run('mlp-bn-layer', 1), run('vit', 1, 0, { trainLoss: NaN })], about)
     expect(other).toContain('mlp-bn-layer (nn.BatchNorm1d) ends at 0.3000.')
     expect(other).toContain('Other networks')
     expect(other).toContain('vit has no finite value.')

@@ -15,15 +15,19 @@ function idxFile(shape: number[], size = shape.reduce((a, b) => a * b, 1), type 
 const text = (content: string): Uint8Array => new TextEncoder().encode(content)
 
 describe('parseIdx', () => {
-  it.each([[[5]], [[2, 3]], [[2, 3, 4]], [[2, 1, 2, 3]], [[0]], [[0, 28, 28]]])(
-    'reads shape and values of %j',
-    (shape) => {
-      const file = idxFile(shape)
-      const array = parseIdx(file, 'f')
-      expect(array.shape).toEqual(shape)
-      expect([...array.data]).toEqual([...file.subarray(4 + 4 * shape.length)])
-    },
-  )
+  it.each([
+    [[5]],
+    [[2, 3]],
+    [[2, 3, 4]],
+    [[2, 1, 2, 3]],
+    [[0]],
+    [[0, 28, 28]],
+  ])('reads shape and values of %j', (shape) => {
+    const file = idxFile(shape)
+    const array = parseIdx(file, 'f')
+    expect(array.shape).toEqual(shape)
+    expect([...array.data]).toEqual([...file.subarray(4 + 4 * shape.length)])
+  })
 
   it('copies nothing, and reads from the middle of a buffer', () => {
     const file = idxFile([2, 2])

@@ -1,14 +1,4 @@
-import {
-  chmod,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -57,9 +47,7 @@ describe('writeFileAtomic', () => {
   })
 
   it('keeps all writers apart', async () => {
-    const writes = Array.from({ length: 8 }, (_, i) =>
-      writeFileAtomic(path, new Uint8Array(10_000).fill(i)),
-    )
+    const writes = Array.from({ length: 8 }, (_, i) => writeFileAtomic(path, new Uint8Array(10_000).fill(i)))
     await Promise.all(writes)
     const content = await readFile(path)
     expect(content.length).toBe(10_000)
@@ -78,9 +66,7 @@ describe('writeFileAtomic', () => {
 
   it('says what is wrong when the folder is missing or the path is one', async () => {
     const nowhere = join(root, 'nowhere', 'w.safetensors')
-    await expect(writeFileAtomic(nowhere, bytes)).rejects.toThrow(
-      /w\.safetensors could not.*ENOENT/,
-    )
+    await expect(writeFileAtomic(nowhere, bytes)).rejects.toThrow(/w\.safetensors could not.*ENOENT/)
     await mkdir(path)
     await expect(writeFileAtomic(path, bytes)).rejects.toThrow('a folder or a device, not a file')
     expect(await readdir(root)).toEqual(['weights.safetensors'])

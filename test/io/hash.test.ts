@@ -2,11 +2,7 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { ArgumentError } from '../../src/errors.js'
 import { sha256Hex, weightsHash } from '../../src/io/hash.js'
-import {
-  decodeSafetensors,
-  encodeSafetensors,
-  type SafetensorsEntry,
-} from '../../src/io/safetensors.js'
+import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from '../../src/io/safetensors.js'
 
 const entries: Record<string, SafetensorsEntry> = {
   'bn.weight': { dtype: 'F32', shape: [2], data: Float32Array.of(1.5, -0) },

@@ -70,13 +70,10 @@ describe('encodeSafetensors', () => {
     ['NaN as I64', { n: i64(NaN) }, 'holds NaN'],
     ["the format's own name", { __metadata__: f32([], 1) }, 'Rename it'],
     ['a lone surrogate', { 'a\ud800': f32([], 1) }, 'lone surrogate'],
-  ] satisfies [string, Record<string, SafetensorsEntry>, string][])(
-    'refuses %s',
-    (_, entries, message) => {
-      expect(() => encodeSafetensors(entries)).toThrow(ArgumentError)
-      expect(() => encodeSafetensors(entries)).toThrow(message)
-    },
-  )
+  ] satisfies [string, Record<string, SafetensorsEntry>, string][])('refuses %s', (_, entries, message) => {
+    expect(() => encodeSafetensors(entries)).toThrow(ArgumentError)
+    expect(() => encodeSafetensors(entries)).toThrow(message)
+  })
 })
 
 describe('decodeSafetensors', () => {
@@ -122,10 +119,7 @@ describe('decodeSafetensors', () => {
   it('keeps names such as __proto__ apart from objects', () => {
     const value = '{"dtype":"U8","shape":[1],"data_offsets":[0,1]}'
     const meta = '"__metadata__":{"__proto__":"m"}'
-    const { entries, metadata } = decodeSafetensors(
-      file(`{${meta},"__proto__":${value}}`, [9]),
-      'f',
-    )
+    const { entries, metadata } = decodeSafetensors(file(`{${meta},"__proto__":${value}}`, [9]), 'f')
     expect(Object.entries(entries)).toEqual([
       ['__proto__', { dtype: 'U8', shape: [1], data: Float32Array.of(9) }],
     ])

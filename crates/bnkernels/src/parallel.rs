@@ -12,6 +12,7 @@
 //! caller waits for `done == total`.
 
 use crate::layout::Blocks;
+use crate::simd::Dst;
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -32,6 +33,8 @@ static WORKERS: AtomicU32 = AtomicU32::new(0);
 static SLEEPERS: AtomicU32 = AtomicU32::new(0);
 /// Workers that may be awake at once: one fewer than there are cores.
 static AWAKE_LIMIT: AtomicU32 = AtomicU32::new(MAX_WORKERS as u32);
+/// 1 where the caller may sleep too (not on a browser's main thread).
+static CALLER_SLEEPS: AtomicU32 = AtomicU32::new(0);
 /// What sleeping workers wait on; changes whenever some are to wake.
 static WAKE: AtomicU32 = AtomicU32::new(0);
 /// 1 while a region runs: one that starts inside another runs on its caller alone.
@@ -40,7 +43,9 @@ static BUSY: AtomicU32 = AtomicU32::new(0);
 static CHUNKS_DONE: [AtomicU32; MAX_WORKERS] = [const { AtomicU32::new(0) }; MAX_WORKERS];
 
 /// Lets `workers` threads take part from now on, at most `awake_limit` of them awake at a time.
-pub fn set_team(workers: usize, awake_limit: usize) {
+/// `caller_sleeps` says whether the caller's thread may block.
+pub fn set_team(workers: usize, awake_limit: usize, caller_sleeps: bool) {
+    CALLER_SLEEPS.store(caller_sleeps.into(), SeqCst);
     AWAKE_LIMIT.store(awake_limit.max(1) as u32, SeqCst);
     WORKERS.store(workers.min(MAX_WORKERS) as u32, SeqCst);
 }
@@ -98,15 +103,15 @@ fn sleep() {
     SLEEPERS.fetch_add(1, SeqCst);
     let wake = WAKE.load(SeqCst);
     if STATE.load(SeqCst) as u32 == 0 {
-        wait(&WAKE, wake);
+        wait(&WAKE, wake, -1);
     }
     SLEEPERS.fetch_sub(1, SeqCst);
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
-fn wait(word: &AtomicU32, expected: u32) {
+fn wait(word: &AtomicU32, expected: u32, nanoseconds: i64) {
     // SAFETY: the word is a live, aligned static.
-    unsafe { core::arch::wasm32::memory_atomic_wait32(word.as_ptr().cast(), expected as i32, -1) };
+    unsafe { core::arch::wasm32::memory_atomic_wait32(word.as_ptr().cast(), expected as i32, nanoseconds) };
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
@@ -116,8 +121,9 @@ fn notify(word: &AtomicU32, count: u32) {
 }
 
 #[cfg(not(all(target_arch = "wasm32", target_feature = "atomics")))]
-fn wait(word: &AtomicU32, expected: u32) {
-    while word.load(SeqCst) == expected {
+fn wait(word: &AtomicU32, expected: u32, nanoseconds: i64) {
+    std::thread::yield_now();
+    while nanoseconds < 0 && word.load(SeqCst) == expected {
         std::thread::yield_now();
     }
 }
@@ -141,8 +147,19 @@ fn region(chunks: usize, function: &(dyn Fn(usize) + Sync)) {
         notify(&WAKE, wanted - awake);
     }
     while run_one_chunk(None) {}
-    while DONE.load(Acquire) != chunks as u32 {
-        std::hint::spin_loop();
+    let mut spins = 0;
+    loop {
+        let done = DONE.load(Acquire);
+        if done == chunks as u32 {
+            break;
+        }
+        spins += 1;
+        if spins > SPINS / 2 && CALLER_SLEEPS.load(Relaxed) == 1 {
+            // A worker has its chunk for long: it may have lost its core, perhaps to this very loop.
+            wait(&DONE, done, 50_000);
+        } else {
+            std::hint::spin_loop();
+        }
     }
     BUSY.store(0, Release);
 }
@@ -261,6 +278,17 @@ impl Tile<'_> {
     }
 }
 
+impl Tile<'_> {
+    /// The tile as a cursor, and the elements from one row's start to the next's. Only the tile's
+    /// own elements may be touched.
+    #[inline(always)]
+    pub fn cursor(&mut self) -> (Dst<'_>, usize) {
+        let length = self.rows.saturating_sub(1) * self.stride + self.cols;
+        // SAFETY: `for_each_tile` checked that the matrix covers all rows and columns.
+        (unsafe { Dst::from_raw(self.pointer, length) }, self.stride)
+    }
+}
+
 /// Runs `f` for each tile of the row-major `rows × cols` matrix `output`, cut into a grid of
 /// `chunks.0 × chunks.1` tiles; tile heights are multiples of `step.0`, widths of `step.1`.
 pub fn for_each_tile(
@@ -289,15 +317,24 @@ pub fn for_each_tile(
     });
 }
 
-/// Runs `f` with `length` floats of this thread's own scratch memory; they hold anything.
+/// Runs `f` with `length` floats of this thread's own scratch memory, aligned to 64 bytes; they
+/// hold anything. It is kept for the next time, one piece for each level of nesting.
 pub fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
-    thread_local!(static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) });
-    let mut scratch = SCRATCH.take();
-    if scratch.len() < length {
-        scratch = vec![0.0; length];
+    thread_local!(static FREE: Cell<Vec<Vec<f32>>> = const { Cell::new(Vec::new()) });
+    if length == 0 {
+        return f(&mut []);
     }
-    let result = f(&mut scratch[..length]);
-    SCRATCH.set(scratch);
+    let mut free = FREE.take();
+    let mut scratch = free.pop().unwrap_or_default();
+    FREE.set(free);
+    if scratch.len() < length + 16 {
+        scratch = vec![0.0; length + 16];
+    }
+    let start = scratch.as_ptr().align_offset(64).min(16);
+    let result = f(&mut scratch[start..start + length]);
+    let mut free = FREE.take();
+    free.push(scratch);
+    FREE.set(free);
     result
 }
 
@@ -372,7 +409,7 @@ mod tests {
         while !self_test_done() {
             std::thread::yield_now();
         }
-        set_team(3, 3);
+        set_team(3, 3, true);
         assert!((0..3).all(|i| chunks_done(i) == 1));
         for round in 1..200 {
             let mut output = vec![0.0; 64];
@@ -386,13 +423,27 @@ mod tests {
                 assert_eq!(value, if i <= round % 64 { (i * round) as f32 } else { 0.0 });
             }
         }
-        set_team(0, 1);
+        set_team(0, 1, false);
     }
 
     #[test]
     #[should_panic(expected = "chunks overlap")]
     fn overlapping_chunks_are_refused() {
         for_each_range([&mut [0.0; 4]], 2, |_| [0..2], |_, _| ());
+    }
+
+    #[test]
+    fn nested_scratch_is_disjoint_and_aligned() {
+        for length in [1, 100, 40] {
+            with_scratch(length, |outer| {
+                outer.fill(1.0);
+                with_scratch(50, |inner| {
+                    inner.fill(2.0);
+                    assert!(inner.len() == 50 && (inner.as_ptr() as usize).is_multiple_of(64));
+                });
+                assert!(outer.len() == length && outer.iter().all(|&x| x == 1.0));
+            });
+        }
     }
 
     #[test]

@@ -94,7 +94,8 @@ mod imp {
         /// The bits `(exponent + 127) << 23`: two to the power of a whole number in -126..=127.
         #[inline(always)]
         pub fn exp2_of_whole(self) -> Self {
-            Self(i32x4_shl(i32x4_add(i32x4_trunc_sat_f32x4(self.0), i32x4_splat(127)), 23))
+            // Added to 1.5 · 2^23, a whole number stands in the low bits.
+            Self(i32x4_shl(f32x4_add(self.0, f32x4_splat(12_582_912.0 + 127.0)), 23))
         }
 
         /// Splits a positive normal number into mantissa in [0.5, 1) and exponent.
@@ -458,6 +459,30 @@ impl<'a> Dst<'a> {
             pointer: slice.as_mut_ptr(),
             #[cfg(debug_assertions)]
             left: slice.len(),
+            of: PhantomData,
+        }
+    }
+
+    /// # Safety
+    /// Nothing else reads or writes the `length` elements from `pointer` on during `'a`, unless
+    /// the two never touch the same element.
+    #[inline(always)]
+    pub(crate) unsafe fn from_raw(pointer: *mut f32, _length: usize) -> Self {
+        Self {
+            pointer,
+            #[cfg(debug_assertions)]
+            left: _length,
+            of: PhantomData,
+        }
+    }
+
+    /// A cursor that starts `count` elements further on.
+    #[inline(always)]
+    pub fn offset(&mut self, count: usize) -> Dst<'_> {
+        Dst {
+            pointer: self.pointer.wrapping_add(count),
+            #[cfg(debug_assertions)]
+            left: self.left.saturating_sub(count),
             of: PhantomData,
         }
     }

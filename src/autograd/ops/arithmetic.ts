@@ -1,5 +1,5 @@
-import * as kernels from '../../bindings/kernels.js'
 import type { Dimensions } from '../../bindings/kernels.js'
+import * as kernels from '../../bindings/kernels.js'
 import type { Storage } from '../../bindings/memory.js'
 import { ArgumentError } from '../../errors.js'
 import { broadcastShapes, broadcastStrides, joinDimensions, type Shape } from '../shape.js'
@@ -32,7 +32,9 @@ function sumTo(x: Tensor, shape: Shape): Tensor {
     const y = empty(from.map((s, k) => (k >= d && k <= last ? 1 : s)))
     kernels.sumForward(
       [size(from.slice(0, d)), size(from.slice(d, last + 1)), size(from.slice(last + 1))],
-      current.storage, 1, y.storage,
+      current.storage,
+      1,
+      y.storage,
     )
     current.dispose()
     current = y
@@ -79,7 +81,8 @@ function binary(name: string, kernel: Kernel, gradientA: Gradient, gradientB: Gr
   }
   return (a: Tensor, b: Tensor | number): Tensor => {
     if (b instanceof Tensor) return run(operation, [a, b], undefined)
-    if (typeof b !== 'number') throw new ArgumentError(`${name}: expected a tensor or a number, got ${typeof b}`)
+    if (typeof b !== 'number')
+      throw new ArgumentError(`${name}: expected a tensor or a number, got ${typeof b}`)
     const constant = scalar(b)
     return run(operation, [a, constant], constant)
   }

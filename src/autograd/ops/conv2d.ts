@@ -1,5 +1,11 @@
-import { conv2dBackwardInput, conv2dBackwardWeight, conv2dForward, type Conv2dShape } from '../../bindings/kernels.js'
+import {
+  type Conv2dShape,
+  conv2dBackwardInput,
+  conv2dBackwardWeight,
+  conv2dForward,
+} from '../../bindings/kernels.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
+import { checkOptions } from '../options.js'
 import { type Call, type Operation, run } from '../tape.js'
 import { empty, type Tensor } from '../tensor.js'
 
@@ -10,7 +16,9 @@ export type Pair = number | readonly [number, number]
 export function pair(operation: string, name: string, value: Pair, least: number): readonly [number, number] {
   const both = typeof value === 'number' ? ([value, value] as const) : value
   if (both.length !== 2 || !both.every((v) => Number.isInteger(v) && v >= least)) {
-    throw new ArgumentError(`${operation}: ${name} is a whole number of at least ${least} or a pair of them, got ${JSON.stringify(value)}`)
+    throw new ArgumentError(
+      `${operation}: ${name} is a whole number of at least ${least} or a pair of them, got ${JSON.stringify(value)}`,
+    )
   }
   return both
 }
@@ -39,10 +47,13 @@ function shapeOf(call: Call<Attributes>): Conv2dShape {
 const operation: Operation<Attributes> = {
   name: 'conv2d',
   shape([x, weight, bias], { stride, padding }) {
-    if (weight.shape.length !== 4) throw new ShapeError(`conv2d: expected a weight of shape [out, in, kh, kw], got [${weight.shape}]`)
+    if (weight.shape.length !== 4)
+      throw new ShapeError(`conv2d: expected a weight of shape [out, in, kh, kw], got [${weight.shape}]`)
     const [oc, c, kh, kw] = weight.shape
     if (x.shape.length !== 4 || x.shape[1] !== c) {
-      throw new ShapeError(`conv2d: expected an input of shape [N, ${c}, H, W] (weight [${weight.shape}]), got [${x.shape}]`)
+      throw new ShapeError(
+        `conv2d: expected an input of shape [N, ${c}, H, W] (weight [${weight.shape}]), got [${x.shape}]`,
+      )
     }
     if (bias && (bias.shape.length !== 1 || bias.shape[0] !== oc)) {
       throw new ShapeError(`conv2d: expected a bias of shape [${oc}], got [${bias.shape}]`)
@@ -51,14 +62,22 @@ const operation: Operation<Attributes> = {
     const oh = outputSize(h, kh, stride[0], padding[0])
     const ow = outputSize(w, kw, stride[1], padding[1])
     if (oh < 1 || ow < 1 || kh < 1 || kw < 1) {
-      throw new ShapeError(`conv2d: a kernel of ${kh}×${kw} does not fit an input of ${h}×${w} with padding [${padding}]`)
+      throw new ShapeError(
+        `conv2d: a kernel of ${kh}×${kw} does not fit an input of ${h}×${w} with padding [${padding}]`,
+      )
     }
     return [n, oc, oh, ow]
   },
   layout: () => 'lanes',
   forward(call) {
     const bias = call.inputs.length > 2 ? call.input(2).storage : undefined
-    conv2dForward(shapeOf(call), call.input(0, 'lanes').storage, call.input(1).storage, bias, call.output.storage)
+    conv2dForward(
+      shapeOf(call),
+      call.input(0, 'lanes').storage,
+      call.input(1).storage,
+      bias,
+      call.output.storage,
+    )
   },
   backward(call, dy) {
     const shape = shapeOf(call)
@@ -88,7 +107,13 @@ const operation: Operation<Attributes> = {
  * @throws {ShapeError} when the sizes do not fit
  * @throws {ArgumentError} for a stride below 1 or a padding below 0
  */
-export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: Conv2dOptions = {}): Tensor {
+export function conv2d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: Conv2dOptions = {},
+): Tensor {
+  checkOptions('conv2d', options, ['stride', 'padding'])
   const stride = pair('conv2d', 'stride', options.stride ?? 1, 1)
   const padding = pair('conv2d', 'padding', options.padding ?? 0, 0)
   return run(operation, bias ? [x, weight, bias] : [x, weight], { stride, padding })

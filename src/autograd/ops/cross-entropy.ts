@@ -1,5 +1,11 @@
-import { countCorrect, crossEntropyBackward, crossEntropyForward, sumForward } from '../../bindings/kernels.js'
+import {
+  countCorrect,
+  crossEntropyBackward,
+  crossEntropyForward,
+  sumForward,
+} from '../../bindings/kernels.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
+import { checkOptions } from '../options.js'
 import { type Operation, run } from '../tape.js'
 import { empty, fromValues, Tensor } from '../tensor.js'
 
@@ -28,7 +34,14 @@ const operation: Operation<Attributes> = {
     const logits = call.input(0)
     const [n, classes] = logits.shape
     const losses = reduction === 'none' ? call.output : empty([n])
-    const bad = crossEntropyForward(n, classes, logits.storage, labels.storage, logProbabilities.storage, losses.storage)
+    const bad = crossEntropyForward(
+      n,
+      classes,
+      logits.storage,
+      labels.storage,
+      logProbabilities.storage,
+      losses.storage,
+    )
     if (bad >= 0) {
       const found = labels.toFloat32Array()[bad]
       call.free()
@@ -49,7 +62,15 @@ const operation: Operation<Attributes> = {
       scale = call.keep(empty([]))
       sumForward([1, 1, 1], dy.storage, 1 / n, scale.storage)
     }
-    crossEntropyBackward(n, classes, logProbabilities.storage, labels.storage, scale.storage, scale.size, dlogits.storage)
+    crossEntropyBackward(
+      n,
+      classes,
+      logProbabilities.storage,
+      labels.storage,
+      scale.storage,
+      scale.size,
+      dlogits.storage,
+    )
     return [dlogits]
   },
 }
@@ -58,7 +79,9 @@ const operation: Operation<Attributes> = {
 function labelTensor(operationName: string, labels: Labels, n: number): Tensor {
   const given = labels instanceof Tensor ? labels.shape : [labels.length]
   if (given.length !== 1 || given[0] !== n) {
-    throw new ShapeError(`${operationName}: expected one class index for each of the ${n} rows of logits, got shape [${given}]`)
+    throw new ShapeError(
+      `${operationName}: expected one class index for each of the ${n} rows of logits, got shape [${given}]`,
+    )
   }
   return labels instanceof Tensor ? labels.detach() : fromValues(labels, [n])
 }
@@ -80,13 +103,15 @@ function checkLogits(operationName: string, logits: Tensor): void {
  * @throws {ArgumentError} for a label that is no class, before anything is computed
  */
 export function crossEntropy(logits: Tensor, labels: Labels, options: CrossEntropyOptions = {}): Tensor {
+  checkOptions('crossEntropy', options, ['reduction'])
   const { reduction = 'mean' } = options
   if (!['mean', 'sum', 'none'].includes(reduction)) {
     throw new ArgumentError(`crossEntropy: reduction is 'mean', 'sum' or 'none', not '${reduction}'`)
   }
   checkLogits('crossEntropy', logits)
   const own = labelTensor('crossEntropy', labels, logits.shape[0])
-  return run(operation, [logits], { labels: own, reduction, logProbabilities: empty(logits.shape) })
+  // The labels as an input, so that backward notices when they were changed since.
+  return run(operation, [logits, own], { labels: own, reduction, logProbabilities: empty(logits.shape) })
 }
 
 /** How many rows of logits [N, classes] are largest (the first of equals) at their label. */

@@ -3,8 +3,8 @@ import { ShapeError } from '../../errors.js'
 import { broadcastShapes, broadcastStrides, type Shape, sizeOf } from '../shape.js'
 import { type Call, type Operation, run } from '../tape.js'
 import { empty, type Tensor, view } from '../tensor.js'
-import { sum } from './reduce.js'
 import { reshape } from './rearrange.js'
+import { sum } from './reduce.js'
 
 type Form = 'NN' | 'NT' | 'TN'
 
@@ -57,8 +57,18 @@ const batchedOperation: Operation<undefined> = {
     const dA = call.needs(0) ? empty([...batch, m, k]) : undefined
     const dB = call.needs(1) ? empty([...batch, k, n]) : undefined
     each(call, dy.shape, (a, b, y) => {
-      if (dA) kernel('NT', [m, k, n], rows.storage, B.storage, undefined, dA.storage, [y * m * n, b * k * n, y * m * k])
-      if (dB) kernel('TN', [k, n, m], A.storage, rows.storage, undefined, dB.storage, [a * m * k, y * m * n, y * k * n])
+      if (dA)
+        kernel('NT', [m, k, n], rows.storage, B.storage, undefined, dA.storage, [
+          y * m * n,
+          b * k * n,
+          y * m * k,
+        ])
+      if (dB)
+        kernel('TN', [k, n, m], A.storage, rows.storage, undefined, dB.storage, [
+          a * m * k,
+          y * m * n,
+          y * k * n,
+        ])
     })
     return [dA && sumBatch(dA, A.shape), dB && sumBatch(dB, B.shape)]
   },
@@ -82,7 +92,9 @@ function each(call: Call<undefined>, shape: Shape, f: (a: number, b: number, y: 
 /** `x` summed over the batch dimensions in which `shape` was broadcast. Takes `x` over. */
 function sumBatch(x: Tensor, shape: Shape): Tensor {
   const offset = x.shape.length - shape.length
-  const dims = x.shape.map((_, d) => d).filter((d) => d < offset || (shape[d - offset] === 1 && x.shape[d] !== 1))
+  const dims = x.shape
+    .map((_, d) => d)
+    .filter((d) => d < offset || (shape[d - offset] === 1 && x.shape[d] !== 1))
   if (dims.length === 0) return x
   const summed = sum(x, { dim: dims })
   const result = view(summed, shape)
@@ -100,13 +112,17 @@ function sumBatch(x: Tensor, shape: Shape): Tensor {
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
   if (a.shape.length === 0 || b.shape.length === 0) {
-    throw new ShapeError(`matmul: expected tensors of at least one dimension, got [${a.shape}] and [${b.shape}]`)
+    throw new ShapeError(
+      `matmul: expected tensors of at least one dimension, got [${a.shape}] and [${b.shape}]`,
+    )
   }
   const left = a.shape.length === 1 ? reshape(a, [1, -1]) : a
   const right = b.shape.length === 1 ? reshape(b, [-1, 1]) : b
   const [inner, other] = [left.shape[left.shape.length - 1], right.shape[right.shape.length - 2]]
   if (inner !== other) {
-    throw new ShapeError(`matmul: the inner sizes of [${a.shape}] and [${b.shape}] differ: ${inner} and ${other}`)
+    throw new ShapeError(
+      `matmul: the inner sizes of [${a.shape}] and [${b.shape}] differ: ${inner} and ${other}`,
+    )
   }
   const plain = left.shape.length === 2 && right.shape.length === 2
   const y = run(plain ? matrixOperation : batchedOperation, [left, right], undefined)
@@ -120,10 +136,13 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
 const linearOperation: Operation<undefined> = {
   name: 'linear',
   shape([x, weight, bias]) {
-    if (weight.shape.length !== 2) throw new ShapeError(`linear: expected a weight of shape [out, in], got [${weight.shape}]`)
+    if (weight.shape.length !== 2)
+      throw new ShapeError(`linear: expected a weight of shape [out, in], got [${weight.shape}]`)
     const [out, features] = weight.shape
     if (x.shape[1] !== features) {
-      throw new ShapeError(`linear: expected an input of ${features} features (weight [${weight.shape}]), got ${x.shape[1]}`)
+      throw new ShapeError(
+        `linear: expected an input of ${features} features (weight [${weight.shape}]), got ${x.shape[1]}`,
+      )
     }
     if (bias && (bias.shape.length !== 1 || bias.shape[0] !== out)) {
       throw new ShapeError(`linear: expected a bias of shape [${out}], got [${bias.shape}]`)
@@ -131,7 +150,13 @@ const linearOperation: Operation<undefined> = {
     return [x.shape[0], out]
   },
   forward(call) {
-    product('NT', call.input(0), call.input(1), call.output, call.inputs.length > 2 ? call.input(2) : undefined)
+    product(
+      'NT',
+      call.input(0),
+      call.input(1),
+      call.output,
+      call.inputs.length > 2 ? call.input(2) : undefined,
+    )
   },
   backward(call, dy) {
     const rows = call.in('rows', dy)
@@ -155,7 +180,8 @@ const linearOperation: Operation<undefined> = {
  * @throws {ShapeError} when the sizes do not fit
  */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
-  if (x.shape.length === 0) throw new ShapeError('linear: expected an input of at least one dimension, got a single value')
+  if (x.shape.length === 0)
+    throw new ShapeError('linear: expected an input of at least one dimension, got a single value')
   const matrix = x.shape.length === 2 ? x : reshape(x, [-1, x.shape[x.shape.length - 1]])
   const y = run(linearOperation, bias ? [matrix, weight, bias] : [matrix, weight], undefined)
   return matrix === x ? y : reshape(y, [...x.shape.slice(0, -1), y.shape[1]])

@@ -1,5 +1,6 @@
-import { maxPool2dBackward, maxPool2dForward, type MaxPool2dShape } from '../../bindings/kernels.js'
+import { type MaxPool2dShape, maxPool2dBackward, maxPool2dForward } from '../../bindings/kernels.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
+import { checkOptions } from '../options.js'
 import { type Call, type Operation, run } from '../tape.js'
 import { empty, type Tensor } from '../tensor.js'
 import { outputSize, type Pair, pair } from './conv2d.js'
@@ -22,12 +23,15 @@ function shapeOf(call: Call<Attributes>): MaxPool2dShape {
 const operation: Operation<Attributes> = {
   name: 'maxPool2d',
   shape([x], { kernel, stride, padding }) {
-    if (x.shape.length !== 4) throw new ShapeError(`maxPool2d: expected an input of shape [N, C, H, W], got [${x.shape}]`)
+    if (x.shape.length !== 4)
+      throw new ShapeError(`maxPool2d: expected an input of shape [N, C, H, W], got [${x.shape}]`)
     const [n, c, h, w] = x.shape
     const oh = outputSize(h, kernel[0], stride[0], padding[0])
     const ow = outputSize(w, kernel[1], stride[1], padding[1])
     if (oh < 1 || ow < 1) {
-      throw new ShapeError(`maxPool2d: a window of ${kernel[0]}×${kernel[1]} does not fit an input of ${h}×${w} with padding [${padding}]`)
+      throw new ShapeError(
+        `maxPool2d: a window of ${kernel[0]}×${kernel[1]} does not fit an input of ${h}×${w} with padding [${padding}]`,
+      )
     }
     return [n, c, oh, ow]
   },
@@ -54,11 +58,14 @@ const operation: Operation<Attributes> = {
  * @throws {ArgumentError} for a padding of more than half the window
  */
 export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
+  checkOptions('maxPool2d', options, ['stride', 'padding'])
   const kernel = pair('maxPool2d', 'kernelSize', kernelSize, 1)
   const stride = pair('maxPool2d', 'stride', options.stride ?? kernelSize, 1)
   const padding = pair('maxPool2d', 'padding', options.padding ?? 0, 0)
   if (padding[0] > kernel[0] / 2 || padding[1] > kernel[1] / 2) {
-    throw new ArgumentError(`maxPool2d: the padding is at most half the window, got padding [${padding}] for [${kernel}]`)
+    throw new ArgumentError(
+      `maxPool2d: the padding is at most half the window, got padding [${padding}] for [${kernel}]`,
+    )
   }
   return run(operation, [x], { kernel, stride, padding })
 }

@@ -1,6 +1,14 @@
 import { copyStrided, fill, mul } from '../../bindings/kernels.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
-import { broadcastStrides, checkShape, dimension, joinDimensions, type Shape, sizeOf, stridesOf } from '../shape.js'
+import {
+  broadcastStrides,
+  checkShape,
+  dimension,
+  joinDimensions,
+  type Shape,
+  sizeOf,
+  stridesOf,
+} from '../shape.js'
 import { type Differentiable, type Operation, run, runView } from '../tape.js'
 import { empty, scalar, type Tensor, view } from '../tensor.js'
 
@@ -42,9 +50,13 @@ const reshapeOperation: Differentiable<undefined> = {
 
 /** The same values under another shape; one size may be −1 and is found. A view where that is possible. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  if (!Array.isArray(shape)) {
+    throw new ShapeError(`reshape: a shape is an array, such as [2, -1]; got ${shape}`)
+  }
   const known = shape.filter((size) => size !== -1)
   checkShape('reshape', known)
-  if (known.length < shape.length - 1) throw new ShapeError(`reshape: only one size may be -1, got [${shape}]`)
+  if (known.length < shape.length - 1)
+    throw new ShapeError(`reshape: only one size may be -1, got [${shape}]`)
   const rest = sizeOf(known)
   const target = shape.map((size) => (size === -1 ? x.size / rest : size))
   if (sizeOf(target) !== x.size || !target.every(Number.isInteger)) {
@@ -70,13 +82,29 @@ const permuteOperation: Operation<readonly number[]> = {
     const x = call.input(0)
     const strides = stridesOf(x.shape)
     const { output } = call
-    copy(output.shape, x, call.attributes.map((d) => strides[d]), 0, output, stridesOf(output.shape), 0)
+    copy(
+      output.shape,
+      x,
+      call.attributes.map((d) => strides[d]),
+      0,
+      output,
+      stridesOf(output.shape),
+      0,
+    )
   },
   backward(call, dy) {
     const dx = empty(call.inputs[0].shape)
     const strides = stridesOf(dx.shape)
     const source = call.in('rows', dy)
-    copy(dy.shape, source, stridesOf(dy.shape), 0, dx, call.attributes.map((d) => strides[d]), 0)
+    copy(
+      dy.shape,
+      source,
+      stridesOf(dy.shape),
+      0,
+      dx,
+      call.attributes.map((d) => strides[d]),
+      0,
+    )
     return [dx]
   },
 }
@@ -148,9 +176,13 @@ const catOperation: Operation<number> = {
   shape([first, ...others], dim) {
     let size = first.shape[dim]
     for (const other of others) {
-      const fits = other.shape.length === first.shape.length && other.shape.every((s, d) => d === dim || s === first.shape[d])
+      const fits =
+        other.shape.length === first.shape.length &&
+        other.shape.every((s, d) => d === dim || s === first.shape[d])
       if (!fits) {
-        throw new ShapeError(`cat: shapes [${first.shape}] and [${other.shape}] differ in more than dimension ${dim}`)
+        throw new ShapeError(
+          `cat: shapes [${first.shape}] and [${other.shape}] differ in more than dimension ${dim}`,
+        )
       }
       size += other.shape[dim]
     }

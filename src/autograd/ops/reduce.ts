@@ -1,5 +1,6 @@
 import { maxBackward, maxForward, type ReduceShape, sumForward } from '../../bindings/kernels.js'
 import { ShapeError } from '../../errors.js'
+import { checkOptions } from '../options.js'
 import { dimension, type Shape, sizeOf } from '../shape.js'
 import { type Operation, run } from '../tape.js'
 import { empty, type Tensor, view } from '../tensor.js'
@@ -12,6 +13,8 @@ export interface ReduceOptions {
   /** Whether reduced dimensions stay, with size 1. Default false. */
   keepdim?: boolean
 }
+
+const REDUCE_OPTIONS = ['dim', 'keepdim']
 
 interface Reduction {
   /** The input's shape, as the kernel sees it. */
@@ -28,7 +31,8 @@ function reducedDimensions(operation: string, x: Tensor, dim: ReduceOptions['dim
   if (dim === undefined || (Array.isArray(dim) && dim.length === 0)) return x.shape.map((_, d) => d)
   const dims = (typeof dim === 'number' ? [dim] : [...dim]).map((d) => dimension(operation, d, rank))
   if (rank === 0) return []
-  if (new Set(dims).size !== dims.length) throw new ShapeError(`${operation}: a dimension is named twice in [${dim}]`)
+  if (new Set(dims).size !== dims.length)
+    throw new ShapeError(`${operation}: a dimension is named twice in [${dim}]`)
   return dims.sort((a, b) => a - b)
 }
 
@@ -38,14 +42,22 @@ function plan(shape: Shape, dims: readonly number[], keepdim: boolean): Reductio
   const last = dims.at(-1) ?? -1
   const kept = shape.map((size, d) => (dims.includes(d) ? 1 : size))
   return {
-    kernel: [sizeOf(shape.slice(0, first)), sizeOf(shape.slice(first, last + 1)), sizeOf(shape.slice(last + 1))],
+    kernel: [
+      sizeOf(shape.slice(0, first)),
+      sizeOf(shape.slice(first, last + 1)),
+      sizeOf(shape.slice(last + 1)),
+    ],
     shape: keepdim ? kept : shape.filter((_, d) => !dims.includes(d)),
     kept,
   }
 }
 
 /** `x` and the dimensions, with the reduced ones moved next to each other at the end if they are not. */
-function together(operation: string, x: Tensor, options: ReduceOptions): [Tensor, number[], Shape | undefined] {
+function together(
+  operation: string,
+  x: Tensor,
+  options: ReduceOptions,
+): [Tensor, number[], Shape | undefined] {
   const dims = reducedDimensions(operation, x, options.dim)
   if (dims.every((d, i) => i === 0 || d === dims[i - 1] + 1)) return [x, dims, undefined]
   const others = x.shape.map((_, d) => d).filter((d) => !dims.includes(d))
@@ -65,7 +77,13 @@ const sumOperation: Operation<Reduction & { scale: number }> = {
   },
 }
 
-function sumScaled(operation: string, x: Tensor, options: ReduceOptions, scale: (n: number) => number): Tensor {
+function sumScaled(
+  operation: string,
+  x: Tensor,
+  options: ReduceOptions,
+  scale: (n: number) => number,
+): Tensor {
+  checkOptions(operation, options, REDUCE_OPTIONS)
   const [source, dims, kept] = together(operation, x, options)
   const reduction = plan(source.shape, dims, kept === undefined && (options.keepdim ?? false))
   const y = run(sumOperation, [source], { ...reduction, scale: scale(reduction.kernel[1]) })
@@ -110,6 +128,7 @@ const maxOperation: Operation<Reduction & { index: Tensor }> = {
 }
 
 function planMax(operation: string, x: Tensor, options: ReduceOptions): Reduction {
+  checkOptions(operation, options, REDUCE_OPTIONS)
   const dims = reducedDimensions(operation, x, options.dim)
   if (options.dim !== undefined && dims.length > 1) {
     throw new ShapeError(`${operation}: takes one dimension or none (all), got [${options.dim}]`)

@@ -22,7 +22,13 @@ function unary(
     backward(call, dy) {
       const { layout, storage } = call.output
       const dx = empty(dy.shape, layout)
-      backward(call.input(0, layout).storage, storage, call.in(layout, dy).storage, dx.storage, dx.storage.size / 4)
+      backward(
+        call.input(0, layout).storage,
+        storage,
+        call.in(layout, dy).storage,
+        dx.storage,
+        dx.storage.size / 4,
+      )
       return [dx]
     },
   }
@@ -54,7 +60,13 @@ const powOperation: Operation<number> = {
   },
   backward(call, dy) {
     const dx = empty(dy.shape)
-    kernels.powBackward(call.input(0).storage, call.attributes, call.in('rows', dy).storage, dx.storage, dx.size)
+    kernels.powBackward(
+      call.input(0).storage,
+      call.attributes,
+      call.in('rows', dy).storage,
+      dx.storage,
+      dx.size,
+    )
     return [dx]
   },
 }

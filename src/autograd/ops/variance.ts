@@ -1,3 +1,4 @@
+import { checkOptions } from '../options.js'
 import type { Tensor } from '../tensor.js'
 import { div, sub } from './arithmetic.js'
 import { mean, type ReduceOptions, sum } from './reduce.js'
@@ -10,13 +11,15 @@ export interface VarOptions extends ReduceOptions {
 }
 
 /**
- * The variance over some dimensions: the mean square of the deviations from the mean, in two passes, so
- * that a large mean does no harm. https://pytorch.org/docs/stable/generated/torch.var.html
+ * The variance over some dimensions: the mean square of the deviations from the mean. A large mean does no
+ * harm: what its rounding left in the deviations is taken off them, too. https://pytorch.org/docs/stable/generated/torch.var.html
  */
 export function variance(x: Tensor, options: VarOptions = {}): Tensor {
+  checkOptions('var', options, ['dim', 'keepdim', 'unbiased'])
   const { unbiased = true, dim, keepdim = false } = options
   const over = dim === undefined ? {} : { dim }
-  const squares = sum(pow(sub(x, mean(x, { ...over, keepdim: true })), 2), { ...over, keepdim })
+  const centred = (from: Tensor) => sub(from, mean(from, { ...over, keepdim: true }))
+  const squares = sum(pow(centred(centred(x)), 2), { ...over, keepdim })
   const n = squares.size === 0 ? 0 : x.size / squares.size
   return div(squares, unbiased ? n - 1 : n)
 }

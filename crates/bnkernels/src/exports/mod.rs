@@ -38,8 +38,8 @@ pub unsafe fn release(pointer: *mut u8, bytes: usize) {
 }
 
 #[wasm_bindgen]
-pub fn team_set(workers: usize, awake_limit: usize) {
-    parallel::set_team(workers, awake_limit);
+pub fn team_set(workers: usize, awake_limit: usize, caller_sleeps: bool) {
+    parallel::set_team(workers, awake_limit, caller_sleeps);
 }
 
 #[wasm_bindgen]

@@ -1,7 +1,7 @@
 //! Cross entropy of logits `[n, classes]` with class indices (whole floats):
 //! `loss_i = -log_softmax(logits_i)[label_i]`, `dlogits = (softmax - onehot) scale`.
 
-use super::softmax::{log_softmax_row, map, EXP_COST};
+use super::softmax::{log_softmax_rows, map, EXP_COST};
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
 use crate::simd::F32x4;
 
@@ -27,16 +27,17 @@ pub fn cross_entropy_forward(
         return bad;
     }
     let chunks = chunk_count(n, classes * EXP_COST);
-    let range = |chunk| chunk_range(chunk, chunks, n, 1);
+    let rows = |chunk| chunk_range(chunk, chunks, n, 4);
+    let elements = |chunk| rows(chunk).start * classes..rows(chunk).end * classes;
     for_each_range(
         [log_probabilities, losses],
         chunks,
-        |chunk| [range(chunk).start * classes..range(chunk).end * classes, range(chunk)],
+        |chunk| [elements(chunk), rows(chunk)],
         |chunk, [log_probabilities, losses]| {
-            for ((row, y), loss) in range(chunk).zip(log_probabilities.chunks_exact_mut(classes)).zip(losses)
-            {
-                log_softmax_row(&logits[row * classes..][..classes], y);
-                *loss = -y[labels[row] as usize];
+            log_softmax_rows(classes, &logits[elements(chunk)], log_probabilities);
+            let labels = &labels[rows(chunk)];
+            for ((y, loss), &label) in log_probabilities.chunks_exact(classes).zip(losses).zip(labels) {
+                *loss = -y[label as usize];
             }
         },
     );

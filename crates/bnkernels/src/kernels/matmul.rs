@@ -11,8 +11,8 @@
 mod dot;
 mod outer;
 
-use crate::parallel::{chunk_count, chunk_range, for_each_range};
-use crate::simd::{Dst, F32x4};
+use crate::parallel::{chunk_count, chunk_range, for_each_range, with_scratch};
+use crate::simd::{Dst, F32x4, Src};
 
 /// Which of the matrices is transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,7 @@ const SHORTEST_DOT: usize = 8;
 /// A chunk has at least so many multiply-adds: a microsecond's work.
 const SMALLEST_CHUNK: usize = 32_768;
 const MOST_CHUNKS: usize = 64;
+const ENOUGH_CHUNKS: usize = 32;
 
 /// `C = op(A) op(B) + bias`, or `C += …` with `accumulate`.
 pub fn matmul(
@@ -50,9 +51,15 @@ pub fn matmul(
         Form::NN if n == 1 && k >= SHORTEST_DOT => dot::run(product, c),
         Form::NN => outer::run(product, c),
         Form::NT if k >= SHORTEST_DOT => dot::run(product, c),
-        Form::NT => outer::run(Product { b: &transposed(b, n, k), ..product }, c),
+        Form::NT => with_scratch(b.len(), |scratch| {
+            transpose(b, n, k, scratch);
+            outer::run(Product { b: scratch, ..product }, c)
+        }),
         Form::TN if k == 1 || m == 1 => outer::run(product, c),
-        Form::TN => outer::run(Product { a: &transposed(a, k, m), ..product }, c),
+        Form::TN => with_scratch(a.len(), |scratch| {
+            transpose(a, k, m, scratch);
+            outer::run(Product { a: scratch, ..product }, c)
+        }),
     }
 }
 
@@ -69,12 +76,14 @@ struct Product<'a> {
 
 impl Product<'_> {
     /// Chunks of rows and of columns: columns first, because what is packed or cached of B then
-    /// serves more rows.
-    fn grid(&self, row_step: usize, col_step: usize) -> (usize, usize) {
+    /// serves more rows; then rows, at least `least_rows` of them, until there are enough chunks
+    /// to keep eight threads evenly busy.
+    fn grid(&self, least_rows: usize, col_step: usize) -> (usize, usize) {
         let work = self.m.saturating_mul(self.n).saturating_mul(self.k);
         let most = (work / SMALLEST_CHUNK).clamp(1, MOST_CHUNKS);
         let cols = self.n.div_ceil(col_step).min(most);
-        (self.m.div_ceil(row_step).min(most / cols), cols)
+        let rows = (most / cols).min(ENOUGH_CHUNKS.div_ceil(cols));
+        (rows.min(self.m / least_rows).max(1), cols)
     }
 }
 
@@ -99,44 +108,37 @@ impl<'a> Finish<'a> {
         start
     }
 
-    /// Writes `sums` to `c`, as long.
+    /// Writes the first `N` lanes of `sums`.
     #[inline(always)]
-    fn write<const NV: usize>(&self, sums: [F32x4; NV], c: &mut [f32]) {
-        if c.len() != 4 * NV {
-            return self.write_each(&sums.map(F32x4::to_array).as_flattened()[..c.len()], c);
-        }
-        let mut c = Dst::new(c);
-        for (v, sum) in sums.into_iter().enumerate() {
-            c.store(4 * v, if self.add_to_c { c.load(4 * v) + sum } else { sum });
-        }
-    }
-
-    #[inline(never)]
-    fn write_each(&self, sums: &[f32], c: &mut [f32]) {
-        for (c, sum) in c.iter_mut().zip(sums) {
-            *c = if self.add_to_c { *c + sum } else { *sum };
+    fn write<const N: usize>(&self, sums: F32x4, mut c: Dst) {
+        if N == 4 {
+            c.store(0, if self.add_to_c { c.load(0) + sums } else { sums });
+        } else {
+            for (j, sum) in sums.to_array().into_iter().take(N).enumerate() {
+                c.set(j, if self.add_to_c { c.get(j) + sum } else { sum });
+            }
         }
     }
 }
 
-/// The `[cols, rows]` transpose of `from`, `[rows, cols]`.
-fn transposed(from: &[f32], rows: usize, cols: usize) -> Vec<f32> {
-    let mut to = vec![0.0; from.len()];
+/// Writes to `to` the `[cols, rows]` transpose of `from`, `[rows, cols]`.
+fn transpose(from: &[f32], rows: usize, cols: usize, to: &mut [f32]) {
+    assert!(from.len() == rows * cols && to.len() == rows * cols);
     let chunks = chunk_count(cols.div_ceil(4), rows * 4);
     let range = |chunk| chunk_range(chunk, chunks, cols, 4);
     for_each_range(
-        [&mut to],
+        [to],
         chunks,
         |chunk| [range(chunk).start * rows..range(chunk).end * rows],
         |chunk, [to]| {
             let cols_here = range(chunk);
             let whole = (cols_here.len() / 4 * 4, rows / 4 * 4);
+            let (src, mut dst) = (Src::new(from).offset(cols_here.start), Dst::new(&mut *to));
             for j in (0..whole.0).step_by(4) {
                 for i in (0..whole.1).step_by(4) {
-                    let at = |r: usize| F32x4::load(&from[(i + r) * cols + cols_here.start + j..]);
-                    let columns = F32x4::transpose([at(0), at(1), at(2), at(3)]);
-                    for (r, column) in columns.into_iter().enumerate() {
-                        column.store(&mut to[(j + r) * rows + i..]);
+                    let four = std::array::from_fn(|r| src.offset((i + r) * cols + j).load(0));
+                    for (r, column) in F32x4::transpose(four).into_iter().enumerate() {
+                        dst.offset((j + r) * rows + i).store(0, column);
                     }
                 }
             }
@@ -147,7 +149,6 @@ fn transposed(from: &[f32], rows: usize, cols: usize) -> Vec<f32> {
             }
         },
     );
-    to
 }
 
 #[cfg(test)]

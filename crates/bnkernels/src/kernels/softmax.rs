@@ -20,7 +20,20 @@ pub fn softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
 /// `y = ln(softmax(x))`.
 pub fn log_softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
     assert!(x.len() == rows * cols && y.len() == rows * cols);
-    for_each_row(rows, cols, y, |row, y| log_softmax_row(&x[row * cols..][..cols], y));
+    if cols == 0 {
+        return;
+    }
+    let chunks = chunk_count(rows, cols * EXP_COST);
+    let range = |chunk| {
+        let rows = chunk_range(chunk, chunks, rows, 4);
+        rows.start * cols..rows.end * cols
+    };
+    for_each_range(
+        [y],
+        chunks,
+        |chunk| [range(chunk)],
+        |chunk, [y]| log_softmax_rows(cols, &x[range(chunk)], y),
+    );
 }
 
 /// `dx = y (dy - Σ dy y)`, with `y = softmax(x)`.
@@ -43,12 +56,22 @@ pub fn log_softmax_backward(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx:
     });
 }
 
-/// `y = ln(softmax(x))` of one row.
+/// `y = ln(softmax(x))` of some rows, four at a time, which share a logarithm.
 #[inline(never)]
-pub(super) fn log_softmax_row(x: &[f32], y: &mut [f32]) {
-    let max = F32x4::splat(maximum(x));
-    let log = F32x4::splat(sum([x], |[x]| (x - max).exp())).ln();
-    map([x], y, |[x]| (x - max) - log);
+pub(super) fn log_softmax_rows(cols: usize, x: &[f32], y: &mut [f32]) {
+    for (x, y) in x.chunks(4 * cols).zip(y.chunks_mut(4 * cols)) {
+        let (mut max, mut sums) = ([0.0; 4], [1.0; 4]);
+        for ((x, max), total) in x.chunks_exact(cols).zip(&mut max).zip(&mut sums) {
+            *max = maximum(x);
+            let max = F32x4::splat(*max);
+            *total = sum([x], |[x]| (x - max).exp());
+        }
+        let logs = F32x4::load(&sums).ln().to_array();
+        for (((x, y), max), log) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(max).zip(logs) {
+            let (max, log) = (F32x4::splat(max), F32x4::splat(log));
+            map([x], y, |[x]| (x - max) - log);
+        }
+    }
 }
 
 /// Multiply-adds that an exponential is worth, when work is cut into chunks.

@@ -35,58 +35,64 @@ impl Block<'_> {
     fn sweep(&self, rows: std::ops::Range<usize>, c: &mut Tile) {
         let mut col = 0;
         while col < c.cols {
-            let width = match c.cols - col {
-                4.. => 4,
-                2.. => 2,
-                _ => 1,
-            };
-            let mut row = rows.start;
-            while row < rows.end {
-                row += match (width, rows.end - row) {
-                    (4, 2..) => self.tile::<2, 4>(row, col, c),
-                    (4, _) => self.tile::<1, 4>(row, col, c),
-                    (2, 4..) => self.tile::<4, 2>(row, col, c),
-                    (2, _) => self.tile::<1, 2>(row, col, c),
-                    (_, 4..) => self.tile::<4, 1>(row, col, c),
-                    _ => self.tile::<1, 1>(row, col, c),
+            let (row, end) = (rows.start, rows.end);
+            col += match c.cols - col {
+                4.. => {
+                    self.tiles::<1, 4>(self.tiles::<2, 4>(row, end, col, c), end, col, c);
+                    4
                 }
-            }
-            col += width;
+                2.. => {
+                    self.tiles::<1, 2>(self.tiles::<4, 2>(row, end, col, c), end, col, c);
+                    2
+                }
+                _ => {
+                    self.tiles::<1, 1>(self.tiles::<4, 1>(row, end, col, c), end, col, c);
+                    1
+                }
+            };
         }
     }
 
-    /// One tile of `MR` rows and `NC` columns; returns `MR`.
+    /// The tiles of `MR` rows and `NC` columns between two rows; returns the row where too few are
+    /// left.
     #[inline(never)]
-    fn tile<const MR: usize, const NC: usize>(&self, row: usize, col: usize, c: &mut Tile) -> usize {
+    fn tiles<const MR: usize, const NC: usize>(
+        &self,
+        mut row: usize,
+        end: usize,
+        col: usize,
+        c: &mut Tile,
+    ) -> usize {
         let Product { m, n, k, a, b, .. } = self.product;
-        let (first, left) = (c.row + row, c.col + col);
-        assert!(first + MR <= m && left + NC <= n && self.k0 + self.depth <= k && k >= 4);
-        let (a, b) = (Src::new(&a[first * k..]), Src::new(&b[left * k..]));
-        let mut sums = [[F32x4::zero(); NC]; MR];
-        let (mut x, mut y) = (a.offset(self.k0), b.offset(self.k0));
-        for _ in 0..self.depth / 8 {
-            multiply_add(&mut sums, k, |r| x.offset(r).load(0), |r| y.offset(r).load(0));
-            multiply_add(&mut sums, k, |r| x.offset(r).load(4), |r| y.offset(r).load(4));
-            (x, y) = (x.offset(8), y.offset(8));
+        let left = c.col + col;
+        assert!(c.row + end <= m && left + NC <= n && self.k0 + self.depth <= k && k >= 4);
+        let b = Src::new(&b[left * k..]);
+        let start = F32x4::load(&self.finish.start::<4>(left));
+        let first = c.row;
+        let (mut c, stride) = c.cursor();
+        while row + MR <= end {
+            let a = Src::new(a).offset((first + row) * k);
+            let mut sums = [[F32x4::zero(); NC]; MR];
+            let (mut x, mut y) = (a.offset(self.k0), b.offset(self.k0));
+            for _ in 0..self.depth / 4 {
+                multiply_add(&mut sums, k, |r| x.offset(r).load(0), |r| y.offset(r).load(0));
+                (x, y) = (x.offset(4), y.offset(4));
+            }
+            if !self.depth.is_multiple_of(4) {
+                // The block's last four terms, without those that were added already.
+                let last = self.k0 + self.depth - 4;
+                let seen = Mask4::first(4 - self.depth % 4);
+                let load = |from: Src, r| seen.select(F32x4::zero(), from.offset(r + last).load(0));
+                multiply_add(&mut sums, k, |r| load(a, r), |r| load(b, r));
+            }
+            for sums in sums {
+                // Where there are fewer than four columns, the last one's sum is done again.
+                let [s, t, u, v] = F32x4::transpose(std::array::from_fn(|j| sums[j.min(NC - 1)]));
+                self.finish.write::<NC>((s + t) + (u + v) + start, c.offset(row * stride + col));
+                row += 1;
+            }
         }
-        if self.depth % 8 >= 4 {
-            multiply_add(&mut sums, k, |r| x.offset(r).load(0), |r| y.offset(r).load(0));
-        }
-        if !self.depth.is_multiple_of(4) {
-            // The block's last four terms, without those that were added already.
-            let last = self.k0 + self.depth - 4;
-            let seen = Mask4::first(4 - self.depth % 4);
-            let load = |from: Src, r| seen.select(F32x4::zero(), from.offset(r + last).load(0));
-            multiply_add(&mut sums, k, |r| load(a, r), |r| load(b, r));
-        }
-        let start = self.finish.start::<4>(left);
-        for (r, sums) in sums.into_iter().enumerate() {
-            // Where there are fewer than four columns, the last one's sum is done again.
-            let [s, t, u, v] = F32x4::transpose(std::array::from_fn(|j| sums[j.min(NC - 1)]));
-            let sums = (s + t) + (u + v) + F32x4::load(&start);
-            self.finish.write([sums], &mut c.row_mut(row + r)[col..col + NC]);
-        }
-        MR
+        row
     }
 }
 

@@ -3,24 +3,30 @@
 
 use super::{Finish, Product};
 use crate::parallel::{for_each_tile, with_scratch, Tile};
-use crate::simd::{F32x4, Src};
+use crate::simd::{Dst, F32x4, Src};
 
-/// Columns of a panel. Relaxed SIMD: 3 vectors × 3 rows are the most sums that stay in registers;
-/// strict SIMD needs one more register for the product, 4 vectors × 2 rows.
-const PANEL: usize = if cfg!(target_feature = "relaxed-simd") { 12 } else { 16 };
-/// A panel of this height (16 KB) stays in the first cache.
+/// Columns of a panel: 4 vectors × 2 rows of sums for strict SIMD, 2 × 4 for relaxed SIMD. More
+/// than nine sums spill; these two were the fastest.
+const PANEL: usize = if cfg!(target_feature = "relaxed-simd") { 8 } else { 16 };
+/// A panel of this height (8 or 16 KB) stays in the first cache.
 const K_BLOCK: usize = 256;
-/// Packing pays from so many rows on.
-const ROWS_TO_PACK: usize = 24;
+/// Packing pays from so many rows on, where the cache would lose the panel between tiles.
+const ROWS_TO_PACK: usize = 200;
+/// So narrow a B is as good as packed.
+const NARROW: usize = 24;
 
 pub(super) fn run(product: Product, c: &mut [f32]) {
     let Product { m, n, k, .. } = product;
-    for_each_tile(c, (m, n), product.grid(8, PANEL), (8, PANEL), |mut tile| {
-        with_scratch(k.min(K_BLOCK) * PANEL, |scratch| {
+    let least_rows = if m < ROWS_TO_PACK { 8 } else { ROWS_TO_PACK };
+    for_each_tile(c, (m, n), product.grid(least_rows, PANEL), (4, PANEL), |mut tile| {
+        let for_b = k.min(K_BLOCK) * PANEL;
+        let for_c = if tile.cols.is_multiple_of(4) { 0 } else { tile.rows * PANEL };
+        with_scratch(for_b + for_c, |scratch| {
+            let (for_b, for_c) = scratch.split_at_mut(for_b);
             // A sum of no terms is still written, hence the max.
             for k0 in (0..k.max(1)).step_by(K_BLOCK) {
                 for col in (0..tile.cols).step_by(PANEL) {
-                    Panel::new(&product, k0, col, &tile, scratch).sweep(&mut tile);
+                    Panel::new(&product, k0, col, &tile, for_b).multiply(&mut tile, for_c);
                 }
             }
         });
@@ -48,13 +54,14 @@ impl<'a> Panel<'a> {
         let (depth, width) = (K_BLOCK.min(k - k0), PANEL.min(tile.cols - col));
         let padded = width.next_multiple_of(4);
         let first = k0 * n + tile.col + col;
-        let (b, stride) = if width == padded && tile.rows < ROWS_TO_PACK {
+        let (b, stride) = if width == padded && (tile.rows < ROWS_TO_PACK || n <= NARROW) {
             (&b[first.min(b.len())..], n)
         } else {
-            for (p, row) in scratch.chunks_exact_mut(padded).take(depth).enumerate() {
-                pack(&b[first + p * n..][..width], row);
+            let scratch = &mut scratch[..depth * padded];
+            if depth > 0 {
+                pack(&b[first..], n, width, scratch);
             }
-            (&scratch[..depth * padded], padded)
+            (&*scratch, padded)
         };
         // The extreme element that a tile reads.
         assert!(depth == 0 || (depth - 1) * stride + padded <= b.len());
@@ -63,52 +70,88 @@ impl<'a> Panel<'a> {
         Self { product, finish, start, k0, depth, col, width, b: Src::new(b), stride }
     }
 
-    /// Every tile of the panel, the tallest that the registers hold first.
-    fn sweep(&self, c: &mut Tile) {
-        let mut row = 0;
-        while row < c.rows {
-            row += match (self.width.div_ceil(4), c.rows - row) {
-                (1, 8..) => self.tile::<8, 1>(row, c),
-                (1, 4..) => self.tile::<4, 1>(row, c),
-                (1, _) => self.tile::<1, 1>(row, c),
-                (2, 4..) => self.tile::<4, 2>(row, c),
-                (2, 2..) => self.tile::<2, 2>(row, c),
-                (2, _) => self.tile::<1, 2>(row, c),
-                (3, 3..) => self.tile::<3, 3>(row, c),
-                (3, 2..) => self.tile::<2, 3>(row, c),
-                (3, _) => self.tile::<1, 3>(row, c),
-                (4, 2..) if PANEL == 16 => self.tile::<2, 4>(row, c),
-                (4, _) if PANEL == 16 => self.tile::<1, 4>(row, c),
-                _ => unreachable!("a panel wider than PANEL"),
+    /// Writes the panel's columns of the tile; by way of `scratch` where they end in mid-vector.
+    fn multiply(mut self, c: &mut Tile, scratch: &mut [f32]) {
+        let (row, rows, width) = (c.row, c.rows, self.width);
+        let padded = width.next_multiple_of(4);
+        if width == padded {
+            let (mut c, stride) = c.cursor();
+            return self.sweep(row, rows, &mut c.offset(self.col), stride);
+        }
+        let add_to_c = std::mem::replace(&mut self.finish.add_to_c, false);
+        let scratch = &mut scratch[..rows * padded];
+        self.sweep(row, rows, &mut Dst::new(scratch), padded);
+        for (r, sums) in scratch.chunks_exact(padded).enumerate() {
+            let c = &mut c.row_mut(r)[self.col..self.col + width];
+            for (c, sum) in c.iter_mut().zip(sums) {
+                *c = if add_to_c { *c + sum } else { *sum };
             }
         }
     }
 
-    /// One tile of `MR` rows and `NV` vectors; returns `MR`.
-    #[inline(never)]
-    fn tile<const MR: usize, const NV: usize>(&self, row: usize, c: &mut Tile) -> usize {
-        let Product { m, k, a, .. } = *self.product;
-        let first = c.row + row;
-        assert!(first + MR <= m && self.k0 + self.depth <= k && NV <= self.width.div_ceil(4));
-        let mut a = Src::new(a).offset(first * k + self.k0);
-        let mut b = self.b;
-        let start = Src::new(&self.start[..4 * NV]);
-        let mut sums: [[F32x4; NV]; MR] = [std::array::from_fn(|v| start.load(4 * v)); MR];
-        for _ in 0..self.depth / 2 {
-            multiply_add(&mut sums, |r| a.offset(r * k).load_splat(0), b);
-            b = b.offset(self.stride);
-            multiply_add(&mut sums, |r| a.offset(r * k).load_splat(1), b);
-            b = b.offset(self.stride);
-            a = a.offset(2);
-        }
-        if self.depth % 2 == 1 {
-            multiply_add(&mut sums, |r| a.offset(r * k).load_splat(0), b);
-        }
-        for (r, sums) in sums.into_iter().enumerate() {
-            self.finish.write(sums, &mut c.row_mut(row + r)[self.col..self.col + self.width]);
-        }
-        MR
+    /// Every tile of `rows` rows of the product from row `first` on, the tallest that the
+    /// registers hold first, to `c`, whose rows are `stride` apart.
+    fn sweep(&self, first: usize, rows: usize, c: &mut Dst, stride: usize) {
+        assert!(first + rows <= self.product.m && self.k0 + self.depth <= self.product.k);
+        let mut at = Sweep { first, row: 0, rows, stride };
+        match self.width.div_ceil(4) {
+            1 => {
+                self.tiles::<8, 1>(&mut at, c);
+                self.tiles::<4, 1>(&mut at, c);
+                self.tiles::<1, 1>(&mut at, c);
+            }
+            2 => {
+                self.tiles::<4, 2>(&mut at, c);
+                self.tiles::<2, 2>(&mut at, c);
+                self.tiles::<1, 2>(&mut at, c);
+            }
+            3 if PANEL > 8 => {
+                self.tiles::<3, 3>(&mut at, c);
+                self.tiles::<2, 3>(&mut at, c);
+                self.tiles::<1, 3>(&mut at, c);
+            }
+            4 if PANEL == 16 => {
+                self.tiles::<2, 4>(&mut at, c);
+                self.tiles::<1, 4>(&mut at, c);
+            }
+            _ => unreachable!("a panel is not wider than PANEL"),
+        };
     }
+
+    /// The tiles of `MR` rows and `NV` vectors, until too few rows are left.
+    #[inline(never)]
+    fn tiles<const MR: usize, const NV: usize>(&self, at: &mut Sweep, c: &mut Dst) {
+        let Product { k, a, .. } = *self.product;
+        let (depth, b_stride, add_to_c) = (self.depth, self.stride, self.finish.add_to_c);
+        let start = Src::new(&self.start[..4 * NV]);
+        let start: [F32x4; NV] = std::array::from_fn(|v| start.load(4 * v));
+        let mut a_rows = Src::new(a).offset((at.first + at.row) * k + self.k0);
+        while at.row + MR <= at.rows {
+            let (mut a, mut b) = (a_rows, self.b);
+            let mut sums = [start; MR];
+            for _ in 0..depth {
+                multiply_add(&mut sums, |r| a.offset(r * k).load_splat(0), b);
+                (a, b) = (a.offset(1), b.offset(b_stride));
+            }
+            for (r, sums) in sums.into_iter().enumerate() {
+                let mut c = c.offset((at.row + r) * at.stride);
+                for (v, sum) in sums.into_iter().enumerate() {
+                    c.store(4 * v, if add_to_c { c.load(4 * v) + sum } else { sum });
+                }
+            }
+            a_rows = a_rows.offset(MR * k);
+            at.row += MR;
+        }
+    }
+}
+
+/// Where a sweep over a panel's rows is.
+struct Sweep {
+    /// The product's row that row 0 is.
+    first: usize,
+    row: usize,
+    rows: usize,
+    stride: usize,
 }
 
 /// `sums[r] += x(r) * b[..]`.
@@ -127,16 +170,24 @@ fn multiply_add<const MR: usize, const NV: usize>(
     }
 }
 
-/// Copies `from` and pads it with zeros.
-#[inline(always)]
-fn pack(from: &[f32], to: &mut [f32]) {
-    if from.len() == to.len() {
-        for (to, from) in to.chunks_exact_mut(4).zip(from.chunks_exact(4)) {
-            F32x4::load(from).store(to);
+/// Copies `width` columns of `from`, whose rows are `stride` apart; rows of `to` are that width
+/// rounded up to whole vectors, filled up with zeros.
+fn pack(from: &[f32], stride: usize, width: usize, to: &mut [f32]) {
+    let padded = width.next_multiple_of(4);
+    let depth = to.len() / padded;
+    assert!((depth - 1) * stride + width <= from.len());
+    if width == padded {
+        let (mut from, mut to) = (Src::new(from), Dst::new(to));
+        for p in 0..depth {
+            for v in (0..width).step_by(4) {
+                to.store(p * width + v, from.load(v));
+            }
+            from = from.offset(stride);
         }
     } else {
-        for (i, to) in to.iter_mut().enumerate() {
-            *to = from.get(i).copied().unwrap_or(0.0);
+        for (to, from) in to.chunks_exact_mut(padded).zip(from.chunks(stride)) {
+            to.fill(0.0);
+            to[..width].copy_from_slice(&from[..width]);
         }
     }
 }

@@ -1,0 +1,177 @@
+// `npm test`: builds the package, checks types and style, and runs every test that this machine can run.
+// The last line counts them all; the exit code is 1 when anything failed.
+//   npm test                      everything
+//   npm ci --prefix test/runtimes brings Node 26, Bun and Deno: then the relaxed binaries are tested on
+//                                 any machine, and the weights' hash is compared across runtimes
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { INSTALL_RUNTIMES, runtimePath, takesRelaxedSimd } from '../test/runtimes/runtimes.mjs'
+
+/**
+ * @typedef {{ name: string, passed: number, failed: number, skipped: number, seconds: number }} Result
+ */
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const scratch = mkdtempSync(join(tmpdir(), 'simdgrad-test-'))
+const inModules = (/** @type {string} */ path) => join(root, 'node_modules', path)
+
+/** What runs again on each further binary: what the kernels compute. */
+const COMPUTING = ['test/autograd/', 'test/nn/', 'test/optim/']
+
+/** @type {Result[]} */
+const results = []
+/** @type {string[]} */
+const leftOut = []
+
+/**
+ * @param {string} name
+ * @param {() => Pick<Result, 'passed' | 'failed' | 'skipped'>} run
+ */
+function suite(name, run) {
+  console.log(`\n=== ${name}`)
+  const start = performance.now()
+  const counts = run()
+  results.push({ name, ...counts, seconds: (performance.now() - start) / 1000 })
+  return counts.failed === 0
+}
+
+/**
+ * A program whose success counts as one test.
+ * @param {string} name
+ * @param {string[]} args of this Node
+ */
+function single(name, ...args) {
+  return suite(name, () => {
+    const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' })
+    return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0 }
+  })
+}
+
+/**
+ * Vitest on some files.
+ * @param {string} name
+ * @param {string} node the Node that runs it
+ * @param {string[]} args
+ * @param {Record<string, string>} env
+ */
+function vitest(name, node, args, env) {
+  suite(name, () => {
+    const report = join(scratch, `${results.length}.json`)
+    const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${report}`]
+    // No `it.only` left behind. (Biome's rule for that takes our `fit` for Jasmine's, and is off.)
+    const strict = '--allowOnly=false'
+    const { status } = spawnSync(
+      node,
+      [inModules('vitest/vitest.mjs'), 'run', strict, ...args, ...reporters],
+      {
+        cwd: root,
+        stdio: 'inherit',
+        env: { ...process.env, ...env },
+      },
+    )
+    if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 }
+    /** @type {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, testResults: { status: string, assertionResults: { status: string }[] }[] }} */
+    const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
+      readFileSync(report, 'utf8'),
+    )
+    // A file that fails without a failed test (it does not load, a hook throws) counts as one.
+    const broken = testResults.filter(
+      (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+    ).length
+    const failed = numFailedTests + broken
+    // Errors outside of any test leave nothing but the exit code.
+    return {
+      passed: numPassedTests,
+      failed: failed === 0 && status !== 0 ? 1 : failed,
+      skipped: numPendingTests,
+    }
+  })
+}
+
+/** Rust's own tests, by the first cargo on PATH. */
+function rust() {
+  suite('Rust: cargo test', () => {
+    const { status, stdout } = spawnSync('cargo', ['test', '--quiet'], {
+      cwd: join(root, 'crates/bnkernels'),
+      stdio: ['ignore', 'pipe', 'inherit'],
+      encoding: 'utf8',
+      env: { ...process.env, CARGO_TERM_COLOR: 'never' },
+    })
+    console.log(stdout)
+    let [passed, failed, skipped] = [0, 0, 0]
+    for (const [, ok, bad, ignored] of stdout.matchAll(
+      /^test result:.* (\d+) passed; (\d+) failed; (\d+) ignored/gm,
+    )) {
+      passed += Number(ok)
+      failed += Number(bad)
+      skipped += Number(ignored)
+    }
+    return { passed, failed: failed === 0 && status !== 0 ? 1 : failed, skipped }
+  })
+}
+
+/** Where all tests run. */
+function main() {
+  const built = single('build', 'scripts/build.mjs')
+  single('types: tsc', inModules('typescript/bin/tsc'), '-p', 'tsconfig.json')
+  single('style and lint: biome', inModules('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings')
+  if (!built) leftOut.push('tests that use the built package may fail: the build failed')
+
+  const here = process.execPath
+  const name = `Node ${process.versions.node}`
+  vitest(`all tests on strict-shared, ${name}`, here, ['--project', 'unit'], {
+    SIMDGRAD_TEST_BINARY: 'strict-shared',
+  })
+  const compute = (/** @type {string} */ binary, /** @type {string} */ runtime, /** @type {string} */ node) =>
+    vitest(`computing on ${binary}, ${runtime}`, node, ['--project', 'unit', ...COMPUTING], {
+      SIMDGRAD_TEST_BINARY: binary,
+    })
+  compute('strict-unshared', name, here)
+
+  const other = runtimePath('node')
+  const relaxed = takesRelaxedSimd() ? here : other
+  if (relaxed) {
+    for (const binary of ['relaxed-shared', 'relaxed-unshared']) {
+      compute(binary, relaxed === here ? name : 'Node of test/runtimes', relaxed)
+    }
+  } else {
+    leftOut.push(`the relaxed binaries: ${name} has no relaxed SIMD; ${INSTALL_RUNTIMES}`)
+  }
+
+  const reproducible = ['--project', 'runtimes']
+  if (!other) {
+    reproducible.push('test/runtimes/threads.test.ts')
+    leftOut.push(`the comparison with Node 26, Bun and Deno: not installed; ${INSTALL_RUNTIMES}`)
+  }
+  vitest('reproducible to the bit', here, reproducible, {})
+
+  if (spawnSync('cargo', ['--version']).status === 0) rust()
+  else leftOut.push("Rust's own tests: no cargo was found")
+}
+
+/** The table and the last line. */
+function summary() {
+  const width = Math.max(...results.map(({ name }) => name.length))
+  const line = (/** @type {string[]} */ [name, ...cells]) =>
+    console.log([name.padEnd(width), ...cells.map((cell) => cell.padStart(8))].join(' '))
+  console.log('\n=== summary')
+  line(['suite', 'passed', 'failed', 'skipped', 'seconds'])
+  for (const { name, passed, failed, skipped, seconds } of results) {
+    line([name, `${passed}`, `${failed}`, `${skipped}`, seconds.toFixed(1)])
+  }
+  for (const what of leftOut) console.log(`Left out: ${what}`)
+  const sum = (/** @type {'passed' | 'failed'} */ key) =>
+    results.reduce((total, result) => total + result[key], 0)
+  console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`)
+  process.exitCode = sum('failed') > 0 ? 1 : 0
+}
+
+try {
+  main()
+} finally {
+  rmSync(scratch, { recursive: true, force: true })
+}
+summary()

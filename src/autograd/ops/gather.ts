@@ -1,0 +1,65 @@
+import { gatherF32, gatherU8 } from '../../bindings/kernels.js'
+import { bytes, Storage } from '../../bindings/memory.js'
+import { ArgumentError } from '../../errors.js'
+import { type Shape, sizeOf } from '../shape.js'
+import { empty, type Tensor } from '../tensor.js'
+
+/** Bytes in wasm memory, as of images. */
+export class ByteArray {
+  readonly storage: Storage
+
+  constructor(values: Uint8Array) {
+    this.storage = new Storage(values.length, 'rows', 'leaf')
+    bytes().set(values, this.storage.address)
+  }
+}
+
+/** Indices in wasm memory, from which batches are taken. */
+export class Indices {
+  readonly storage: Storage
+  readonly length: number
+
+  constructor(values: ArrayLike<number>) {
+    this.length = values.length
+    this.storage = new Storage(values.length * 4, 'rows', 'leaf')
+    const address = this.storage.address
+    new Uint32Array(bytes().buffer, address, values.length).set(values)
+  }
+
+  dispose(): void {
+    this.storage.release()
+  }
+}
+
+function check(bad: number, rows: number): void {
+  if (bad >= 0)
+    throw new ArgumentError(`gather: index ${bad} of the batch is out of range for ${rows} samples`)
+}
+
+/**
+ * Samples `indices[first … first + count)` of bytes [rows, ...shape] as `value · scale + shift`.
+ * @returns [count, ...shape]
+ */
+export function gatherBytes(
+  source: ByteArray,
+  shape: Shape,
+  indices: Indices,
+  first: number,
+  count: number,
+  scale: number,
+  shift: number,
+): Tensor {
+  const row = sizeOf(shape)
+  const rows = row === 0 ? 0 : source.storage.size / row
+  const y = empty([count, ...shape])
+  check(gatherU8(source.storage, rows, indices.storage, count, row, scale, shift, y.storage, first), rows)
+  return y
+}
+
+/** Samples `indices[first … first + count)` of a tensor [rows, ...]. */
+export function gather(source: Tensor, indices: Indices, first: number, count: number): Tensor {
+  const [rows, ...shape] = source.shape
+  const y = empty([count, ...shape])
+  check(gatherF32(source.storage, rows, indices.storage, count, sizeOf(shape), y.storage, first), rows)
+  return y
+}

@@ -1,0 +1,62 @@
+import { Indices } from '../autograd/ops/gather.js'
+import { checkOptions } from '../autograd/options.js'
+import { randomPermutation } from '../autograd/random.js'
+import type { Tensor } from '../autograd/tensor.js'
+import { ArgumentError } from '../errors.js'
+import type { Dataset } from './dataset.js'
+
+/** Options of DataLoader. */
+export interface DataLoaderOptions {
+  /** Samples of a batch. Default 1. */
+  batchSize?: number
+  /** Whether each pass has its own random order. Default false. */
+  shuffle?: boolean
+  /** Whether to leave out a last batch that is not full (batch norm can't train on a single sample). Default false. */
+  dropLast?: boolean
+}
+
+/**
+ * Batches of a dataset, pass after pass: `for (const [x, y] of loader)`.
+ * https://pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+ */
+export class DataLoader {
+  readonly batchSize: number
+  readonly shuffle: boolean
+  readonly dropLast: boolean
+
+  constructor(
+    readonly dataset: Dataset,
+    options: DataLoaderOptions = {},
+  ) {
+    checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'dropLast'])
+    const { batchSize = 1, shuffle = false, dropLast = false } = options
+    if (!Number.isInteger(batchSize) || batchSize < 1) {
+      throw new ArgumentError(`DataLoader: batchSize is a whole number of at least 1, got ${batchSize}`)
+    }
+    this.batchSize = batchSize
+    this.shuffle = shuffle
+    this.dropLast = dropLast
+  }
+
+  /** Batches in a pass. */
+  get length(): number {
+    const batches = this.dataset.length / this.batchSize
+    return this.dropLast ? Math.floor(batches) : Math.ceil(batches)
+  }
+
+  *[Symbol.iterator](): Generator<Tensor[]> {
+    const { dataset, batchSize, length } = this
+    const order = this.shuffle
+      ? randomPermutation(dataset.length)
+      : Uint32Array.from({ length: dataset.length }, (_, i) => i)
+    const indices = new Indices(order)
+    try {
+      for (let batch = 0; batch < length; batch++) {
+        const first = batch * batchSize
+        yield dataset.batch(indices, first, Math.min(batchSize, dataset.length - first))
+      }
+    } finally {
+      indices.dispose()
+    }
+  }
+}

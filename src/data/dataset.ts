@@ -1,0 +1,40 @@
+import { gather, type Indices } from '../autograd/ops/gather.js'
+import type { Tensor } from '../autograd/tensor.js'
+import { ArgumentError, ShapeError } from '../errors.js'
+
+/** Samples with an order, of which a DataLoader takes batches. */
+export interface Dataset {
+  /** Number of samples. */
+  readonly length: number
+  /** True where each batch is new tensors that the dataset does not keep, so that `fit` may free them. */
+  readonly freshBatches?: boolean
+  /** Samples `indices[first … first + count)` as tensors [count, ...], such as [x, y]. */
+  batch(indices: Indices, first: number, count: number): Tensor[]
+}
+
+/**
+ * A dataset of tensors whose first dimension counts the samples.
+ * https://pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
+ */
+export class TensorDataset implements Dataset {
+  readonly freshBatches = true
+  readonly tensors: readonly Tensor[]
+  readonly length: number
+
+  constructor(...tensors: Tensor[]) {
+    if (tensors.length === 0) throw new ArgumentError('TensorDataset: expected at least one tensor')
+    for (const { shape } of tensors) {
+      if (shape.length === 0 || shape[0] !== tensors[0].shape[0]) {
+        throw new ShapeError(
+          `TensorDataset: the tensors differ in their first dimension: [${tensors[0].shape}] and [${shape}]`,
+        )
+      }
+    }
+    this.tensors = tensors.map((tensor) => tensor.toRows_())
+    this.length = tensors[0].shape[0]
+  }
+
+  batch(indices: Indices, first: number, count: number): Tensor[] {
+    return this.tensors.map((tensor) => gather(tensor, indices, first, count))
+  }
+}

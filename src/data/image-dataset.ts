@@ -1,0 +1,42 @@
+import { ByteArray, gather, gatherBytes, type Indices } from '../autograd/ops/gather.js'
+import type { Tensor } from '../autograd/tensor.js'
+import { fromValues } from '../autograd/tensor.js'
+import { ArgumentError } from '../errors.js'
+import type { Dataset } from './dataset.js'
+import type { IdxArray } from './idx.js'
+import { normalize, type Transform } from './transforms.js'
+
+/** Images of bytes with a class each: batches are [x: [N, 1, H, W], y: [N]]. */
+export class ImageDataset implements Dataset {
+  readonly length: number
+  readonly freshBatches: boolean
+  /** [1, H, W]. */
+  readonly imageShape: readonly number[]
+  /** The class of each image. */
+  readonly labels: Tensor
+  readonly #images: ByteArray
+  readonly #transform: Transform
+
+  constructor(images: IdxArray, labels: IdxArray, transform: Transform = normalize(0.5, 0.5)) {
+    const [length, height, width] = images.shape
+    if (typeof transform !== 'function' && !('scale' in transform)) {
+      throw new ArgumentError(
+        'ImageDataset: transform is a function of a tensor, or what normalize(mean, std) gives',
+      )
+    }
+    this.length = length
+    this.imageShape = [1, height, width]
+    this.#images = new ByteArray(images.data)
+    this.labels = fromValues(labels.data, [length])
+    this.#transform = transform
+    this.freshBatches = typeof transform !== 'function'
+  }
+
+  batch(indices: Indices, first: number, count: number): Tensor[] {
+    const transform = this.#transform
+    const y = gather(this.labels, indices, first, count)
+    const [scale, shift] = typeof transform === 'function' ? [1 / 255, 0] : [transform.scale, transform.shift]
+    const x = gatherBytes(this.#images, this.imageShape, indices, first, count, scale, shift)
+    return [typeof transform === 'function' ? transform(x) : x, y]
+  }
+}

@@ -1,0 +1,5 @@
+export { DataLoader, type DataLoaderOptions } from './data-loader.js'
+export { type Dataset, TensorDataset } from './dataset.js'
+export { type IdxArray, parseIdx } from './idx.js'
+export { ImageDataset } from './image-dataset.js'
+export { type Normalization, normalize, type Transform } from './transforms.js'

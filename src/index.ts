@@ -1,0 +1,18 @@
+/** The entry of the package for browsers. */
+import { setPlatform } from './bindings/platform.js'
+import { webPlatform } from './bindings/platform.web.js'
+import { decodeState } from './io/state.js'
+import type { StateDict } from './nn/module.js'
+
+setPlatform(webPlatform)
+
+export * as data from './data/index.js'
+export * from './public.js'
+
+/** The state dict in a safetensors file's bytes. @throws {DataError} if they are none */
+export async function loadSafetensors(bytes: Uint8Array): Promise<StateDict> {
+  return decodeState(bytes, 'the given bytes')
+}
+
+/** A state dict as the bytes of a safetensors file. */
+export { encodeState as saveSafetensors } from './io/state.js'

@@ -1,0 +1,36 @@
+import { fromValues } from '../autograd/tensor.js'
+import type { StateDict } from '../nn/module.js'
+import { weightsHash } from './hash.js'
+import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from './safetensors.js'
+
+/** PyTorch counts batches in 64-bit whole numbers; everything else is float32. */
+function entriesOf(state: StateDict): Record<string, SafetensorsEntry> {
+  return Object.fromEntries(
+    Object.entries(state).map(([name, tensor]) => [
+      name,
+      {
+        dtype: name.split('.').at(-1) === 'num_batches_tracked' ? 'I64' : 'F32',
+        shape: [...tensor.shape],
+        data: tensor.toFloat32Array(),
+      },
+    ]),
+  )
+}
+
+/** A state dict as the bytes of a safetensors file that `safetensors.torch.load_file` reads. */
+export function encodeState(state: StateDict): Uint8Array {
+  return encodeSafetensors(entriesOf(state), { format: 'pt' })
+}
+
+/** The state dict in a safetensors file's bytes. @throws {DataError} naming `where` if they are none */
+export function decodeState(bytes: Uint8Array, where: string): StateDict {
+  const { entries } = decodeSafetensors(bytes, where)
+  return Object.fromEntries(
+    Object.entries(entries).map(([name, { shape, data }]) => [name, fromValues(data, shape)]),
+  )
+}
+
+/** SHA-256 of the state dict's names and bytes in key order, in hex. */
+export function hashState(state: StateDict): Promise<string> {
+  return weightsHash(entriesOf(state))
+}

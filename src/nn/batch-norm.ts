@@ -1,0 +1,99 @@
+import { ones, zeros } from '../autograd/create.js'
+import { batchNorm } from '../autograd/ops/batch-norm.js'
+import { checkOptions } from '../autograd/options.js'
+import type { Tensor } from '../autograd/tensor.js'
+import { ArgumentError } from '../errors.js'
+import { checkInput, Module, Parameter } from './module.js'
+
+/** Options of BatchNorm1d and BatchNorm2d. */
+export interface BatchNormLayerOptions {
+  /** Added to the variance. Default 1e-5. */
+  eps?: number
+  /**
+   * The weight of each new batch in the running statistics: `running = (1 − momentum) · running + momentum ·
+   * batch`. (Keras, and the notebook's `moving_momentum`, weigh the old value: theirs is 1 − this.) null is
+   * the average over all batches since the start. Default 0.1.
+   */
+  momentum?: number | null
+  /** Whether weight and bias are trained. Default true. */
+  affine?: boolean
+  /** Whether to keep running statistics; without, evaluation too uses the batch's. Default true. */
+  trackRunningStats?: boolean
+}
+
+/** What BatchNorm1d and BatchNorm2d share: all but the shapes that they take. */
+abstract class BatchNorm extends Module {
+  override readonly keepsNothing = this.forward === BatchNorm.prototype.forward
+  /** [numFeatures], γ; null without `affine`. */
+  readonly weight: Parameter | null
+  /** [numFeatures], β; null without `affine`. */
+  readonly bias: Parameter | null
+  /** [numFeatures]; undefined without `trackRunningStats`. */
+  declare readonly runningMean: Tensor | undefined
+  /** [numFeatures], of unbiased variances. */
+  declare readonly runningVar: Tensor | undefined
+  /** []: batches seen in training. */
+  declare readonly numBatchesTracked: Tensor | undefined
+  readonly eps: number
+  readonly momentum: number | null
+
+  protected abstract readonly ranks: readonly number[]
+
+  constructor(
+    readonly numFeatures: number,
+    options: BatchNormLayerOptions = {},
+  ) {
+    super()
+    checkOptions(this.constructor.name, options, ['eps', 'momentum', 'affine', 'trackRunningStats'])
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options
+    if (!Number.isInteger(numFeatures) || numFeatures < 1) {
+      throw new ArgumentError(
+        `${this.constructor.name}: expected a whole number of features, got ${numFeatures}`,
+      )
+    }
+    if (momentum !== null && !(momentum >= 0 && momentum <= 1)) {
+      throw new ArgumentError(
+        `${this.constructor.name}: momentum is a number from 0 to 1 or null, got ${momentum}`,
+      )
+    }
+    this.eps = eps
+    this.momentum = momentum
+    this.weight = affine ? new Parameter(ones([numFeatures])) : null
+    this.bias = affine ? new Parameter(zeros([numFeatures])) : null
+    if (trackRunningStats) {
+      this.registerBuffer('runningMean', zeros([numFeatures]))
+      this.registerBuffer('runningVar', ones([numFeatures]))
+      this.registerBuffer('numBatchesTracked', zeros([]))
+    }
+  }
+
+  override forward(x: Tensor): Tensor {
+    const name = `${this.constructor.name}(${this.numFeatures})`
+    checkInput(name, x, this.ranks, this.numFeatures, `${this.numFeatures} features`)
+    const { runningMean = null, runningVar = null, numBatchesTracked, weight, bias, eps } = this
+    const training = this.training || !runningMean
+    // Counted only once the shapes were found good, below.
+    const batches = this.training && numBatchesTracked ? numBatchesTracked.item() + 1 : 0
+    const momentum = this.momentum ?? 1 / batches
+    const running = this.training || !training ? { runningMean, runningVar } : {}
+    const y = batchNorm(x, { ...running, weight, bias, training, momentum, eps, name })
+    if (batches > 0) numBatchesTracked?.fill_(batches)
+    return y
+  }
+}
+
+/**
+ * Batch normalisation of (N, C) or (N, C, L).
+ * https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
+ */
+export class BatchNorm1d extends BatchNorm {
+  protected override readonly ranks = [2, 3]
+}
+
+/**
+ * Batch normalisation of (N, C, H, W).
+ * https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
+ */
+export class BatchNorm2d extends BatchNorm {
+  protected override readonly ranks = [4]
+}

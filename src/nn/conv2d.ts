@@ -1,0 +1,59 @@
+import { type Conv2dOptions, conv2d, type Pair, pair } from '../autograd/ops/conv2d.js'
+import { checkOptions } from '../autograd/options.js'
+import type { Tensor } from '../autograd/tensor.js'
+import { ArgumentError } from '../errors.js'
+import { fanIn, uniformByFanIn } from './init.js'
+import { checkInput, Module, type Parameter } from './module.js'
+
+/** Options of Conv2d. */
+export interface Conv2dLayerOptions extends Conv2dOptions {
+  /** Whether to add a bias. Default true. */
+  bias?: boolean
+}
+
+/**
+ * 2-D convolution: [N, inChannels, H, W] → [N, outChannels, H', W'].
+ * https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
+ */
+export class Conv2d extends Module {
+  override readonly keepsNothing = this.forward === Conv2d.prototype.forward
+  /** [outChannels, inChannels, kh, kw]. */
+  readonly weight: Parameter
+  /** [outChannels], or null. */
+  readonly bias: Parameter | null
+  readonly options: Required<Conv2dOptions>
+
+  constructor(
+    readonly inChannels: number,
+    readonly outChannels: number,
+    readonly kernelSize: Pair,
+    options: Conv2dLayerOptions = {},
+  ) {
+    super()
+    checkOptions('Conv2d', options, ['stride', 'padding', 'bias'])
+    const { stride = 1, padding = 0, bias = true } = options
+    if (![inChannels, outChannels].every((n) => Number.isInteger(n) && n > 0)) {
+      throw new ArgumentError(
+        `Conv2d: channels are whole numbers of at least 1, got ${inChannels} and ${outChannels}`,
+      )
+    }
+    const shape = [outChannels, inChannels, ...pair('Conv2d', 'kernelSize', kernelSize, 1)]
+    this.options = {
+      stride: pair('Conv2d', 'stride', stride, 1),
+      padding: pair('Conv2d', 'padding', padding, 0),
+    }
+    this.weight = uniformByFanIn(shape, fanIn(shape))
+    this.bias = bias ? uniformByFanIn([outChannels], fanIn(shape)) : null
+  }
+
+  override forward(x: Tensor): Tensor {
+    checkInput(
+      `Conv2d(${this.inChannels}, ${this.outChannels}, ${this.kernelSize})`,
+      x,
+      [4],
+      this.inChannels,
+      `${this.inChannels} input channels`,
+    )
+    return conv2d(x, this.weight, this.bias, this.options)
+  }
+}

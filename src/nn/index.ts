@@ -1,0 +1,7 @@
+export { BatchNorm1d, BatchNorm2d, type BatchNormLayerOptions } from './batch-norm.js'
+export { Conv2d, type Conv2dLayerOptions } from './conv2d.js'
+export * as functional from './functional.js'
+export { CrossEntropyLoss, Dropout, Flatten, MaxPool2d, ReLU } from './layers.js'
+export { Linear, type LinearOptions } from './linear.js'
+export { type LoadOptions, type LoadResult, Module, Parameter, type StateDict } from './module.js'
+export { Sequential } from './sequential.js'

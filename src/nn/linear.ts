@@ -1,0 +1,50 @@
+import { linear } from '../autograd/ops/matmul.js'
+import { checkOptions } from '../autograd/options.js'
+import type { Tensor } from '../autograd/tensor.js'
+import { ArgumentError, ShapeError } from '../errors.js'
+import { fanIn, uniformByFanIn } from './init.js'
+import { Module, type Parameter } from './module.js'
+
+/** Options of Linear. */
+export interface LinearOptions {
+  /** Whether to add a bias. Default true. */
+  bias?: boolean
+}
+
+/**
+ * `x·Wᵀ + b` on the last dimension: [..., inFeatures] → [..., outFeatures].
+ * https://pytorch.org/docs/stable/generated/torch.nn.Linear.html
+ */
+export class Linear extends Module {
+  override readonly keepsNothing = this.forward === Linear.prototype.forward
+  /** [outFeatures, inFeatures]. */
+  readonly weight: Parameter
+  /** [outFeatures], or null. */
+  readonly bias: Parameter | null
+
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    options: LinearOptions = {},
+  ) {
+    super()
+    checkOptions('Linear', options, ['bias'])
+    if (![inFeatures, outFeatures].every((n) => Number.isInteger(n) && n > 0)) {
+      throw new ArgumentError(
+        `Linear: features are whole numbers of at least 1, got ${inFeatures} and ${outFeatures}`,
+      )
+    }
+    const shape = [outFeatures, inFeatures]
+    this.weight = uniformByFanIn(shape, fanIn(shape))
+    this.bias = (options.bias ?? true) ? uniformByFanIn([outFeatures], fanIn(shape)) : null
+  }
+
+  override forward(x: Tensor): Tensor {
+    if (x.shape.at(-1) !== this.inFeatures) {
+      throw new ShapeError(
+        `Linear(${this.inFeatures}, ${this.outFeatures}): expected an input of shape [..., ${this.inFeatures}], got [${x.shape}]`,
+      )
+    }
+    return linear(x, this.weight, this.bias)
+  }
+}

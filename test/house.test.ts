@@ -1,0 +1,199 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+/**
+ * The staircase: what each folder of src/ may import besides itself and errors.ts. Everything else is an
+ * import upwards, sideways or past a neighbour. '' is the entries: index.ts, public.ts and so on.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  '': ['bindings', 'autograd', 'nn', 'optim', 'data', 'train', 'io'],
+  // The command is a user of the package, and writes files.
+  cli: ['', 'io'],
+  train: ['nn', 'optim', 'data', 'autograd'],
+  io: ['nn', 'autograd'],
+  nn: ['autograd'],
+  // An optimiser's step records nothing: it is one kernel, and needs no operation.
+  optim: ['autograd', 'bindings'],
+  data: ['autograd'],
+  autograd: ['bindings'],
+  bindings: ['bindings/wasm'],
+  'bindings/wasm': [],
+}
+
+/** The floor that a file of src/ is on. */
+function floorOf(file: string): string {
+  const folder = posix.dirname(file)
+  return folder.startsWith('bindings/wasm') ? 'bindings/wasm' : folder.split('/')[0].replace('.', '')
+}
+
+/** What a source imports or exports from files beside it, types too, as written. */
+function relativeImports(file: string, source: string): string[] {
+  // JavaScript's types are in its comments; TypeScript's comments are only text.
+  const code = file.endsWith('.js')
+    ? source
+    : source.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*/g, '$1')
+  const patterns = [
+    /^\s*(?:import|export)\b[^'";]*?\bfrom\s*['"](\.[^'"]*)['"]/gm,
+    /^\s*import\s*['"](\.[^'"]*)['"]/gm,
+    /\bimport\(\s*['"](\.[^'"]*)['"]\s*\)/g,
+  ]
+  return patterns.flatMap((pattern) => [...code.matchAll(pattern)].map(([, path]) => path))
+}
+
+/** Complaints about a source tree, given as path below src/ → text. */
+function complaints(files: ReadonlyMap<string, string>): string[] {
+  const found: string[] = []
+  const graph = new Map<string, string[]>()
+  for (const [file, source] of files) {
+    const targets: string[] = []
+    for (const path of relativeImports(file, source)) {
+      const target = posix.normalize(posix.join(posix.dirname(file), path))
+      const real = [target, target.replace(/\.js$/, '.ts'), target.replace(/\.js$/, '.d.ts')].find((name) =>
+        files.has(name),
+      )
+      if (!real) {
+        found.push(`${file} imports ${path}, which is no file of src/`)
+        continue
+      }
+      targets.push(real)
+      const [from, to] = [floorOf(file), floorOf(real)]
+      if (!(from in MAY_IMPORT)) found.push(`${file}: its folder has no floor in test/house.test.ts`)
+      else if (real !== 'errors.ts' && to !== from && !MAY_IMPORT[from].includes(to)) {
+        found.push(`${file} imports ${real}: not down one stair`)
+      }
+    }
+    graph.set(file, targets)
+  }
+  return [...found, ...cycles(graph)]
+}
+
+/** The cycles that a depth-first walk meets. */
+function cycles(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const found: string[] = []
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]) => {
+    if (path.includes(file)) {
+      found.push(`a cycle: ${[...path.slice(path.indexOf(file)), file].join(' → ')}`)
+      return
+    }
+    if (done.has(file)) return
+    for (const next of graph.get(file) ?? []) visit(next, [...path, file])
+    done.add(file)
+  }
+  for (const file of graph.keys()) visit(file, [])
+  return found
+}
+
+function readSources(): Map<string, string> {
+  const src = fileURLToPath(new URL('../src', import.meta.url))
+  const names = readdirSync(src, { recursive: true, encoding: 'utf8' }).map((name) =>
+    name.replaceAll('\\', '/'),
+  )
+  return new Map(
+    names
+      .filter((name) => /\.(ts|js)$/.test(name))
+      .map((name) => [name, readFileSync(`${src}/${name}`, 'utf8')]),
+  )
+}
+
+describe('src/', () => {
+  const sources = readSources()
+
+  it('has no import upwards and no cycle', () => {
+    expect(complaints(sources)).toEqual([])
+  })
+
+  it('was read: floors and imports are found', () => {
+    const floors = new Set([...sources.keys()].map(floorOf))
+    expect([...floors].sort()).toEqual(Object.keys(MAY_IMPORT).sort())
+    const count = [...sources].flatMap(([file, source]) => relativeImports(file, source)).length
+    expect(count).toBeGreaterThan(100)
+  })
+
+  it('is found at fault when one import upwards, or one cycle, is planted in it', () => {
+    const plant = (file: string, line: string) =>
+      complaints(new Map([...sources, [file, `${sources.get(file)}\n${line}\n`]]))
+    expect(plant('autograd/tensor.ts', "import type { Module } from '../nn/module.js'")[0]).toMatch(
+      /autograd\/tensor\.ts imports nn\/module\.ts/,
+    )
+    expect(plant('autograd/tensor.ts', "import { run } from './tape.js'").join()).toMatch(
+      /a cycle: .*tensor\.ts → /,
+    )
+  })
+})
+
+describe('the check', () => {
+  const check = (files: Record<string, string>) => complaints(new Map(Object.entries(files)))
+  const bare = {
+    'nn/module.ts': '',
+    'autograd/tensor.ts': '',
+    'bindings/memory.ts': '',
+    'errors.ts': '',
+    'public.ts': '',
+    'bindings/wasm/a.d.ts': '',
+  }
+
+  it.each([
+    ["import { a } from '../nn/module.js'", 'a value'],
+    ["import type { A } from '../nn/module.js'", 'a type'],
+    ["import {\n  a,\n  type B,\n} from '../nn/module.js'", 'several lines'],
+    ["import * as a from '../nn/module.js'", 'a namespace'],
+    ["import '../nn/module.js'", 'a side effect'],
+    ["export * from '../nn/module.js'", 'a re-export'],
+    ["export { type A } from '../nn/module.js'", 'a named re-export'],
+    ["const a = await import('../nn/module.js')", 'a dynamic import'],
+    ["type A = import('../nn/module.js').A", 'a type in place'],
+    ['import { a } from "../nn/module.js"', 'double quotes'],
+  ])('%j in autograd is upwards (%s)', (line) => {
+    expect(check({ ...bare, 'autograd/ops/add.ts': line.replace('../nn', '../../nn') })).toEqual([
+      'autograd/ops/add.ts imports nn/module.ts: not down one stair',
+    ])
+  })
+
+  it.each([
+    ['bindings/a.ts', '../autograd/tensor.js', 'upwards'],
+    ['bindings/wasm/a.ts', '../memory.js', 'upwards, into the same folder'],
+    ['data/a.ts', '../nn/module.js', 'data knows no layers'],
+    ['nn/a.ts', '../bindings/memory.js', 'past a neighbour'],
+    ['autograd/a.ts', '../bindings/wasm/a.js', 'past a neighbour, to the crate'],
+    ['nn/a.ts', '../public.js', 'the entry'],
+    ['new/a.ts', '../nn/module.js', 'a folder that no floor was given'],
+    ['nn/a.ts', './gone.js', 'a file that is not there'],
+  ])('%s may not import %s: %s', (file, path) => {
+    expect(check({ ...bare, [file]: `import { a } from '${path}'` })).toHaveLength(1)
+  })
+
+  it.each([
+    ['nn/a.ts', '../autograd/tensor.js'],
+    ['data/a.ts', '../autograd/tensor.js'],
+    ['autograd/ops/a.ts', '../../bindings/memory.js'],
+    ['autograd/ops/a.ts', '../tensor.js'],
+    ['bindings/a.ts', './wasm/a.js'],
+    ['bindings/a.ts', '../errors.js'],
+    ['cli/a.ts', '../public.js'],
+  ])('%s may import %s', (file, path) => {
+    expect(check({ ...bare, [file]: `import { a } from '${path}'` })).toEqual([])
+  })
+
+  it('does not take a comment for an import', () => {
+    expect(
+      check({
+        ...bare,
+        'autograd/a.ts': "// import { a } from '../nn/module.js'\n/* import('../nn/module.js') */",
+      }),
+    ).toEqual([])
+  })
+
+  it('sees cycles of two and of three, types included, and none where there is none', () => {
+    const to = (...paths: string[]) => paths.map((path) => `import type { A } from './${path}.js'`).join('\n')
+    expect(check({ 'nn/a.ts': to('b'), 'nn/b.ts': to('a') })).toEqual([
+      'a cycle: nn/a.ts → nn/b.ts → nn/a.ts',
+    ])
+    expect(check({ 'nn/d.ts': to('a'), 'nn/a.ts': to('b'), 'nn/b.ts': to('c'), 'nn/c.ts': to('a') })).toEqual(
+      ['a cycle: nn/a.ts → nn/b.ts → nn/c.ts → nn/a.ts'],
+    )
+    expect(check({ 'nn/a.ts': to('b', 'c'), 'nn/b.ts': to('c'), 'nn/c.ts': '' })).toEqual([])
+  })
+})

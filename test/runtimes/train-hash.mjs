@@ -1,0 +1,87 @@
+// Trains a small convolutional net with batch norm and an MLP on the first digits of MNIST, in any runtime,
+// and prints what came of it as one line of JSON.
+//   node test/runtimes/train-hash.mjs [--threads 2] [--deterministic] [--steps 20] [--dist dist]
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const { values } = parseArgs({
+  options: {
+    threads: { type: 'string' },
+    deterministic: { type: 'boolean', default: false },
+    steps: { type: 'string', default: '20' },
+    dist: { type: 'string', default: new URL('../../dist', import.meta.url).pathname },
+  },
+})
+const threads = values.threads === undefined ? {} : { threads: Number(values.threads) }
+
+/** @type {typeof import('../../src/index.node.js')} */
+const simdgrad = await import(pathToFileURL(resolve(values.dist, 'index.node.js')).href)
+const { chunksDone, data, hashState, init, manualSeed, nn, optim } = simdgrad
+
+const backend = await init({ ...threads, deterministic: values.deterministic })
+// The self-test at the start has let each worker do a chunk already; only work for the nets counts.
+const before = chunksDone(backend.threads)
+
+manualSeed(1)
+const nets = {
+  cnn: new nn.Sequential(
+    new nn.Conv2d(1, 6, 3, { padding: 1 }),
+    new nn.BatchNorm2d(6),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2),
+    new nn.Conv2d(6, 16, 5),
+    new nn.BatchNorm2d(16),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2),
+    new nn.Flatten(),
+    new nn.Linear(400, 10),
+  ),
+  mlp: new nn.Sequential(
+    new nn.Flatten(),
+    new nn.Linear(784, 100),
+    new nn.BatchNorm1d(100),
+    new nn.ReLU(),
+    new nn.Dropout(0.1),
+    new nn.Linear(100, 10),
+  ),
+}
+const optimizers = {
+  cnn: new optim.SGD(nets.cnn.parameters(), { lr: 0.1, momentum: 0.9, nesterov: true, weightDecay: 1e-4 }),
+  mlp: new optim.AdamW(nets.mlp.parameters(), { lr: 1e-3 }),
+}
+const loss = new nn.CrossEntropyLoss()
+const { train } = await data.mnist()
+// 33: a batch that is no multiple of the lanes.
+const batches = new data.DataLoader(train, { batchSize: 33, shuffle: true })[Symbol.iterator]()
+
+/** @type {number[]} */
+const losses = []
+for (let step = 0; step < Number(values.steps); step++) {
+  const { value } = batches.next()
+  for (const name of /** @type {const} */ (['cnn', 'mlp'])) {
+    const result = loss.forward(nets[name].forward(value[0]), value[1])
+    losses.push(result.item())
+    nets[name].zeroGrad()
+    result.backward()
+    optimizers[name].step()
+    // With more threads than cores one worker at a time is awake, and stays so while there is work. In a
+    // pause it falls asleep, and another one's turn comes.
+    await new Promise((done) => setTimeout(done, 3))
+  }
+}
+batches.return(undefined)
+
+const { runtime, simd, threads: count, shared, reason } = backend
+console.log(
+  JSON.stringify({
+    runtime,
+    simd,
+    threads: count,
+    shared,
+    reason,
+    hash: `${await hashState(nets.cnn.stateDict())} ${await hashState(nets.mlp.stateDict())}`,
+    losses: [losses[0], losses[1], losses.at(-2), losses.at(-1)],
+    chunksDone: chunksDone(count).map((chunks, i) => chunks - before[i]),
+  }),
+)

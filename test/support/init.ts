@@ -1,0 +1,28 @@
+import { type Backend, type InitOptions, init } from 'simdgrad'
+import { expect } from 'vitest'
+
+/** What to ask `init` for to get each of the four binaries. */
+const BINARIES: Readonly<Record<string, InitOptions>> = {
+  'strict-unshared': { threads: 1, deterministic: true },
+  'strict-shared': { threads: 2, deterministic: true },
+  'relaxed-unshared': { threads: 1 },
+  'relaxed-shared': { threads: 2 },
+}
+
+/** The binary that the tests run on: SIMDGRAD_TEST_BINARY, default strict-shared. */
+export const testBinary = process.env.SIMDGRAD_TEST_BINARY ?? 'strict-shared'
+
+/** Calls `init` for the binary under test. Fails where the runtime gives another one: no silent fallback. */
+export async function initForTest(): Promise<Backend> {
+  const options = BINARIES[testBinary]
+  if (!options) {
+    throw new Error(
+      `SIMDGRAD_TEST_BINARY is '${testBinary}', expected one of ${Object.keys(BINARIES).join(', ')}`,
+    )
+  }
+  const backend = await init(options)
+  const got = `${backend.simd}-${backend.shared ? 'shared' : 'unshared'}`
+  expect(got, `asked for ${testBinary}, but ${backend.reason}`).toBe(testBinary)
+  expect(backend.threads).toBe(options.threads)
+  return backend
+}

@@ -1,0 +1,23 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
+
+// A process for each file, because `init` chooses a binary once for a process. Two at a time: many start
+// threads of their own.
+export default defineConfig({
+  resolve: { alias: { simdgrad: path('./src/index.node.ts') } },
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/runtimes/**'] },
+      },
+      // Needs dist/ and, but for threads.test.ts, `npm ci --prefix test/runtimes`.
+      { extends: true, test: { name: 'runtimes', include: ['test/runtimes/*.test.ts'] } },
+    ],
+  },
+})
