@@ -33,8 +33,9 @@ pub fn batch_norm_backward(
     scale.iter_mut().zip(weight.into_iter().flatten()).for_each(|(scale, weight)| *scale *= weight);
     if !training {
         match shape.layout {
-            Layout::Rows => rows::write(shape, dx, |at, column, width| {
-                rows::load(dy, at, width) * rows::load(&scale, column, width)
+            Layout::Rows => rows::write(shape, dx, |row| {
+                let (dy, scale) = (Src::new(&dy[row..]), Src::new(&scale));
+                move |at, width| rows::load(dy, at, width) * rows::load(scale, at, width)
             }),
             Layout::Lanes => lanes::write(shape, dx, true, |channel, range| {
                 let (dy, scale) = (Src::new(&dy[range]), F32x4::splat(scale[channel]));
@@ -53,10 +54,14 @@ pub fn batch_norm_backward(
     let shift: Vec<f32> =
         (0..c).map(|i| (sums[i].plain / m) as f32 - statistics.residual(i) * slope[i]).collect();
     match shape.layout {
-        Layout::Rows => rows::write(shape, dx, |at, column, width| {
-            let apart = rows::load(mean, column, width) - rows::load(x, at, width);
-            let dy = rows::load(dy, at, width) - rows::load(&shift, column, width);
-            apart.mul_add(rows::load(&slope, column, width), dy) * rows::load(&scale, column, width)
+        Layout::Rows => rows::write(shape, dx, |row| {
+            let (x, dy) = (Src::new(&x[row..]), Src::new(&dy[row..]));
+            let [mean, shift, slope, scale] = [mean, &shift, &slope, &scale].map(Src::new);
+            move |at, width| {
+                let apart = rows::load(mean, at, width) - rows::load(x, at, width);
+                let dy = rows::load(dy, at, width) - rows::load(shift, at, width);
+                apart.mul_add(rows::load(slope, at, width), dy) * rows::load(scale, at, width)
+            }
         }),
         Layout::Lanes => lanes::write(shape, dx, true, |channel, range| {
             let (x, dy) = (Src::new(&x[range.clone()]), Src::new(&dy[range]));
@@ -116,14 +121,15 @@ struct RowSums<'a> {
 impl rows::Strip<2> for RowSums<'_> {
     #[inline(always)]
     fn run<const V: usize>(&self, range: Range<usize>, column: usize, width: usize) -> [[F32x4; V]; 2] {
-        let mean: [F32x4; V] = std::array::from_fn(|v| rows::load(self.mean, column + 4 * v, width));
+        let [x, dy, mean] = [self.x, self.dy, self.mean].map(Src::new);
+        let mean: [F32x4; V] = std::array::from_fn(|v| rows::load(mean, column + 4 * v, width));
         let (mut plain, mut products) = ([F32x4::zero(); V], [F32x4::zero(); V]);
         for row in range {
             for v in 0..V {
                 let at = row * self.c + column + 4 * v;
-                let dy = rows::load(self.dy, at, width);
+                let dy = rows::load(dy, at, width);
                 plain[v] = plain[v] + dy;
-                products[v] = dy.mul_add(rows::load(self.x, at, width) - mean[v], products[v]);
+                products[v] = dy.mul_add(rows::load(x, at, width) - mean[v], products[v]);
             }
         }
         [plain, products]

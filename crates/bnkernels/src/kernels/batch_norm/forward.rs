@@ -21,9 +21,12 @@ pub fn batch_norm_forward(
     let shift: Vec<f32> =
         (0..c).map(|i| bias.map_or(0.0, |b| b[i]) - statistics.residual(i) * scale[i]).collect();
     match shape.layout {
-        Layout::Rows => rows::write(shape, y, |at, column, width| {
-            let apart = rows::load(x, at, width) - rows::load(mean, column, width);
-            apart.mul_add(rows::load(&scale, column, width), rows::load(&shift, column, width))
+        Layout::Rows => rows::write(shape, y, |row| {
+            let [x, mean, scale, shift] = [&x[row..], mean, &scale, &shift].map(Src::new);
+            move |at, width| {
+                let apart = rows::load(x, at, width) - rows::load(mean, at, width);
+                apart.mul_add(rows::load(scale, at, width), rows::load(shift, at, width))
+            }
         }),
         Layout::Lanes => lanes::write(shape, y, false, |channel, range| {
             let x = Src::new(&x[range]);

@@ -68,20 +68,24 @@ fn store<const K: usize, const V: usize>(
     }
 }
 
-/// Columns `column..column + width` of a row; 0 in the lanes past `width`.
+/// `width` elements from `at` on, at most 4; 0 in the other lanes.
 #[inline(always)]
-pub(super) fn load(x: &[f32], at: usize, width: usize) -> F32x4 {
+pub(super) fn load(x: Src, at: usize, width: usize) -> F32x4 {
     if width == 4 {
-        Src::new(x).load(at)
-    } else {
-        F32x4::load_tail(&x[at..at + width], 0.0)
+        return x.load(at);
     }
+    let lane = |i: usize| if i < width { x.get(at + i) } else { 0.0 };
+    F32x4::new(lane(0), lane(1), lane(2), lane(3))
 }
 
-/// Writes all of `y`: `f` is given an index in the array, its column, and how many columns there
-/// are (at most 4).
+/// Writes all of `y`: `f(index of a row's first element)` gives the map from a column, and how many
+/// there are from it on (at most 4), to the row's values there.
 #[inline(always)]
-pub(super) fn write(shape: &BatchNormShape, y: &mut [f32], f: impl Fn(usize, usize, usize) -> F32x4 + Sync) {
+pub(super) fn write<M: Fn(usize, usize) -> F32x4>(
+    shape: &BatchNormShape,
+    y: &mut [f32],
+    f: impl Fn(usize) -> M + Sync,
+) {
     let BatchNormShape { n, c, .. } = *shape;
     let chunks = chunk_count(n, c);
     let rows = |chunk| chunk_range(chunk, chunks, n, 1);
@@ -91,14 +95,15 @@ pub(super) fn write(shape: &BatchNormShape, y: &mut [f32], f: impl Fn(usize, usi
         |chunk| [rows(chunk).start * c..rows(chunk).end * c],
         |chunk, [y]| {
             for (row, y) in rows(chunk).zip(y.chunks_exact_mut(c)) {
+                let map = f(row * c);
                 let mut column = 0;
                 let mut whole = Dst::new(&mut *y);
                 while column + 4 <= c {
-                    whole.store(column, f(row * c + column, column, 4));
+                    whole.store(column, map(column, 4));
                     column += 4;
                 }
                 if column < c {
-                    f(row * c + column, column, c - column).store_tail(&mut y[column..]);
+                    map(column, c - column).store_tail(&mut y[column..]);
                 }
             }
         },

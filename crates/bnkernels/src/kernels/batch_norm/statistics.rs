@@ -88,7 +88,8 @@ struct RowStatistics<'a> {
 impl rows::Strip<3> for RowStatistics<'_> {
     #[inline(always)]
     fn run<const V: usize>(&self, range: Range<usize>, column: usize, width: usize) -> [[F32x4; V]; 3] {
-        let at = |row: usize, v: usize| rows::load(self.x, row * self.c + column + 4 * v, width);
+        let x = Src::new(self.x);
+        let at = |row: usize, v: usize| rows::load(x, row * self.c + column + 4 * v, width);
         let pivot: [F32x4; V] = std::array::from_fn(|v| at(range.start, v));
         let mut sums = [F32x4::zero(); V];
         for row in range.clone() {
