@@ -73,6 +73,9 @@ async function build(name) {
   const flags = [
     ...['-C', `linker=${linker}`, '-C', `target-feature=${features.join(',')}`],
     ...['-Zunstable-options', '-Cpanic=immediate-abort', '-Zlocation-detail=none'],
+    // LLVM's loop strength reduction breaks up the constant offsets of loads in the inner loops, which V8 would
+    // fold into its instructions: matmul runs at 35 instead of 50 GFLOPS with it.
+    '-Cllvm-args=-disable-lsr',
     ...[`--remap-path-prefix=${root}=`, `--remap-path-prefix=${process.env.HOME}=`],
     ...(memory === 'shared' ? sharedArguments.flatMap((argument) => ['-C', `link-arg=${argument}`]) : []),
   ]

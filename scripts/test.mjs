@@ -18,6 +18,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'simdgrad-test-'))
 const inModules = (/** @type {string} */ path) => join(root, 'node_modules', path)
 
+/** Colours are for a terminal, not for a log. */
+const plain = process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: undefined }
+
 /** What runs again on each further binary: what the kernels compute. */
 const COMPUTING = ['test/autograd/', 'test/nn/', 'test/optim/']
 
@@ -60,7 +63,7 @@ function single(name, ...args) {
 function vitest(name, node, args, env) {
   suite(name, () => {
     const report = join(scratch, `${results.length}.json`)
-    const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${report}`]
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
     // No `it.only` left behind. (Biome's rule for that takes our `fit` for Jasmine's, and is off.)
     const strict = '--allowOnly=false'
     const { status } = spawnSync(
@@ -69,7 +72,7 @@ function vitest(name, node, args, env) {
       {
         cwd: root,
         stdio: 'inherit',
-        env: { ...process.env, ...env },
+        env: { ...process.env, ...plain, ...env },
       },
     )
     if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 }

@@ -1,7 +1,7 @@
 import { ByteArray, gather, gatherBytes, type Indices } from '../autograd/ops/gather.js'
 import type { Tensor } from '../autograd/tensor.js'
 import { fromValues } from '../autograd/tensor.js'
-import { ArgumentError } from '../errors.js'
+import { ArgumentError, ShapeError } from '../errors.js'
 import type { Dataset } from './dataset.js'
 import type { IdxArray } from './idx.js'
 import { normalize, type Transform } from './transforms.js'
@@ -19,9 +19,15 @@ export class ImageDataset implements Dataset {
 
   constructor(images: IdxArray, labels: IdxArray, transform: Transform = normalize(0.5, 0.5)) {
     const [length, height, width] = images.shape
-    if (typeof transform !== 'function' && !('scale' in transform)) {
+    const fits = typeof transform === 'function' || (transform instanceof Object && 'scale' in transform)
+    if (!fits) {
       throw new ArgumentError(
         'ImageDataset: transform is a function of a tensor, or what normalize(mean, std) gives',
+      )
+    }
+    if (labels.shape.length !== 1 || labels.shape[0] !== length) {
+      throw new ShapeError(
+        `ImageDataset: expected a label for each of the ${length} images, got shape [${labels.shape}]`,
       )
     }
     this.length = length

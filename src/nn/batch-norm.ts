@@ -56,6 +56,9 @@ abstract class BatchNorm extends Module {
         `${this.constructor.name}: momentum is a number from 0 to 1 or null, got ${momentum}`,
       )
     }
+    if (!(eps >= 0 && Number.isFinite(eps))) {
+      throw new ArgumentError(`${this.constructor.name}: eps is a number of at least 0, got ${eps}`)
+    }
     this.eps = eps
     this.momentum = momentum
     this.weight = affine ? new Parameter(ones([numFeatures])) : null

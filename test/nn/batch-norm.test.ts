@@ -53,12 +53,14 @@ function normalised(
   })
 }
 
-const SHAPES = [
+type LayerClass = typeof nn.BatchNorm1d | typeof nn.BatchNorm2d
+
+const SHAPES: readonly (readonly [string, LayerClass, readonly number[]])[] = [
   ['BatchNorm1d (N, C)', nn.BatchNorm1d, [33, 5]],
   ['BatchNorm1d (N, C, L)', nn.BatchNorm1d, [3, 5, 7]],
   ['BatchNorm2d (N, C, H, W)', nn.BatchNorm2d, [3, 5, 7, 2]],
   ['BatchNorm2d of one image', nn.BatchNorm2d, [1, 5, 3, 1]],
-] as const
+]
 
 describe.each(SHAPES)('%s', (_, Layer, shape) => {
   const make = (options: nn.BatchNormLayerOptions = {}) => {

@@ -55,8 +55,10 @@ mod imp {
             impl F32x4 { $(#[inline(always)] pub fn $name(self, other: Self) -> Mask4 { Mask4($instruction(self.0, other.0)) })* }
         };
     }
+    // `at_least` and `at_most` are `max` and `min` in one instruction instead of eight. What they
+    // make of a NaN is undefined: for relaxed builds LLVM turns them into relaxed_max, relaxed_min.
     binary!(add_ => f32x4_add, sub_ => f32x4_sub, mul_ => f32x4_mul, div_ => f32x4_div,
-        max => f32x4_max, min => f32x4_min, pmax => f32x4_pmax);
+        max => f32x4_max, min => f32x4_min, at_least => f32x4_pmax, at_most => f32x4_pmin);
     unary!(neg_ => f32x4_neg, abs => f32x4_abs, sqrt => f32x4_sqrt, nearest => f32x4_nearest);
     compare!(eq => f32x4_eq, ne => f32x4_ne, lt => f32x4_lt, le => f32x4_le, gt => f32x4_gt, ge => f32x4_ge);
 
@@ -106,11 +108,11 @@ mod imp {
             (Self(mantissa), Self(f32x4_convert_i32x4(exponent)))
         }
 
-        /// The largest lane; NaN if one is.
+        /// The largest lane, where none is NaN.
         #[inline(always)]
         pub fn largest(self) -> f32 {
-            let pairs = f32x4_max(self.0, i64x2_shuffle::<1, 0>(self.0, self.0));
-            f32x4_extract_lane::<0>(f32x4_max(pairs, i32x4_shuffle::<1, 0, 3, 2>(pairs, pairs)))
+            let pairs = f32x4_pmax(self.0, i64x2_shuffle::<1, 0>(self.0, self.0));
+            f32x4_extract_lane::<0>(f32x4_pmax(pairs, i32x4_shuffle::<1, 0, 3, 2>(pairs, pairs)))
         }
 
         /// Sixteen bytes as numbers.
@@ -223,7 +225,7 @@ mod imp {
     binary!(add_ => |a, b| a + b, sub_ => |a, b| a - b, mul_ => |a, b| a * b, div_ => |a, b| a / b,
         max => |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { a.max(b) },
         min => |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { a.min(b) },
-        pmax => |a, b| if a < b { b } else { a });
+        at_least => |a, b| if a < b { b } else { a }, at_most => |a, b| if b < a { b } else { a });
     unary!(neg_ => |a| -a, abs => f32::abs, sqrt => f32::sqrt, nearest => f32::round_ties_even);
     compare!(eq => ==, ne => !=, lt => <, le => <=, gt => >, ge => >=);
 
@@ -264,10 +266,7 @@ mod imp {
 
         #[inline(always)]
         pub fn largest(self) -> f32 {
-            self.max(Self::new(self.0[2], self.0[3], self.0[0], self.0[1]))
-                .max(Self::new(self.0[1], self.0[0], self.0[3], self.0[2]))
-                .max(Self::new(self.0[3], self.0[2], self.0[1], self.0[0]))
-                .0[0]
+            self.0.into_iter().fold(self.0[0], |max, x| if max < x { x } else { max })
         }
 
         #[inline(always)]

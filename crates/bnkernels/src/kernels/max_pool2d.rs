@@ -118,7 +118,7 @@ fn quarter_row(x: Src, below: usize, lanes: usize, windows: usize, y: &mut Dst) 
         for l in (0..lanes).step_by(4) {
             let [a, b, c, d] = taps.map(|tap| tap.load(l));
             sums = sums + ((a + b) + (c + d));
-            y.store(j * lanes + l, a.pmax(b).pmax(c.pmax(d)));
+            y.store(j * lanes + l, a.at_least(b).at_least(c.at_least(d)));
         }
     }
     !sums.ne(sums).any()

@@ -91,7 +91,7 @@ fn for_each_row(rows: usize, cols: usize, y: &mut [f32], f: impl Fn(usize, &mut 
     );
 }
 
-/// The largest element; NaN if one is.
+/// The largest element that is no NaN. (One makes the sum NaN, and with it the row.)
 #[inline(always)]
 fn maximum(x: &[f32]) -> f32 {
     if x.len() < 4 {
@@ -99,9 +99,9 @@ fn maximum(x: &[f32]) -> f32 {
     }
     let src = Src::new(x);
     // The last vector may overlap the one before: a maximum doesn't mind.
-    let mut max = src.load(x.len() - 4);
+    let mut max = F32x4::splat(f32::NEG_INFINITY).at_least(src.load(x.len() - 4));
     for i in (0..x.len() - 4).step_by(4) {
-        max = max.max(src.load(i));
+        max = max.at_least(src.load(i));
     }
     max.largest()
 }
@@ -195,5 +195,20 @@ mod tests {
         assert!((y[0] - 0.731_058_6).abs() < 1e-6 && y[2..] == [0.0; 3]);
         log_softmax_forward(1, 5, &x, &mut y);
         assert!((y[1] + 1.313_261_7).abs() < 1e-6 && y[4] == f32::NEG_INFINITY);
+    }
+
+    #[test]
+    fn a_nan_makes_its_row_nan_and_no_other() {
+        for cols in [2, 3, 4, 10] {
+            for at in 0..cols {
+                let mut x = random(1, 2 * cols);
+                x[at] = f32::NAN;
+                let mut y = vec![0.0; 2 * cols];
+                for forward in [softmax_forward, log_softmax_forward] {
+                    forward(2, cols, &x, &mut y);
+                    assert!(y[..cols].iter().all(|y| y.is_nan()) && y[cols..].iter().all(|y| y.is_finite()));
+                }
+            }
+        }
     }
 }

@@ -7,38 +7,104 @@ use super::{F32x4, Mask4};
 
 type MulAdd = fn(F32x4, F32x4, F32x4) -> F32x4;
 
-#[inline(always)]
-fn polynomial<const N: usize>(x: F32x4, coefficients: [f32; N], mul_add: MulAdd) -> F32x4 {
-    let mut y = F32x4::splat(coefficients[0]);
-    for &c in &coefficients[1..] {
-        y = mul_add(y, x, F32x4::splat(c));
+/// Constants read from memory: V8 builds a vector constant from three instructions wherever it is
+/// used; a load that splats is one.
+struct Constants<const N: usize>(&'static [f32; N]);
+
+impl<const N: usize> Constants<N> {
+    #[inline(always)]
+    fn new(table: &'static [f32; N]) -> Self {
+        // Or LLVM would turn the loads back into constants.
+        Self(std::hint::black_box(table))
     }
-    y
+
+    #[inline(always)]
+    fn get(&self, index: usize) -> F32x4 {
+        F32x4::splat(self.0[index])
+    }
+
+    /// The polynomial in `x` with constants `from..to`, the highest power first.
+    #[inline(always)]
+    fn polynomial(&self, x: F32x4, from: usize, to: usize, mul_add: MulAdd) -> F32x4 {
+        let mut y = self.get(from);
+        for index in from + 1..to {
+            y = mul_add(y, x, self.get(index));
+        }
+        y
+    }
 }
 
 /// ln 2 in two parts, the first with so few bits that its multiples by exponents are exact.
 const LN2_HIGH: f32 = 0.693_359_4;
 const LN2_LOW: f32 = -2.121_944_4e-4;
 
+static EXP: [f32; 13] = [
+    1.987_569_1e-4,
+    1.398_199_9e-3,
+    8.333_452e-3,
+    4.166_579_6e-2,
+    1.666_666_5e-1,
+    0.5,
+    std::f32::consts::LOG2_E,
+    -LN2_HIGH,
+    -LN2_LOW,
+    1.0,
+    -104.0,
+    89.0,
+    0.5,
+];
+
+static LN: [f32; 19] = [
+    7.037_683_6e-2,
+    -1.151_461e-1,
+    1.167_699_9e-1,
+    -1.242_014_1e-1,
+    1.424_932_3e-1,
+    -1.666_805_8e-1,
+    2.000_071_5e-1,
+    -2.499_999_4e-1,
+    3.333_333e-1,
+    f32::MIN_POSITIVE,
+    8_388_608.0,
+    23.0,
+    std::f32::consts::FRAC_1_SQRT_2,
+    LN2_LOW,
+    -0.5,
+    LN2_HIGH,
+    f32::INFINITY,
+    f32::NEG_INFINITY,
+    f32::NAN,
+];
+
+static SIN_COS: [f32; 9] = [
+    -1.951_529_6e-4,
+    8.332_161e-3,
+    -1.666_665_5e-1,
+    2.443_315_7e-5,
+    -1.388_731_6e-3,
+    4.166_664_6e-2,
+    0.5,
+    1.0,
+    std::f32::consts::FRAC_PI_2,
+];
+
 impl F32x4 {
     /// e to the power of each lane: `2^n e^r` with `n` whole and |r| <= ln 2 / 2. Relative error
     /// below 2e-7; denormal results come out right, larger ones than f32 holds are inf.
     #[inline(always)]
     pub fn exp(self) -> Self {
+        let table = Constants::new(&EXP);
         // Past these bounds the result is 0 or inf anyway, and `n` stays small.
-        let x = self.max(Self::splat(-104.0)).min(Self::splat(89.0));
-        let n = (x * Self::splat(std::f32::consts::LOG2_E)).nearest();
-        let r = n.mul_add(Self::splat(-LN2_HIGH), x);
-        let r = n.mul_add(Self::splat(-LN2_LOW), r);
-        let p = polynomial(
-            r,
-            [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5],
-            Self::mul_add,
-        );
-        let y = p.mul_add(r * r, r) + Self::splat(1.0);
+        let x = self.at_least(table.get(10)).at_most(table.get(11));
+        let n = (x * table.get(6)).nearest();
+        let r = n.mul_add(table.get(7), x);
+        let r = n.mul_add(table.get(8), r);
+        let p = table.polynomial(r, 0, 6, Self::mul_add);
+        let y = p.mul_add(r * r, r) + table.get(9);
         // Two factors, because 2^n itself may be inf or denormal where the result is not.
-        let half = (n * Self::splat(0.5)).nearest();
-        y * half.exp2_of_whole() * (n - half).exp2_of_whole()
+        let half = (n * table.get(12)).nearest();
+        let y = y * half.exp2_of_whole() * (n - half).exp2_of_whole();
+        self.ne(self).select(self, y)
     }
 
     /// The natural logarithm: `e ln 2 + ln(m)` with m in [√½, √2). Relative error below 2e-7
@@ -55,51 +121,37 @@ impl F32x4 {
 
     #[inline(always)]
     fn ln_by(self, mul_add: MulAdd) -> Self {
+        let table = Constants::new(&LN);
         let one = Self::splat(1.0);
-        let denormal = self.lt(Self::splat(f32::MIN_POSITIVE));
-        let x = denormal.select(self * Self::splat(8_388_608.0), self);
+        let denormal = self.lt(table.get(9));
+        let x = denormal.select(self * table.get(10), self);
         let (m, e) = x.split_exponent();
-        let e = denormal.select(e - Self::splat(23.0), e);
-        let small = m.lt(Self::splat(std::f32::consts::FRAC_1_SQRT_2));
+        let e = denormal.select(e - table.get(11), e);
+        let small = m.lt(table.get(12));
         let e = small.select(e - one, e);
         let f = small.select(m + m, m) - one;
         let z = f * f;
-        let p = polynomial(
-            f,
-            [
-                7.037_683_6e-2,
-                -1.151_461e-1,
-                1.167_699_9e-1,
-                -1.242_014_1e-1,
-                1.424_932_3e-1,
-                -1.666_805_8e-1,
-                2.000_071_5e-1,
-                -2.499_999_4e-1,
-                3.333_333e-1,
-            ],
-            mul_add,
-        );
-        let y = mul_add(e, Self::splat(LN2_LOW), f * z * p);
-        let y = mul_add(z, Self::splat(-0.5), y);
-        let y = mul_add(e, Self::splat(LN2_HIGH), f + y);
-        let y = self.eq(Self::splat(f32::INFINITY)).select(self, y);
-        let y = self.eq(Self::zero()).select(Self::splat(f32::NEG_INFINITY), y);
+        let p = table.polynomial(f, 0, 9, mul_add);
+        let y = mul_add(e, table.get(13), f * z * p);
+        let y = mul_add(z, table.get(14), y);
+        let y = mul_add(e, table.get(15), f + y);
+        let y = self.eq(table.get(16)).select(self, y);
+        let y = self.eq(Self::zero()).select(table.get(17), y);
         // Not (x >= 0): negative or NaN.
-        self.ge(Self::zero()).select(y, Self::splat(f32::NAN))
+        self.ge(Self::zero()).select(y, table.get(18))
     }
 
     /// Sine and cosine of `2π` times each lane, for lanes in [0, 1].
     #[inline(always)]
     pub fn sin_cos_of_turns_unfused(self) -> (Self, Self) {
+        let table = Constants::new(&SIN_COS);
         let quarters = self * Self::splat(4.0);
         let q = quarters.nearest();
-        let x = (quarters - q) * Self::splat(std::f32::consts::FRAC_PI_2);
+        let x = (quarters - q) * table.get(8);
         let z = x * x;
         let unfused: MulAdd = |a, b, c| a * b + c;
-        let p = polynomial(z, [-1.951_529_6e-4, 8.332_161e-3, -1.666_665_5e-1], unfused);
-        let sin = p * z * x + x;
-        let p = polynomial(z, [2.443_315_7e-5, -1.388_731_6e-3, 4.166_664_6e-2], unfused);
-        let cos = p * (z * z) - z * Self::splat(0.5) + Self::splat(1.0);
+        let sin = table.polynomial(z, 0, 3, unfused) * z * x + x;
+        let cos = table.polynomial(z, 3, 6, unfused) * (z * z) - z * table.get(6) + table.get(7);
         let is = |quadrant: f32| q.eq(Self::splat(quadrant));
         let swap = is(1.0).or(is(3.0));
         let negate = |mask: Mask4, value: Self| mask.select(-value, value);
