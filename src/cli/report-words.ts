@@ -1,23 +1,10 @@
 /** What the report says in words: networks, figures and what they mean. */
+import type { EpochResult } from '../index.node.js'
 import type { Tone } from './report-page.js'
 
 /** The figures of one epoch; also the keys of a line of `--json`. */
-export interface EpochRecord {
+export interface EpochRecord extends EpochResult {
   net: string
-  /** From 0. */
-  epoch: number
-  /** Mean cross-entropy over the training images while they were learnt. */
-  trainLoss: number
-  /** 0 to 1. */
-  trainAcc: number
-  /** Mean cross-entropy over the test images after the epoch. */
-  validLoss: number
-  /** 0 to 1. */
-  validAcc: number
-  trainSeconds: number
-  validSeconds: number
-  /** Training images a second. */
-  imagesPerSecond: number
   /** Hexadecimal; see io/hash.ts. */
   weightsHash: string
 }
