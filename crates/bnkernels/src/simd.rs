@@ -159,6 +159,18 @@ mod imp {
             F32x4(v128_bitselect(yes.0, no.0, self.0))
         }
 
+        /// `value` where true, 0 elsewhere.
+        #[inline(always)]
+        pub fn keep(self, value: F32x4) -> F32x4 {
+            F32x4(v128_and(value.0, self.0))
+        }
+
+        /// 0 where true, `value` elsewhere.
+        #[inline(always)]
+        pub fn clear(self, value: F32x4) -> F32x4 {
+            F32x4(v128_andnot(value.0, self.0))
+        }
+
         #[inline(always)]
         pub fn and(self, other: Self) -> Self {
             Self(v128_and(self.0, other.0))
@@ -277,6 +289,16 @@ mod imp {
         #[inline(always)]
         pub fn select(self, yes: F32x4, no: F32x4) -> F32x4 {
             F32x4(from_fn(|i| if self.0[i] { yes.0[i] } else { no.0[i] }))
+        }
+
+        #[inline(always)]
+        pub fn keep(self, value: F32x4) -> F32x4 {
+            self.select(value, F32x4::zero())
+        }
+
+        #[inline(always)]
+        pub fn clear(self, value: F32x4) -> F32x4 {
+            self.select(F32x4::zero(), value)
         }
 
         #[inline(always)]

@@ -8,12 +8,22 @@
 //! depend on `x`; `dx = weight / √(var + eps) · dy` in evaluation, where they do not.
 //!
 //! A mean of 1000 is known in f32 only to 3e-5, which matters where the spread is 0.01. So the mean
-//! comes in two floats, whose sum it is, and `x` loses them one after the other.
+//! comes in two floats, whose sum it is: `x` loses the first, and the bias carries the second.
 
+mod backward;
+mod forward;
 mod lanes;
 mod rows;
+mod statistics;
 
+pub use backward::batch_norm_backward;
+pub use forward::batch_norm_forward;
+pub use statistics::{batch_norm_statistics, batch_norm_update_running};
+
+use crate::layout::{Blocks, LANES};
+use crate::parallel::chunk_range;
 use crate::simd::F32x4;
+use std::ops::Range;
 
 /// How the input lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +61,8 @@ impl BatchNormShape {
         self.len() == 0
     }
 
-    fn blocks(&self) -> crate::layout::Blocks {
-        crate::layout::Blocks::new(self.n, self.c * self.s)
+    fn blocks(&self) -> Blocks {
+        Blocks::new(self.n, self.c * self.s)
     }
 }
 
@@ -73,202 +83,90 @@ pub struct Affine<'a> {
     pub bias: Option<&'a [f32]>,
 }
 
-/// Count, mean and sum of squared deviations of some values.
-#[derive(Clone, Copy, Default)]
-struct Moments {
-    count: f64,
-    mean: f64,
-    m2: f64,
-}
+/// Elements of a piece in lanes: half of a first-level cache.
+const PIECE: usize = 4096;
+/// Rows of a piece in rows.
+const PIECE_ROWS: usize = 64;
 
-impl Moments {
-    /// Both together (Chan, Golub and LeVeque, 1979).
-    fn merge(self, other: Self) -> Self {
-        let count = self.count + other.count;
-        if count == 0.0 {
-            return self;
-        }
-        let delta = other.mean - self.mean;
-        let share = other.count / count;
-        Self {
-            count,
-            mean: self.mean + delta * share,
-            m2: self.m2 + other.m2 + delta * delta * self.count * share,
+/// The input is reduced in pieces that fit the first-level cache. Results of all pieces, one for
+/// each of their channels, lie as `[pieces][c]` in rows and as `[blocks][c][pieces]` in lanes.
+impl BatchNormShape {
+    /// Pieces of all rows, or of a channel's pixels in one block.
+    fn pieces(&self) -> usize {
+        match self.layout {
+            Layout::Rows => self.n.div_ceil(PIECE_ROWS),
+            Layout::Lanes => (self.s * LANES).div_ceil(PIECE),
         }
     }
 
-    /// From sums of `x − shift` and, about `shift + delta`, of squared deviations.
-    fn from_sums(count: usize, shift: f32, sum: f64, delta: f32, squares: f64) -> Self {
-        let count = count as f64;
-        let mean = f64::from(shift) + sum / count;
-        // The squares were taken about a mean rounded to f32: put that right.
-        let off = sum / count - f64::from(delta);
-        Self { count, mean, m2: (squares - count * off * off).max(0.0) }
+    /// How many results there are.
+    fn results(&self) -> usize {
+        match self.layout {
+            Layout::Rows => self.pieces() * self.c,
+            Layout::Lanes => self.blocks().count() * self.c * self.pieces(),
+        }
     }
-}
 
-/// Mean (in two floats) and biased variance of each channel. Stable where the mean is large against
-/// the spread: two passes in chunks, merged in f64 in their order.
-pub fn batch_norm_statistics(
-    shape: &BatchNormShape,
-    x: &[f32],
-    mean: &mut [f32],
-    residual: &mut [f32],
-    var: &mut [f32],
-) {
-    let c = shape.c;
-    assert!(x.len() == shape.len() && mean.len() == c && residual.len() == c && var.len() == c);
-    let moments = match shape.layout {
-        Layout::Rows => rows::moments(shape, x),
-        Layout::Lanes => lanes::moments(shape, x),
-    };
-    for (channel, total) in moments.into_iter().enumerate() {
-        mean[channel] = total.mean as f32;
-        residual[channel] = (total.mean - f64::from(mean[channel])) as f32;
-        var[channel] = (total.m2 / total.count) as f32;
-    }
-}
-
-/// `running = (1 − momentum) · running + momentum · batch`, in place, with the unbiased variance of the
-/// batch's `count` values.
-pub fn batch_norm_update_running(
-    mean: &[f32],
-    var: &[f32],
-    count: usize,
-    momentum: f32,
-    running_mean: &mut [f32],
-    running_var: &mut [f32],
-) {
-    let unbias = (count as f64 / (count as f64 - 1.0)) as f32;
-    for (running, batch) in running_mean.iter_mut().zip(mean) {
-        *running = (1.0 - momentum) * *running + momentum * batch;
-    }
-    for (running, batch) in running_var.iter_mut().zip(var) {
-        *running = (1.0 - momentum) * *running + momentum * (batch * unbias);
-    }
-}
-
-/// What one channel needs: `x̂ = ((x − mean) − residual) · scale`.
-#[derive(Clone, Copy)]
-struct Channel {
-    mean: f32,
-    residual: f32,
-    scale: f32,
-    weight: f32,
-    bias: f32,
-}
-
-fn channels(c: usize, statistics: Statistics, affine: Affine) -> Vec<Channel> {
-    let Statistics { mean, residual, var, eps } = statistics;
-    assert!(mean.len() == c && var.len() == c && residual.is_none_or(|r| r.len() == c));
-    assert!(affine.weight.is_none_or(|w| w.len() == c) && affine.bias.is_none_or(|b| b.len() == c));
-    (0..c)
-        .map(|c| Channel {
-            mean: mean[c],
-            residual: residual.map_or(0.0, |r| r[c]),
-            scale: 1.0 / (var[c] + eps).sqrt(),
-            weight: affine.weight.map_or(1.0, |w| w[c]),
-            bias: affine.bias.map_or(0.0, |b| b[c]),
+    /// The results of `channel`, in order.
+    fn results_of(&self, channel: usize) -> impl Iterator<Item = usize> {
+        let (c, pieces, layout) = (self.c, self.pieces(), self.layout);
+        let groups = if layout == Layout::Rows { 1 } else { self.blocks().count() };
+        (0..groups).flat_map(move |b| {
+            (0..pieces).map(move |p| match layout {
+                Layout::Rows => p * c + channel,
+                Layout::Lanes => (b * c + channel) * pieces + p,
+            })
         })
-        .collect()
-}
-
-/// `y = x̂ · weight + bias`, in training and evaluation alike.
-pub fn batch_norm_forward(
-    shape: &BatchNormShape,
-    x: &[f32],
-    statistics: Statistics,
-    affine: Affine,
-    y: &mut [f32],
-) {
-    assert!(x.len() == shape.len() && y.len() == x.len());
-    let channels = channels(shape.c, statistics, affine);
-    match shape.layout {
-        Layout::Rows => rows::forward(shape, x, &channels, y),
-        Layout::Lanes => lanes::forward(shape, x, &channels, y),
-    }
-}
-
-/// The gradients that are asked for; `training` says whether the statistics are those of `x`.
-pub fn batch_norm_backward(
-    shape: &BatchNormShape,
-    x: &[f32],
-    dy: &[f32],
-    statistics: Statistics,
-    weight: Option<&[f32]>,
-    training: bool,
-    dx: Option<&mut [f32]>,
-    dweight: &mut [f32],
-    dbias: &mut [f32],
-) {
-    assert!(x.len() == shape.len() && dy.len() == x.len());
-    assert!(dweight.len() == shape.c && dbias.len() == shape.c);
-    let channels = channels(shape.c, statistics, Affine { weight, bias: None });
-    match shape.layout {
-        Layout::Rows => rows::sums(shape, x, dy, &channels, dweight, dbias),
-        Layout::Lanes => lanes::sums(shape, x, dy, &channels, dweight, dbias),
-    }
-    let Some(dx) = dx else { return };
-    assert_eq!(dx.len(), x.len());
-    let part = |sum: f32| if training { sum / shape.count() as f32 } else { 0.0 };
-    let gradients: Vec<Gradient> = (0..shape.c)
-        .map(|c| Gradient { channel: channels[c], mean: part(dbias[c]), slope: part(dweight[c]) })
-        .collect();
-    match shape.layout {
-        Layout::Rows => rows::gradient(shape, x, dy, &gradients, dx),
-        Layout::Lanes => lanes::gradient(shape, x, dy, &gradients, dx),
-    }
-}
-
-/// `dx = weight · scale · (dy − mean − x̂ · slope)`.
-#[derive(Clone, Copy)]
-struct Gradient {
-    channel: Channel,
-    mean: f32,
-    slope: f32,
-}
-
-/// A value of each of four channels, or of one channel four times.
-#[derive(Clone, Copy)]
-struct Vectors {
-    mean: F32x4,
-    residual: F32x4,
-    scale: F32x4,
-    weight: F32x4,
-    bias: F32x4,
-}
-
-impl Vectors {
-    #[inline(always)]
-    fn splat(c: &Channel) -> Self {
-        Self::of([c; 4])
     }
 
-    #[inline(always)]
-    fn of(c: [&Channel; 4]) -> Self {
-        let pick = |f: fn(&Channel) -> f32| F32x4::new(f(c[0]), f(c[1]), f(c[2]), f(c[3]));
-        Self {
-            mean: pick(|c| c.mean),
-            residual: pick(|c| c.residual),
-            scale: pick(|c| c.scale),
-            weight: pick(|c| c.weight),
-            bias: pick(|c| c.bias),
+    /// Of how many values each result of a channel is.
+    fn counts(&self) -> Vec<usize> {
+        let pieces = self.pieces();
+        let part = |p: usize, of: usize| chunk_range(p, pieces, of, 1).len();
+        match self.layout {
+            Layout::Rows => (0..pieces).map(|p| part(p, self.n)).collect(),
+            Layout::Lanes => (0..self.blocks().count())
+                .flat_map(|b| (0..pieces).map(move |p| part(p, self.s) * self.blocks().images(b)))
+                .collect(),
         }
     }
 
-    #[inline(always)]
-    fn normalise(&self, x: F32x4) -> F32x4 {
-        ((x - self.mean) - self.residual) * self.scale
+    /// Of piece `i` in lanes: its block, its channel and where it lies in the array.
+    fn lanes_piece(&self, i: usize) -> (usize, usize, Range<usize>) {
+        let (plane, p) = (i / self.pieces(), i % self.pieces());
+        let lanes = self.blocks().width(plane / self.c);
+        let start = self.blocks().item(self.c, plane);
+        let pixels = chunk_range(p, self.pieces(), self.s, 1);
+        (plane / self.c, plane % self.c, start + pixels.start * lanes..start + pixels.end * lanes)
     }
 
-    #[inline(always)]
-    fn forward(&self, x: F32x4) -> F32x4 {
-        self.normalise(x).mul_add(self.weight, self.bias)
+    /// Where pieces `range` lie in lanes.
+    fn lanes_range(&self, range: Range<usize>) -> Range<usize> {
+        if range.is_empty() {
+            return 0..0;
+        }
+        self.lanes_piece(range.start).2.start..self.lanes_piece(range.end - 1).2.end
+    }
+}
+
+impl Statistics<'_> {
+    fn check(&self, c: usize) {
+        assert!(self.mean.len() == c && self.var.len() == c);
+        assert!(self.residual.is_none_or(|residual| residual.len() == c));
     }
 
-    #[inline(always)]
-    fn gradient(&self, x: F32x4, dy: F32x4, mean: F32x4, slope: F32x4) -> F32x4 {
-        ((dy - mean) - self.normalise(x) * slope) * (self.scale * self.weight)
+    fn residual(&self, channel: usize) -> f32 {
+        self.residual.map_or(0.0, |residual| residual[channel])
+    }
+
+    /// `1 / √(var + eps)` of each channel.
+    fn inverse_deviations(&self) -> Vec<f32> {
+        let mut out = vec![0.0; self.var.len()];
+        let (one, eps) = (F32x4::splat(1.0), F32x4::splat(self.eps));
+        for (out, var) in out.chunks_mut(4).zip(self.var.chunks(4)) {
+            (one / (F32x4::load_tail(var, 1.0) + eps).sqrt()).store_tail(out);
+        }
+        out
     }
 }
 

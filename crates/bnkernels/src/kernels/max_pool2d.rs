@@ -1,13 +1,16 @@
-//! 2-D max pooling of activations in lanes: `y[i][j]` is the largest `x` in the window of
-//! `kernel` at `(i, j) · stride − padding`; NaN if one is. The gradient goes to the first of equals.
+//! 2-D max pooling of activations in lanes: `y[n][c][i][j]` is the largest `x` in the window of
+//! `kh × kw` at `(i·sh − ph, j·sw − pw)`; taps outside of the image are skipped.
 //! Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html>.
+//!
+//! As in PyTorch, the gradient goes to the first largest tap (the last NaN, if there is one), and
+//! NaN is larger than any number. Backward finds that tap again from `x`; nothing is stored.
 
 use crate::layout::Blocks;
-use crate::parallel::for_each_range;
+use crate::parallel::{chunk_count, chunk_range, for_each_range};
 use crate::simd::{Dst, F32x4, Src};
 use std::ops::Range;
 
-/// `[n, c, h, w]`; pairs are (vertical, horizontal).
+/// `[n, c, h, w]` in windows of `kernel`; pairs are (vertical, horizontal).
 #[derive(Clone, Copy, Debug)]
 pub struct MaxPool2dShape {
     pub n: usize,
@@ -20,161 +23,277 @@ pub struct MaxPool2dShape {
 }
 
 impl MaxPool2dShape {
+    /// Height of the output.
     pub fn oh(&self) -> usize {
         (self.h + 2 * self.padding.0 - self.kernel.0) / self.stride.0 + 1
     }
 
+    /// Width of the output.
     pub fn ow(&self) -> usize {
         (self.w + 2 * self.padding.1 - self.kernel.1) / self.stride.1 + 1
     }
 
+    /// Blocks of the input.
     pub fn x(&self) -> Blocks {
         Blocks::new(self.n, self.c * self.h * self.w)
     }
 
+    /// Blocks of the output.
     pub fn y(&self) -> Blocks {
         Blocks::new(self.n, self.c * self.oh() * self.ow())
     }
 
-    /// Rows and columns of the input that the window of output `(i, j)` covers.
-    #[inline(always)]
+    /// Windows of 2 × 2 side by side: four loads and no loop for each.
+    fn is_quarter(&self) -> bool {
+        self.kernel == (2, 2) && self.stride == (2, 2) && self.padding == (0, 0)
+    }
+
+    /// Rows and columns of `x` that window `(i, j)` covers.
     fn window(&self, i: usize, j: usize) -> (Range<usize>, Range<usize>) {
-        let span = |at: usize, stride: usize, kernel: usize, padding: usize, size: usize| {
-            (at * stride).saturating_sub(padding)..(at * stride + kernel).saturating_sub(padding).min(size)
+        let range = |i: usize, stride: usize, padding: usize, taps: usize, size: usize| {
+            let end = (i * stride + taps).saturating_sub(padding).min(size);
+            (i * stride).saturating_sub(padding).min(end)..end
         };
         (
-            span(i, self.stride.0, self.kernel.0, self.padding.0, self.h),
-            span(j, self.stride.1, self.kernel.1, self.padding.1, self.w),
+            range(i, self.stride.0, self.padding.0, self.kernel.0, self.h),
+            range(j, self.stride.1, self.padding.1, self.kernel.1, self.w),
         )
     }
+}
 
-    /// Runs `f(block width, range of x, part)` for each channel of each block of `output`.
-    fn for_each_channel(
-        &self,
-        output: &mut [f32],
-        of: Blocks,
-        f: impl Fn(usize, Range<usize>, Range<usize>, &mut [f32]) + Sync,
-    ) {
-        let (x, y) = (self.x(), self.y());
-        for_each_range(
-            [output],
-            of.count() * self.c,
-            |i| [of.item(self.c, i)..of.item(self.c, i + 1)],
-            |i, [part]| {
-                let range = |blocks: Blocks| blocks.item(self.c, i)..blocks.item(self.c, i + 1);
-                f(x.width(i / self.c), range(x), range(y), part);
-            },
-        );
+/// `y`, in lanes, from `x` in lanes.
+pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], y: &mut [f32]) {
+    let s = *shape;
+    let (input, output) = (s.x(), s.y());
+    assert_eq!(x.len(), input.len());
+    assert_eq!(y.len(), output.len());
+    // One item is a row of a channel.
+    let (items, oh) = (s.c * s.oh(), s.oh());
+    let total = output.count() * items;
+    let chunks = chunk_count(total, s.ow() * 16 * s.kernel.0 * s.kernel.1 / 2);
+    let chunk = |i| chunk_range(i, chunks, total, 1);
+    for_each_range(
+        [y],
+        chunks,
+        |i| [output.item(items, chunk(i).start)..output.item(items, chunk(i).end)],
+        |i, [mut y]| {
+            for item in chunk(i) {
+                let lanes = output.width(item / items);
+                let (row, rest) = std::mem::take(&mut y).split_at_mut(s.ow() * lanes);
+                y = rest;
+                let plane = input.item(s.c, item / oh);
+                let x = Src::new(&x[plane..plane + s.h * s.w * lanes]);
+                forward_row(&s, x, item % oh, lanes, Dst::new(row));
+            }
+        },
+    );
+}
+
+/// Row `i` of the output, from one channel.
+fn forward_row(s: &MaxPool2dShape, x: Src, i: usize, lanes: usize, mut y: Dst) {
+    if s.is_quarter() && quarter_row(x.offset(2 * i * s.w * lanes), s.w * lanes, lanes, s.ow(), &mut y) {
+        return;
+    }
+    for j in 0..s.ow() {
+        let (rows, columns) = s.window(i, j);
+        for l in (0..lanes).step_by(4) {
+            let mut best = F32x4::splat(f32::NEG_INFINITY);
+            for row in rows.clone() {
+                for column in columns.clone() {
+                    best = best.max(x.load((row * s.w + column) * lanes + l));
+                }
+            }
+            y.store(j * lanes + l, best);
+        }
     }
 }
 
-/// `x` and `y` in lanes.
-pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], y: &mut [f32]) {
-    let s = *shape;
-    assert!(x.len() == s.x().len() && y.len() == s.y().len());
-    s.for_each_channel(y, s.y(), |width, x_range, _, y| {
-        let (x, mut y) = (Src::new(&x[x_range]), Dst::new(y));
-        for i in 0..s.oh() {
-            for j in 0..s.ow() {
-                let (rows, columns) = s.window(i, j);
-                for v in (0..width).step_by(4) {
-                    let mut largest = F32x4::splat(f32::NEG_INFINITY);
-                    for r in rows.clone() {
-                        for c in columns.clone() {
-                            largest = largest.max(x.load((r * s.w + c) * width + v));
-                        }
-                    }
-                    y.store((i * s.ow() + j) * width + v, largest);
-                }
-            }
+/// A row of windows of 2 × 2 from two rows of `below` elements; false, and nothing of worth, where
+/// there may be a NaN, which the quick maximum would lose.
+fn quarter_row(x: Src, below: usize, lanes: usize, windows: usize, y: &mut Dst) -> bool {
+    let mut sums = F32x4::zero();
+    for j in 0..windows {
+        let at = 2 * j * lanes;
+        let taps = [at, at + lanes, at + below, at + below + lanes].map(|tap| x.offset(tap));
+        for l in (0..lanes).step_by(4) {
+            let [a, b, c, d] = taps.map(|tap| tap.load(l));
+            sums = sums + ((a + b) + (c + d));
+            y.store(j * lanes + l, a.at_least(b).at_least(c.at_least(d)));
         }
-    });
+    }
+    !sums.ne(sums).any()
 }
 
-/// `dx`, in lanes, from `x`, `y` and `dy` in lanes.
+/// `dx`, in lanes, from what forward read and wrote and from `dy`.
 pub fn max_pool2d_backward(shape: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
     let s = *shape;
-    assert!(x.len() == s.x().len() && dx.len() == x.len());
-    assert!(y.len() == s.y().len() && dy.len() == y.len());
-    // Windows that do not overlap write each element once; then only what no window covers is 0.
-    let apart = s.stride.0 >= s.kernel.0 && s.stride.1 >= s.kernel.1;
-    let covered = apart
-        && s.stride == s.kernel
-        && s.padding == (0, 0)
-        && s.h.is_multiple_of(s.kernel.0)
-        && s.w.is_multiple_of(s.kernel.1);
-    s.for_each_channel(dx, s.x(), |width, x_range, y_range, dx| {
-        if !covered {
-            dx.fill(0.0);
-        }
-        let (x, y, dy) = (Src::new(&x[x_range]), Src::new(&y[y_range.clone()]), Src::new(&dy[y_range]));
-        let mut dx = Dst::new(dx);
-        for i in 0..s.oh() {
-            for j in 0..s.ow() {
-                let (rows, columns) = s.window(i, j);
-                for v in (0..width).step_by(4) {
-                    let at = (i * s.ow() + j) * width + v;
-                    let largest = y.load(at);
-                    // What is left of the gradient: 0 once a tap has taken it.
-                    let mut left = dy.load(at);
-                    for r in rows.clone() {
-                        for c in columns.clone() {
-                            let at = (r * s.w + c) * width + v;
-                            let value = x.load(at);
-                            let hit = value.eq(largest).or(value.ne(value));
-                            let gradient = hit.select(left, F32x4::zero());
-                            left = hit.select(F32x4::zero(), left);
-                            dx.store(at, if apart { gradient } else { dx.load(at) + gradient });
+    let (input, output) = (s.x(), s.y());
+    assert_eq!((x.len(), dx.len()), (input.len(), input.len()));
+    assert_eq!((y.len(), dy.len()), (output.len(), output.len()));
+    let planes = input.count() * s.c;
+    if planes == 0 {
+        return;
+    }
+    let (plane_x, plane_y) = (s.h * s.w, s.oh() * s.ow());
+    // Windows may share pixels, so a channel of one block is an item; unless they lie side by side:
+    // then a pair of rows can be one.
+    let items = if s.is_quarter() && s.h.is_multiple_of(2) { s.c * s.oh() } else { s.c };
+    let per_plane = items / s.c;
+    let total = planes * per_plane;
+    let chunks = chunk_count(total, plane_x * 16 / per_plane);
+    let chunk = |i| chunk_range(i, chunks, total, 1);
+    for_each_range(
+        [dx],
+        chunks,
+        |i| [input.item(items, chunk(i).start)..input.item(items, chunk(i).end)],
+        |i, [mut dx]| {
+            for item in chunk(i) {
+                let lanes = input.width(item / items);
+                let (mine, rest) = std::mem::take(&mut dx).split_at_mut(plane_x / per_plane * lanes);
+                dx = rest;
+                let at = input.item(items, item);
+                let x = &x[at..at + mine.len()];
+                let at = output.item(items, item);
+                let mine_y = at..at + plane_y / per_plane * lanes;
+                if s.is_quarter() {
+                    backward_quarter(&s, x, &y[mine_y.clone()], &dy[mine_y], lanes, mine);
+                } else {
+                    mine.fill(0.0);
+                    let (x, dy, mut dx) = (Src::new(x), Src::new(&dy[mine_y]), Dst::new(mine));
+                    for i in 0..s.oh() {
+                        for j in 0..s.ow() {
+                            backward_window(&s, (i, j), x, dy, lanes, &mut dx);
                         }
                     }
                 }
             }
+        },
+    );
+}
+
+/// Whole pairs of rows, in windows of 2 × 2; what no window covers is zero.
+fn backward_quarter(s: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f32], lanes: usize, dx: &mut [f32]) {
+    let below = s.w * lanes;
+    let pairs = y.len() / (s.w / 2 * lanes);
+    if s.w % 2 == 1 {
+        dx.fill(0.0);
+    } else {
+        dx[2 * pairs * below..].fill(0.0);
+    }
+    let (x, y, dy, mut dx) = (Src::new(x), Src::new(y), Src::new(dy), Dst::new(dx));
+    for i in 0..pairs {
+        for j in 0..s.w / 2 {
+            for l in (0..lanes).step_by(4) {
+                let window = (i * (s.w / 2) + j) * lanes + l;
+                let (largest, mut left) = (y.load(window), dy.load(window));
+                let at = 2 * i * below + 2 * j * lanes + l;
+                let taps = [at, at + lanes, at + below, at + below + lanes];
+                if largest.ne(largest).any() {
+                    let chosen = choose(taps.map(|tap| x.load(tap)).into_iter());
+                    for (k, tap) in taps.into_iter().enumerate() {
+                        dx.store(tap, chosen.eq(F32x4::splat(k as f32)).keep(left));
+                    }
+                    continue;
+                }
+                for tap in &taps[..3] {
+                    let hit = x.load(*tap).eq(largest);
+                    dx.store(*tap, hit.keep(left));
+                    left = hit.clear(left);
+                }
+                dx.store(taps[3], left);
+            }
         }
-    });
+    }
+}
+
+/// Which of the taps wins, in each lane.
+#[inline(always)]
+fn choose(taps: impl Iterator<Item = F32x4>) -> F32x4 {
+    let mut best = F32x4::splat(f32::NEG_INFINITY);
+    let mut chosen = F32x4::zero();
+    for (k, value) in taps.enumerate() {
+        let better = value.gt(best).or(value.ne(value));
+        best = better.select(value, best);
+        chosen = better.select(F32x4::splat(k as f32), chosen);
+    }
+    chosen
+}
+
+/// Adds the gradient of one window of any kind.
+fn backward_window(s: &MaxPool2dShape, (i, j): (usize, usize), x: Src, dy: Src, lanes: usize, dx: &mut Dst) {
+    let (rows, columns) = s.window(i, j);
+    let taps =
+        || rows.clone().flat_map(|row| columns.clone().map(move |column| (row * s.w + column) * lanes));
+    for l in (0..lanes).step_by(4) {
+        let gradient = dy.load((i * s.ow() + j) * lanes + l);
+        let chosen = choose(taps().map(|tap| x.load(tap + l)));
+        for (k, tap) in taps().enumerate() {
+            let hit = chosen.eq(F32x4::splat(k as f32));
+            dx.store(tap + l, dx.load(tap + l) + hit.keep(gradient));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{assert_close, max_pool2d as twin, random, to_lanes, to_rows};
+    use crate::reference::{assert_close, max_pool2d as reference, random, to_lanes, to_rows};
+
+    fn check_values(s: MaxPool2dShape, x: &[f32]) {
+        let (image_x, image_y) = (s.c * s.h * s.w, s.c * s.oh() * s.ow());
+        let dy = random(2, s.n * image_y);
+        let x_lanes = to_lanes(x, s.n, image_x);
+        let mut y = vec![7.0; s.y().len()];
+        max_pool2d_forward(&s, &x_lanes, &mut y);
+        let (expected_y, expected_dx) = reference::max_pool2d(&s, x, &dy);
+        let actual = to_rows(&y, s.n, image_y);
+        assert_eq!(actual.len(), expected_y.len());
+        for (a, e) in actual.iter().zip(&expected_y) {
+            assert!(a == e || a.is_nan() && e.is_nan(), "{s:?}: {a}, expected {e}");
+        }
+        let dy_lanes = to_lanes(&dy, s.n, image_y);
+        let mut dx = vec![7.0; s.x().len()];
+        max_pool2d_backward(&s, &x_lanes, &y, &dy_lanes, &mut dx);
+        assert_close(&to_rows(&dx, s.n, image_x), &expected_dx, 1e-6);
+        let real = to_lanes(&vec![1.0; s.n * image_x], s.n, image_x);
+        assert!(dx.iter().zip(real).all(|(&value, real)| real == 1.0 || value == 0.0), "{s:?}");
+    }
+
+    fn check(s: MaxPool2dShape) {
+        let length = s.n * s.c * s.h * s.w;
+        check_values(s, &random(1, length));
+        // Many equal values, and some that are not a number.
+        let coarse: Vec<f32> = random(3, length).iter().map(|value| (value * 2.0).round()).collect();
+        check_values(s, &coarse);
+        let holes: Vec<f32> = coarse.iter().map(|&v| if v == 2.0 { f32::NAN } else { v }).collect();
+        check_values(s, &holes);
+        check_values(s, &vec![f32::NEG_INFINITY; length]);
+    }
+
+    const SHAPE: MaxPool2dShape =
+        MaxPool2dShape { n: 5, c: 3, h: 8, w: 6, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
 
     #[test]
-    fn matches_its_twin() {
-        let cases = [
-            ((7, 6), (2, 2), (2, 2), (0, 0)),
-            ((8, 4), (2, 2), (2, 2), (0, 0)),
-            ((7, 7), (3, 3), (2, 2), (1, 1)),
-            ((5, 9), (2, 3), (1, 2), (1, 0)),
-            ((5, 5), (3, 3), (1, 1), (0, 1)),
-            ((1, 1), (1, 1), (1, 1), (0, 0)),
-            ((9, 9), (2, 2), (3, 3), (0, 0)),
-        ];
-        for ((h, w), kernel, stride, padding) in cases {
-            for n in [0, 1, 2, 5, 16, 17, 33] {
-                let s = MaxPool2dShape { n, c: 3, h, w, kernel, stride, padding };
-                let image = 3 * h * w;
-                // Coarse values, so that there are ties.
-                let x: Vec<f32> = random(1, n * image).iter().map(|v| (v * 6.0).round()).collect();
-                let dy = random(2, n * 3 * s.oh() * s.ow());
-                let (expected_y, expected_dx) = twin::max_pool2d(&s, &x, &dy);
-                let x = to_lanes(&x, n, image);
-                let (mut y, mut dx) = (vec![f32::NAN; s.y().len()], vec![f32::NAN; x.len()]);
-                max_pool2d_forward(&s, &x, &mut y);
-                let dy = to_lanes(&dy, n, 3 * s.oh() * s.ow());
-                max_pool2d_backward(&s, &x, &y, &dy, &mut dx);
-                assert_close(&to_rows(&y, n, 3 * s.oh() * s.ow()), &expected_y, 1e-7);
-                assert_close(&to_rows(&dx, n, image), &expected_dx, 1e-6);
-                assert_eq!(to_lanes(&to_rows(&dx, n, image), n, image), dx, "padding lanes are zero");
+    fn batches_channels_and_sizes() {
+        for n in [0, 1, 2, 4, 5, 16, 17, 31, 33] {
+            for (c, h, w) in [(1, 2, 2), (3, 8, 6), (6, 7, 9), (7, 9, 4), (18, 4, 5)] {
+                check(MaxPool2dShape { n, c, h, w, ..SHAPE });
+                check(MaxPool2dShape { n, c, h, w, stride: (1, 1), ..SHAPE });
             }
         }
     }
 
     #[test]
-    fn nan_comes_through() {
-        let s = MaxPool2dShape { n: 1, c: 1, h: 1, w: 2, kernel: (1, 2), stride: (1, 2), padding: (0, 0) };
-        let x = to_lanes(&[1.0, f32::NAN], 1, 2);
-        let mut y = vec![0.0; 4];
-        max_pool2d_forward(&s, &x, &mut y);
-        assert!(y[0].is_nan());
+    fn windows_strides_and_paddings() {
+        for (kh, kw, padding) in
+            [(1, 1, (0, 0)), (3, 3, (1, 1)), (2, 3, (1, 0)), (5, 4, (2, 2)), (3, 2, (0, 1))]
+        {
+            for stride in [(1, 1), (2, 2), (3, 1), (4, 5)] {
+                for n in [1, 17] {
+                    check(MaxPool2dShape { n, kernel: (kh, kw), stride, padding, ..SHAPE });
+                }
+            }
+        }
+        check(MaxPool2dShape { h: 1, w: 1, kernel: (2, 2), padding: (1, 1), ..SHAPE });
     }
 }

@@ -1,178 +1,111 @@
-//! Batch normalisation of `[n, c]` in rows: four channels a vector, down the rows.
+//! Walks over `[n, c]` in rows: reductions go down strips of columns, maps along the rows.
 
-use super::{BatchNormShape, Channel, Gradient, Moments, Vectors};
+use super::BatchNormShape;
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
-use crate::simd::F32x4;
+use crate::simd::{Dst, F32x4, Src};
+use std::ops::Range;
 
-/// Rows whose sums are kept in f32 before they are merged in f64.
-const BLOCK: usize = 256;
-/// Columns of a chunk: a cache line.
-const COLUMNS: usize = 16;
-
-/// Four columns of row `r` from `column` on, or what is left of them.
-#[inline(always)]
-fn load(x: &[f32], shape: &BatchNormShape, r: usize, column: usize) -> F32x4 {
-    let row = &x[r * shape.c..(r + 1) * shape.c];
-    if column + 4 <= shape.c {
-        F32x4::load(&row[column..])
-    } else {
-        F32x4::load_tail(&row[column..], 0.0)
-    }
+/// What a reduction does with the columns of a strip, `V` vectors (the last has `width` columns, at
+/// most 4; `V` is 1 if that is not 4) from column `column` on.
+pub(super) trait Strip<const K: usize>: Sync {
+    fn run<const V: usize>(&self, rows: Range<usize>, column: usize, width: usize) -> [[F32x4; V]; K];
 }
 
-#[inline(always)]
-fn vectors(channels: &[Channel], column: usize) -> Vectors {
-    Vectors::of(std::array::from_fn(|i| &channels[(column + i).min(channels.len() - 1)]))
-}
-
-/// Runs `f(column, part)` for every four columns, where `part` are these columns' `stride` floats each.
-fn for_each_four(
-    c: usize,
-    n: usize,
-    stride: usize,
-    output: &mut [f32],
-    f: impl Fn(usize, &mut [f32]) + Sync,
+/// `K` results for each column of each piece.
+pub(super) fn for_each_strip<const K: usize>(
+    shape: &BatchNormShape,
+    results: [&mut [f32]; K],
+    strip: impl Strip<K>,
 ) {
-    let chunks = chunk_count(c.div_ceil(COLUMNS), n * COLUMNS);
-    let columns = |i| chunk_range(i, chunks, c, 4);
+    let (BatchNormShape { n, c, .. }, pieces) = (*shape, shape.pieces());
+    // A piece's columns are cut further where there are few pieces.
+    let wanted = chunk_count(n * c.div_ceil(16), 32).div_ceil(pieces.max(1));
+    let cuts = wanted.min(c.div_ceil(16)).max(1);
+    let columns = |chunk: usize| chunk_range(chunk % cuts, cuts, c, 16);
+    let range = |chunk: usize| {
+        let (start, columns) = (chunk / cuts * c, columns(chunk));
+        start + columns.start..start + columns.end
+    };
     for_each_range(
-        [output],
-        chunks,
-        |i| [columns(i).start * stride..columns(i).end * stride],
-        |i, [part]| {
-            for (k, part) in part.chunks_mut(4 * stride).enumerate() {
-                f(columns(i).start + 4 * k, part);
-            }
-        },
-    );
-}
-
-/// Count, mean (as two floats) and sum of squares (as two floats) of a column.
-const MOMENTS: usize = 4;
-
-pub fn moments(shape: &BatchNormShape, x: &[f32]) -> Vec<Moments> {
-    let (n, c) = (shape.n, shape.c);
-    let mut merged = vec![0.0; c * MOMENTS];
-    for_each_four(c, n, MOMENTS, &mut merged, |column, part| {
-        let mut total = [Moments::default(); 4];
-        for start in (0..n).step_by(BLOCK) {
-            let rows = start..(start + BLOCK).min(n);
-            let count = rows.len();
-            let shift = load(x, shape, start, column);
-            let mut sum = F32x4::zero();
-            for r in rows.clone() {
-                sum = sum + (load(x, shape, r, column) - shift);
-            }
-            let delta = sum / F32x4::splat(count as f32);
-            let mut squares = F32x4::zero();
-            for r in rows {
-                let off = (load(x, shape, r, column) - shift) - delta;
-                squares = off.mul_add(off, squares);
-            }
-            let (shift, sum) = (shift.to_array(), sum.to_array());
-            let (delta, squares) = (delta.to_array(), squares.to_array());
-            for (i, total) in total.iter_mut().enumerate() {
-                let (sum, squares) = (f64::from(sum[i]), f64::from(squares[i]));
-                *total = total.merge(Moments::from_sums(count, shift[i], sum, delta[i], squares));
-            }
-        }
-        for (out, total) in part.chunks_exact_mut(MOMENTS).zip(total) {
-            out[0] = total.mean as f32;
-            out[1] = (total.mean - f64::from(out[0])) as f32;
-            out[2] = total.m2 as f32;
-            out[3] = (total.m2 - f64::from(out[2])) as f32;
-        }
-    });
-    merged
-        .chunks_exact(MOMENTS)
-        .map(|p| Moments {
-            count: n as f64,
-            mean: f64::from(p[0]) + f64::from(p[1]),
-            m2: f64::from(p[2]) + f64::from(p[3]),
-        })
-        .collect()
-}
-
-/// `out[r][c] = f(column, r, vectors)` over chunks of rows, four columns at a time.
-fn map(shape: &BatchNormShape, out: &mut [f32], f: impl Fn(usize, usize) -> F32x4 + Sync) {
-    let (n, c) = (shape.n, shape.c);
-    let chunks = chunk_count(n, c);
-    let rows = |i| chunk_range(i, chunks, n, 1);
-    for_each_range(
-        [out],
-        chunks,
-        |i| [rows(i).start * c..rows(i).end * c],
-        |i, [out]| {
-            for (r, row) in rows(i).zip(out.chunks_exact_mut(c)) {
-                for (k, four) in row.chunks_mut(4).enumerate() {
-                    f(4 * k, r).store_tail(four);
+        results,
+        pieces * cuts,
+        |chunk| std::array::from_fn(|_| range(chunk)),
+        |chunk, mut results| {
+            let rows = chunk_range(chunk / cuts, pieces, n, 1);
+            let columns = columns(chunk);
+            let mut at = columns.start;
+            while at < columns.end {
+                let left = columns.end - at;
+                let to = at - columns.start;
+                if left >= 16 {
+                    store(&mut results, to, 4, strip.run::<4>(rows.clone(), at, 4));
+                    at += 16;
+                } else {
+                    let width = left.min(4);
+                    store(&mut results, to, width, strip.run::<1>(rows.clone(), at, width));
+                    at += width;
                 }
             }
         },
     );
 }
 
-pub fn forward(shape: &BatchNormShape, x: &[f32], channels: &[Channel], y: &mut [f32]) {
-    if shape.is_empty() {
-        return;
-    }
-    let vectors: Vec<Vectors> = (0..shape.c).step_by(4).map(|column| vectors(channels, column)).collect();
-    map(shape, y, |column, r| vectors[column / 4].forward(load(x, shape, r, column)));
-}
-
-/// `dweight = Σ dy · x̂`, `dbias = Σ dy`.
-pub fn sums(
-    shape: &BatchNormShape,
-    x: &[f32],
-    dy: &[f32],
-    channels: &[Channel],
-    dweight: &mut [f32],
-    dbias: &mut [f32],
+fn store<const K: usize, const V: usize>(
+    results: &mut [&mut [f32]; K],
+    at: usize,
+    width: usize,
+    values: [[F32x4; V]; K],
 ) {
-    let (n, c) = (shape.n, shape.c);
-    let mut both = vec![0.0; c * 2];
-    for_each_four(c, n, 2, &mut both, |column, part| {
-        let channel = vectors(channels, column);
-        let mut total = [[0.0f64; 2]; 4];
-        for start in (0..n).step_by(BLOCK) {
-            let (mut slope, mut sum) = (F32x4::zero(), F32x4::zero());
-            for r in start..(start + BLOCK).min(n) {
-                let gradient = load(dy, shape, r, column);
-                sum = sum + gradient;
-                slope = gradient.mul_add(channel.normalise(load(x, shape, r, column)), slope);
-            }
-            let (slope, sum) = (slope.to_array(), sum.to_array());
-            for (i, total) in total.iter_mut().enumerate() {
-                total[0] += f64::from(slope[i]);
-                total[1] += f64::from(sum[i]);
+    for (result, values) in results.iter_mut().zip(values) {
+        for (v, value) in values.into_iter().enumerate() {
+            let to = &mut result[at + 4 * v..][..width];
+            if width == 4 {
+                Dst::new(to).store(0, value);
+            } else {
+                value.store_tail(to);
             }
         }
-        for (out, total) in part.chunks_exact_mut(2).zip(total) {
-            out[0] = total[0] as f32;
-            out[1] = total[1] as f32;
-        }
-    });
-    for (c, both) in both.chunks_exact(2).enumerate() {
-        dweight[c] = both[0];
-        dbias[c] = both[1];
     }
 }
 
-pub fn gradient(shape: &BatchNormShape, x: &[f32], dy: &[f32], gradients: &[Gradient], dx: &mut [f32]) {
-    if shape.is_empty() {
-        return;
+/// `width` elements from `at` on, at most 4; 0 in the other lanes.
+#[inline(always)]
+pub(super) fn load(x: Src, at: usize, width: usize) -> F32x4 {
+    if width == 4 {
+        return x.load(at);
     }
-    let last = shape.c - 1;
-    let prepared: Vec<(Vectors, F32x4, F32x4)> = (0..shape.c)
-        .step_by(4)
-        .map(|column| {
-            let g: [&Gradient; 4] = std::array::from_fn(|i| &gradients[(column + i).min(last)]);
-            let pick = |f: fn(&Gradient) -> f32| F32x4::new(f(g[0]), f(g[1]), f(g[2]), f(g[3]));
-            (Vectors::of(g.map(|g| &g.channel)), pick(|g| g.mean), pick(|g| g.slope))
-        })
-        .collect();
-    map(shape, dx, |column, r| {
-        let (channel, mean, slope) = &prepared[column / 4];
-        channel.gradient(load(x, shape, r, column), load(dy, shape, r, column), *mean, *slope)
-    });
+    let lane = |i: usize| if i < width { x.get(at + i) } else { 0.0 };
+    F32x4::new(lane(0), lane(1), lane(2), lane(3))
+}
+
+/// Writes all of `y`: `f(index of a row's first element)` gives the map from a column, and how many
+/// there are from it on (at most 4), to the row's values there.
+#[inline(always)]
+pub(super) fn write<M: Fn(usize, usize) -> F32x4>(
+    shape: &BatchNormShape,
+    y: &mut [f32],
+    f: impl Fn(usize) -> M + Sync,
+) {
+    let BatchNormShape { n, c, .. } = *shape;
+    let chunks = chunk_count(n, c);
+    let rows = |chunk| chunk_range(chunk, chunks, n, 1);
+    for_each_range(
+        [y],
+        chunks,
+        |chunk| [rows(chunk).start * c..rows(chunk).end * c],
+        |chunk, [y]| {
+            for (row, y) in rows(chunk).zip(y.chunks_exact_mut(c)) {
+                let map = f(row * c);
+                let mut column = 0;
+                let mut whole = Dst::new(&mut *y);
+                while column + 4 <= c {
+                    whole.store(column, map(column, 4));
+                    column += 4;
+                }
+                if column < c {
+                    map(column, c - column).store_tail(&mut y[column..]);
+                }
+            }
+        },
+    );
 }

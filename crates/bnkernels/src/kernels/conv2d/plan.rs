@@ -4,9 +4,8 @@ use super::correlate::{Correlation, ROWS};
 use super::tile::Tap;
 use std::ops::Range;
 
-/// Floats of the input that all output channels read before the next are loaded: half of a
-/// first-level cache.
-pub(super) const CACHED: usize = 4096;
+/// Floats of the input that all output channels read before the next are loaded: a first-level cache.
+pub(super) const CACHED: usize = 8192;
 /// Pixels that `CACHED` should hold the windows of, if need be of fewer channels.
 const PIXELS: usize = 4;
 

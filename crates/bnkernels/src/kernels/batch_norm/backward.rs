@@ -1,0 +1,137 @@
+//! A reduction that gives `dbias` and `dweight`, and a map that gives `dx`.
+
+use super::{lanes, rows, BatchNormShape, Layout, Statistics};
+use crate::simd::{F32x4, Src};
+use std::ops::Range;
+
+/// Overwrites the gradients; `training` says whether the statistics are those of `x`. Padding lanes
+/// of `dx` become zero.
+pub fn batch_norm_backward(
+    shape: &BatchNormShape,
+    x: &[f32],
+    dy: &[f32],
+    statistics: Statistics,
+    weight: Option<&[f32]>,
+    training: bool,
+    dx: Option<&mut [f32]>,
+    dweight: &mut [f32],
+    dbias: &mut [f32],
+) {
+    let c = shape.c;
+    assert!(x.len() == shape.len() && dy.len() == x.len());
+    assert!(dweight.len() == c && dbias.len() == c && weight.is_none_or(|w| w.len() == c));
+    statistics.check(c);
+    let mean = statistics.mean;
+    let sums = channel_sums(shape, x, dy, &statistics);
+    let mut scale = statistics.inverse_deviations();
+    for (channel, sum) in sums.iter().enumerate() {
+        dweight[channel] = (sum.products * f64::from(scale[channel])) as f32;
+        dbias[channel] = sum.plain as f32;
+    }
+    let Some(dx) = dx else { return };
+    assert_eq!(dx.len(), x.len());
+    scale.iter_mut().zip(weight.into_iter().flatten()).for_each(|(scale, weight)| *scale *= weight);
+    if !training {
+        match shape.layout {
+            Layout::Rows => rows::write(shape, dx, |row| {
+                let (dy, scale) = (Src::new(&dy[row..]), Src::new(&scale));
+                move |at, width| rows::load(dy, at, width) * rows::load(scale, at, width)
+            }),
+            Layout::Lanes => lanes::write(shape, dx, true, |channel, range| {
+                let (dy, scale) = (Src::new(&dy[range]), F32x4::splat(scale[channel]));
+                move |at| dy.load(at) * scale
+            }),
+        }
+        return;
+    }
+    // dx = (dy − shift − (x − mean) · slope) · scale
+    let m = shape.count() as f64;
+    let slope: Vec<f32> = sums
+        .iter()
+        .zip(statistics.var)
+        .map(|(sum, &var)| (sum.products / m / f64::from(var + statistics.eps)) as f32)
+        .collect();
+    let shift: Vec<f32> =
+        (0..c).map(|i| (sums[i].plain / m) as f32 - statistics.residual(i) * slope[i]).collect();
+    match shape.layout {
+        Layout::Rows => rows::write(shape, dx, |row| {
+            let (x, dy) = (Src::new(&x[row..]), Src::new(&dy[row..]));
+            let [mean, shift, slope, scale] = [mean, &shift, &slope, &scale].map(Src::new);
+            move |at, width| {
+                let apart = rows::load(mean, at, width) - rows::load(x, at, width);
+                let dy = rows::load(dy, at, width) - rows::load(shift, at, width);
+                apart.mul_add(rows::load(slope, at, width), dy) * rows::load(scale, at, width)
+            }
+        }),
+        Layout::Lanes => lanes::write(shape, dx, true, |channel, range| {
+            let (x, dy) = (Src::new(&x[range.clone()]), Src::new(&dy[range]));
+            let [mean, shift, slope, scale] =
+                [mean[channel], shift[channel], slope[channel], scale[channel]].map(F32x4::splat);
+            move |at| (mean - x.load(at)).mul_add(slope, dy.load(at) - shift) * scale
+        }),
+    }
+}
+
+/// `Σ dy` and `Σ dy · (x − mean)` of a channel.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    plain: f64,
+    products: f64,
+}
+
+fn channel_sums(shape: &BatchNormShape, x: &[f32], dy: &[f32], statistics: &Statistics) -> Vec<Sums> {
+    let mean = statistics.mean;
+    let mut results = vec![0.0; 2 * shape.results()];
+    let (plain, products) = results.split_at_mut(shape.results());
+    match shape.layout {
+        Layout::Rows => {
+            rows::for_each_strip(shape, [plain, products], RowSums { x, dy, mean, c: shape.c });
+        }
+        // Padding lanes of dy are zero, so they need no care.
+        Layout::Lanes => lanes::for_each_piece(shape, [plain, products], |_, channel, range| {
+            let (x, dy) = (Src::new(&x[range.clone()]), Src::new(&dy[range.clone()]));
+            let mean = F32x4::splat(mean[channel]);
+            lanes::sums(range.len(), |at, [plain, products]| {
+                let dy = dy.load(at);
+                [plain + dy, dy.mul_add(x.load(at) - mean, products)]
+            })
+        }),
+    }
+    let (plain, products) = results.split_at(shape.results());
+    (0..shape.c)
+        .map(|channel| {
+            let mut sums = Sums::default();
+            for i in shape.results_of(channel) {
+                sums.plain += f64::from(plain[i]);
+                sums.products += f64::from(products[i]);
+            }
+            sums.products -= sums.plain * f64::from(statistics.residual(channel));
+            sums
+        })
+        .collect()
+}
+
+struct RowSums<'a> {
+    x: &'a [f32],
+    dy: &'a [f32],
+    mean: &'a [f32],
+    c: usize,
+}
+
+impl rows::Strip<2> for RowSums<'_> {
+    #[inline(always)]
+    fn run<const V: usize>(&self, range: Range<usize>, column: usize, width: usize) -> [[F32x4; V]; 2] {
+        let [x, dy, mean] = [self.x, self.dy, self.mean].map(Src::new);
+        let mean: [F32x4; V] = std::array::from_fn(|v| rows::load(mean, column + 4 * v, width));
+        let (mut plain, mut products) = ([F32x4::zero(); V], [F32x4::zero(); V]);
+        for row in range {
+            for v in 0..V {
+                let at = row * self.c + column + 4 * v;
+                let dy = rows::load(dy, at, width);
+                plain[v] = plain[v] + dy;
+                products[v] = dy.mul_add(rows::load(x, at, width) - mean[v], products[v]);
+            }
+        }
+        [plain, products]
+    }
+}

@@ -1,0 +1,37 @@
+//! `y = (x − mean) · scale + bias`; subtracting first keeps the digits of a small spread.
+
+use super::{lanes, rows, Affine, BatchNormShape, Layout, Statistics};
+use crate::simd::{F32x4, Src};
+
+/// `y = x̂ · weight + bias`, in training and evaluation alike.
+pub fn batch_norm_forward(
+    shape: &BatchNormShape,
+    x: &[f32],
+    statistics: Statistics,
+    affine: Affine,
+    y: &mut [f32],
+) {
+    let (c, Affine { weight, bias }) = (shape.c, affine);
+    assert!(x.len() == shape.len() && y.len() == x.len());
+    assert!(weight.is_none_or(|w| w.len() == c) && bias.is_none_or(|b| b.len() == c));
+    statistics.check(c);
+    let mean = statistics.mean;
+    let mut scale = statistics.inverse_deviations();
+    scale.iter_mut().zip(weight.into_iter().flatten()).for_each(|(scale, weight)| *scale *= weight);
+    let shift: Vec<f32> =
+        (0..c).map(|i| bias.map_or(0.0, |b| b[i]) - statistics.residual(i) * scale[i]).collect();
+    match shape.layout {
+        Layout::Rows => rows::write(shape, y, |row| {
+            let [x, mean, scale, shift] = [&x[row..], mean, &scale, &shift].map(Src::new);
+            move |at, width| {
+                let apart = rows::load(x, at, width) - rows::load(mean, at, width);
+                apart.mul_add(rows::load(scale, at, width), rows::load(shift, at, width))
+            }
+        }),
+        Layout::Lanes => lanes::write(shape, y, false, |channel, range| {
+            let x = Src::new(&x[range]);
+            let [mean, scale, shift] = [mean[channel], scale[channel], shift[channel]].map(F32x4::splat);
+            move |at| (x.load(at) - mean).mul_add(scale, shift)
+        }),
+    }
+}

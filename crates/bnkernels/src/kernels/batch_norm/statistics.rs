@@ -1,0 +1,129 @@
+//! Mean and biased variance of a batch, and how they enter the running ones.
+//!
+//! Each piece subtracts its first value (a pivot: differences to a near value are exact), takes
+//! the mean of what is left, and then the sum of squared differences to that mean. Pieces are
+//! merged by Chan, Golub and LeVeque's formula in f64, so a mean that is large against the spread
+//! costs no digits; `residual` keeps those that the mean loses when it is rounded to f32.
+
+use super::{lanes, rows, BatchNormShape, Layout};
+use crate::simd::{F32x4, Src};
+use std::ops::Range;
+
+/// Mean (as the sum of two floats) and biased variance of each channel; NaN if there are no values.
+pub fn batch_norm_statistics(
+    shape: &BatchNormShape,
+    x: &[f32],
+    mean: &mut [f32],
+    residual: &mut [f32],
+    var: &mut [f32],
+) {
+    let c = shape.c;
+    assert!(x.len() == shape.len() && mean.len() == c && residual.len() == c && var.len() == c);
+    let mut results = vec![0.0; 3 * shape.results()];
+    let (pivot, rest) = results.split_at_mut(shape.results());
+    let (shift, squares) = rest.split_at_mut(shape.results());
+    match shape.layout {
+        Layout::Rows => rows::for_each_strip(shape, [pivot, shift, squares], RowStatistics { x, c }),
+        Layout::Lanes => lanes::for_each_piece(shape, [pivot, shift, squares], |block, _, range| {
+            let blocks = shape.blocks();
+            lanes_statistics(&x[range], blocks.width(block), blocks.images(block))
+        }),
+    }
+    let (pivot, rest) = results.split_at(shape.results());
+    let (shift, squares) = rest.split_at(shape.results());
+    let counts = shape.counts();
+    for channel in 0..c {
+        let (mut count, mut center, mut spread) = (0.0f64, 0.0f64, 0.0f64);
+        for (i, &values) in shape.results_of(channel).zip(&counts) {
+            let (values, piece) = (values as f64, f64::from(pivot[i]) + f64::from(shift[i]));
+            if count == 0.0 {
+                (count, center, spread) = (values, piece, f64::from(squares[i]));
+                continue;
+            }
+            let total = count + values;
+            let apart = piece - center;
+            center += apart * (values / total);
+            spread += f64::from(squares[i]) + apart * apart * (count * values / total);
+            count = total;
+        }
+        mean[channel] = center as f32;
+        var[channel] = (spread / count) as f32;
+        residual[channel] = (center - f64::from(mean[channel])) as f32;
+    }
+}
+
+/// Pivot, mean less pivot, and sum of squared differences to the mean.
+fn lanes_statistics(x: &[f32], lanes: usize, images: usize) -> [f32; 3] {
+    let (Some(&pivot), length) = (x.first(), x.len()) else {
+        return [0.0; 3];
+    };
+    let x = Src::new(x);
+    let values = length / lanes * images;
+    let first = F32x4::splat(pivot);
+    if images < lanes {
+        let sum = lanes::sum_without_padding(length, lanes, images, |i| x.load(i) - first);
+        let shift = sum / values as f32;
+        let center = F32x4::splat(shift);
+        let squares = lanes::sum_without_padding(length, lanes, images, |i| {
+            let apart = x.load(i) - first - center;
+            apart * apart
+        });
+        return [pivot, shift, squares];
+    }
+    let [sum] = lanes::sums(length, |i, [sum]| [sum + (x.load(i) - first)]);
+    let shift = sum / values as f32;
+    let center = F32x4::splat(shift);
+    let [squares] = lanes::sums(length, |i, [sum]| {
+        let apart = x.load(i) - first - center;
+        [apart.mul_add(apart, sum)]
+    });
+    [pivot, shift, squares]
+}
+
+struct RowStatistics<'a> {
+    x: &'a [f32],
+    c: usize,
+}
+
+impl rows::Strip<3> for RowStatistics<'_> {
+    #[inline(always)]
+    fn run<const V: usize>(&self, range: Range<usize>, column: usize, width: usize) -> [[F32x4; V]; 3] {
+        let x = Src::new(self.x);
+        let at = |row: usize, v: usize| rows::load(x, row * self.c + column + 4 * v, width);
+        let pivot: [F32x4; V] = std::array::from_fn(|v| at(range.start, v));
+        let mut sums = [F32x4::zero(); V];
+        for row in range.clone() {
+            sums = std::array::from_fn(|v| sums[v] + (at(row, v) - pivot[v]));
+        }
+        let count = F32x4::splat(range.len() as f32);
+        let shift = sums.map(|sum| sum / count);
+        let mut squares = [F32x4::zero(); V];
+        for row in range {
+            squares = std::array::from_fn(|v| {
+                let apart = at(row, v) - pivot[v] - shift[v];
+                apart.mul_add(apart, squares[v])
+            });
+        }
+        [pivot, shift, squares]
+    }
+}
+
+/// `running = (1 − momentum) · running + momentum · batch`, in place; the variance of the batch's `count`
+/// values a channel enters unbiased.
+pub fn batch_norm_update_running(
+    mean: &[f32],
+    var: &[f32],
+    count: usize,
+    momentum: f32,
+    running_mean: &mut [f32],
+    running_var: &mut [f32],
+) {
+    assert!(mean.len() == running_mean.len() && var.len() == running_var.len());
+    let unbiased = (count as f64 / (count as f64 - 1.0)) as f32;
+    for (running, &batch) in running_mean.iter_mut().zip(mean) {
+        *running = (1.0 - momentum) * *running + momentum * batch;
+    }
+    for (running, &batch) in running_var.iter_mut().zip(var) {
+        *running = (1.0 - momentum) * *running + momentum * (batch * unbiased);
+    }
+}
