@@ -34,6 +34,8 @@ export class Tensor {
   producer: Producer | undefined
   /** True for what never left a library layer: `backward()` frees it. */
   internal = false
+  /** True for what a module of a user's has seen, and so may have kept. */
+  kept = false
   #storage: Storage
   #gradient: Tensor | undefined
   #gradientSeen = false

@@ -438,9 +438,15 @@ export function conv2dBackwardWeight(
 /** Sizes of a pooling: input [n, c, h, w]. */
 export type MaxPool2dShape = Omit<Conv2dShape, 'oc'>
 
-/** `x` and `y` in lanes. */
-export function maxPool2dForward(s: MaxPool2dShape, x: Storage, y: Storage): void {
-  wasm().max_pool2d_forward(s.n, s.c, s.h, s.w, ...s.kernel, ...s.stride, ...s.padding, x.address, y.address)
+/** `x` and `y` in lanes. With `factors`, [c], the tap whose multiple by its channel's is the largest. */
+export function maxPool2dForward(
+  s: MaxPool2dShape,
+  x: Storage,
+  factors: Storage | undefined,
+  y: Storage,
+): void {
+  const [xAt, factorsAt, yAt] = [x.address, at(factors), y.address]
+  wasm().max_pool2d_forward(s.n, s.c, s.h, s.w, ...s.kernel, ...s.stride, ...s.padding, xAt, factorsAt, yAt)
 }
 
 /** All in lanes. */
@@ -547,6 +553,48 @@ export function batchNormBackward(
     h.c,
     h.s,
     xAt,
+    dyAt,
+    meanAt,
+    residualAt,
+    varAt,
+    eps,
+    weightAt,
+    Number(training),
+    dxAt,
+    dweightAt,
+    dbiasAt,
+  )
+}
+
+/** Of batch normalisation with windows of 2 × 2 after it; `z` is what `maxPool2dForward` took by its weight. */
+export function batchNormMaxPool2dBackward(
+  s: MaxPool2dShape,
+  x: Storage,
+  z: Storage,
+  dy: Storage,
+  { mean, residual, var: variance, eps }: BatchNormStatistics,
+  weight: Storage | undefined,
+  training: boolean,
+  dx: Storage | undefined,
+  dweight: Storage,
+  dbias: Storage,
+): void {
+  const [xAt, zAt, dyAt, meanAt, residualAt, varAt] = [
+    x.address,
+    z.address,
+    dy.address,
+    mean.address,
+    at(residual),
+    variance.address,
+  ]
+  const [weightAt, dxAt, dweightAt, dbiasAt] = [at(weight), at(dx), dweight.address, dbias.address]
+  wasm().batch_norm_max_pool2d_backward(
+    s.n,
+    s.c,
+    s.h,
+    s.w,
+    xAt,
+    zAt,
     dyAt,
     meanAt,
     residualAt,

@@ -1,5 +1,5 @@
 import { ones, zeros } from '../autograd/create.js'
-import { batchNorm } from '../autograd/ops/batch-norm.js'
+import { batchNorm, batchNormMaxPool2d } from '../autograd/ops/batch-norm.js'
 import { checkOptions } from '../autograd/options.js'
 import type { Tensor } from '../autograd/tensor.js'
 import { ArgumentError } from '../errors.js'
@@ -71,6 +71,15 @@ abstract class BatchNorm extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    return this.#normalise(x, batchNorm)
+  }
+
+  /** `maxPool2d(forward(x), 2)` in one, of even heights and widths; for Sequential, which sees both. */
+  forwardMaxPool2d(x: Tensor): Tensor {
+    return this.#normalise(x, batchNormMaxPool2d)
+  }
+
+  #normalise(x: Tensor, operation: typeof batchNorm): Tensor {
     const name = `${this.constructor.name}(${this.numFeatures})`
     checkInput(name, x, this.ranks, this.numFeatures, `${this.numFeatures} features`)
     const { runningMean = null, runningVar = null, numBatchesTracked, weight, bias, eps } = this
@@ -79,7 +88,7 @@ abstract class BatchNorm extends Module {
     const batches = this.training && numBatchesTracked ? numBatchesTracked.item() + 1 : 0
     const momentum = this.momentum ?? 1 / batches
     const running = this.training || !training ? { runningMean, runningVar } : {}
-    const y = batchNorm(x, { ...running, weight, bias, training, momentum, eps, name })
+    const y = operation(x, { ...running, weight, bias, training, momentum, eps, name })
     if (batches > 0) numBatchesTracked?.fill_(batches)
     return y
   }

@@ -26,6 +26,8 @@ export class ReLU extends Module {
  */
 export class MaxPool2d extends Module {
   override readonly keepsNothing = this.forward === MaxPool2d.prototype.forward
+  /** Whether the windows are 2 × 2, side by side. */
+  readonly halves: boolean
 
   constructor(
     readonly kernelSize: Pair,
@@ -33,6 +35,9 @@ export class MaxPool2d extends Module {
   ) {
     super()
     checkOptions('MaxPool2d', options, ['stride', 'padding'])
+    const { stride = kernelSize, padding = 0 } = options
+    const is = (value: Pair, size: number) => [value].flat().every((v) => v === size)
+    this.halves = is(kernelSize, 2) && is(stride, 2) && is(padding, 0)
   }
 
   override forward(x: Tensor): Tensor {

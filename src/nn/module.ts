@@ -40,6 +40,8 @@ export abstract class Module {
    * one to the next inside a Sequential can be freed early. False where a derived class has its own forward.
    */
   readonly keepsNothing: boolean = false
+  /** True for a container of the library, which marks as `kept` what it hands to a module that may keep it. */
+  readonly marksKept: boolean = false
   readonly #buffers = new Map<string, Tensor>()
 
   /** The result for an input. */

@@ -1,21 +1,28 @@
 import type { Tensor } from '../autograd/tensor.js'
+import { BatchNorm2d } from './batch-norm.js'
+import { MaxPool2d, ReLU } from './layers.js'
 import { Module } from './module.js'
 
 /**
  * Modules one after the other. https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html
  *
  * What passes between two layers of the library is seen by nobody else, so its memory is freed by
- * `backward()`, or at once when nothing records.
+ * `backward()`, or at once when nothing records. And neighbours whose values come out the same run in
+ * another order, or as one: see `commuted` and `forward`.
  */
 export class Sequential extends Module {
   override readonly keepsNothing: boolean
+  override readonly marksKept: boolean
   readonly modules: readonly Module[]
+  /** In the order in which they run. */
+  readonly #order: readonly Module[]
 
   constructor(...modules: Module[]) {
     super()
     this.modules = modules
-    this.keepsNothing =
-      this.forward === Sequential.prototype.forward && modules.every((module) => module.keepsNothing)
+    this.#order = commuted(modules)
+    this.marksKept = this.forward === Sequential.prototype.forward
+    this.keepsNothing = this.marksKept && modules.every((module) => module.keepsNothing)
   }
 
   override namedChildren(): [name: string, module: Module][] {
@@ -23,11 +30,21 @@ export class Sequential extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    const order = this.#order
     let current = x
     /** Who made `current`; undefined where it is the input. */
     let maker: Module | undefined
-    for (const module of this.modules) {
-      const next = module.forward(current)
+    for (let i = 0; i < order.length; i++) {
+      let module = order[i]
+      let next: Tensor
+      if (module instanceof BatchNorm2d && module.keepsNothing && poolsIt(order[i + 1], current)) {
+        next = module.forwardMaxPool2d(current)
+        module = order[++i]
+      } else {
+        if (!module.keepsNothing && !module.marksKept) current.kept = true
+        next = module.forward(current)
+        if (!module.keepsNothing && !module.marksKept) next.kept = true
+      }
       if (next !== current) {
         if (maker?.keepsNothing && module.keepsNothing) {
           if (current.producer || next.producer) current.internal = true
@@ -39,4 +56,24 @@ export class Sequential extends Module {
     }
     return current
   }
+}
+
+/** Whether pooling in windows of 2 × 2 comes next, which batch normalisation can do on the way. */
+function poolsIt(next: Module | undefined, { shape }: Tensor): boolean {
+  const halves = next instanceof MaxPool2d && next.keepsNothing && next.halves
+  return halves && shape.length === 4 && shape[2] % 2 === 0 && shape[3] % 2 === 0
+}
+
+/**
+ * ReLU grows with its argument, so ReLU and max pooling commute; after the pooling it has less to do. The
+ * gradients are the same too: where a window's largest value is not above 0, none passes either way.
+ */
+function commuted(modules: readonly Module[]): Module[] {
+  const order = [...modules]
+  for (let i = 0; i + 1 < order.length; i++) {
+    const [first, second] = [order[i], order[i + 1]]
+    if (!(first instanceof ReLU && second instanceof MaxPool2d)) continue
+    if (first.keepsNothing && second.keepsNothing) order.splice(i, 2, second, first)
+  }
+  return order
 }

@@ -144,7 +144,7 @@ async function pass(
   let [total, right, samples, batch] = [0, 0, 0, 0]
   let turn = start
   // What nobody else can have seen is freed at once, instead of some steps later.
-  const unseen = net.keepsNothing && loss.keepsNothing && loader.dataset.freshBatches
+  const unseen = (net.keepsNothing || net.marksKept) && loss.keepsNothing && loader.dataset.freshBatches
   for (const [x, y] of loader) {
     if (signal?.aborted) break
     const count = x.shape[0]
@@ -164,7 +164,7 @@ async function pass(
       optimizer.step()
     }
     if (unseen) {
-      for (const tensor of [x, y, made.prediction, made.value]) tensor.dispose()
+      for (const tensor of [x, y, made.prediction, made.value]) if (!tensor.kept) tensor.dispose()
     }
     samples += count
     batch++

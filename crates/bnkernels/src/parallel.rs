@@ -6,7 +6,11 @@
 //! A chunk writes only its own part of the outputs; [`for_each_range`] and [`for_each_tile`]
 //! check that the parts are in bounds and disjoint, and hand each chunk safe slices.
 //!
-//! Protocol: `state` holds (generation, chunks left) in one word. A claim takes one off by
+//! Locality: the chunks are dealt out in contiguous shares, one a place of the team, and a thread
+//! claims from its own share first. So the thread that wrote a part of an array mostly reads it in
+//! the next region too, and it need not come over from another core's cache.
+//!
+//! Protocol: a share holds (generation, chunks left) in one word. A claim takes one off by
 //! compare-and-swap, so a late worker that still sees an old generation claims nothing; what a
 //! claimed chunk runs (`function`, `total`) cannot change before that chunk is done, because the
 //! caller waits for `done == total`.
@@ -24,23 +28,52 @@ pub const MAX_WORKERS: usize = 31;
 /// Looks at the state before an idle worker goes to sleep: some tens of microseconds.
 const SPINS: u32 = 60_000;
 
-static STATE: AtomicU64 = AtomicU64::new(0);
-static TOTAL: AtomicU32 = AtomicU32::new(0);
-static DONE: AtomicU32 = AtomicU32::new(0);
-/// The two words of the region's `&dyn Fn(usize)`.
-static FUNCTION: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+/// A cache line of its own: what one thread writes does not slow those that read its neighbours.
+#[repr(align(64))]
+struct Line<T>(T);
+
+impl<T> std::ops::Deref for Line<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// A share of a region's chunks: (generation, chunks left).
+type Share = Line<AtomicU64>;
+
+static SHARES: [Share; MAX_WORKERS + 1] = [const { Line(AtomicU64::new(0)) }; MAX_WORKERS + 1];
+/// Counts regions; idle workers watch it.
+static GENERATION: Line<AtomicU32> = Line(AtomicU32::new(0));
+static REGION: Line<Region> = Line(Region {
+    total: AtomicU32::new(0),
+    places: AtomicU32::new(1),
+    function: [AtomicUsize::new(0), AtomicUsize::new(0)],
+});
+static DONE: Line<AtomicU32> = Line(AtomicU32::new(0));
+/// 1 while a region runs: one that starts inside another runs on its caller alone.
+static BUSY: Line<AtomicU32> = Line(AtomicU32::new(0));
+/// Chunks each worker has done since the start.
+static CHUNKS_DONE: [Line<AtomicU32>; MAX_WORKERS] = [const { Line(AtomicU32::new(0)) }; MAX_WORKERS];
 static WORKERS: AtomicU32 = AtomicU32::new(0);
-static SLEEPERS: AtomicU32 = AtomicU32::new(0);
 /// Workers that may be awake at once: one fewer than there are cores.
 static AWAKE_LIMIT: AtomicU32 = AtomicU32::new(MAX_WORKERS as u32);
 /// 1 where the caller may sleep too (not on a browser's main thread).
 static CALLER_SLEEPS: AtomicU32 = AtomicU32::new(0);
+static SLEEPERS: AtomicU32 = AtomicU32::new(0);
 /// What sleeping workers wait on; changes whenever some are to wake.
 static WAKE: AtomicU32 = AtomicU32::new(0);
-/// 1 while a region runs: one that starts inside another runs on its caller alone.
-static BUSY: AtomicU32 = AtomicU32::new(0);
-/// Chunks each worker has done since the start.
-static CHUNKS_DONE: [AtomicU32; MAX_WORKERS] = [const { AtomicU32::new(0) }; MAX_WORKERS];
+
+/// The region that runs.
+struct Region {
+    /// How many chunks it has.
+    total: AtomicU32,
+    /// Among how many places they were dealt.
+    places: AtomicU32,
+    /// The two words of its `&dyn Fn(usize)`.
+    function: [AtomicUsize; 2],
+}
 
 /// Lets `workers` threads take part from now on, at most `awake_limit` of them awake at a time.
 /// `caller_sleeps` says whether the caller's thread may block.
@@ -55,54 +88,69 @@ pub fn chunks_done(index: usize) -> u32 {
     CHUNKS_DONE[index].load(Relaxed)
 }
 
-/// Claims and runs one chunk; false when none is left.
-fn run_one_chunk(done_by_me: Option<&AtomicU32>) -> bool {
-    let mut state = STATE.load(Acquire);
-    loop {
-        let left = state as u32;
-        if left == 0 {
-            return false;
-        }
-        match STATE.compare_exchange_weak(state, state - 1, AcqRel, Acquire) {
-            Ok(_) => {
-                let index = (TOTAL.load(Relaxed) - left) as usize;
-                let words = [FUNCTION[0].load(Relaxed), FUNCTION[1].load(Relaxed)];
-                // SAFETY: the claim succeeded, so the region's caller waits for this chunk and
-                // the closure that the words point to is alive.
-                let function: &(dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(words) };
-                function(index);
-                if let Some(counter) = done_by_me {
-                    counter.fetch_add(1, Relaxed);
-                }
-                DONE.fetch_add(1, Release);
-                return true;
-            }
+/// Places among which a region's chunks are dealt: the caller, and the workers that may be awake.
+fn places() -> usize {
+    1 + WORKERS.load(Relaxed).min(AWAKE_LIMIT.load(Relaxed)) as usize
+}
+
+/// Claims and runs one chunk, of `place`'s share if there is one left; false when all are claimed.
+fn run_one_chunk(place: usize, places: usize, done_by_me: Option<&AtomicU32>) -> bool {
+    let share = |i: usize| (place + i) % places;
+    let Some((share, left)) = (0..places).map(share).find_map(|i| Some((i, claim(&SHARES[i])?))) else {
+        return false;
+    };
+    // The last chunk of the share, and then back by how many were left.
+    let dealt = REGION.places.load(Relaxed) as usize;
+    let index = REGION.total.load(Relaxed) as usize * (share + 1) / dealt - left;
+    let words = [REGION.function[0].load(Relaxed), REGION.function[1].load(Relaxed)];
+    // SAFETY: the claim succeeded, so the region's caller waits for this chunk and the closure
+    // that the words point to is alive.
+    let function: &(dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(words) };
+    function(index);
+    if let Some(counter) = done_by_me {
+        counter.fetch_add(1, Relaxed);
+    }
+    DONE.fetch_add(1, Release);
+    true
+}
+
+/// How many chunks of a share were left, this one included; None when there are none.
+fn claim(share: &Share) -> Option<usize> {
+    let mut state = share.0.load(Acquire);
+    while state as u32 > 0 {
+        match share.0.compare_exchange_weak(state, state - 1, AcqRel, Acquire) {
+            Ok(_) => return Some(state as u32 as usize),
             Err(now) => state = now,
         }
     }
+    None
 }
 
 /// A worker's life: claim chunks, spin a while, sleep. Returns never.
 pub fn work_forever(index: usize) -> ! {
     let counter = &CHUNKS_DONE[index];
     loop {
-        while run_one_chunk(Some(counter)) {}
+        let generation = GENERATION.load(Acquire);
+        let places = places();
+        // More workers than may be awake share places.
+        let place = 1 + index % (places - 1).max(1);
+        while run_one_chunk(place % places, places, Some(counter)) {}
         let crowd = WORKERS.load(Relaxed).saturating_sub(SLEEPERS.load(Relaxed));
         let mut spins = if crowd > AWAKE_LIMIT.load(Relaxed) { 0 } else { SPINS };
-        while spins > 0 && STATE.load(Acquire) as u32 == 0 {
+        while spins > 0 && GENERATION.load(Acquire) == generation {
             std::hint::spin_loop();
             spins -= 1;
         }
         if spins == 0 {
-            sleep();
+            sleep(generation);
         }
     }
 }
 
-fn sleep() {
+fn sleep(generation: u32) {
     SLEEPERS.fetch_add(1, SeqCst);
     let wake = WAKE.load(SeqCst);
-    if STATE.load(SeqCst) as u32 == 0 {
+    if GENERATION.load(SeqCst) == generation {
         wait(&WAKE, wake, -1);
     }
     SLEEPERS.fetch_sub(1, SeqCst);
@@ -139,14 +187,15 @@ fn region(chunks: usize, function: &(dyn Fn(usize) + Sync)) {
         (0..chunks).for_each(function);
         return;
     }
-    publish(chunks, function);
+    let places = places();
+    publish(chunks, places, function);
     let wanted = (chunks as u32 - 1).min(workers).min(AWAKE_LIMIT.load(Relaxed));
     let awake = workers - SLEEPERS.load(SeqCst).min(workers);
     if awake < wanted {
         WAKE.fetch_add(1, SeqCst);
         notify(&WAKE, wanted - awake);
     }
-    while run_one_chunk(None) {}
+    while run_one_chunk(0, places, None) {}
     let mut spins = 0;
     loop {
         let done = DONE.load(Acquire);
@@ -164,15 +213,20 @@ fn region(chunks: usize, function: &(dyn Fn(usize) + Sync)) {
     BUSY.store(0, Release);
 }
 
-fn publish(chunks: usize, function: &(dyn Fn(usize) + Sync)) {
+fn publish(chunks: usize, places: usize, function: &(dyn Fn(usize) + Sync)) {
     // SAFETY: a fat reference is two words; they are only read while the region runs.
     let words: [usize; 2] = unsafe { std::mem::transmute(function) };
-    FUNCTION[0].store(words[0], Relaxed);
-    FUNCTION[1].store(words[1], Relaxed);
-    TOTAL.store(chunks as u32, Relaxed);
+    REGION.function[0].store(words[0], Relaxed);
+    REGION.function[1].store(words[1], Relaxed);
+    REGION.total.store(chunks as u32, Relaxed);
+    REGION.places.store(places as u32, Relaxed);
     DONE.store(0, Relaxed);
-    let generation = (STATE.load(Relaxed) >> 32).wrapping_add(1);
-    STATE.store(generation << 32 | chunks as u64, SeqCst);
+    let generation = GENERATION.load(Relaxed).wrapping_add(1);
+    for (i, share) in SHARES[..places].iter().enumerate() {
+        let count = chunks * (i + 1) / places - chunks * i / places;
+        share.0.store(u64::from(generation) << 32 | count as u64, Release);
+    }
+    GENERATION.store(generation, SeqCst);
 }
 
 /// Starts a region of one chunk per worker, in which each chunk waits for all the others: it ends
@@ -188,14 +242,14 @@ pub fn self_test_start(workers: usize) {
     };
     ARRIVED.store(0, SeqCst);
     EXPECTED.store(workers as u32, SeqCst);
-    publish(workers, &MEET);
+    publish(workers, places(), &MEET);
     WAKE.fetch_add(1, SeqCst);
     notify(&WAKE, workers as u32);
 }
 
 /// True when the self-test's chunks are done.
 pub fn self_test_done() -> bool {
-    DONE.load(Acquire) == TOTAL.load(Relaxed)
+    DONE.load(Acquire) == REGION.total.load(Relaxed)
 }
 
 /// Into how many chunks `items` of `cost` multiply-adds (or loaded elements) each are cut: none

@@ -3,9 +3,13 @@ import {
   type BatchNormStatistics,
   batchNormBackward,
   batchNormForward,
+  batchNormMaxPool2dBackward,
   batchNormStatistics,
   batchNormUpdateRunning,
+  type MaxPool2dShape,
+  maxPool2dForward,
 } from '../../bindings/kernels.js'
+import type { Storage } from '../../bindings/memory.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { checkOptions } from '../options.js'
 import { type Shape, sizeOf } from '../shape.js'
@@ -45,50 +49,95 @@ interface Attributes {
   hasBias: boolean
 }
 
+/** The batch's statistics, in training. */
+function statisticsOf(call: Call<Attributes>, x: Storage): void {
+  const { shape, own, training } = call.attributes
+  for (const tensor of own) call.keep(tensor)
+  if (!training) return
+  const [mean, residual, variance] = own
+  batchNormStatistics(shape, x, mean.storage, residual.storage, variance.storage)
+}
+
+/** The gradients that were asked for, of the three. */
+function wanted(call: Call<Attributes>, dx: Tensor | undefined, dweight: Tensor, dbias: Tensor) {
+  const { hasWeight, hasBias } = call.attributes
+  if (!hasWeight) dweight.dispose()
+  if (!hasBias) dbias.dispose()
+  return [dx, ...(hasWeight ? [dweight] : []), ...(hasBias ? [dbias] : [])]
+}
+
 const operation: Operation<Attributes> = {
   name: 'batchNorm',
   shape: ([x]) => x.shape,
   layout: (_, { shape }) => shape.layout,
   forward(call) {
-    const { shape, statistics, own } = call.attributes
-    for (const x of own) call.keep(x)
+    const { shape, statistics } = call.attributes
     const x = call.input(0, shape.layout).storage
-    if (call.attributes.training) {
-      const [mean, residual, variance] = own
-      batchNormStatistics(shape, x, mean.storage, residual.storage, variance.storage)
-    }
-    batchNormForward(
-      shape,
-      x,
-      statistics,
-      weightOf(call)?.storage,
-      biasOf(call)?.storage,
-      call.output.storage,
-    )
+    statisticsOf(call, x)
+    const [weight, bias] = [weightOf(call)?.storage, biasOf(call)?.storage]
+    batchNormForward(shape, x, statistics, weight, bias, call.output.storage)
   },
   backward(call, dy) {
-    const { shape, statistics, training, hasWeight, hasBias } = call.attributes
+    const { shape, statistics, training } = call.attributes
     const x = call.input(0, shape.layout)
     const dx = call.needs(0) ? empty(x.shape, shape.layout) : undefined
     const [dweight, dbias] = [empty([shape.c]), empty([shape.c])]
-    const gradient = call.in(shape.layout, dy).storage
-    const weight = weightOf(call)?.storage
     batchNormBackward(
       shape,
       x.storage,
-      gradient,
+      call.in(shape.layout, dy).storage,
       statistics,
-      weight,
+      weightOf(call)?.storage,
       training,
       dx?.storage,
       dweight.storage,
       dbias.storage,
     )
-    const wanted = [...(hasWeight ? [dweight] : []), ...(hasBias ? [dbias] : [])]
-    if (!hasWeight) dweight.dispose()
-    if (!hasBias) dbias.dispose()
-    return [dx, ...wanted]
+    return wanted(call, dx, dweight, dbias)
   },
+}
+
+/**
+ * Batch normalisation with max pooling in windows of 2 × 2 after it. The affine part is monotone, so the
+ * pooling goes first: a quarter is normalised, and nothing of full size is kept but the input.
+ */
+const pooledOperation: Operation<Attributes & { pooled: Tensor }> = {
+  name: 'batchNormMaxPool2d',
+  shape: ([x]) => [x.shape[0], x.shape[1], x.shape[2] / 2, x.shape[3] / 2],
+  layout: () => 'lanes',
+  forward(call) {
+    const { shape, statistics, pooled } = call.attributes
+    const x = call.input(0, 'lanes').storage
+    statisticsOf(call, x)
+    const [weight, bias] = [weightOf(call)?.storage, biasOf(call)?.storage]
+    const z = call.keep(pooled).storage
+    maxPool2dForward(windows(call.inputs[0]), x, weight, z)
+    batchNormForward({ ...shape, s: shape.s / 4 }, z, statistics, weight, bias, call.output.storage)
+  },
+  backward(call, dy) {
+    const { shape, statistics, training, pooled } = call.attributes
+    const x = call.input(0, 'lanes')
+    const dx = call.needs(0) ? empty(x.shape, 'lanes') : undefined
+    const [dweight, dbias] = [empty([shape.c]), empty([shape.c])]
+    batchNormMaxPool2dBackward(
+      windows(x),
+      x.storage,
+      pooled.storage,
+      call.in('lanes', dy).storage,
+      statistics,
+      weightOf(call)?.storage,
+      training,
+      dx?.storage,
+      dweight.storage,
+      dbias.storage,
+    )
+    return wanted(call, dx, dweight, dbias)
+  },
+}
+
+/** Windows of 2 × 2 side by side. */
+function windows({ shape: [n, c, h, w] }: Tensor): MaxPool2dShape {
+  return { n, c, h, w, kernel: [2, 2], stride: [2, 2], padding: [0, 0] }
 }
 
 function weightOf(call: Call<Attributes>): Tensor | undefined {
@@ -118,6 +167,20 @@ function kernelShape(shape: Shape): BatchNormShape {
  * @throws {ArgumentError} in evaluation without running statistics
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
+  return normalise(x, options, false)
+}
+
+/**
+ * `maxPool2d(batchNorm(x, options), 2)` in one, for a library that sees both: the same values, and the same
+ * gradients but where batch normalisation rounds two values of a window to the same.
+ *
+ * @param x (N, C, H, W), H and W even
+ */
+export function batchNormMaxPool2d(x: Tensor, options: BatchNormOptions = {}): Tensor {
+  return normalise(x, options, true)
+}
+
+function normalise(x: Tensor, options: BatchNormOptions, pool: boolean): Tensor {
   checkOptions('batchNorm', options, OPTIONS)
   const { runningMean, runningVar, weight, bias, training = false, momentum = 0.1, eps = 1e-5 } = options
   const name = options.name ?? 'batchNorm'
@@ -161,10 +224,16 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   // Kept over the run, which frees them when nothing records.
   for (const storage of storages) storage.retain()
   const attributes = { shape, training, statistics, own, hasWeight: Boolean(weight), hasBias: Boolean(bias) }
-  const y = run(operation, inputs, attributes)
+  const y = pool ? runPooled(inputs, attributes) : run(operation, inputs, attributes)
   if (training && runningMean && runningVar) {
     batchNormUpdateRunning(shape.c, statistics, count, momentum, runningMean.storage, runningVar.storage)
   }
   for (const storage of storages) storage.release()
   return y
+}
+
+function runPooled(inputs: readonly Tensor[], attributes: Attributes): Tensor {
+  const [n, c, h, w] = inputs[0].shape
+  const pooled = empty([n, c, h / 2, w / 2], 'lanes')
+  return run(pooledOperation, inputs, { ...attributes, pooled })
 }

@@ -37,7 +37,7 @@ const operation: Operation<Attributes> = {
   },
   layout: () => 'lanes',
   forward(call) {
-    maxPool2dForward(shapeOf(call), call.input(0, 'lanes').storage, call.output.storage)
+    maxPool2dForward(shapeOf(call), call.input(0, 'lanes').storage, undefined, call.output.storage)
   },
   backward(call, dy) {
     const x = call.input(0, 'lanes')

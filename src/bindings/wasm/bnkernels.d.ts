@@ -35,6 +35,11 @@ export function batch_norm_backward(layout: number, n: number, c: number, s: num
  */
 export function batch_norm_forward(layout: number, n: number, c: number, s: number, x: number, mean: number, residual: number, _var: number, eps: number, weight: number, bias: number, y: number): void;
 
+/**
+ * Windows of 2 × 2 side by side. `residual`, `weight` and `dx` may be 0.
+ */
+export function batch_norm_max_pool2d_backward(n: number, c: number, h: number, w: number, x: number, z: number, dy: number, mean: number, residual: number, _var: number, eps: number, weight: number, training: boolean, dx: number, dweight: number, dbias: number): void;
+
 export function batch_norm_statistics(layout: number, n: number, c: number, s: number, x: number, mean: number, residual: number, _var: number): void;
 
 export function batch_norm_update_running(c: number, mean: number, _var: number, count: number, momentum: number, running_mean: number, running_var: number): void;
@@ -178,7 +183,10 @@ export function max_forward(outer: number, n: number, inner: number, x: number, 
 
 export function max_pool2d_backward(n: number, c: number, h: number, w: number, kh: number, kw: number, stride_h: number, stride_w: number, padding_h: number, padding_w: number, x: number, y: number, dy: number, dx: number): void;
 
-export function max_pool2d_forward(n: number, c: number, h: number, w: number, kh: number, kw: number, stride_h: number, stride_w: number, padding_h: number, padding_w: number, x: number, y: number): void;
+/**
+ * `factors`, of `c`, may be 0.
+ */
+export function max_pool2d_forward(n: number, c: number, h: number, w: number, kh: number, kw: number, stride_h: number, stride_w: number, padding_h: number, padding_w: number, x: number, factors: number, y: number): void;
 
 /**
  * `dims_at` points to shape, strides of `a`, strides of `b`: `rank` words each.
@@ -283,6 +291,7 @@ export interface InitOutput {
     readonly allocate: (a: number) => number;
     readonly batch_norm_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number) => void;
     readonly batch_norm_forward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => void;
+    readonly batch_norm_max_pool2d_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number, o: number, p: number) => void;
     readonly batch_norm_statistics: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
     readonly batch_norm_update_running: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
     readonly conv2d_backward_input: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number) => void;
@@ -312,7 +321,7 @@ export interface InitOutput {
     readonly max_backward: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
     readonly max_forward: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
     readonly max_pool2d_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number) => void;
-    readonly max_pool2d_forward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => void;
+    readonly max_pool2d_forward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number) => void;
     readonly maximum: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
     readonly maximum_share: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
     readonly mul: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;

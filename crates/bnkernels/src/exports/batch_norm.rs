@@ -2,6 +2,7 @@
 
 use super::{input, optional, output};
 use crate::kernels::batch_norm::{self, Affine, BatchNormShape, Layout, Statistics};
+use crate::kernels::max_pool2d::MaxPool2dShape;
 use wasm_bindgen::prelude::*;
 
 fn shape(layout: u32, n: usize, c: usize, s: usize) -> BatchNormShape {
@@ -96,5 +97,39 @@ pub unsafe fn batch_norm_backward(
         let (x, dy) = (input(x, length), input(dy, length));
         let (weight, dweight, dbias) = (optional(weight, c), output(dweight, c), output(dbias, c));
         batch_norm::batch_norm_backward(&shape, x, dy, statistics, weight, training, dx, dweight, dbias)
+    }
+}
+
+/// Windows of 2 × 2 side by side. `residual`, `weight` and `dx` may be 0.
+#[wasm_bindgen]
+pub unsafe fn batch_norm_max_pool2d_backward(
+    n: usize,
+    c: usize,
+    h: usize,
+    w: usize,
+    x: *const f32,
+    z: *const f32,
+    dy: *const f32,
+    mean: *const f32,
+    residual: *const f32,
+    var: *const f32,
+    eps: f32,
+    weight: *const f32,
+    training: bool,
+    dx: *mut f32,
+    dweight: *mut f32,
+    dbias: *mut f32,
+) {
+    let s = MaxPool2dShape { n, c, h, w, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+    let (full, quarter) = (s.x().len(), s.y().len());
+    unsafe {
+        let (mean, residual, var) = (input(mean, c), optional(residual, c), input(var, c));
+        let statistics = Statistics { mean, residual, var, eps };
+        let dx = (!dx.is_null()).then(|| output(dx, full));
+        let (x, z, dy) = (input(x, full), input(z, quarter), input(dy, quarter));
+        let (weight, dweight, dbias) = (optional(weight, c), output(dweight, c), output(dbias, c));
+        batch_norm::batch_norm_max_pool2d_backward(
+            &s, x, z, dy, statistics, weight, training, dx, dweight, dbias,
+        )
     }
 }

@@ -1,9 +1,10 @@
 //! Max pooling for JavaScript.
 
-use super::{input, output};
+use super::{input, optional, output};
 use crate::kernels::max_pool2d::{self, MaxPool2dShape};
 use wasm_bindgen::prelude::*;
 
+/// `factors`, of `c`, may be 0.
 #[wasm_bindgen]
 pub unsafe fn max_pool2d_forward(
     n: usize,
@@ -17,11 +18,15 @@ pub unsafe fn max_pool2d_forward(
     padding_h: usize,
     padding_w: usize,
     x: *const f32,
+    factors: *const f32,
     y: *mut f32,
 ) {
     let (kernel, stride, padding) = ((kh, kw), (stride_h, stride_w), (padding_h, padding_w));
     let s = MaxPool2dShape { n, c, h, w, kernel, stride, padding };
-    unsafe { max_pool2d::max_pool2d_forward(&s, input(x, s.x().len()), output(y, s.y().len())) }
+    unsafe {
+        let (x, factors) = (input(x, s.x().len()), optional(factors, c));
+        max_pool2d::max_pool2d_forward(&s, x, factors, output(y, s.y().len()))
+    }
 }
 
 #[wasm_bindgen]

@@ -13,11 +13,13 @@
 mod backward;
 mod forward;
 mod lanes;
+mod max_pool2d;
 mod rows;
 mod statistics;
 
 pub use backward::batch_norm_backward;
 pub use forward::batch_norm_forward;
+pub use max_pool2d::batch_norm_max_pool2d_backward;
 pub use statistics::{batch_norm_statistics, batch_norm_update_running};
 
 use crate::layout::{Blocks, LANES};
@@ -159,13 +161,14 @@ impl Statistics<'_> {
         self.residual.map_or(0.0, |residual| residual[channel])
     }
 
-    /// `1 / √(var + eps)` of each channel.
-    fn inverse_deviations(&self) -> Vec<f32> {
+    /// `weight / √(var + eps)` of each channel.
+    fn scale(&self, weight: Option<&[f32]>) -> Vec<f32> {
         let mut out = vec![0.0; self.var.len()];
         let (one, eps) = (F32x4::splat(1.0), F32x4::splat(self.eps));
         for (out, var) in out.chunks_mut(4).zip(self.var.chunks(4)) {
             (one / (F32x4::load_tail(var, 1.0) + eps).sqrt()).store_tail(out);
         }
+        out.iter_mut().zip(weight.into_iter().flatten()).for_each(|(scale, weight)| *scale *= weight);
         out
     }
 }

@@ -44,7 +44,7 @@ impl MaxPool2dShape {
     }
 
     /// Windows of 2 × 2 side by side: four loads and no loop for each.
-    fn is_quarter(&self) -> bool {
+    pub(super) fn is_quarter(&self) -> bool {
         self.kernel == (2, 2) && self.stride == (2, 2) && self.padding == (0, 0)
     }
 
@@ -61,9 +61,56 @@ impl MaxPool2dShape {
     }
 }
 
-/// `y`, in lanes, from `x` in lanes.
-pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], y: &mut [f32]) {
+/// Which tap of a window the forward takes: that whose multiple by a factor of some sign is the
+/// largest, and of equals the first.
+trait Pick {
+    fn of_two(a: F32x4, b: F32x4) -> F32x4;
+    /// In one instruction; what it makes of a NaN is undefined.
+    fn of_two_numbers(a: F32x4, b: F32x4) -> F32x4;
+}
+
+struct Largest;
+struct Smallest;
+struct First;
+
+impl Pick for Largest {
+    #[inline(always)]
+    fn of_two(a: F32x4, b: F32x4) -> F32x4 {
+        a.max(b)
+    }
+    #[inline(always)]
+    fn of_two_numbers(a: F32x4, b: F32x4) -> F32x4 {
+        a.at_least(b)
+    }
+}
+
+impl Pick for Smallest {
+    #[inline(always)]
+    fn of_two(a: F32x4, b: F32x4) -> F32x4 {
+        a.min(b)
+    }
+    #[inline(always)]
+    fn of_two_numbers(a: F32x4, b: F32x4) -> F32x4 {
+        a.at_most(b)
+    }
+}
+
+impl Pick for First {
+    #[inline(always)]
+    fn of_two(a: F32x4, _: F32x4) -> F32x4 {
+        a
+    }
+    #[inline(always)]
+    fn of_two_numbers(a: F32x4, _: F32x4) -> F32x4 {
+        a
+    }
+}
+
+/// `y`, in lanes, from `x` in lanes. With `factors`, one a channel, the tap is taken whose multiple
+/// by the factor is the largest: what batch normalisation after it makes the largest.
+pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f32]>, y: &mut [f32]) {
     let s = *shape;
+    assert!(factors.is_none_or(|factors| factors.len() == s.c));
     let (input, output) = (s.x(), s.y());
     assert_eq!(x.len(), input.len());
     assert_eq!(y.len(), output.len());
@@ -83,24 +130,30 @@ pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], y: &mut [f32]) {
                 y = rest;
                 let plane = input.item(s.c, item / oh);
                 let x = Src::new(&x[plane..plane + s.h * s.w * lanes]);
-                forward_row(&s, x, item % oh, lanes, Dst::new(row));
+                let (i, row) = (item % oh, Dst::new(row));
+                match factors.map_or(1.0, |factors| factors[item / oh % s.c]) {
+                    0.0 => forward_row::<First>(&s, x, i, lanes, row),
+                    factor if factor < 0.0 => forward_row::<Smallest>(&s, x, i, lanes, row),
+                    _ => forward_row::<Largest>(&s, x, i, lanes, row),
+                }
             }
         },
     );
 }
 
 /// Row `i` of the output, from one channel.
-fn forward_row(s: &MaxPool2dShape, x: Src, i: usize, lanes: usize, mut y: Dst) {
-    if s.is_quarter() && quarter_row(x.offset(2 * i * s.w * lanes), s.w * lanes, lanes, s.ow(), &mut y) {
+fn forward_row<P: Pick>(s: &MaxPool2dShape, x: Src, i: usize, lanes: usize, mut y: Dst) {
+    let first = x.offset(2 * i * s.w * lanes);
+    if s.is_quarter() && quarter_row::<P>(first, s.w * lanes, lanes, s.ow(), &mut y) {
         return;
     }
     for j in 0..s.ow() {
         let (rows, columns) = s.window(i, j);
         for l in (0..lanes).step_by(4) {
-            let mut best = F32x4::splat(f32::NEG_INFINITY);
+            let mut best = x.load((rows.start * s.w + columns.start) * lanes + l);
             for row in rows.clone() {
                 for column in columns.clone() {
-                    best = best.max(x.load((row * s.w + column) * lanes + l));
+                    best = P::of_two(best, x.load((row * s.w + column) * lanes + l));
                 }
             }
             y.store(j * lanes + l, best);
@@ -110,7 +163,7 @@ fn forward_row(s: &MaxPool2dShape, x: Src, i: usize, lanes: usize, mut y: Dst) {
 
 /// A row of windows of 2 × 2 from two rows of `below` elements; false, and nothing of worth, where
 /// there may be a NaN, which the quick maximum would lose.
-fn quarter_row(x: Src, below: usize, lanes: usize, windows: usize, y: &mut Dst) -> bool {
+fn quarter_row<P: Pick>(x: Src, below: usize, lanes: usize, windows: usize, y: &mut Dst) -> bool {
     let mut sums = F32x4::zero();
     for j in 0..windows {
         let at = 2 * j * lanes;
@@ -118,7 +171,7 @@ fn quarter_row(x: Src, below: usize, lanes: usize, windows: usize, y: &mut Dst) 
         for l in (0..lanes).step_by(4) {
             let [a, b, c, d] = taps.map(|tap| tap.load(l));
             sums = sums + ((a + b) + (c + d));
-            y.store(j * lanes + l, a.at_least(b).at_least(c.at_least(d)));
+            y.store(j * lanes + l, P::of_two_numbers(P::of_two_numbers(a, b), P::of_two_numbers(c, d)));
         }
     }
     !sums.ne(sums).any()
@@ -244,7 +297,7 @@ mod tests {
         let dy = random(2, s.n * image_y);
         let x_lanes = to_lanes(x, s.n, image_x);
         let mut y = vec![7.0; s.y().len()];
-        max_pool2d_forward(&s, &x_lanes, &mut y);
+        max_pool2d_forward(&s, &x_lanes, None, &mut y);
         let (expected_y, expected_dx) = reference::max_pool2d(&s, x, &dy);
         let actual = to_rows(&y, s.n, image_y);
         assert_eq!(actual.len(), expected_y.len());
@@ -279,6 +332,30 @@ mod tests {
             for (c, h, w) in [(1, 2, 2), (3, 8, 6), (6, 7, 9), (7, 9, 4), (18, 4, 5)] {
                 check(MaxPool2dShape { n, c, h, w, ..SHAPE });
                 check(MaxPool2dShape { n, c, h, w, stride: (1, 1), ..SHAPE });
+            }
+        }
+    }
+
+    #[test]
+    fn factors_choose_what_their_multiple_would() {
+        for (h, w, stride) in [(8, 6, (2, 2)), (7, 9, (1, 2))] {
+            let s = MaxPool2dShape { n: 21, h, w, stride, ..SHAPE };
+            let factors = [-2.0f32, 0.0, 0.5];
+            for holes in [false, true] {
+                let mut x = random(1, s.n * s.c * h * w);
+                if holes {
+                    x[5] = f32::NAN;
+                }
+                let scaled: Vec<f32> =
+                    x.iter().enumerate().map(|(i, &v)| v * factors[i / (h * w) % s.c]).collect();
+                let image = s.c * s.oh() * s.ow();
+                let mut y = vec![7.0; s.y().len()];
+                max_pool2d_forward(&s, &to_lanes(&x, s.n, s.c * h * w), Some(&factors), &mut y);
+                let (expected, _) = reference::max_pool2d(&s, &scaled, &random(2, s.n * image));
+                for (i, (a, e)) in to_rows(&y, s.n, image).iter().zip(&expected).enumerate() {
+                    let factor = factors[i / (s.oh() * s.ow()) % s.c];
+                    assert!(a * factor == *e || a.is_nan() && (factor == 0.0 || e.is_nan()), "{a} at {i}");
+                }
             }
         }
     }

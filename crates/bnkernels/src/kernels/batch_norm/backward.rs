@@ -23,14 +23,10 @@ pub fn batch_norm_backward(
     statistics.check(c);
     let mean = statistics.mean;
     let sums = channel_sums(shape, x, dy, &statistics);
-    let mut scale = statistics.inverse_deviations();
-    for (channel, sum) in sums.iter().enumerate() {
-        dweight[channel] = (sum.products * f64::from(scale[channel])) as f32;
-        dbias[channel] = sum.plain as f32;
-    }
+    affine_gradients(&sums, &statistics, dweight, dbias);
     let Some(dx) = dx else { return };
     assert_eq!(dx.len(), x.len());
-    scale.iter_mut().zip(weight.into_iter().flatten()).for_each(|(scale, weight)| *scale *= weight);
+    let scale = statistics.scale(weight);
     if !training {
         match shape.layout {
             Layout::Rows => rows::write(shape, dx, |row| {
@@ -44,15 +40,7 @@ pub fn batch_norm_backward(
         }
         return;
     }
-    // dx = (dy − shift − (x − mean) · slope) · scale
-    let m = shape.count() as f64;
-    let slope: Vec<f32> = sums
-        .iter()
-        .zip(statistics.var)
-        .map(|(sum, &var)| (sum.products / m / f64::from(var + statistics.eps)) as f32)
-        .collect();
-    let shift: Vec<f32> =
-        (0..c).map(|i| (sums[i].plain / m) as f32 - statistics.residual(i) * slope[i]).collect();
+    let (slope, shift) = slope_and_shift(&sums, &statistics, shape.count());
     match shape.layout {
         Layout::Rows => rows::write(shape, dx, |row| {
             let (x, dy) = (Src::new(&x[row..]), Src::new(&dy[row..]));
@@ -74,12 +62,44 @@ pub fn batch_norm_backward(
 
 /// `Σ dy` and `Σ dy · (x − mean)` of a channel.
 #[derive(Clone, Copy, Default)]
-struct Sums {
+pub(super) struct Sums {
     plain: f64,
     products: f64,
 }
 
-fn channel_sums(shape: &BatchNormShape, x: &[f32], dy: &[f32], statistics: &Statistics) -> Vec<Sums> {
+pub(super) fn affine_gradients(
+    sums: &[Sums],
+    statistics: &Statistics,
+    dweight: &mut [f32],
+    dbias: &mut [f32],
+) {
+    let inverse = statistics.scale(None);
+    for (channel, sum) in sums.iter().enumerate() {
+        dweight[channel] = (sum.products * f64::from(inverse[channel])) as f32;
+        dbias[channel] = sum.plain as f32;
+    }
+}
+
+/// For each channel of `count` values what gives `dx = (dy − shift − (x − mean) · slope) · scale`.
+pub(super) fn slope_and_shift(sums: &[Sums], statistics: &Statistics, count: usize) -> (Vec<f32>, Vec<f32>) {
+    let m = count as f64;
+    let slope: Vec<f32> = sums
+        .iter()
+        .zip(statistics.var)
+        .map(|(sum, &var)| (sum.products / m / f64::from(var + statistics.eps)) as f32)
+        .collect();
+    let shift = sums.iter().zip(&slope).enumerate();
+    let shift = shift.map(|(i, (sum, slope))| (sum.plain / m) as f32 - statistics.residual(i) * slope);
+    let shift = shift.collect();
+    (slope, shift)
+}
+
+pub(super) fn channel_sums(
+    shape: &BatchNormShape,
+    x: &[f32],
+    dy: &[f32],
+    statistics: &Statistics,
+) -> Vec<Sums> {
     let mean = statistics.mean;
     let mut results = vec![0.0; 2 * shape.results()];
     let (plain, products) = results.split_at_mut(shape.results());

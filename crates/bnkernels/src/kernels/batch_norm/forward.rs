@@ -16,8 +16,7 @@ pub fn batch_norm_forward(
     assert!(weight.is_none_or(|w| w.len() == c) && bias.is_none_or(|b| b.len() == c));
     statistics.check(c);
     let mean = statistics.mean;
-    let mut scale = statistics.inverse_deviations();
-    scale.iter_mut().zip(weight.into_iter().flatten()).for_each(|(scale, weight)| *scale *= weight);
+    let scale = statistics.scale(weight);
     let shift: Vec<f32> =
         (0..c).map(|i| bias.map_or(0.0, |b| b[i]) - statistics.residual(i) * scale[i]).collect();
     match shape.layout {

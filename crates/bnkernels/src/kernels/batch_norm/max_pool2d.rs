@@ -1,0 +1,220 @@
+//! Backward of batch normalisation with max pooling after it, `y = pool(x̂ · weight + bias)`. Both
+//! commute: with `z` the tap of each window that the affine part makes the largest (see `factors` of
+//! [`max_pool2d_forward`](crate::kernels::max_pool2d::max_pool2d_forward)), `y = ẑ · weight + bias`.
+//! So the forward normalises a quarter of the elements, and the sums of the backward are over these
+//! alone. Only windows of 2 × 2 side by side, on even heights and widths.
+
+use super::backward::{affine_gradients, channel_sums, slope_and_shift};
+use super::{BatchNormShape, Layout, Statistics};
+use crate::kernels::max_pool2d::MaxPool2dShape;
+use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::simd::{Dst, F32x4, Mask4, Src};
+
+/// Overwrites the gradients from `x`, `z` and the gradient `dy` of `y`, all in lanes; `training` says
+/// whether the statistics are those of `x`. Padding lanes of `dx` become zero.
+pub fn batch_norm_max_pool2d_backward(
+    shape: &MaxPool2dShape,
+    x: &[f32],
+    z: &[f32],
+    dy: &[f32],
+    statistics: Statistics,
+    weight: Option<&[f32]>,
+    training: bool,
+    dx: Option<&mut [f32]>,
+    dweight: &mut [f32],
+    dbias: &mut [f32],
+) {
+    let s = *shape;
+    assert!(s.is_quarter() && s.h.is_multiple_of(2) && s.w.is_multiple_of(2));
+    let (input, output) = (s.x(), s.y());
+    assert!(x.len() == input.len() && z.len() == output.len() && dy.len() == output.len());
+    assert!(dweight.len() == s.c && dbias.len() == s.c && weight.is_none_or(|w| w.len() == s.c));
+    statistics.check(s.c);
+    let pooled = BatchNormShape { layout: Layout::Lanes, n: s.n, c: s.c, s: s.oh() * s.ow() };
+    let sums = channel_sums(&pooled, z, dy, &statistics);
+    affine_gradients(&sums, &statistics, dweight, dbias);
+    let Some(dx) = dx else { return };
+    assert_eq!(dx.len(), x.len());
+    let scale = statistics.scale(weight);
+    let (slope, shift) = if training {
+        slope_and_shift(&sums, &statistics, s.n * s.h * s.w)
+    } else {
+        (vec![0.0; s.c], vec![0.0; s.c])
+    };
+    // An item is a pair of rows.
+    let items = s.c * s.oh();
+    let total = input.count() * items;
+    let chunks = chunk_count(total, 2 * s.w * 16);
+    let chunk = |i| chunk_range(i, chunks, total, 1);
+    for_each_range(
+        [dx],
+        chunks,
+        |i| [input.item(items, chunk(i).start)..input.item(items, chunk(i).end)],
+        |i, [mut dx]| {
+            for item in chunk(i) {
+                let (lanes, images) = (input.width(item / items), input.images(item / items));
+                let channel = item / s.oh() % s.c;
+                let (mine, rest) = std::mem::take(&mut dx).split_at_mut(2 * s.w * lanes);
+                dx = rest;
+                let at = input.item(items, item);
+                let x = Src::new(&x[at..at + mine.len()]);
+                let at = output.item(items, item);
+                let windows = at..at + s.ow() * lanes;
+                let pair = Pair {
+                    lanes,
+                    padding: (images < lanes).then(|| Mask4::first(images - (lanes - 4))),
+                    mean: statistics.mean[channel],
+                    slope: slope[channel],
+                    shift: shift[channel],
+                    scale: scale[channel],
+                };
+                let (z, dy) = (Src::new(&z[windows.clone()]), Src::new(&dy[windows]));
+                pair.backward(x, z, dy, s.ow(), &mut Dst::new(mine));
+            }
+        },
+    );
+}
+
+/// A pair of rows of one channel in a block.
+struct Pair {
+    lanes: usize,
+    /// The last vector of a pixel, where some of its lanes are padding.
+    padding: Option<Mask4>,
+    mean: f32,
+    slope: f32,
+    shift: f32,
+    scale: f32,
+}
+
+impl Pair {
+    /// `dx = (g − shift − (x − mean) · slope) · scale`, where `g` is the window's gradient at the first
+    /// tap that is `z`, and 0 at the others.
+    fn backward(&self, x: Src, z: Src, dy: Src, windows: usize, dx: &mut Dst) {
+        let lanes = self.lanes;
+        let [mean, slope, shift, scale] = [self.mean, self.slope, self.shift, self.scale].map(F32x4::splat);
+        let below = 2 * windows * lanes;
+        for j in 0..windows {
+            let at = 2 * j * lanes;
+            let taps = [at, at + lanes, at + below, at + below + lanes];
+            for l in (0..lanes).step_by(4) {
+                let (largest, mut left) = (z.load(j * lanes + l), dy.load(j * lanes + l));
+                let padding = self.padding.filter(|_| l + 4 == lanes);
+                for tap in taps {
+                    let value = x.load(tap + l);
+                    let hit = value.eq(largest);
+                    let gradient = hit.keep(left) - shift;
+                    left = hit.clear(left);
+                    let result = (mean - value).mul_add(slope, gradient) * scale;
+                    dx.store(tap + l, padding.map_or(result, |mask| mask.keep(result)));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::batch_norm::{
+        batch_norm_backward, batch_norm_forward, batch_norm_statistics, Affine,
+    };
+    use crate::kernels::max_pool2d::{max_pool2d_backward, max_pool2d_forward};
+    use crate::reference::{
+        assert_close, batch_norm as twin, max_pool2d as pool_twin, random, to_lanes, to_rows,
+    };
+
+    /// Against the twins one after the other.
+    fn check(s: MaxPool2dShape, weight: &[f32], given: Option<(&[f32], &[f32])>) {
+        let (image, pooled) = (s.c * s.h * s.w, s.c * s.oh() * s.ow());
+        let full = BatchNormShape { layout: Layout::Lanes, n: s.n, c: s.c, s: s.h * s.w };
+        let quarter = BatchNormShape { s: s.oh() * s.ow(), ..full };
+        let (x, dy, bias) = (random(1, s.n * image), random(2, s.n * pooled), random(3, s.c));
+        let lanes = to_lanes(&x, s.n, image);
+        let [mut mean, mut residual, mut var] = std::array::from_fn(|_| vec![0.0; s.c]);
+        match given {
+            Some((m, v)) => (mean, var) = (m.to_vec(), v.to_vec()),
+            None => batch_norm_statistics(&full, &lanes, &mut mean, &mut residual, &mut var),
+        }
+        let statistics = Statistics { mean: &mean, residual: Some(&residual), var: &var, eps: 1e-5 };
+        let (mut z, mut y) = (vec![7.0; s.y().len()], vec![7.0; s.y().len()]);
+        max_pool2d_forward(&s, &lanes, Some(weight), &mut z);
+        let affine = Affine { weight: Some(weight), bias: Some(&bias) };
+        batch_norm_forward(&quarter, &z, statistics, affine, &mut y);
+        let (mut dx, mut dweight, mut dbias) = (vec![7.0; lanes.len()], vec![7.0; s.c], vec![7.0; s.c]);
+        let gradient = to_lanes(&dy, s.n, pooled);
+        let training = given.is_none();
+        let weight_given = Some(weight);
+        batch_norm_max_pool2d_backward(
+            &s,
+            &lanes,
+            &z,
+            &gradient,
+            statistics,
+            weight_given,
+            training,
+            Some(&mut dx),
+            &mut dweight,
+            &mut dbias,
+        );
+
+        let size = (s.n, s.c, s.h * s.w);
+        let normal = twin::batch_norm(size, &x, &vec![0.0; x.len()], (weight, &bias), given, 1e-5);
+        let normal: Vec<f32> = normal.y.iter().map(|&v| v as f32).collect();
+        let (expected_y, spread) = pool_twin::max_pool2d(&s, &normal, &dy);
+        let spread: Vec<f32> = spread.iter().map(|&v| v as f32).collect();
+        let expected = twin::batch_norm(size, &x, &spread, (weight, &bias), given, 1e-5);
+        let expected_y: Vec<f64> = expected_y.into_iter().map(f64::from).collect();
+        assert_close(&to_rows(&y, s.n, pooled), &expected_y, 1e-5);
+        assert_close(&to_rows(&dx, s.n, image), &expected.dx, 1e-5);
+        assert_close(&dweight, &expected.dweight, 1e-5);
+        assert_close(&dbias, &expected.dbias, 1e-5);
+        assert_eq!(
+            to_lanes(&to_rows(&dx, s.n, image), s.n, image),
+            dx,
+            "padding lanes of a gradient are zero"
+        );
+    }
+
+    #[test]
+    fn matches_the_twins_in_training_and_evaluation() {
+        for n in [1, 3, 16, 17, 31] {
+            for (h, w) in [(2, 2), (4, 6), (10, 10), (28, 28)] {
+                let s = MaxPool2dShape { n, c: 3, h, w, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+                check(s, &[0.5, -2.0, 1.0], None);
+                check(s, &[0.5, -2.0, 1.0], Some((&[0.1, 0.2, -0.3], &[0.5, 1.0, 2.0])));
+            }
+        }
+    }
+
+    #[test]
+    fn a_weight_of_zero_takes_the_first_tap_as_both_do_in_turn() {
+        let s = MaxPool2dShape { n: 5, c: 2, h: 4, w: 4, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+        let full = BatchNormShape { layout: Layout::Lanes, n: 5, c: 2, s: 16 };
+        let (x, dy) = (to_lanes(&random(1, 160), 5, 32), to_lanes(&random(2, 40), 5, 8));
+        let (mean, var, weight) = ([0.1, 0.2], [0.5, 0.6], [0.0, 0.0]);
+        let statistics = Statistics { mean: &mean, residual: None, var: &var, eps: 1e-5 };
+        let affine = Affine { weight: Some(&weight), bias: None };
+        let (mut normal, mut y) = (vec![0.0; x.len()], vec![0.0; dy.len()]);
+        batch_norm_forward(&full, &x, statistics, affine, &mut normal);
+        max_pool2d_forward(&s, &normal, None, &mut y);
+        let (mut spread, [mut a, mut b, mut c, mut d]) = (vec![0.0; x.len()], [[0.0; 2]; 4]);
+        max_pool2d_backward(&s, &normal, &y, &dy, &mut spread);
+        batch_norm_backward(&full, &x, &spread, statistics, Some(&weight), true, None, &mut a, &mut b);
+        let mut z = vec![0.0; dy.len()];
+        max_pool2d_forward(&s, &x, Some(&weight), &mut z);
+        batch_norm_max_pool2d_backward(
+            &s,
+            &x,
+            &z,
+            &dy,
+            statistics,
+            Some(&weight),
+            true,
+            None,
+            &mut c,
+            &mut d,
+        );
+        assert_close(&c, &a.map(f64::from), 1e-5);
+        assert_close(&d, &b.map(f64::from), 1e-5);
+    }
+}
