@@ -10,6 +10,13 @@ export function sizeOf(shape: Shape): number {
   return size
 }
 
+/** What lies before, from `first` to `last`, and after: sizes of a reduction over these dimensions. */
+export function reduceShape(shape: Shape, first: number, last: number): [number, number, number] {
+  const sizes: [number, number, number] = [1, 1, 1]
+  for (let d = 0; d < shape.length; d++) sizes[d < first ? 0 : d <= last ? 1 : 2] *= shape[d]
+  return sizes
+}
+
 /** Checks that a shape is made of whole numbers of at least 0. */
 export function checkShape(operation: string, shape: Shape): void {
   if (!Array.isArray(shape)) {
@@ -65,11 +72,14 @@ export function broadcastShapes(operation: string, a: Shape, b: Shape): Shape {
 
 /** The strides with which an array of `shape` is read as one of `target`: 0 where it is repeated. */
 export function broadcastStrides(shape: Shape, target: Shape): number[] {
-  const strides = stridesOf(shape)
-  return target.map((_, d) => {
-    const own = d - target.length + shape.length
-    return own < 0 || shape[own] === 1 ? 0 : strides[own]
-  })
+  const strides = new Array<number>(target.length).fill(0)
+  const offset = target.length - shape.length
+  let stride = 1
+  for (let d = shape.length - 1; d >= 0; d--) {
+    if (shape[d] !== 1) strides[offset + d] = stride
+    stride *= shape[d]
+  }
+  return strides
 }
 
 /** Joins neighbouring dimensions that every operand walks in one go, and drops those of size 1. */
@@ -82,13 +92,13 @@ export function joinDimensions(
   for (let d = 0; d < shape.length; d++) {
     if (shape[d] === 1) continue
     const last = joined.length - 1
-    const joins = last >= 0 && operands.every((own, k) => strides[k][last] === own[d] * shape[d])
+    let joins = last >= 0
+    for (let k = 0; joins && k < operands.length; k++) {
+      joins = strides[k][last] === operands[k][d] * shape[d]
+    }
     if (joins) joined[last] *= shape[d]
     else joined.push(shape[d])
-    operands.forEach((own, k) => {
-      if (joins) strides[k][last] = own[d]
-      else strides[k].push(own[d])
-    })
+    for (let k = 0; k < operands.length; k++) strides[k][joined.length - 1] = operands[k][d]
   }
   return [joined, strides]
 }

@@ -28,10 +28,13 @@ let recording = true
 let sequence = 0
 /** Calls recorded since the last `backward()`. */
 let pending = 0
+/** Walks through graphs so far. */
+let visits = 0
 
 /** One use of an operation: its inputs and result, and what its backward needs. */
 export class Call<A> implements Producer {
   readonly sequence = sequence++
+  visit = 0
   gradient: Tensor | undefined
   /** Emptied when the graph is used, so that a loss on a list holds on to nothing. */
   inputs: readonly Tensor[]
@@ -76,7 +79,7 @@ export class Call<A> implements Producer {
 
   /** Remembers what the inputs and the result are now, for `check`. */
   remember(): void {
-    this.#versions = this.inputs.map((input) => input.version)
+    for (const input of this.inputs) this.#versions.push(input.version)
     this.#outputVersion = this.output.version
   }
 
@@ -87,13 +90,14 @@ export class Call<A> implements Producer {
         `backward: the graph of '${name}' was used already, and what it kept is gone; run the forward again`,
       )
     }
-    this.inputs.forEach((input, i) => {
+    for (let i = 0; i < this.inputs.length; i++) {
+      const input = this.inputs[i]
       if (input.version !== this.#versions[i]) {
         throw new AutogradError(
           `backward: input ${i} of '${name}' (shape [${input.shape}]) was changed in place after the forward; call backward() before the change, or run the forward again`,
         )
       }
-    })
+    }
     if (this.output.version !== this.#outputVersion) {
       throw new AutogradError(
         `backward: the result of '${name}' (shape [${this.output.shape}]) was changed in place, which is not recorded; change a detached copy, or call backward() before the change`,
@@ -145,7 +149,7 @@ export function runView<A>(
 
 function finish<A>(call: Call<A>): Tensor {
   const { output } = call
-  if (recording && call.inputs.some((input) => input.requiresGrad)) {
+  if (recording && requiresGrad(call.inputs)) {
     call.remember()
     output.requiresGrad = true
     output.producer = call
@@ -154,6 +158,11 @@ function finish<A>(call: Call<A>): Tensor {
     call.free()
   }
   return output
+}
+
+function requiresGrad(inputs: readonly Tensor[]): boolean {
+  for (const input of inputs) if (input.requiresGrad) return true
+  return false
 }
 
 /** Whether operations are recorded now. */
@@ -216,10 +225,11 @@ export function backward(root: Tensor, cotangent?: Tensor): void {
     if (dy) {
       producer.gradient = undefined
       const gradients = producer.differentiate(dy)
-      gradients.forEach((gradient, i) => {
-        if (!gradient) return
+      for (let i = 0; i < gradients.length; i++) {
+        const gradient = gradients[i]
+        if (!gradient) continue
         pass(producer.inputs[i], gradient === dy ? new Tensor(dy.storage.retain(), dy.shape) : gradient)
-      })
+      }
       dy.dispose()
     }
     producer.free()
@@ -230,14 +240,16 @@ export function backward(root: Tensor, cotangent?: Tensor): void {
 
 /** The recorded calls that `root` depends on, last first. */
 function producersBehind(root: Tensor): Producer[] {
-  const found = new Set<Producer>()
-  const stack = root.producer ? [root.producer] : []
-  for (let producer = stack.pop(); producer; producer = stack.pop()) {
-    if (found.has(producer)) continue
-    found.add(producer)
-    for (const input of producer.inputs) if (input.producer) stack.push(input.producer)
+  const visit = ++visits
+  const found: Producer[] = []
+  const enter = ({ producer }: Tensor) => {
+    if (!producer || producer.visit === visit) return
+    producer.visit = visit
+    found.push(producer)
   }
-  return [...found].sort((a, b) => b.sequence - a.sequence)
+  enter(root)
+  for (let i = 0; i < found.length; i++) for (const input of found[i].inputs) enter(input)
+  return found.sort((a, b) => b.sequence - a.sequence)
 }
 
 /** Hands a gradient to the tensor's producer or, at a leaf, to its `grad`. Takes it over. */

@@ -11,6 +11,8 @@ export type NestedNumbers = number | readonly NestedNumbers[]
 export interface Producer {
   readonly inputs: readonly Tensor[]
   readonly sequence: number
+  /** The last walk through the graph that came here. */
+  visit: number
   /** The gradient of the result, while a backward is under way. */
   gradient: Tensor | undefined
   /** Throws if the graph can't be used (again). */
@@ -183,7 +185,9 @@ export class Tensor {
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((size, d) => size === b[d])
+  if (a.length !== b.length) return false
+  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false
+  return true
 }
 
 /** An uninitialised tensor. `lanes` is for shapes of four dimensions. */

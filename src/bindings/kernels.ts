@@ -3,7 +3,7 @@
  * the operations above have checked shapes. Storages become addresses here, right before the call.
  */
 import { instance } from './instance.js'
-import { bytes, type Layout, type Storage } from './memory.js'
+import { type Layout, type Storage, words } from './memory.js'
 
 const at = (storage: Storage | undefined): number => (storage ? storage.address : 0)
 const wasm = () => instance().kernels
@@ -78,10 +78,9 @@ function writeDimensions(dimensions: Dimensions): [address: number, rank: number
     dimensionsAddress = owner.kernels.allocate(3 * 4 * dimensionsRank) >>> 0
     dimensionsOwner = owner
   }
-  const words = new Uint32Array(bytes().buffer, dimensionsAddress, 3 * rank)
-  dimensions.forEach((values, i) => {
-    words.set(values, i * rank)
-  })
+  const memory = words()
+  let at = dimensionsAddress / 4
+  for (const values of dimensions) for (const value of values) memory[at++] = value
   return [dimensionsAddress, rank]
 }
 

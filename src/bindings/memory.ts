@@ -39,6 +39,7 @@ let liveStorages = 0
 
 let cachedFloats = new Float32Array(0)
 let cachedBytes = new Uint8Array(0)
+let cachedWords = new Uint32Array(0)
 
 /** All of wasm memory as floats. Ask anew after any call that may allocate: growth detaches old views. */
 export function floats(): Float32Array {
@@ -52,6 +53,13 @@ export function bytes(): Uint8Array {
   const { buffer } = instance().memory
   if (cachedBytes.buffer !== buffer) cachedBytes = new Uint8Array(buffer)
   return cachedBytes
+}
+
+/** All of wasm memory as words; see `floats`. */
+export function words(): Uint32Array {
+  const { buffer } = instance().memory
+  if (cachedWords.buffer !== buffer) cachedWords = new Uint32Array(buffer)
+  return cachedWords
 }
 
 function allocate(size: number): number {

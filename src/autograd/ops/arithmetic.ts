@@ -2,7 +2,7 @@ import type { Dimensions } from '../../bindings/kernels.js'
 import * as kernels from '../../bindings/kernels.js'
 import type { Storage } from '../../bindings/memory.js'
 import { ArgumentError } from '../../errors.js'
-import { broadcastShapes, broadcastStrides, joinDimensions, type Shape } from '../shape.js'
+import { broadcastShapes, broadcastStrides, joinDimensions, reduceShape, type Shape } from '../shape.js'
 import { type Call, type Operation, run } from '../tape.js'
 import { empty, sameShape, scalar, Tensor, view } from '../tensor.js'
 
@@ -10,9 +10,14 @@ type Kernel = (dimensions: Dimensions, a: Storage, b: Storage, y: Storage, n: nu
 
 /** `kernel` on two unrecorded tensors in rows, broadcast to `shape`. */
 function compute(kernel: Kernel, a: Tensor, b: Tensor, y: Tensor): Tensor {
+  const { size } = y
+  if (a.size === size && (b.size === size || b.size === 1)) {
+    kernel([[size], [1], [b.size === 1 ? 0 : 1]], a.storage, b.storage, y.storage, size)
+    return y
+  }
   const strides = [broadcastStrides(a.shape, y.shape), broadcastStrides(b.shape, y.shape)]
   const [joined, [aStrides, bStrides]] = joinDimensions(y.shape, strides)
-  kernel([joined, aStrides, bStrides], a.storage, b.storage, y.storage, y.size)
+  kernel([joined, aStrides, bStrides], a.storage, b.storage, y.storage, size)
   return y
 }
 
@@ -27,15 +32,9 @@ function sumTo(x: Tensor, shape: Shape): Tensor {
     if (!repeated(d)) continue
     const last = d
     while (d > 0 && repeated(d - 1)) d--
-    const { shape: from } = current
-    const size = (sizes: Shape) => sizes.reduce((a, b) => a * b, 1)
+    const from = current.shape
     const y = empty(from.map((s, k) => (k >= d && k <= last ? 1 : s)))
-    kernels.sumForward(
-      [size(from.slice(0, d)), size(from.slice(d, last + 1)), size(from.slice(last + 1))],
-      current.storage,
-      1,
-      y.storage,
-    )
+    kernels.sumForward(reduceShape(from, d, last), current.storage, 1, y.storage)
     current.dispose()
     current = y
   }

@@ -1,7 +1,7 @@
 import { maxBackward, maxForward, type ReduceShape, sumForward } from '../../bindings/kernels.js'
 import { ShapeError } from '../../errors.js'
 import { checkOptions } from '../options.js'
-import { dimension, type Shape, sizeOf } from '../shape.js'
+import { dimension, reduceShape, type Shape } from '../shape.js'
 import { type Operation, run } from '../tape.js'
 import { empty, type Tensor, view } from '../tensor.js'
 import { expandInto, permute } from './rearrange.js'
@@ -29,7 +29,11 @@ interface Reduction {
 function reducedDimensions(operation: string, x: Tensor, dim: ReduceOptions['dim']): number[] {
   const rank = x.shape.length
   if (dim === undefined || (Array.isArray(dim) && dim.length === 0)) return x.shape.map((_, d) => d)
-  const dims = (typeof dim === 'number' ? [dim] : [...dim]).map((d) => dimension(operation, d, rank))
+  if (typeof dim === 'number') {
+    const only = dimension(operation, dim, rank)
+    return rank === 0 ? [] : [only]
+  }
+  const dims = dim.map((d) => dimension(operation, d, rank))
   if (rank === 0) return []
   if (new Set(dims).size !== dims.length)
     throw new ShapeError(`${operation}: a dimension is named twice in [${dim}]`)
@@ -38,15 +42,9 @@ function reducedDimensions(operation: string, x: Tensor, dim: ReduceOptions['dim
 
 /** How to reduce `dims` of `shape`, which must be neighbours. */
 function plan(shape: Shape, dims: readonly number[], keepdim: boolean): Reduction {
-  const first = dims[0] ?? 0
-  const last = dims.at(-1) ?? -1
   const kept = shape.map((size, d) => (dims.includes(d) ? 1 : size))
   return {
-    kernel: [
-      sizeOf(shape.slice(0, first)),
-      sizeOf(shape.slice(first, last + 1)),
-      sizeOf(shape.slice(last + 1)),
-    ],
+    kernel: reduceShape(shape, dims[0] ?? 0, dims.at(-1) ?? -1),
     shape: keepdim ? kept : shape.filter((_, d) => !dims.includes(d)),
     kept,
   }
@@ -65,15 +63,16 @@ function together(
   return [permute(x, [...others, ...dims]), dims.map((_, i) => others.length + i), kept]
 }
 
-const sumOperation: Operation<Reduction & { scale: number }> = {
+const sumOperation: Operation<{ reduction: Reduction; scale: number }> = {
   name: 'sum',
-  shape: (_, { shape }) => shape,
+  shape: (_, { reduction }) => reduction.shape,
   forward(call) {
-    sumForward(call.attributes.kernel, call.input(0).storage, call.attributes.scale, call.output.storage)
+    const { reduction, scale } = call.attributes
+    sumForward(reduction.kernel, call.input(0).storage, scale, call.output.storage)
   },
   backward(call, dy) {
-    const { scale, kept } = call.attributes
-    return [expandInto(view(call.in('rows', dy), kept), call.inputs[0].shape, scale)]
+    const { reduction, scale } = call.attributes
+    return [expandInto(view(call.in('rows', dy), reduction.kept), call.inputs[0].shape, scale)]
   },
 }
 
@@ -86,7 +85,7 @@ function sumScaled(
   checkOptions(operation, options, REDUCE_OPTIONS)
   const [source, dims, kept] = together(operation, x, options)
   const reduction = plan(source.shape, dims, kept === undefined && (options.keepdim ?? false))
-  const y = run(sumOperation, [source], { ...reduction, scale: scale(reduction.kernel[1]) })
+  const y = run(sumOperation, [source], { reduction, scale: scale(reduction.kernel[1]) })
   return kept && options.keepdim ? reshaped(y, kept) : y
 }
 
