@@ -15,14 +15,14 @@ import { losses, tables } from './report/tables.mjs'
 import { compare, merge } from './results.mjs'
 
 /** @type {Record<string, (context: import('./turns.mjs').Context) => Promise<import('./turns.mjs').Measured>>} */
-const PARTS = { kernels, jobs, runtimes, peers, scaling }
+const PARTS = { jobs, peers, runtimes, kernels, scaling }
 
 const USAGE = `Usage: npm run bench -- [${Object.keys(PARTS).join('|')} ...] [options]
 
 Without a part, all of them. Results go to bench/results/, and a summary into README.md.
 
   --rounds N    rounds of each comparison (default 5)
-  --turn S      seconds that a turn of a round takes (default 0.12)
+  --turn S      seconds that a turn of a round takes (default 0.1)
   --threads N   threads of our side and of the others (default 2)
   --out DIR     write there, and leave README.md as it is
   --check       compare the ratios with bench/results/latest.json instead of writing;
@@ -36,7 +36,7 @@ function parse(args) {
     allowPositionals: true,
     options: {
       rounds: { type: 'string', default: '5' },
-      turn: { type: 'string', default: '0.12' },
+      turn: { type: 'string', default: '0.1' },
       threads: { type: 'string', default: '2' },
       out: { type: 'string' },
       check: { type: 'boolean', default: false },

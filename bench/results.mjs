@@ -69,6 +69,9 @@ export function figure({ part, table, row, column, unit, target, detail, more },
   }
 }
 
+/** All parts, in the order in which they are shown. */
+export const PART_NAMES = /** @type {const} */ (['jobs', 'peers', 'runtimes', 'kernels', 'scaling'])
+
 /**
  * The newest result of each part.
  *
@@ -77,7 +80,9 @@ export function figure({ part, table, row, column, unit, target, detail, more },
  * @returns {Results}
  */
 export function merge(old, parts) {
-  return { format: 1, parts: { ...old?.parts, ...parts } }
+  const all = { ...old?.parts, ...parts }
+  const names = PART_NAMES.filter((name) => name in all)
+  return { format: 1, parts: Object.fromEntries(names.map((name) => [name, all[name]])) }
 }
 
 /**

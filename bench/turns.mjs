@@ -24,6 +24,9 @@
 /** PyTorch's threads (OpenMP's) spin for some 200 ms after their last work. */
 const SPIN_MILLISECONDS = 400
 
+/** Seconds of training before anything is timed: V8 compiles twice, and its better code comes late. */
+export const WARM_UP = 0.25
+
 /** Steps of an epoch at batch 32. */
 export const STEPS_PER_EPOCH = 1875
 
@@ -61,7 +64,7 @@ export async function takeTurns(runners, { rounds, turn }) {
  * @returns {Promise<Runner>}
  */
 export async function ourRunner(side, job, name) {
-  const { seconds } = await side.ask({ do: 'warm', ...job })
+  const { seconds } = await side.ask({ do: 'warm', ...job, seconds: WARM_UP })
   return {
     name,
     secondsPerStep: seconds,
@@ -71,9 +74,6 @@ export async function ourRunner(side, job, name) {
 
 /** A step of more seconds than this is timed once. */
 const SLOW_STEP = 1
-
-/** Seconds of each of a peer's two warm-ups, after its first two steps. */
-const WARM_UP = 0.15
 
 /**
  * A job of another library, warmed up. The protocol of peers/: {net, threads, steps} → {seconds}.
@@ -98,7 +98,7 @@ export async function peerRunner(side, job, name, { spins = false, compiles = fa
   }
   let secondsPerStep = await run(1)
   for (let i = 0; i < 2; i++) {
-    const steps = Math.min(20, Math.max(1, Math.round(WARM_UP / secondsPerStep)))
+    const steps = Math.min(20, Math.max(1, Math.round(WARM_UP / 2 / secondsPerStep)))
     secondsPerStep = (await run(steps)) / steps
   }
   return { name, spins, secondsPerStep, run }

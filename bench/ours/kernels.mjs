@@ -165,27 +165,40 @@ function prepare(one) {
  *
  * @param {'strict' | 'relaxed'} build
  * @param {readonly Case[]} cases
- * @param {{ rounds: number, milliseconds: number, warmUp?: boolean }} how
+ * @param {{ rounds: number, milliseconds: number, warmUp?: boolean, together?: boolean }} how `together`: all
+ *   cases take turns in each round, so that they can be compared with each other
  * @returns {{ name: string, rates: number[], bounds: number[] }[]} flop or bytes a second
  */
-export function measureKernels(build, cases, { rounds, milliseconds, warmUp = true }) {
+export function measureKernels(build, cases, { rounds, milliseconds, warmUp = true, together = false }) {
   const peak = { ...multiplyAddPeak(build), free: () => {} }
-  return cases.map((one) => {
-    const kernel = prepare(one)
-    const bound = 'kernel' in one || one.op === 'matmul' ? peak : prepareCopy(one)
+  const groups = together ? [cases] : cases.map((one) => [one])
+  return groups.flatMap((group) => {
+    const measured = group.map((one) => ({
+      name: one.name,
+      kernel: prepare(one),
+      bound: 'kernel' in one || one.op === 'matmul' ? peak : prepareCopy(one),
+      rates: /** @type {number[]} */ ([]),
+      bounds: /** @type {number[]} */ ([]),
+    }))
     // V8 compiles twice; its better code is there after some milliseconds.
-    if (warmUp) rate(kernel, milliseconds)
-    if (warmUp) rate(bound, milliseconds)
-    /** @type {[rates: number[], bounds: number[]]} */
-    const [rates, bounds] = [[], []]
-    for (let round = 0; round < rounds; round++) {
-      // Before and after, since the clock rate drifts.
-      const before = rate(bound, milliseconds / 4)
-      rates.push(rate(kernel, milliseconds))
-      bounds.push((before + rate(bound, milliseconds / 4)) / 2)
+    if (warmUp) {
+      for (const { kernel, bound } of measured) {
+        rate(kernel, milliseconds)
+        rate(bound, milliseconds)
+      }
     }
-    kernel.free()
-    bound.free()
-    return { name: one.name, rates, bounds }
+    for (let round = 0; round < rounds; round++) {
+      for (const { kernel, bound, rates, bounds } of measured) {
+        // Before and after, since the clock rate drifts.
+        const before = rate(bound, milliseconds / 4)
+        rates.push(rate(kernel, milliseconds))
+        bounds.push((before + rate(bound, milliseconds / 4)) / 2)
+      }
+    }
+    return measured.map(({ name, kernel, bound, rates, bounds }) => {
+      kernel.free()
+      bound.free()
+      return { name, rates, bounds }
+    })
   })
 }

@@ -52,9 +52,6 @@ function trainer({ net: name, batch: batchSize }, train) {
   }
 }
 
-/** Seconds of training before anything is timed: V8 compiles twice, and its better code comes late. */
-export const WARM_UP = 0.3
-
 /**
  * Starts the package; gives what answers requests.
  *
@@ -70,18 +67,18 @@ export async function startSession(options, loadTrain) {
 
   /** @type {Record<string, (request: any) => Promise<Record<string, unknown>>>} */
   const answers = {
-    /** Trains for a while; tells seconds a step. @param {Job} job */
-    async warm(job) {
+    /** Trains a new net for some seconds; tells seconds a step. @param {Job & { seconds: number }} job */
+    async warm({ seconds: warmUp, ...job }) {
       train ??= loadTrain()
       const made = trainer(job, await train)
       trainers.set(`${job.net} ${job.batch}`, made)
       let [steps, seconds] = [0, 0]
-      for (const start = performance.now(); performance.now() - start < 1000 * WARM_UP || steps < 20; ) {
+      for (const start = performance.now(); performance.now() - start < 1000 * warmUp || steps < 20; ) {
         const some = steps === 0 ? 5 : Math.max(1, Math.round(steps / 2))
         seconds = made.run(some) / some
         steps += some
         // A step of a large batch is long: its code is warm after a few.
-        if (performance.now() - start > 3000 * WARM_UP) break
+        if (performance.now() - start > 3000 * warmUp) break
       }
       return { seconds }
     },
@@ -98,7 +95,7 @@ export async function startSession(options, loadTrain) {
       made.run(job.steps)
       return { hash: await hashState(made.net.stateDict()) }
     },
-    /** @param {{ cases: import('./kernels.mjs').Case[], rounds: number, milliseconds: number, warmUp?: boolean }} request */
+    /** @param {{ cases: import('./kernels.mjs').Case[], rounds: number, milliseconds: number, warmUp?: boolean, together?: boolean }} request */
     async kernels({ cases, ...how }) {
       return { results: measureKernels(backend.simd, cases, how) }
     },

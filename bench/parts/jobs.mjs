@@ -4,7 +4,7 @@ import { findBuilds, here, python, startOurs } from '../environment.mjs'
 import { digits } from '../report/tables.mjs'
 import { figure } from '../results.mjs'
 import { median, ratios } from '../statistics.mjs'
-import { ourRunner, peerRunner, STEPS_PER_EPOCH, takeTurns } from '../turns.mjs'
+import { ourRunner, peerRunner, STEPS_PER_EPOCH, takeTurns, WARM_UP } from '../turns.mjs'
 
 export const NETS = /** @type {const} */ (['mlp', 'mlp-bn-layer', 'mlp-bn', 'cnn', 'cnn-bn'])
 /** JAX has no layers, so that batch norm by hand and as a layer are one job there. */
@@ -103,7 +103,7 @@ export async function jobs({ rounds, turn, threads, progress }) {
     missing,
     versions,
     notes: [
-      `How many times as fast as the other library one epoch is: medians of ${rounds} rounds, in which every side trains for about ${turn} s, batch 32, ${threads} threads (PyTorch: the better of 1 and ${threads}). Each net is warmed up first; PyTorch's threads spin for a while after work, and are waited for.`,
+      `How many times as fast as the other library one epoch is: medians of ${rounds} rounds, in which every side trains for about ${turn} s, batch 32, ${threads} threads (PyTorch: the better of 1 and ${threads}). Each net is warmed up for ${WARM_UP} s first, after compiling; PyTorch's threads spin for a while after work, and are waited for.`,
       'Epoch seconds are extrapolated from these turns.',
     ],
   }

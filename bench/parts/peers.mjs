@@ -4,7 +4,7 @@ import { findBuilds, here, python, startOurs } from '../environment.mjs'
 import { digits } from '../report/tables.mjs'
 import { figure } from '../results.mjs'
 import { median, ratios } from '../statistics.mjs'
-import { ourRunner, peerRunner, STEPS_PER_EPOCH, takeTurns } from '../turns.mjs'
+import { ourRunner, peerRunner, STEPS_PER_EPOCH, takeTurns, WARM_UP } from '../turns.mjs'
 
 const NETS = ['mlp', 'mlp-bn-layer', 'cnn', 'cnn-bn']
 const TABLE = 'times as fast as'
@@ -87,7 +87,7 @@ export async function peers({ rounds, turn, threads, progress }) {
     missing,
     versions,
     notes: [
-      `Batch 32, ${threads} threads, our ${build.build} build, ${rounds} rounds of about ${turn} s a side; epochs are extrapolated, and a library whose step takes more than a second has one step. Each library is warmed up first (compiled, and some tenths of a second).`,
+      `Batch 32, ${threads} threads, our ${build.build} build, ${rounds} rounds of about ${turn} s a side; epochs are extrapolated, and a library whose step takes more than a second has one step. Each library is warmed up for ${WARM_UP} s first, after compiling.`,
       "In Node, tfjs runs on one thread: its WebAssembly backend leaves its threads off there, and fails where they are forced on. JAX and jax-js take all cores. JAX's max pooling is a reshape, which is faster here than its reduce_window.",
     ],
   }

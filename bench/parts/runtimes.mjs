@@ -10,7 +10,7 @@ import { here } from '../environment.mjs'
 import { digits } from '../report/tables.mjs'
 import { figure } from '../results.mjs'
 import { median, ratios } from '../statistics.mjs'
-import { ourRunner, STEPS_PER_EPOCH, takeTurns } from '../turns.mjs'
+import { ourRunner, STEPS_PER_EPOCH, takeTurns, WARM_UP } from '../turns.mjs'
 
 /**
  * @typedef {{ threads: number, deterministic: boolean }} Options
@@ -70,7 +70,7 @@ function processRuntime(name, command) {
  * @param {Options} options
  * @param {string} reference
  * @param {import('../turns.mjs').Context} context
- * @param {Pick<import('../turns.mjs').Measured, 'figures' | 'cells' | 'missing'>} result
+ * @param {import('../turns.mjs').Measured} result
  */
 async function measureSetting(runtimes, options, reference, { rounds, turn, progress }, result) {
   const { threads, deterministic } = options
@@ -85,6 +85,7 @@ async function measureSetting(runtimes, options, reference, { rounds, turn, prog
       try {
         const side = await start(options)
         sides.push(side)
+        if (!(name in result.versions)) result.versions[name] = String(side.ready.runtime)
         if (side.ready.simd !== build || side.ready.threads !== threads) {
           result.cells.push({
             table: 'epoch',
@@ -147,7 +148,7 @@ async function timeToLine(command) {
 /**
  * @param {Runtime[]} runtimes
  * @param {import('../turns.mjs').Context} context
- * @param {Pick<import('../turns.mjs').Measured, 'figures' | 'cells' | 'missing'>} result
+ * @param {import('../turns.mjs').Measured} result
  */
 async function measureStartUp(runtimes, { rounds, progress }, result) {
   progress('start-up')
@@ -241,7 +242,7 @@ export async function runtimes(context) {
     compareHashes(result.cells)
     await measureStartUp(found, context, result)
     result.notes.push(
-      `Epochs of ${JOB.net}, batch ${JOB.batch}, extrapolated from ${context.rounds} turns of about ${context.turn} s each, all runtimes in turns after a warm-up of some 0.3 s: times as fast as ${reference} with the same build and threads. In browsers, training runs in a Worker of a cross-origin isolated page that Vite bundled.`,
+      `Epochs of ${JOB.net}, batch ${JOB.batch}, extrapolated from ${context.rounds} turns of about ${context.turn} s each, all runtimes in turns after a warm-up of some ${WARM_UP} s: times as fast as ${reference} with the same build and threads. In browsers, training runs in a Worker of a cross-origin isolated page that Vite bundled.`,
       'Start-up: loading, choosing a binary, starting the threads, and one training step of cnn-bn on random images. A first run that reads from the disk is left out.',
     )
   } finally {

@@ -5,7 +5,7 @@ import { messageOf } from '../children.mjs'
 import { findBuilds, startOurs } from '../environment.mjs'
 import { figure } from '../results.mjs'
 import { median, ratios } from '../statistics.mjs'
-import { ourRunner, takeTurns } from '../turns.mjs'
+import { ourRunner, takeTurns, WARM_UP } from '../turns.mjs'
 import { NETS } from './jobs.mjs'
 
 /** @typedef {import('../ours/kernels.mjs').Case} Case */
@@ -105,7 +105,7 @@ async function sizeFigures(side, { rounds, turn, progress }) {
   const cases = (sizes) => sizes.map((n) => ({ name: `${n}`, op: 'matmul', form: 'NN', m: n, n, k: n }))
   /** @param {number[]} sizes @param {{ rounds: number, warmUp?: boolean }} options */
   const ask = async (sizes, options) => {
-    const how = { ...options, milliseconds: 500 * turn }
+    const how = { ...options, milliseconds: 100 * turn, together: true }
     return (await side.ask({ do: 'kernels', cases: cases(sizes), ...how })).results
   }
   // The largest takes seconds: it has two rounds, and the smaller ones have warmed its code up.
@@ -175,26 +175,23 @@ const ODD = [
  */
 async function oddFigures(side, { rounds, turn, progress }) {
   progress('shapes that the jobs do not have')
-  const cases = ODD.flatMap(({ like, odd }) => [like, ...odd])
-  const { results } = await side.ask({ do: 'kernels', cases, rounds, milliseconds: 50 * turn })
-  /** @type {Map<string, number[]>} */
-  const shares = new Map(
-    results.map((/** @type {{ name: string, rates: number[], bounds: number[] }} */ one) => [
-      one.name,
+  const figures = []
+  for (const { like, odd } of ODD) {
+    const how = { rounds, milliseconds: 50 * turn, together: true }
+    const { results } = await side.ask({ do: 'kernels', cases: [like, ...odd], ...how })
+    /** @type {number[][]} */
+    const [base, ...others] = results.map((/** @type {{ rates: number[], bounds: number[] }} */ one) =>
       ratios(one.rates, one.bounds),
-    ]),
-  )
-  return ODD.flatMap(({ like, odd }) =>
-    odd.map(({ name }) => {
+    )
+    for (const [i, shares] of others.entries()) {
       const table = "shapes that the jobs do not have: rate against the jobs' shape"
-      const what = { part: 'scaling', table, row: name, column: `against ${like.name}`, target: ODD_SHAPES }
-      const best = median(shares.get(like.name) ?? [])
-      return figure(
-        { ...what, unit: '×' },
-        (shares.get(name) ?? []).map((share) => share / best),
+      const names = { row: odd[i].name, column: `against ${like.name}` }
+      figures.push(
+        figure({ part: 'scaling', table, ...names, unit: '×', target: ODD_SHAPES }, ratios(shares, base)),
       )
-    }),
-  )
+    }
+  }
+  return figures
 }
 
 /**
@@ -239,8 +236,8 @@ export async function scaling(context) {
     missing,
     versions: { [build.build]: String(single.ready.runtime) },
     notes: [
-      `${build.build} build. ${context.rounds} rounds, each net warmed up first. 8 threads on fewer cores should lose less than 10 %. The largest product has 2 rounds.`,
-      'Odd shapes and sizes run on one thread, each beside the multiply-add peak (or a copy), which takes the drift of the machine out.',
+      `${build.build} build. ${context.rounds} rounds, each net warmed up for ${WARM_UP} s first. 8 threads on fewer cores should lose less than 10 %. The largest product has 2 rounds.`,
+      'Odd shapes and sizes run on one thread, in turns, each beside the multiply-add peak (or a copy), which takes the drift of the machine out.',
       'Download: Vite bundles and minifies all that the web entry exports; the largest of the four binaries counts.',
     ],
   }

@@ -7,7 +7,7 @@ import { digits } from './tables.mjs'
  * @property {string} ink
  * @property {string} muted
  * @property {string} grid
- * @property {string} target
+ * @property {string[]} target lines of the first two series
  * @property {string} onBar text on a bar
  * @property {string[]} series
  *
@@ -30,11 +30,23 @@ import { digits } from './tables.mjs'
 /** @type {Record<'light' | 'dark', Palette>} */
 export const PALETTES = {
   light: {
-    ...{ ink: '#1c2024', muted: '#5b6470', grid: '#e3e6ea', target: '#b42318', onBar: '#ffffff' },
+    ...{
+      ink: '#1c2024',
+      muted: '#5b6470',
+      grid: '#e3e6ea',
+      target: ['#0f3d73', '#8a3400'],
+      onBar: '#ffffff',
+    },
     series: ['#2563a8', '#b4530a', '#1b7f5c', '#7a4bb3', '#5f6b7a', '#b0306f', '#6b7a00'],
   },
   dark: {
-    ...{ ink: '#e8eaed', muted: '#a6adb8', grid: '#343a42', target: '#ff8a7a', onBar: '#14171a' },
+    ...{
+      ink: '#e8eaed',
+      muted: '#a6adb8',
+      grid: '#343a42',
+      target: ['#b8d8ff', '#ffcf9e'],
+      onBar: '#14171a',
+    },
     series: ['#7ab3ef', '#f0a35e', '#5fcaa2', '#bfa0ee', '#aab4c0', '#ef8ab8', '#c5d05a'],
   },
 }
@@ -70,32 +82,39 @@ const frame = (palette, title, legend) => ({
   textStyle: { fontFamily: FONT },
   color: palette.series,
   title: { text: title, left: 8, top: 4, textStyle: { color: palette.ink, fontSize: 15, fontFamily: FONT } },
-  ...(legend && { legend: { top: 30, left: 8, textStyle: { color: palette.ink } } }),
+  ...(legend && { legend: { top: 30, left: 8, itemGap: 32, textStyle: { color: palette.ink } } }),
 })
 
-/** @param {Palette} palette @param {string} axis `xAxis` or `yAxis` @param {number} target */
-const targetLine = (palette, axis, target) => ({
+/** @param {string} color @param {string} axis `xAxis` or `yAxis` @param {number} target */
+const targetLine = (color, axis, target) => ({
   symbol: 'none',
   silent: true,
-  lineStyle: { color: palette.target, type: 'dashed', width: 1.5 },
+  lineStyle: { color, type: 'dashed', width: 1.5 },
   label: {
-    formatter: `target ${target}`,
-    color: palette.target,
+    formatter: `${target}`,
+    color,
     position: axis === 'xAxis' ? 'start' : 'end',
   },
   data: [{ [axis]: target }],
 })
 
-/** The quartiles, across the end of each bar. @param {Palette} palette @param {Bars} bars @param {number} index */
+/**
+ * The quartiles across the end of each bar, and the target where each bar has its own.
+ *
+ * @param {Palette} palette
+ * @param {Bars} bars
+ * @param {number} index of the series
+ */
 function whiskers(palette, { series }, index) {
+  const own = commonTarget(series[index].values) === undefined
   return {
     type: 'custom',
     silent: true,
     z: 3,
     data: series[index].values.flatMap((figure, group) =>
-      figure && figure.samples.length > 1 ? [[figure.q1, group, figure.q3]] : [],
+      figure ? [[figure.q1, group, figure.q3, own ? (figure.target ?? null) : null]] : [],
     ),
-    encode: { x: [0, 2], y: 1 },
+    encode: { x: [0, 2, 3], y: 1 },
     /** @param {unknown} _ @param {any} api */
     renderItem(_, api) {
       const group = api.value(1)
@@ -106,32 +125,52 @@ function whiskers(palette, { series }, index) {
       const style = { stroke: palette.ink, lineWidth: 1 }
       /** @param {number} x1 @param {number} y1 @param {number} x2 @param {number} y2 */
       const line = (x1, y1, x2, y2) => ({ type: 'line', shape: { x1, y1, x2, y2 }, style })
-      return {
-        type: 'group',
-        children: [line(from, at, to, at), line(from, at - 3, from, at + 3), line(to, at - 3, to, at + 3)],
+      const children =
+        from === to
+          ? []
+          : [line(from, at, to, at), line(from, at - 3, from, at + 3), line(to, at - 3, to, at + 3)]
+      if (Number.isFinite(api.value(3))) {
+        const [target] = api.coord([api.value(3), group])
+        const half = layout.width / 2 + 1
+        const shape = { x1: target, y1: at - half, x2: target, y2: at + half }
+        const dashed = { stroke: palette.target[index % 2], lineWidth: 2, lineDash: [3, 2] }
+        children.push({ type: 'line', shape, style: dashed })
       }
+      return { type: 'group', children }
     },
   }
+}
+
+/** The target that all figures with one share. @param {(Figure | undefined)[]} figures */
+function commonTarget(figures) {
+  const targets = new Set(figures.flatMap((figure) => figure?.target ?? []))
+  return targets.size === 1 ? [...targets][0] : undefined
 }
 
 /** @param {Palette} palette @param {Bars} bars */
 export function barsOption(palette, bars) {
   const { title, axis, groups, series, log = false } = bars
+  const aims = series.some((one) => one.values.some((figure) => figure?.target !== undefined))
   const legend = series.length > 1
   const values = series.flatMap((one) => one.values.flatMap((figure) => (figure ? [figure.median] : [])))
   // On a logarithmic axis, bars grow from a power of ten.
   const scale = log ? { type: 'log', min: 10 ** Math.floor(Math.log10(Math.min(...values))) } : {}
   return {
     ...frame(palette, title, legend),
-    grid: { left: 8, right: 60, top: legend ? 62 : 40, bottom: 44, containLabel: true },
-    xAxis: valueAxis(palette, axis, scale),
+    // Without a browser the width of a text is a guess: seven pixels a letter.
+    grid: {
+      ...{ left: 16 + 7 * Math.max(...groups.map((name) => name.length)), right: 40 },
+      ...{ top: legend ? 76 : 52, bottom: 44 },
+    },
+    xAxis: valueAxis(palette, aims ? `${axis}; dashed: targets` : axis, scale),
     yAxis: categoryAxis(palette, groups, { inverse: true }),
     series: series.flatMap(({ name, values: figures }, index) => {
-      const target = figures.find((figure) => figure?.target !== undefined)?.target
+      const target = commonTarget(figures)
       return [
         {
           type: 'bar',
           name,
+          itemStyle: { color: palette.series[index] },
           barGap: '10%',
           barCategoryGap: '25%',
           data: figures.map((figure) => figure?.median ?? null),
@@ -143,7 +182,7 @@ export function barsOption(palette, bars) {
             /** @param {{ value: number }} item */
             formatter: ({ value }) => (value === null ? '' : digits(value)),
           },
-          ...(target !== undefined && { markLine: targetLine(palette, 'xAxis', target) }),
+          ...(target !== undefined && { markLine: targetLine(palette.target[index % 2], 'xAxis', target) }),
         },
         whiskers(palette, bars, index),
       ]
@@ -156,19 +195,21 @@ export function linesOption(palette, { title, axis, across, categories, series, 
   const legend = series.length > 1
   return {
     ...frame(palette, title, legend),
-    grid: { left: 40, right: 70, top: legend ? 66 : 44, bottom: 44, containLabel: true },
+    grid: { left: 70, right: 90, top: legend ? 66 : 44, bottom: 52 },
     xAxis: categoryAxis(palette, categories, {
       ...{ name: across, nameLocation: 'middle', nameGap: 28, nameTextStyle: { color: palette.muted } },
     }),
-    yAxis: valueAxis(palette, axis, { min: 0, nameGap: 44 }),
+    yAxis: valueAxis(palette, target === undefined ? axis : `${axis}; dashed: target`, {
+      ...{ min: 0, nameGap: 44 },
+    }),
     series: series.map(({ name, values }, i) => ({
       ...{ type: 'line', name, data: values, symbolSize: 6 },
-      ...(i === 0 && target !== undefined && { markLine: targetLine(palette, 'yAxis', target) }),
+      ...(i === 0 && target !== undefined && { markLine: targetLine(palette.target[0], 'yAxis', target) }),
     })),
   }
 }
 
 /** Pixels that a chart needs. @param {Bars} bars */
 export function heightOf({ groups, series }) {
-  return 120 + groups.length * (series.length * 17 + 8)
+  return 130 + groups.length * (series.length * 16 + 8)
 }
