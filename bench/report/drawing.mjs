@@ -141,10 +141,10 @@ function whiskers(palette, { series }, index) {
   }
 }
 
-/** The target that all figures with one share. @param {(Figure | undefined)[]} figures */
+/** The target, if every bar of a series has the same. @param {(Figure | undefined)[]} figures */
 function commonTarget(figures) {
-  const targets = new Set(figures.flatMap((figure) => figure?.target ?? []))
-  return targets.size === 1 ? [...targets][0] : undefined
+  const target = figures[0]?.target
+  return figures.every((figure) => figure?.target === target) ? target : undefined
 }
 
 /** @param {Palette} palette @param {Bars} bars */
