@@ -1,9 +1,10 @@
 // Rates of single kernels, each beside what the machine can do: the multiply-add peak, or a copy of as many
 // bytes. The kernels are called through their typed bindings, as the operations call them, on whatever
 // threads `init` started.
+import { instance } from '../../dist/bindings/instance.js'
 import * as kernels from '../../dist/bindings/kernels.js'
-import { bytes, Storage } from '../../dist/bindings/memory.js'
-import { multiplyAddPeak, rate } from './peak.mjs'
+import { Storage } from '../../dist/bindings/memory.js'
+import { copyPeak, multiplyAddPeak, rate } from './peak.mjs'
 
 /**
  * One kernel at one shape.
@@ -140,7 +141,7 @@ function prepareStreaming({ op, n, c, h, w }) {
 }
 
 /**
- * A copy of as many bytes as the case's tensor has, by the runtime's own memmove, inside wasm memory.
+ * A copy of as many bytes as the case's tensor has.
  *
  * @param {Streaming} shape
  * @returns {Prepared}
@@ -148,9 +149,8 @@ function prepareStreaming({ op, n, c, h, w }) {
 function prepareCopy({ n, c, h, w }) {
   const { lanes, free } = workspace()
   const [from, to] = [lanes(n, c, h * w), lanes(n, c, h * w)]
-  const memory = bytes()
-  const run = () => memory.copyWithin(to.address, from.address, from.address + from.size)
-  return { run: () => void run(), work: 2 * from.size, free }
+  const range = { from: from.address, to: to.address, size: from.size }
+  return { ...copyPeak(instance().memory, range), free }
 }
 
 /** @param {Case} one @returns {Prepared} */

@@ -1,6 +1,6 @@
-// The multiply-add peak of one core in this runtime: a loop that touches registers only.
+// What one core can do in this runtime: multiply-adds in a loop that touches registers only, and copies.
 //
-// The module is written as bytes, since a compiler would fold the loop away. As text, for two sums:
+// The first module is written as bytes, since a compiler would fold the loop away. As text, for two sums:
 //   (func (export "f") (param $n i32) (result f32) (local $s0 v128) (local $s1 v128) (local $x v128) (local $y v128)
 //     s0 := splat 0.1; s1 := splat 0.2; x := splat 0.999; y := splat 0.001
 //     (loop  s0 := s0 * x + y;  s1 := s1 * x + y;  (br_if 0 (local.tee $n (i32.sub $n 1))))
@@ -29,8 +29,19 @@ const splat = (value) => [0x43, ...new Uint8Array(Float32Array.of(value).buffer)
 const [MUL, ADD, RELAXED_MADD, EXTRACT_LANE] = [0xe6, 0xe4, 0x105, 0x1f].map(simd)
 const [get, set, tee] = [0x20, 0x21, 0x22]
 
+/** @param {number[]} parameters of `f` @param {number[]} results @param {number[]} body @param {number[]} imports */
+const moduleOf = (parameters, results, body, imports) =>
+  Uint8Array.of(
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, [1, 0x60, parameters.length, ...parameters, results.length, ...results]),
+    ...(imports.length > 0 ? section(2, imports) : []),
+    ...section(3, [1, 0]),
+    ...section(7, [1, 1, 0x66, 0, 0]),
+    ...section(10, [1, ...leb128(body.length), ...body]),
+  )
+
 /** @param {boolean} relaxed @param {number} sums */
-function moduleBytes(relaxed, sums) {
+function peakModule(relaxed, sums) {
   const all = Array.from({ length: sums }, (_, i) => i + 1)
   const [x, y] = [sums + 1, sums + 2]
   const body = [
@@ -46,13 +57,41 @@ function moduleBytes(relaxed, sums) {
     ...[get, 0, 0x41, 1, 0x6b, tee, 0, 0x0d, 0, 0x0b],
     ...[get, 1, ...all.slice(1).flatMap((s) => [get, s, ...ADD]), ...EXTRACT_LANE, 0, 0x0b],
   ]
-  return Uint8Array.of(
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [1, 0x60, 1, 0x7f, 1, 0x7d]),
-    ...section(3, [1, 0]),
-    ...section(7, [1, 1, 0x66, 0, 0]),
-    ...section(10, [1, ...leb128(body.length), ...body]),
-  )
+  return moduleOf([0x7f], [0x7d], body, [])
+}
+
+/**
+ * A copy of 64 bytes a turn, in the memory that it imports as "m" "m":
+ *   (func (export "f") (param $from i32) (param $to i32) (param $end i32)
+ *     (loop  (v128.store offset=0 $to (v128.load offset=0 $from)) … 16, 32, 48 …
+ *       $from := $from + 64;  $to := $to + 64;  (br_if 0 (i32.lt_u $from $end))))
+ */
+function copyModule() {
+  const body = [
+    ...[0, 0x03, 0x40],
+    ...[0, 16, 32, 48].flatMap((at) => [get, 1, get, 0, ...simd(0), 4, at, ...simd(0x0b), 4, at]),
+    ...[get, 0, 0x41, ...[0xc0, 0], 0x6a, set, 0, get, 1, 0x41, ...[0xc0, 0], 0x6a, set, 1],
+    ...[get, 0, get, 2, 0x49, 0x0d, 0, 0x0b, 0x0b],
+  ]
+  return moduleOf([0x7f, 0x7f, 0x7f], [], body, [1, 1, 0x6d, 1, 0x6d, 2, 0, 0])
+}
+
+/**
+ * A copy inside wasm memory: the runtime's own memmove or a loop of vector loads and stores, whichever is faster.
+ *
+ * @param {WebAssembly.Memory} memory unshared
+ * @param {{ from: number, to: number, size: number }} range addresses that are multiples of 16, and bytes
+ * @returns {{ run: () => void, work: number }} `work`: bytes of a run, read and written
+ */
+export function copyPeak(memory, { from, to, size }) {
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(copyModule()), { m: { m: memory } })
+  const loop = /** @type {(from: number, to: number, end: number) => void} */ (instance.exports.f)
+  const whole = size - (size % 64)
+  const bytes = new Uint8Array(memory.buffer)
+  return fastest([
+    { run: () => void bytes.copyWithin(to, from, from + whole), work: 2 * whole },
+    { run: () => loop(from, to, from + whole), work: 2 * whole },
+  ])
 }
 
 /**
@@ -63,11 +102,16 @@ function moduleBytes(relaxed, sums) {
  */
 export function multiplyAddPeak(build) {
   const candidates = SUMS.map((sums) => {
-    const module = new WebAssembly.Module(moduleBytes(build === 'relaxed', sums))
+    const module = new WebAssembly.Module(peakModule(build === 'relaxed', sums))
     const f = /** @type {(n: number) => number} */ (new WebAssembly.Instance(module).exports.f)
     // A multiplication and an addition in each of 4 lanes.
     return { run: () => void f(ITERATIONS), work: ITERATIONS * sums * 8 }
   })
+  return fastest(candidates)
+}
+
+/** @param {{ run: () => void, work: number }[]} candidates */
+function fastest(candidates) {
   // The first calls let the compiler's better code arrive.
   for (const { run } of candidates) for (let i = 0; i < 20; i++) run()
   const rates = candidates.map((candidate) => Math.max(...[1, 2, 3].map(() => rate(candidate, 4))))

@@ -40,6 +40,8 @@ export async function jobs({ rounds, turn, threads, progress }) {
   const { builds, missing } = findBuilds()
   /** @type {import('../results.mjs').Figure[]} */
   const figures = []
+  /** @type {import('../results.mjs').Cell[]} */
+  const cells = []
   /** @type {Record<string, string>} */
   const versions = {}
   /** @type {import('../children.mjs').Side[]} */
@@ -93,13 +95,18 @@ export async function jobs({ rounds, turn, threads, progress }) {
       }
       const samples = await takeTurns(runners, { rounds, turn })
       figures.push(...figuresOf(net, samples))
+      if (torch || jax) continue
+      for (const [build, seconds] of samples) {
+        const text = `${digits(median(seconds) * STEPS_PER_EPOCH)} s an epoch, with nothing to compare with`
+        cells.push({ table: 'epoch', row: net, column: build, text })
+      }
     }
   } finally {
     await Promise.all(sides.map((side) => side.stop()))
   }
   return {
     figures,
-    cells: [],
+    cells,
     missing,
     versions,
     notes: [

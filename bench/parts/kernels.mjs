@@ -116,7 +116,7 @@ export async function kernels({ rounds, turn, progress }) {
     versions: { ...versions, tinybench: packageVersion('bench/node_modules/tinybench') ?? 'missing' },
     notes: [
       `One thread. Each kernel runs ${rounds} rounds of at least ${milliseconds} ms after a round of warm-up; the peak (or a copy of the same size) runs right before and after it.`,
-      'Bytes that must move: batch norm forward 3 passes of the tensor, backward 5; ReLU 2 and 3; add and multiply 3; max pooling (2×2, stride 2) 1.25 and 2.5. The copy is a memmove inside of wasm memory, 2 passes.',
+      'Bytes that must move: batch norm forward 3 passes of the tensor, backward 5; ReLU 2 and 3; add and multiply 3; max pooling (2×2, stride 2) 1.25 and 2.5. The copy runs inside of wasm memory, 2 passes, by memmove or a loop, whichever is faster.',
       'Small tensors: chains of 8 equal operations with the tape, from TypeScript, timed by tinybench; the samples in the JSON are percentiles.',
     ],
   }
