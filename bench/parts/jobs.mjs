@@ -15,7 +15,7 @@ const COMPILED = 'torch.compile'
 const JAX = 'JAX (jit)'
 
 /** No further net is compiled once torch.compile has taken so long. */
-const COMPILE_SECONDS = 30
+const COMPILE_SECONDS = 15
 
 const TARGETS = {
   strict: { [PYTORCH]: 2.3, [JAX]: 1 },
