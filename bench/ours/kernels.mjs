@@ -129,11 +129,11 @@ function prepareStreaming({ op, n, c, h, w }) {
     },
     maxPool2dForward() {
       const [x, y] = [tensor(), small()]
-      return () => kernels.maxPool2dForward(pool, x, y)
+      return () => kernels.maxPool2dForward(pool, x, undefined, y)
     },
     maxPool2dBackward() {
       const [x, y, dy, dx] = [tensor(), small(), small(), tensor()]
-      kernels.maxPool2dForward(pool, x, y)
+      kernels.maxPool2dForward(pool, x, undefined, y)
       return () => kernels.maxPool2dBackward(pool, x, y, dy, dx)
     },
   }
