@@ -25,7 +25,7 @@
 const SPIN_MILLISECONDS = 400
 
 /** Seconds of training before anything is timed: V8 compiles twice, and its better code comes late. */
-export const WARM_UP = 0.25
+export const WARM_UP = 0.6
 
 /** Steps of an epoch at batch 32. */
 export const STEPS_PER_EPOCH = 1875

@@ -43,8 +43,9 @@ function trainer({ net: name, batch: batchSize }, train) {
         optimizer.zeroGrad()
         value.backward()
         optimizer.step()
-        // As `fit` does where nobody else can have seen them.
-        if (net.keepsNothing) for (const tensor of [x, y, logits, value]) tensor.dispose()
+        // As `fit` does with what nobody else can have seen.
+        if (!net.keepsNothing && !net.marksKept) continue
+        for (const tensor of [x, y, logits, value]) if (!tensor.kept) tensor.dispose()
       }
       if (!Number.isFinite(total + right)) throw new Error(`${name}: the loss is ${total}`)
       return (performance.now() - start) / 1000
