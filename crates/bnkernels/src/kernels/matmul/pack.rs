@@ -4,10 +4,10 @@ use super::View;
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
 use crate::simd::{Dst, F32x4, Src};
 
-/// Columns of a panel: a tile's width. A panel of `depth` positions along k lies as
+/// Columns of a panel, a tile's width: see [`super::tiles`]. A panel of `depth` positions along k lies as
 /// `[depth][PANEL]`, the last one as `[depth][width rounded up to a multiple of 4]`, padded with
 /// zeros.
-pub(super) const PANEL: usize = 16;
+pub(super) const PANEL: usize = if cfg!(target_feature = "relaxed-simd") { 8 } else { 16 };
 
 /// Floats of the panels of `cols` columns.
 pub(super) fn panels_len(depth: usize, cols: usize) -> usize {

@@ -48,29 +48,46 @@ impl Panel<'_> {
         let mut at = Sweep { left, row: 0, rows, stride };
         match self.width / 4 {
             1 => {
-                self.tiles::<8, 1, ALONG_K>(&mut at, c);
-                self.tiles::<4, 1, ALONG_K>(&mut at, c);
-                self.tiles::<1, 1, ALONG_K>(&mut at, c);
+                self.tiles::<8, 1, ALONG_K>(&mut at, 8, c);
+                self.tiles::<4, 1, ALONG_K>(&mut at, 4, c);
+                self.tiles::<1, 1, ALONG_K>(&mut at, 1, c);
+            }
+            2 if PANEL == 8 => {
+                // Low tiles are slow: 7 rows are better 5 + 2 than 6 + 1, and 8 are 4 + 4, 9 are 5 + 4.
+                let least = if matches!(rows % 6, 1..=3) { 10 } else { 6 };
+                self.tiles::<6, 2, ALONG_K>(&mut at, least, c);
+                let least = if rows % 6 == 2 { 9 } else { 5 };
+                self.tiles::<5, 2, ALONG_K>(&mut at, least, c);
+                self.tiles::<4, 2, ALONG_K>(&mut at, 4, c);
+                self.tiles::<2, 2, ALONG_K>(&mut at, 2, c);
+                self.tiles::<1, 2, ALONG_K>(&mut at, 1, c);
             }
             2 => {
-                self.tiles::<4, 2, ALONG_K>(&mut at, c);
-                self.tiles::<2, 2, ALONG_K>(&mut at, c);
-                self.tiles::<1, 2, ALONG_K>(&mut at, c);
+                self.tiles::<4, 2, ALONG_K>(&mut at, 4, c);
+                self.tiles::<2, 2, ALONG_K>(&mut at, 2, c);
+                self.tiles::<1, 2, ALONG_K>(&mut at, 1, c);
             }
-            3 => {
-                self.tiles::<2, 3, ALONG_K>(&mut at, c);
-                self.tiles::<1, 3, ALONG_K>(&mut at, c);
+            3 if PANEL > 8 => {
+                self.tiles::<2, 3, ALONG_K>(&mut at, 2, c);
+                self.tiles::<1, 3, ALONG_K>(&mut at, 1, c);
             }
-            _ => {
-                self.tiles::<2, 4, ALONG_K>(&mut at, c);
-                self.tiles::<1, 4, ALONG_K>(&mut at, c);
+            4 if PANEL > 8 => {
+                self.tiles::<2, 4, ALONG_K>(&mut at, 2, c);
+                self.tiles::<1, 4, ALONG_K>(&mut at, 1, c);
             }
+            _ => unreachable!("a panel is not wider than PANEL"),
         };
     }
 
-    /// The tiles of `MR` rows and `NV` vectors, until too few rows are left.
+    /// The tiles of `MR` rows and `NV` vectors, until fewer than `least` rows are left.
     #[inline(never)]
-    fn tiles<const MR: usize, const NV: usize, const ALONG_K: bool>(&self, at: &mut Sweep, c: &mut Dst) {
+    fn tiles<const MR: usize, const NV: usize, const ALONG_K: bool>(
+        &self,
+        at: &mut Sweep,
+        least: usize,
+        c: &mut Dst,
+    ) {
+        debug_assert!(least >= MR);
         let Left { data, row: a_row, step: a_step } = at.left;
         let (depth, b_stride, add_to_c) = (self.depth, self.stride, self.add_to_c);
         let (a_row, a_step) = if ALONG_K { (a_row, 1) } else { (1, a_step) };
@@ -78,7 +95,7 @@ impl Panel<'_> {
         let start: [F32x4; NV] = std::array::from_fn(|v| start.load(4 * v));
         let b_start = Src::new(self.data);
         let mut a_start = Src::new(data).offset(at.row * a_row);
-        while at.row + MR <= at.rows {
+        while at.row + least <= at.rows {
             let (mut a, mut b) = (a_start, b_start);
             let mut sums = [start; MR];
             for _ in 0..depth {
