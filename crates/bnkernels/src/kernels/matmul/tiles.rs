@@ -80,8 +80,21 @@ impl Panel<'_> {
     }
 
     /// The tiles of `MR` rows and `NV` vectors, until fewer than `least` rows are left.
-    #[inline(never)]
+    #[inline(always)]
     fn tiles<const MR: usize, const NV: usize, const ALONG_K: bool>(
+        &self,
+        at: &mut Sweep,
+        least: usize,
+        c: &mut Dst,
+    ) {
+        // A call costs as much as a few vectors.
+        if at.row + least <= at.rows {
+            self.some_tiles::<MR, NV, ALONG_K>(at, least, c);
+        }
+    }
+
+    #[inline(never)]
+    fn some_tiles<const MR: usize, const NV: usize, const ALONG_K: bool>(
         &self,
         at: &mut Sweep,
         least: usize,
@@ -94,6 +107,7 @@ impl Panel<'_> {
         let start = Src::new(&self.start[..4 * NV]);
         let start: [F32x4; NV] = std::array::from_fn(|v| start.load(4 * v));
         let b_start = Src::new(self.data);
+        let mut c = c.offset(at.row * at.stride);
         let mut a_start = Src::new(data).offset(at.row * a_row);
         while at.row + least <= at.rows {
             let (mut a, mut b) = (a_start, b_start);
@@ -103,12 +117,13 @@ impl Panel<'_> {
                 (a, b) = (a.offset(a_step), b.offset(b_stride));
             }
             for (r, sums) in sums.into_iter().enumerate() {
-                let mut c = c.offset((at.row + r) * at.stride);
+                let mut c = c.offset(r * at.stride);
                 for (v, sum) in sums.into_iter().enumerate() {
                     c.store(4 * v, if add_to_c { c.load(4 * v) + sum } else { sum });
                 }
             }
             a_start = a_start.offset(MR * a_row);
+            c = c.advance(MR * at.stride);
             at.row += MR;
         }
     }
