@@ -82,6 +82,15 @@ impl<'a> Finish<'a> {
         Self { bias: bias.filter(|_| k0 == 0), add_to_c: k0 > 0 }
     }
 
+    /// What is added to the sums over the block that comes `p` after the first.
+    fn after(self, p: usize) -> Self {
+        if p == 0 {
+            self
+        } else {
+            Self { bias: None, add_to_c: true }
+        }
+    }
+
     /// What the sums of up to `W` columns from `col` on start with.
     fn start<const W: usize>(&self, col: usize) -> [f32; W] {
         let mut start = [0.0; W];

@@ -19,10 +19,11 @@ const K_BLOCK: usize = 256;
 const LEFT_BLOCK: usize = 32_768;
 /// Columns of a chunk that comes back to its part of C.
 const COL_BLOCK: usize = 256;
-/// Packing pays from so many rows on.
-const ROWS_TO_PACK: usize = 64;
+/// Packing the right matrix pays from so many rows on; the second number is for one whose columns
+/// the first cache cannot hold.
+const ROWS_TO_PACK: (usize, usize) = (200, if PANEL == 16 { 32 } else { 64 });
 /// Rows that lie across k are copied where they are longer than this.
-const MOST_STEPS: usize = 64;
+const MOST_STEPS: usize = 96;
 /// Floats of a packed matrix (4 MB); more is done in slabs along k.
 const SLAB: usize = 1 << 20;
 /// A chunk has at least so many multiply-adds: two microseconds' work.
@@ -30,17 +31,12 @@ const SMALLEST_CHUNK: usize = 65_536;
 /// So many chunks keep eight threads busy.
 const ENOUGH_CHUNKS: usize = 16;
 
-pub(super) fn run(
-    (m, n, k): (usize, usize, usize),
-    a: View,
-    b: View,
-    bias: Option<&[f32]>,
-    c: &mut [f32],
-) {
+pub(super) fn run((m, n, k): (usize, usize, usize), a: View, b: View, bias: Option<&[f32]>, c: &mut [f32]) {
     let swapped = b.outer != 1 && m < n;
     let (left, right, rows, cols) = if swapped { (b, a, n, m) } else { (a, b, m, n) };
-    let pack_left = left.inner != 1 && k > MOST_STEPS;
-    let pack_right = right.outer != 1 || rows >= ROWS_TO_PACK;
+    let pack_left = left.inner != 1 && (k > MOST_STEPS || !fits_cache(left.inner, k));
+    let rows_to_pack = if fits_cache(right.inner, k) { ROWS_TO_PACK.0 } else { ROWS_TO_PACK.1 };
+    let pack_right = right.outer != 1 || rows >= rows_to_pack;
     let slab = match pack_left || pack_right {
         true => (SLAB / rows.max(cols) / K_BLOCK).max(1) * K_BLOCK,
         false => k.max(1),
@@ -70,6 +66,12 @@ pub(super) fn run(
             product.run(swapped, (m, n), c);
         });
     }
+}
+
+/// Whether the first cache holds a block of a column whose elements are `stride` apart: 64 sets of
+/// 8 lines, of which a stride of a large power of two uses few.
+fn fits_cache(stride: usize, depth: usize) -> bool {
+    depth.min(K_BLOCK) << stride.trailing_zeros().min(10) <= 4096
 }
 
 impl<'a> View<'a> {
@@ -102,36 +104,35 @@ impl Product<'_> {
 
     fn chunk(&self, mut tile: Tile) {
         let cols = tile.cols;
-        let whole = if cols.is_multiple_of(4) { cols } else { cols / PANEL * PANEL };
-        let padded = (cols - whole).next_multiple_of(4);
+        let padded = if cols.is_multiple_of(4) { 0 } else { (cols % PANEL).next_multiple_of(4) };
         with_scratch(tile.rows * padded, |scratch| {
-            for p in (0..self.depth.max(1)).step_by(K_BLOCK) {
-                let finish = Finish { add_to_c: self.finish.add_to_c || p > 0, ..self.finish };
-                let finish = Finish { bias: finish.bias.filter(|_| p == 0), ..finish };
-                let left = self.left(tile.row, p);
-                for col in (0..whole).step_by(PANEL) {
-                    let width = PANEL.min(whole - col);
-                    let panel = self.panel(tile.col + col, width, p, finish);
-                    let (rows, (mut c, stride)) = (tile.rows, tile.cursor());
-                    panel.sweep(left, rows, &mut c.offset(col), stride);
-                }
-                if whole < cols {
-                    let panel = self.panel(
-                        tile.col + whole,
-                        cols - whole,
-                        p,
-                        Finish { add_to_c: false, ..finish },
-                    );
-                    panel.sweep(left, tile.rows, &mut Dst::new(scratch), padded);
-                    for (r, sums) in scratch.chunks_exact(padded).enumerate() {
-                        let c = &mut tile.row_mut(r)[whole..];
-                        for (c, sum) in c.iter_mut().zip(sums) {
-                            *c = if finish.add_to_c { *c + sum } else { *sum };
-                        }
-                    }
-                }
+            let (cols, depths) = ((0..cols).step_by(PANEL), (0..self.depth.max(1)).step_by(K_BLOCK));
+            if tile.rows * self.depth <= LEFT_BLOCK {
+                cols.for_each(|col| depths.clone().for_each(|p| self.part(p, col, &mut tile, scratch)));
+            } else {
+                depths.for_each(|p| cols.clone().for_each(|col| self.part(p, col, &mut tile, scratch)));
             }
         });
+    }
+
+    /// A panel's columns of the tile, from `col` on, over the block of k that starts at `p`; by way of
+    /// `scratch` where they end in mid-vector.
+    fn part(&self, p: usize, col: usize, tile: &mut Tile, scratch: &mut [f32]) {
+        let (rows, width) = (tile.rows, PANEL.min(tile.cols - col));
+        let (left, finish) = (self.left(tile.row, p), self.finish.after(p));
+        if width.is_multiple_of(4) {
+            let panel = self.panel(tile.col + col, width, p, finish);
+            let (mut c, stride) = tile.cursor();
+            return panel.sweep(left, rows, &mut c.offset(col), stride);
+        }
+        let padded = width.next_multiple_of(4);
+        let panel = self.panel(tile.col + col, width, p, Finish { add_to_c: false, ..finish });
+        panel.sweep(left, rows, &mut Dst::new(scratch), padded);
+        for (r, sums) in scratch.chunks_exact(padded).enumerate() {
+            for (c, sum) in tile.row_mut(r)[col..].iter_mut().zip(sums) {
+                *c = if finish.add_to_c { *c + sum } else { *sum };
+            }
+        }
     }
 
     /// Sums C's transpose, then writes it.
@@ -184,7 +185,14 @@ impl Product<'_> {
             let data = self.right.data;
             (&data[(p * self.right.inner + col).min(data.len())..], self.right.inner)
         };
-        Panel { data, stride, width: width_padded, depth, start: finish.start(col), add_to_c: finish.add_to_c }
+        Panel {
+            data,
+            stride,
+            width: width_padded,
+            depth,
+            start: finish.start(col),
+            add_to_c: finish.add_to_c,
+        }
     }
 }
 

@@ -28,9 +28,9 @@ pub(super) fn pack_panels(from: View, first: usize, cols: usize, depth: usize, t
         chunks,
         |chunk| [at(range(chunk).start)..at(range(chunk).end)],
         |chunk, [to]| {
-            for (panel, to) in range(chunk).step_by(PANEL).zip(to.chunks_mut(depth * PANEL)) {
-                let width = PANEL.min(cols - panel);
-                let data = &from.data[(first + panel) * from.outer..];
+            for (col, to) in range(chunk).step_by(PANEL).zip(to.chunks_mut(depth * PANEL)) {
+                let width = PANEL.min(cols - col);
+                let data = &from.data[(first + col) * from.outer..];
                 if from.outer == 1 {
                     copy(data, from.inner, width, to);
                 } else {
@@ -69,11 +69,11 @@ fn copy(from: &[f32], stride: usize, width: usize, to: &mut [f32]) {
     assert!((depth - 1) * stride + width <= from.len());
     if width == PANEL {
         let (mut from, mut to) = (Src::new(from), Dst::new(to));
-        for p in 0..depth {
+        for _ in 0..depth {
             for v in (0..PANEL).step_by(4) {
-                to.store(p * PANEL + v, from.load(v));
+                to.store(v, from.load(v));
             }
-            from = from.offset(stride);
+            (from, to) = (from.offset(stride), to.advance(PANEL));
         }
     } else {
         for (to, from) in to.chunks_exact_mut(padded).zip(from.chunks(stride)) {
