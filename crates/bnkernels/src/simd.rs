@@ -486,6 +486,17 @@ impl<'a> Dst<'a> {
         }
     }
 
+    /// The cursor moved on by `count` elements.
+    #[inline(always)]
+    pub fn advance(self, count: usize) -> Self {
+        Self {
+            pointer: self.pointer.wrapping_add(count),
+            #[cfg(debug_assertions)]
+            left: self.left.saturating_sub(count),
+            of: PhantomData,
+        }
+    }
+
     #[inline(always)]
     fn check(&self, _index: usize, _count: usize) {
         #[cfg(debug_assertions)]

@@ -18,11 +18,10 @@ pub unsafe fn matmul(
     b: *const f32,
     bias: *const f32,
     c: *mut f32,
-    accumulate: bool,
 ) {
     let form = [Form::NN, Form::NT, Form::TN][form as usize];
     unsafe {
         let (a, b, bias) = (input(a, m * k), input(b, k * n), optional(bias, n));
-        matmul::matmul(form, m, n, k, a, b, bias, output(c, m * n), accumulate)
+        matmul::matmul(form, m, n, k, a, b, bias, output(c, m * n))
     }
 }

@@ -1,18 +1,18 @@
 //! Matrix product `C = op(A) op(B) + bias`, all row-major; `bias` (length n) is added to each row.
 //!
-//! | form | A | B | kernel |
-//! |---|---|---|---|
-//! | NN | [m, k] | [k, n] | [`outer`] |
-//! | TN | [k, m] | [k, n] | [`outer`], after A is transposed (which is a hundredth of the work) |
-//! | NT | [m, k] | [n, k] | [`dot`], which needs no packing: both matrices run along k |
+//! | form | A | B |
+//! |---|---|---|
+//! | NN | [m, k] | [k, n] |
+//! | TN | [k, m] | [k, n] |
+//! | NT | [m, k] | [n, k] |
 //!
+//! [`outer`] multiplies in all forms, [`dot`] where the matrices run along k and one is narrow.
 //! Sums go along k in one order that neither the chunks nor the tiles change.
 
 mod dot;
 mod outer;
-
-use crate::parallel::{chunk_count, chunk_range, for_each_range, with_scratch};
-use crate::simd::{Dst, F32x4, Src};
+mod pack;
+mod tiles;
 
 /// Which of the matrices is transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +24,10 @@ pub enum Form {
 
 /// Shorter sums than this are no work for vectors along k.
 const SHORTEST_DOT: usize = 8;
-/// A chunk has at least so many multiply-adds: a microsecond's work.
-const SMALLEST_CHUNK: usize = 32_768;
-const MOST_CHUNKS: usize = 64;
-const ENOUGH_CHUNKS: usize = 32;
+/// Of B's rows that `dot` takes; from more on, transposing one of the matrices pays.
+const MOST_DOTS: usize = 15;
 
-/// `C = op(A) op(B) + bias`, or `C += …` with `accumulate`.
+/// `C = op(A) op(B) + bias`.
 pub fn matmul(
     form: Form,
     m: usize,
@@ -39,55 +37,40 @@ pub fn matmul(
     b: &[f32],
     bias: Option<&[f32]>,
     c: &mut [f32],
-    accumulate: bool,
 ) {
     assert!(a.len() == m * k && b.len() == k * n && c.len() == m * n, "matmul: lengths");
     assert!(bias.is_none_or(|bias| bias.len() == n), "matmul: length of bias");
     if m == 0 || n == 0 {
         return;
     }
-    let product = Product { m, n, k, a, b, bias, accumulate };
+    let long = k >= SHORTEST_DOT;
     match form {
-        Form::NN if n == 1 && k >= SHORTEST_DOT => dot::run(product, c),
-        Form::NN => outer::run(product, c),
-        Form::NT if k >= SHORTEST_DOT => dot::run(product, c),
-        Form::NT => with_scratch(b.len(), |scratch| {
-            transpose(b, n, k, scratch);
-            outer::run(Product { b: scratch, ..product }, c)
-        }),
-        Form::TN if k == 1 || m == 1 => outer::run(product, c),
-        Form::TN => with_scratch(a.len(), |scratch| {
-            transpose(a, k, m, scratch);
-            outer::run(Product { a: scratch, ..product }, c)
-        }),
+        Form::NN if n == 1 && long => dot::run((m, n, k), a, b, bias, c),
+        Form::NT if (n <= MOST_DOTS || m < 4) && long => dot::run((m, n, k), a, b, bias, c),
+        _ => {
+            let a = match form {
+                Form::TN => View { data: a, outer: 1, inner: m },
+                _ => View { data: a, outer: k, inner: 1 },
+            };
+            let b = match form {
+                Form::NT => View { data: b, outer: k, inner: 1 },
+                _ => View { data: b, outer: 1, inner: n },
+            };
+            outer::run((m, n, k), a, b, bias, c)
+        }
     }
 }
 
+/// One of the two matrices: its element at row (of A) or column (of B) `i` and position `p` along k
+/// is `data[i * outer + p * inner]`. One of the two steps is 1.
 #[derive(Clone, Copy)]
-struct Product<'a> {
-    m: usize,
-    n: usize,
-    k: usize,
-    a: &'a [f32],
-    b: &'a [f32],
-    bias: Option<&'a [f32]>,
-    accumulate: bool,
+struct View<'a> {
+    data: &'a [f32],
+    outer: usize,
+    inner: usize,
 }
 
-impl Product<'_> {
-    /// Chunks of rows and of columns: columns first, because what is packed or cached of B then
-    /// serves more rows; then rows, at least `least_rows` of them, until there are enough chunks
-    /// to keep eight threads evenly busy.
-    fn grid(&self, least_rows: usize, col_step: usize) -> (usize, usize) {
-        let work = self.m.saturating_mul(self.n).saturating_mul(self.k);
-        let most = (work / SMALLEST_CHUNK).clamp(1, MOST_CHUNKS);
-        let cols = self.n.div_ceil(col_step).min(most);
-        let rows = (most / cols).min(ENOUGH_CHUNKS.div_ceil(cols));
-        (rows.min(self.m / least_rows).max(1), cols)
-    }
-}
-
-/// What is added to the sums over the block of k that starts at `k0`.
+/// What is added to the sums over a block of k: the bias to the first block's, C to all others'.
 #[derive(Clone, Copy)]
 struct Finish<'a> {
     bias: Option<&'a [f32]>,
@@ -95,8 +78,17 @@ struct Finish<'a> {
 }
 
 impl<'a> Finish<'a> {
-    fn new(product: &Product<'a>, k0: usize) -> Self {
-        Self { bias: product.bias.filter(|_| k0 == 0), add_to_c: product.accumulate || k0 > 0 }
+    fn new(bias: Option<&'a [f32]>, k0: usize) -> Self {
+        Self { bias: bias.filter(|_| k0 == 0), add_to_c: k0 > 0 }
+    }
+
+    /// What is added to the sums over the block that comes `p` after the first.
+    fn after(self, p: usize) -> Self {
+        if p == 0 {
+            self
+        } else {
+            Self { bias: None, add_to_c: true }
+        }
     }
 
     /// What the sums of up to `W` columns from `col` on start with.
@@ -107,48 +99,6 @@ impl<'a> Finish<'a> {
         }
         start
     }
-
-    /// Writes the first `N` lanes of `sums`.
-    #[inline(always)]
-    fn write<const N: usize>(&self, sums: F32x4, mut c: Dst) {
-        if N == 4 {
-            c.store(0, if self.add_to_c { c.load(0) + sums } else { sums });
-        } else {
-            for (j, sum) in sums.to_array().into_iter().take(N).enumerate() {
-                c.set(j, if self.add_to_c { c.get(j) + sum } else { sum });
-            }
-        }
-    }
-}
-
-/// Writes to `to` the `[cols, rows]` transpose of `from`, `[rows, cols]`.
-fn transpose(from: &[f32], rows: usize, cols: usize, to: &mut [f32]) {
-    assert!(from.len() == rows * cols && to.len() == rows * cols);
-    let chunks = chunk_count(cols.div_ceil(4), rows * 4);
-    let range = |chunk| chunk_range(chunk, chunks, cols, 4);
-    for_each_range(
-        [to],
-        chunks,
-        |chunk| [range(chunk).start * rows..range(chunk).end * rows],
-        |chunk, [to]| {
-            let cols_here = range(chunk);
-            let whole = (cols_here.len() / 4 * 4, rows / 4 * 4);
-            let (src, mut dst) = (Src::new(from).offset(cols_here.start), Dst::new(&mut *to));
-            for j in (0..whole.0).step_by(4) {
-                for i in (0..whole.1).step_by(4) {
-                    let four = std::array::from_fn(|r| src.offset((i + r) * cols + j).load(0));
-                    for (r, column) in F32x4::transpose(four).into_iter().enumerate() {
-                        dst.offset((j + r) * rows + i).store(0, column);
-                    }
-                }
-            }
-            for j in 0..cols_here.len() {
-                for i in if j < whole.0 { whole.1 } else { 0 }..rows {
-                    to[j * rows + i] = from[i * cols + cols_here.start + j];
-                }
-            }
-        },
-    );
 }
 
 #[cfg(test)]
@@ -158,13 +108,10 @@ mod tests {
 
     fn check(form: Form, m: usize, n: usize, k: usize) {
         let (a, b, bias) = (random(1, m * k), random(2, k * n), random(3, n));
-        for (bias, accumulate) in
-            [(None, false), (Some(&bias[..]), false), (None, true), (Some(&bias[..]), true)]
-        {
-            let old = random(4, m * n);
-            let expected = twin::matmul(form, (m, n, k), &a, &b, bias, accumulate.then_some(&old));
-            let mut c = if accumulate { old } else { vec![f32::NAN; m * n] };
-            matmul(form, m, n, k, &a, &b, bias, &mut c, accumulate);
+        for bias in [None, Some(&bias[..])] {
+            let expected = twin::matmul(form, (m, n, k), &a, &b, bias);
+            let mut c = vec![f32::NAN; m * n];
+            matmul(form, m, n, k, &a, &b, bias, &mut c);
             assert_close(&c, &expected, 3e-6);
         }
     }
@@ -210,12 +157,12 @@ mod tests {
     fn an_element_has_the_same_bits_wherever_its_tile_lies() {
         let (m, n, k) = (33, 45, 301);
         let (a, b) = (random(1, m * k), random(2, k * n));
-        let (mut whole, mut one) = (vec![0.0; m * n], vec![0.0; n]);
+        let (mut whole, mut one) = (vec![0.0; m * n], vec![0.0; 4 * n]);
         for form in [Form::NN, Form::NT] {
-            matmul(form, m, n, k, &a, &b, None, &mut whole, false);
-            for i in 0..m {
-                matmul(form, 1, n, k, &a[i * k..][..k], &b, None, &mut one, false);
-                assert_eq!(one, whole[i * n..][..n]);
+            matmul(form, m, n, k, &a, &b, None, &mut whole);
+            for i in 0..m / 4 {
+                matmul(form, 4, n, k, &a[4 * i * k..][..4 * k], &b, None, &mut one);
+                assert_eq!(one, whole[4 * i * n..][..4 * n]);
             }
         }
     }

@@ -1,21 +1,33 @@
 //! NT: each element of C is a dot product of two contiguous rows, in four partial sums (one a
 //! lane), which are added as `(0 + 1) + (2 + 3)`.
 
-use super::{Finish, Product};
+use super::Finish;
 use crate::parallel::{for_each_tile, Tile};
-use crate::simd::{F32x4, Mask4, Src};
+use crate::simd::{Dst, F32x4, Mask4, Src};
 
 /// Rows of this length are summed in one go; four rows of B (16 KB) then stay in the first cache.
 const K_BLOCK: usize = 1024;
 /// So many rows of A (256 KB) stay in the second cache.
 const ROW_BLOCK: usize = 64;
 
-pub(super) fn run(product: Product, c: &mut [f32]) {
-    let Product { m, n, k, .. } = product;
-    for_each_tile(c, (m, n), product.grid(4, 4), (4, 4), |mut tile| {
+/// A chunk has at least so many multiply-adds: a microsecond's work.
+const SMALLEST_CHUNK: usize = 32_768;
+const MOST_CHUNKS: usize = 32;
+
+pub(super) fn run(
+    (m, n, k): (usize, usize, usize),
+    a: &[f32],
+    b: &[f32],
+    bias: Option<&[f32]>,
+    c: &mut [f32],
+) {
+    let most = (m.saturating_mul(n).saturating_mul(k) / SMALLEST_CHUNK).clamp(1, MOST_CHUNKS);
+    let rows = most.min(m / 4).max(1);
+    let cols = (most / rows).min(n / 4).max(1);
+    for_each_tile(c, (m, n), (rows, cols), (4, 4), |mut tile| {
         for k0 in (0..k).step_by(K_BLOCK) {
-            let finish = Finish::new(&product, k0);
-            let block = Block { product, k0, depth: K_BLOCK.min(k - k0), finish };
+            let finish = Finish::new(bias, k0);
+            let block = Block { m, n, k, a, b, k0, depth: K_BLOCK.min(k - k0), finish };
             for row in (0..tile.rows).step_by(ROW_BLOCK) {
                 block.sweep(row..tile.rows.min(row + ROW_BLOCK), &mut tile);
             }
@@ -25,7 +37,11 @@ pub(super) fn run(product: Product, c: &mut [f32]) {
 
 /// The product over a block of k.
 struct Block<'a> {
-    product: Product<'a>,
+    m: usize,
+    n: usize,
+    k: usize,
+    a: &'a [f32],
+    b: &'a [f32],
     k0: usize,
     depth: usize,
     finish: Finish<'a>,
@@ -63,7 +79,7 @@ impl Block<'_> {
         col: usize,
         c: &mut Tile,
     ) -> usize {
-        let Product { m, n, k, a, b, .. } = self.product;
+        let Self { m, n, k, a, b, .. } = *self;
         let left = c.col + col;
         assert!(c.row + end <= m && left + NC <= n && self.k0 + self.depth <= k && k >= 4);
         let b = Src::new(&b[left * k..]);
@@ -88,7 +104,7 @@ impl Block<'_> {
             for sums in sums {
                 // Where there are fewer than four columns, the last one's sum is done again.
                 let [s, t, u, v] = F32x4::transpose(std::array::from_fn(|j| sums[j.min(NC - 1)]));
-                self.finish.write::<NC>((s + t) + (u + v) + start, c.offset(row * stride + col));
+                write::<NC>((s + t) + (u + v) + start, self.finish.add_to_c, c.offset(row * stride + col));
                 row += 1;
             }
         }
@@ -108,6 +124,18 @@ fn multiply_add<const MR: usize, const NC: usize>(
         let a = a(r * stride);
         for (sum, b) in sums.iter_mut().zip(b) {
             *sum = a.mul_add(b, *sum);
+        }
+    }
+}
+
+/// Writes the first `N` lanes of `sums`.
+#[inline(always)]
+fn write<const N: usize>(sums: F32x4, add_to_c: bool, mut c: Dst) {
+    if N == 4 {
+        c.store(0, if add_to_c { c.load(0) + sums } else { sums });
+    } else {
+        for (j, sum) in sums.to_array().into_iter().take(N).enumerate() {
+            c.set(j, if add_to_c { c.get(j) + sum } else { sum });
         }
     }
 }

@@ -1,193 +1,209 @@
-//! NN: a tile of C gathers, for each p, column p of A times row p of B. Panels of B are packed
-//! where enough rows share them, or where their width is no multiple of four.
+//! Products of rows of a left matrix with panels of a right one: for each p along k, an element of
+//! each row times a vector of the panel, so that the sums need no adding up across lanes.
+//!
+//! Left is A and right is B; in form NT, where the matrix on the right has to be transposed, it is
+//! the smaller one, and the product may be that of B and Aᵀ: C's transpose.
+//!
+//! Blocks, as in Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008):
+//! a panel of [`K_BLOCK`] stays in the first cache, a chunk's rows and its part of C in the second.
 
-use super::{Finish, Product};
+use super::pack::{pack_panels, pack_rows, panels_len, transpose, PANEL};
+use super::tiles::{Left, Panel};
+use super::{Finish, View};
 use crate::parallel::{for_each_tile, with_scratch, Tile};
-use crate::simd::{Dst, F32x4, Src};
+use crate::simd::{Dst, F32x4};
 
-/// Columns of a panel: 4 vectors × 2 rows of sums for strict SIMD, 2 × 4 for relaxed SIMD. More
-/// than nine sums spill; these two were the fastest.
-const PANEL: usize = if cfg!(target_feature = "relaxed-simd") { 8 } else { 16 };
-/// A panel of this height (8 or 16 KB) stays in the first cache.
+/// A panel of this depth (16 KB) takes half of the first cache.
 const K_BLOCK: usize = 256;
-/// Packing pays from so many rows on, where the cache would lose the panel between tiles.
-const ROWS_TO_PACK: usize = 200;
-/// So narrow a B is as good as packed.
-const NARROW: usize = 24;
+/// Floats of the left matrix that a chunk takes through each panel: 128 KB.
+const LEFT_BLOCK: usize = 32_768;
+/// Columns of a chunk that comes back to its part of C.
+const COL_BLOCK: usize = 256;
+/// Packing the right matrix pays from so many rows on; the second number is for one whose columns
+/// the first cache cannot hold.
+const ROWS_TO_PACK: (usize, usize) = (200, if PANEL == 16 { 32 } else { 64 });
+/// Rows that lie across k are copied where they are longer than this.
+const MOST_STEPS: usize = 96;
+/// Floats of a packed matrix (4 MB); more is done in slabs along k.
+const SLAB: usize = 1 << 20;
+/// A chunk has at least so many multiply-adds: two microseconds' work.
+const SMALLEST_CHUNK: usize = 65_536;
+/// So many chunks keep eight threads busy.
+const ENOUGH_CHUNKS: usize = 16;
 
-pub(super) fn run(product: Product, c: &mut [f32]) {
-    let Product { m, n, k, .. } = product;
-    let least_rows = if m < ROWS_TO_PACK { 8 } else { ROWS_TO_PACK };
-    for_each_tile(c, (m, n), product.grid(least_rows, PANEL), (4, PANEL), |mut tile| {
-        let for_b = k.min(K_BLOCK) * PANEL;
-        let for_c = if tile.cols.is_multiple_of(4) { 0 } else { tile.rows * PANEL };
-        with_scratch(for_b + for_c, |scratch| {
-            let (for_b, for_c) = scratch.split_at_mut(for_b);
-            // A sum of no terms is still written, hence the max.
-            for k0 in (0..k.max(1)).step_by(K_BLOCK) {
-                for col in (0..tile.cols).step_by(PANEL) {
-                    Panel::new(&product, k0, col, &tile, for_b).multiply(&mut tile, for_c);
-                }
+pub(super) fn run((m, n, k): (usize, usize, usize), a: View, b: View, bias: Option<&[f32]>, c: &mut [f32]) {
+    let swapped = b.outer != 1 && m < n;
+    let (left, right, rows, cols) = if swapped { (b, a, n, m) } else { (a, b, m, n) };
+    let pack_left = left.inner != 1 && (k > MOST_STEPS || !fits_cache(left.inner, k));
+    let rows_to_pack = if fits_cache(right.inner, k) { ROWS_TO_PACK.0 } else { ROWS_TO_PACK.1 };
+    let pack_right = right.outer != 1 || rows >= rows_to_pack;
+    let slab = match pack_left || pack_right {
+        true => (SLAB / rows.max(cols) / K_BLOCK).max(1) * K_BLOCK,
+        false => k.max(1),
+    };
+    // Columns from here on are packed.
+    let packed_from = match pack_right {
+        true => 0,
+        false if cols.is_multiple_of(4) => cols,
+        false => cols / PANEL * PANEL,
+    };
+    // A sum of no terms is still written, hence the max.
+    for k0 in (0..k.max(1)).step_by(slab) {
+        let depth = slab.min(k - k0);
+        let (left, right) = (left.from(k0), right.from(k0));
+        let left_len = if pack_left { rows * depth } else { 0 };
+        let packed_len = panels_len(depth, cols - packed_from);
+        with_scratch(packed_len + left_len, |scratch| {
+            let (packed, left_rows) = scratch.split_at_mut(packed_len);
+            pack_panels(right, packed_from, cols - packed_from, depth, packed);
+            let left = if pack_left {
+                pack_rows(left, rows, depth, left_rows);
+                View { data: left_rows, outer: depth, inner: 1 }
+            } else {
+                left
+            };
+            let product = Product { left, right, packed, packed_from, depth, finish: Finish::new(bias, k0) };
+            product.run(swapped, (m, n), c);
+        });
+    }
+}
+
+/// Whether the first cache holds a block of a column whose elements are `stride` apart: 64 sets of
+/// 8 lines, of which a stride of a large power of two uses few.
+fn fits_cache(stride: usize, depth: usize) -> bool {
+    depth.min(K_BLOCK) << stride.trailing_zeros().min(10) <= 4096
+}
+
+impl<'a> View<'a> {
+    /// From position `p` along k on.
+    fn from(self, p: usize) -> Self {
+        Self { data: &self.data[(p * self.inner).min(self.data.len())..], ..self }
+    }
+}
+
+struct Product<'a> {
+    left: View<'a>,
+    right: View<'a>,
+    /// Panels of `right` from column `packed_from` on.
+    packed: &'a [f32],
+    packed_from: usize,
+    depth: usize,
+    finish: Finish<'a>,
+}
+
+impl Product<'_> {
+    fn run(&self, swapped: bool, (m, n): (usize, usize), c: &mut [f32]) {
+        let (rows, cols) = if swapped { (n, m) } else { (m, n) };
+        let (row_chunks, col_chunks) = grid(rows, cols, self.depth);
+        if swapped {
+            for_each_tile(c, (m, n), (col_chunks, row_chunks), (PANEL, 2), |tile| self.swapped_chunk(tile));
+        } else {
+            for_each_tile(c, (m, n), (row_chunks, col_chunks), (2, PANEL), |tile| self.chunk(tile));
+        }
+    }
+
+    fn chunk(&self, mut tile: Tile) {
+        let cols = tile.cols;
+        let padded = if cols.is_multiple_of(4) { 0 } else { (cols % PANEL).next_multiple_of(4) };
+        with_scratch(tile.rows * padded, |scratch| {
+            let (cols, depths) = ((0..cols).step_by(PANEL), (0..self.depth.max(1)).step_by(K_BLOCK));
+            if tile.rows * self.depth <= LEFT_BLOCK {
+                cols.for_each(|col| depths.clone().for_each(|p| self.part(p, col, &mut tile, scratch)));
+            } else {
+                depths.for_each(|p| cols.clone().for_each(|col| self.part(p, col, &mut tile, scratch)));
             }
         });
-    });
-}
-
-/// A panel of B over a block of k.
-struct Panel<'a> {
-    product: &'a Product<'a>,
-    finish: Finish<'a>,
-    start: [f32; PANEL],
-    k0: usize,
-    depth: usize,
-    /// Within the tile.
-    col: usize,
-    width: usize,
-    b: Src<'a>,
-    /// Elements from one row of `b` to the next.
-    stride: usize,
-}
-
-impl<'a> Panel<'a> {
-    fn new(product: &'a Product, k0: usize, col: usize, tile: &Tile, scratch: &'a mut [f32]) -> Self {
-        let Product { n, k, b, .. } = *product;
-        let (depth, width) = (K_BLOCK.min(k - k0), PANEL.min(tile.cols - col));
-        let padded = width.next_multiple_of(4);
-        let first = k0 * n + tile.col + col;
-        let (b, stride) = if width == padded && (tile.rows < ROWS_TO_PACK || n <= NARROW) {
-            (&b[first.min(b.len())..], n)
-        } else {
-            let scratch = &mut scratch[..depth * padded];
-            if depth > 0 {
-                pack(&b[first..], n, width, scratch);
-            }
-            (&*scratch, padded)
-        };
-        // The extreme element that a tile reads.
-        assert!(depth == 0 || (depth - 1) * stride + padded <= b.len());
-        let finish = Finish::new(product, k0);
-        let start = finish.start(tile.col + col);
-        Self { product, finish, start, k0, depth, col, width, b: Src::new(b), stride }
     }
 
-    /// Writes the panel's columns of the tile; by way of `scratch` where they end in mid-vector.
-    fn multiply(mut self, c: &mut Tile, scratch: &mut [f32]) {
-        let (row, rows, width) = (c.row, c.rows, self.width);
-        let padded = width.next_multiple_of(4);
-        if width == padded {
-            let (mut c, stride) = c.cursor();
-            return self.sweep(row, rows, &mut c.offset(self.col), stride);
+    /// A panel's columns of the tile, from `col` on, over the block of k that starts at `p`; by way of
+    /// `scratch` where they end in mid-vector.
+    fn part(&self, p: usize, col: usize, tile: &mut Tile, scratch: &mut [f32]) {
+        let (rows, width) = (tile.rows, PANEL.min(tile.cols - col));
+        let (left, finish) = (self.left(tile.row, p), self.finish.after(p));
+        if width.is_multiple_of(4) {
+            let panel = self.panel(tile.col + col, width, p, finish);
+            let (mut c, stride) = tile.cursor();
+            return panel.sweep(left, rows, &mut c.offset(col), stride);
         }
-        let add_to_c = std::mem::replace(&mut self.finish.add_to_c, false);
-        let scratch = &mut scratch[..rows * padded];
-        self.sweep(row, rows, &mut Dst::new(scratch), padded);
+        let padded = width.next_multiple_of(4);
+        let panel = self.panel(tile.col + col, width, p, Finish { add_to_c: false, ..finish });
+        panel.sweep(left, rows, &mut Dst::new(scratch), padded);
         for (r, sums) in scratch.chunks_exact(padded).enumerate() {
-            let c = &mut c.row_mut(r)[self.col..self.col + width];
-            for (c, sum) in c.iter_mut().zip(sums) {
-                *c = if add_to_c { *c + sum } else { *sum };
+            for (c, sum) in tile.row_mut(r)[col..].iter_mut().zip(sums) {
+                *c = if finish.add_to_c { *c + sum } else { *sum };
             }
         }
     }
 
-    /// Every tile of `rows` rows of the product from row `first` on, the tallest that the
-    /// registers hold first, to `c`, whose rows are `stride` apart.
-    fn sweep(&self, first: usize, rows: usize, c: &mut Dst, stride: usize) {
-        assert!(first + rows <= self.product.m && self.k0 + self.depth <= self.product.k);
-        let mut at = Sweep { first, row: 0, rows, stride };
-        match self.width.div_ceil(4) {
-            1 => {
-                self.tiles::<8, 1>(&mut at, c);
-                self.tiles::<4, 1>(&mut at, c);
-                self.tiles::<1, 1>(&mut at, c);
-            }
-            2 => {
-                self.tiles::<4, 2>(&mut at, c);
-                self.tiles::<2, 2>(&mut at, c);
-                self.tiles::<1, 2>(&mut at, c);
-            }
-            3 if PANEL > 8 => {
-                self.tiles::<3, 3>(&mut at, c);
-                self.tiles::<2, 3>(&mut at, c);
-                self.tiles::<1, 3>(&mut at, c);
-            }
-            4 if PANEL == 16 => {
-                self.tiles::<2, 4>(&mut at, c);
-                self.tiles::<1, 4>(&mut at, c);
-            }
-            _ => unreachable!("a panel is not wider than PANEL"),
-        };
-    }
-
-    /// The tiles of `MR` rows and `NV` vectors, until too few rows are left.
-    #[inline(never)]
-    fn tiles<const MR: usize, const NV: usize>(&self, at: &mut Sweep, c: &mut Dst) {
-        let Product { k, a, .. } = *self.product;
-        let (depth, b_stride, add_to_c) = (self.depth, self.stride, self.finish.add_to_c);
-        let start = Src::new(&self.start[..4 * NV]);
-        let start: [F32x4; NV] = std::array::from_fn(|v| start.load(4 * v));
-        let mut a_rows = Src::new(a).offset((at.first + at.row) * k + self.k0);
-        while at.row + MR <= at.rows {
-            let (mut a, mut b) = (a_rows, self.b);
-            let mut sums = [start; MR];
-            for _ in 0..depth {
-                multiply_add(&mut sums, |r| a.offset(r * k).load_splat(0), b);
-                (a, b) = (a.offset(1), b.offset(b_stride));
-            }
-            for (r, sums) in sums.into_iter().enumerate() {
-                let mut c = c.offset((at.row + r) * at.stride);
-                for (v, sum) in sums.into_iter().enumerate() {
-                    c.store(4 * v, if add_to_c { c.load(4 * v) + sum } else { sum });
+    /// Sums C's transpose, then writes it.
+    fn swapped_chunk(&self, mut tile: Tile) {
+        let (rows, cols) = (tile.cols, tile.rows);
+        let stride = cols.next_multiple_of(4);
+        with_scratch(rows * stride, |sums| {
+            for p in (0..self.depth.max(1)).step_by(K_BLOCK) {
+                let finish = Finish { bias: None, add_to_c: p > 0 };
+                let left = self.left(tile.col, p);
+                for col in (0..cols).step_by(PANEL) {
+                    let panel = self.panel(tile.row + col, PANEL.min(cols - col), p, finish);
+                    panel.sweep(left, rows, &mut Dst::new(&mut sums[col..]), stride);
                 }
             }
-            a_rows = a_rows.offset(MR * k);
-            at.row += MR;
-        }
-    }
-}
-
-/// Where a sweep over a panel's rows is.
-struct Sweep {
-    /// The product's row that row 0 is.
-    first: usize,
-    row: usize,
-    rows: usize,
-    stride: usize,
-}
-
-/// `sums[r] += x(r) * b[..]`.
-#[inline(always)]
-fn multiply_add<const MR: usize, const NV: usize>(
-    sums: &mut [[F32x4; NV]; MR],
-    x: impl Fn(usize) -> F32x4,
-    b: Src,
-) {
-    let b: [F32x4; NV] = std::array::from_fn(|v| b.load(4 * v));
-    for (r, sums) in sums.iter_mut().enumerate() {
-        let x = x(r);
-        for (sum, b) in sums.iter_mut().zip(b) {
-            *sum = x.mul_add(b, *sum);
-        }
-    }
-}
-
-/// Copies `width` columns of `from`, whose rows are `stride` apart; rows of `to` are that width
-/// rounded up to whole vectors, filled up with zeros.
-fn pack(from: &[f32], stride: usize, width: usize, to: &mut [f32]) {
-    let padded = width.next_multiple_of(4);
-    let depth = to.len() / padded;
-    assert!((depth - 1) * stride + width <= from.len());
-    if width == padded {
-        let (mut from, mut to) = (Src::new(from), Dst::new(to));
-        for p in 0..depth {
-            for v in (0..width).step_by(4) {
-                to.store(p * width + v, from.load(v));
+            if self.finish.add_to_c {
+                for r in 0..cols {
+                    for (j, c) in tile.row_mut(r).iter_mut().enumerate() {
+                        *c += sums[j * stride + r];
+                    }
+                }
+            } else {
+                if let Some(bias) = self.finish.bias {
+                    for (sums, &bias) in sums.chunks_exact_mut(stride).zip(&bias[tile.col..]) {
+                        let bias = F32x4::splat(bias);
+                        for sums in sums.chunks_exact_mut(4) {
+                            (F32x4::load(sums) + bias).store(sums);
+                        }
+                    }
+                }
+                let (mut c, c_stride) = tile.cursor();
+                transpose((sums, stride), rows, cols, &mut c, c_stride);
             }
-            from = from.offset(stride);
-        }
-    } else {
-        for (to, from) in to.chunks_exact_mut(padded).zip(from.chunks(stride)) {
-            to.fill(0.0);
-            to[..width].copy_from_slice(&from[..width]);
+        });
+    }
+
+    /// The rows from `row` on, from position `p` along k on.
+    fn left(&self, row: usize, p: usize) -> Left<'_> {
+        let View { data, outer, inner } = self.left;
+        Left { data: &data[(row * outer + p * inner).min(data.len())..], row: outer, step: inner }
+    }
+
+    /// The panel of `width` columns from `col` on, over the block of k that starts at `p`.
+    fn panel<'a>(&'a self, col: usize, width: usize, p: usize, finish: Finish<'a>) -> Panel<'a> {
+        let depth = K_BLOCK.min(self.depth - p);
+        let width_padded = width.next_multiple_of(4);
+        let (data, stride) = if col >= self.packed_from {
+            (&self.packed[(col - self.packed_from) * self.depth + p * width_padded..], width_padded)
+        } else {
+            let data = self.right.data;
+            (&data[(p * self.right.inner + col).min(data.len())..], self.right.inner)
+        };
+        Panel {
+            data,
+            stride,
+            width: width_padded,
+            depth,
+            start: finish.start(col),
+            add_to_c: finish.add_to_c,
         }
     }
+}
+
+/// Chunks of rows and of columns: as many as the caches ask for, then more, of columns first
+/// because each panel then serves all rows.
+fn grid(rows: usize, cols: usize, depth: usize) -> (usize, usize) {
+    let work = rows.saturating_mul(cols).saturating_mul(depth);
+    let enough = (work / SMALLEST_CHUNK).clamp(1, ENOUGH_CHUNKS);
+    let row_chunks = rows.div_ceil(LEFT_BLOCK / depth.clamp(1, K_BLOCK));
+    let col_chunks = if depth > K_BLOCK { cols.div_ceil(COL_BLOCK) } else { 1 };
+    let col_chunks = col_chunks.max(enough.div_ceil(row_chunks).min(cols.div_ceil(PANEL)));
+    let row_chunks = row_chunks.max(enough.div_ceil(col_chunks).min(rows.div_ceil(16)));
+    (row_chunks, col_chunks)
 }
