@@ -175,7 +175,7 @@ export function log_softmax_forward(rows: number, cols: number, x: number, y: nu
  * # Safety
  * Pointers to live arrays: `a` of m·k, `b` of k·n, `bias` of n, `c` of m·n.
  */
-export function matmul(form: number, m: number, n: number, k: number, a: number, b: number, bias: number, c: number, accumulate: boolean): void;
+export function matmul(form: number, m: number, n: number, k: number, a: number, b: number, bias: number, c: number): void;
 
 export function max_backward(outer: number, n: number, inner: number, index: number, dy: number, dx: number): void;
 
@@ -317,7 +317,7 @@ export interface InitOutput {
     readonly log_forward: (a: number, b: number, c: number) => void;
     readonly log_softmax_backward: (a: number, b: number, c: number, d: number, e: number) => void;
     readonly log_softmax_forward: (a: number, b: number, c: number, d: number) => void;
-    readonly matmul: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => void;
+    readonly matmul: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
     readonly max_backward: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
     readonly max_forward: (a: number, b: number, c: number, d: number, e: number, f: number) => void;
     readonly max_pool2d_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number) => void;

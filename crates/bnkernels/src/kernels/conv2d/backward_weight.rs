@@ -14,13 +14,26 @@ use crate::parallel::{chunk_count, chunk_range, for_each_range};
 use crate::simd::{F32x4, Src};
 use std::ops::Range;
 
-/// Output channels, and streams, of a full tile: nine accumulators.
-const ROWS: usize = 3;
-const STREAMS: usize = 3;
+/// Output channels, and streams, of a full tile. Its sums, what is loaded for them, and a product
+/// if it is not fused with the sum, are at most the 15 vectors that V8 has.
+fn tile_size(shape: &Conv2dShape) -> (usize, usize) {
+    let balanced = |most| shape.oc.div_ceil(shape.oc.div_ceil(most));
+    match if by_channel(shape) { shape.c } else { shape.kh } {
+        count if cfg!(target_feature = "relaxed-simd") && count > 2 => (balanced(3), 3),
+        3 => (balanced(2), 3),
+        _ => (balanced(4), 2),
+    }
+}
+
+/// Whether the streams of a tile are channels, not rows of the kernel.
+fn by_channel(shape: &Conv2dShape) -> bool {
+    shape.c > 1 || shape.kh == 1
+}
+
 /// Chunks wanted at least, where there is work for them.
 const CHUNKS: usize = 16;
 /// Floats of `x` and `dy` that the taps of a tile share while they are in the first-level cache.
-const CACHED: usize = 4096;
+const CACHED: usize = 8192;
 
 /// Overwrites `dw` and `db`; `x` and `dy` in lanes.
 pub fn conv2d_backward_weight(
@@ -43,14 +56,15 @@ pub fn conv2d_backward_weight(
     let taps = s.c * s.kh * s.kw;
     // An output channel's row of a part: its taps, then its bias.
     let row = taps + 1;
-    let tiles = s.oc.div_ceil(ROWS);
+    let (rows, _) = tile_size(s);
+    let tiles = s.oc.div_ceil(rows);
     let reduced = s.y().count() * s.oh();
-    let cost = reduced * s.ow() * LANES * taps * ROWS;
+    let cost = reduced * s.ow() * LANES * taps * rows;
     let parts = CHUNKS.div_ceil(tiles).min(reduced).min(cost / 32_768).max(1);
     let mut sums = vec![0.0; parts * s.oc * row];
     let chunks = chunk_count(parts * tiles, cost / parts / 4);
     let reduction = Reduction::new(s, x, dy, db.is_some());
-    let start = |unit: usize| (unit / tiles * s.oc + unit % tiles * ROWS) * row;
+    let start = |unit: usize| (unit / tiles * s.oc + unit % tiles * rows) * row;
     let units = |chunk| chunk_range(chunk, chunks, parts * tiles, 1);
     for_each_range(
         [&mut sums],
@@ -58,8 +72,8 @@ pub fn conv2d_backward_weight(
         |chunk| [start(units(chunk).start)..start(units(chunk).end)],
         |chunk, [mut out]| {
             for unit in units(chunk) {
-                let o = unit % tiles * ROWS;
-                let rows = ROWS.min(s.oc - o);
+                let o = unit % tiles * rows;
+                let rows = rows.min(s.oc - o);
                 let (mine, rest) = std::mem::take(&mut out).split_at_mut(rows * row);
                 out = rest;
                 let part = chunk_range(unit / tiles, parts, reduced, 1);
@@ -84,6 +98,10 @@ struct Reduction<'a> {
     x: &'a [f32],
     dy: &'a [f32],
     bias: bool,
+    by_channel: bool,
+    /// Output channels, and streams, of a full tile.
+    outputs: usize,
+    streams: usize,
     /// For each row and column of the kernel, the outputs whose tap exists.
     rows: Vec<Range<usize>>,
     columns: Vec<Range<usize>>,
@@ -104,34 +122,35 @@ impl<'a> Reduction<'a> {
         let s = shape;
         let rows = outputs(s.oh(), s.kh, s.stride.0, s.padding.0, s.h);
         let columns = outputs(s.ow(), s.kw, s.stride.1, s.padding.1, s.w);
-        Self { shape, x, dy, bias, rows, columns }
-    }
-
-    /// Whether the streams of a tile are channels, not rows of the kernel.
-    fn by_channel(&self) -> bool {
-        self.shape.c >= STREAMS || self.shape.kh == 1
+        let (outputs, streams) = tile_size(s);
+        Self { shape, x, dy, bias, by_channel: by_channel(s), outputs, streams, rows, columns }
     }
 
     /// Output channels `o..o + outputs`, summed over `part` of the rows of all blocks.
     fn tile(&self, o: usize, outputs: usize, part: Range<usize>, out: &mut [f32]) {
         let s = self.shape;
         let (taps, row) = (s.kh * s.kw, s.c * s.kh * s.kw + 1);
-        let mut sums = vec![F32x4::zero(); taps * outputs * STREAMS];
+        let mut sums = vec![F32x4::zero(); taps * outputs * self.streams];
+        let mut bias = [F32x4::zero(); 4];
         let mut c = 0;
         while c < s.c {
-            let streams = if self.by_channel() { STREAMS.min(s.c - c) } else { 1 };
+            let streams = if self.by_channel { self.streams.min(s.c - c) } else { 1 };
             sums.fill(F32x4::zero());
             self.for_each_group(&part, |block, rows| {
                 let dot = Dot::new(self, block, (o, outputs), c);
-                if self.by_channel() {
+                if self.bias && c == 0 {
+                    let sums = bias.iter_mut().take(outputs).enumerate();
+                    sums.for_each(|(r, sum)| *sum = *sum + dot.sum_of_output(r, &rows));
+                }
+                if self.by_channel {
                     self.group_by_channel(dot, streams, rows, &mut sums);
                 } else {
-                    self.row_by_kernel_row(dot, rows.start, &mut sums);
+                    self.group_by_kernel_row(dot, rows, &mut sums);
                 }
             });
             for t in 0..taps {
                 for k in 0..streams {
-                    let at = if self.by_channel() { t * streams + k } else { t % s.kw * s.kh + t / s.kw };
+                    let at = if self.by_channel { t * streams + k } else { t % s.kw * s.kh + t / s.kw };
                     for r in 0..outputs {
                         out[r * row + (c + k) * taps + t] = sums[at * outputs + r].sum();
                     }
@@ -139,16 +158,17 @@ impl<'a> Reduction<'a> {
             }
             c += streams;
         }
-        for r in 0..if self.bias { outputs } else { 0 } {
-            out[r * row + row - 1] = self.sum_of_output(o + r, &part);
+        for (row, sum) in out.chunks_exact_mut(row).zip(bias) {
+            row[taps * s.c] = sum.sum();
         }
     }
 
     /// Cuts `part` into groups of rows of one block; `CACHED` of `x` and `dy` fit in one.
     fn for_each_group(&self, part: &Range<usize>, mut f: impl FnMut(usize, Range<usize>)) {
         let (s, oh) = (self.shape, self.shape.oh());
-        let row = (s.ow() * ROWS + s.w * s.stride.0 * STREAMS) * LANES;
-        let group = if self.by_channel() { (CACHED / row).max(1) } else { 1 };
+        let channels = if self.by_channel { self.streams } else { 1 };
+        let row = (s.ow() * self.outputs + s.w * s.stride.0 * channels) * LANES;
+        let group = (CACHED / row).max(1);
         let mut at = part.start;
         while at < part.end {
             let (block, row) = (at / oh, at % oh);
@@ -173,40 +193,28 @@ impl<'a> Reduction<'a> {
     }
 
     /// Sums lie as `[columns of the kernel][rows of the kernel][outputs]`.
-    fn row_by_kernel_row(&self, mut dot: Dot, i: usize, sums: &mut [F32x4]) {
+    fn group_by_kernel_row(&self, mut dot: Dot, rows: Range<usize>, sums: &mut [F32x4]) {
         let kh = self.shape.kh;
         dot.x_stream = dot.x_row;
-        // The rows of the kernel that output row `i` has are neighbours.
-        let first = self.rows.iter().take_while(|rows| !rows.contains(&i)).count();
-        let count = self.rows.iter().filter(|rows| rows.contains(&i)).count();
-        for u in (first..first + count).step_by(STREAMS) {
-            let streams = STREAMS.min(first + count - u);
-            for (v, columns) in self.columns.iter().enumerate() {
-                let at = (v * kh + u) * dot.outputs;
-                let sums = &mut sums[at..at + streams * dot.outputs];
-                dot.run((u, v), i..i + 1, columns.clone(), sums);
+        // The rows of the kernel that an output row has are neighbours, and most have the same.
+        let taps = |i: usize| {
+            let first = self.rows.iter().take_while(|rows| !rows.contains(&i)).count();
+            (first, self.rows.iter().filter(|rows| rows.contains(&i)).count())
+        };
+        let mut i = rows.start;
+        while i < rows.end {
+            let (first, count) = taps(i);
+            let same = (i..rows.end).take_while(|&i| taps(i) == (first, count)).count();
+            for u in (first..first + count).step_by(self.streams) {
+                let streams = self.streams.min(first + count - u);
+                for (v, columns) in self.columns.iter().enumerate() {
+                    let at = (v * kh + u) * dot.outputs;
+                    let sums = &mut sums[at..at + streams * dot.outputs];
+                    dot.run((u, v), i..i + same, columns.clone(), sums);
+                }
             }
+            i += same;
         }
-    }
-
-    /// The sum of `dy` over `part`, for one channel.
-    fn sum_of_output(&self, o: usize, part: &Range<usize>) -> f32 {
-        let s = self.shape;
-        let mut sums = [F32x4::zero(); 4];
-        for at in part.clone() {
-            let (block, i) = (at / s.oh(), at % s.oh());
-            let row = s.ow() * s.y().width(block);
-            let start = s.y().range(block).start + (o * s.oh() + i) * row;
-            let dy = Src::new(&self.dy[start..start + row]);
-            let whole = row / 16 * 16;
-            for v in (0..whole).step_by(16) {
-                sums = std::array::from_fn(|k| sums[k] + dy.load(v + 4 * k));
-            }
-            for v in (whole..row).step_by(4) {
-                sums[0] = sums[0] + dy.load(v);
-            }
-        }
-        ((sums[0] + sums[1]) + (sums[2] + sums[3])).sum()
     }
 }
 
@@ -268,15 +276,32 @@ impl<'a> Dot<'a> {
         };
         match (self.outputs, sums.len() / self.outputs) {
             (3, 3) => self.tile::<3, 3>(&area, x, dy, sums),
-            (3, 2) => self.tile::<3, 2>(&area, x, dy, sums),
-            (3, _) => self.tile::<3, 1>(&area, x, dy, sums),
             (2, 3) => self.tile::<2, 3>(&area, x, dy, sums),
+            (1, 3) => self.tile::<1, 3>(&area, x, dy, sums),
+            (4, 2) => self.tile::<4, 2>(&area, x, dy, sums),
+            (3, 2) => self.tile::<3, 2>(&area, x, dy, sums),
             (2, 2) => self.tile::<2, 2>(&area, x, dy, sums),
+            (1, 2) => self.tile::<1, 2>(&area, x, dy, sums),
+            (4, _) => self.tile::<4, 1>(&area, x, dy, sums),
+            (3, _) => self.tile::<3, 1>(&area, x, dy, sums),
             (2, _) => self.tile::<2, 1>(&area, x, dy, sums),
-            (_, 3) => self.tile::<1, 3>(&area, x, dy, sums),
-            (_, 2) => self.tile::<1, 2>(&area, x, dy, sums),
             _ => self.tile::<1, 1>(&area, x, dy, sums),
         }
+    }
+
+    /// The sum of output channel `r` of the tile over `rows`.
+    fn sum_of_output(&self, r: usize, rows: &Range<usize>) -> F32x4 {
+        let dy = self.dy.offset(r * self.dy_output + rows.start * self.dy_row);
+        let length = rows.len() * self.dy_row;
+        let whole = length / 16 * 16;
+        let mut sums = [F32x4::zero(); 4];
+        for at in (0..whole).step_by(16) {
+            sums = std::array::from_fn(|k| sums[k] + dy.load(at + 4 * k));
+        }
+        for at in (whole..length).step_by(4) {
+            sums[0] = sums[0] + dy.load(at);
+        }
+        (sums[0] + sums[1]) + (sums[2] + sums[3])
     }
 
     #[inline(never)]
@@ -288,15 +313,30 @@ impl<'a> Dot<'a> {
             for j in 0..area.runs {
                 let mut x = x.offset(i * area.x_row + j * area.x_run);
                 let mut dy = dy.offset(i * area.dy_row + j * area.dy_run);
-                for _ in 0..area.vectors {
-                    let values: [F32x4; K] = std::array::from_fn(|k| x.load(k * x_stream));
-                    for (r, sums) in tile.iter_mut().enumerate() {
-                        let factor = dy.load(r * dy_output);
-                        for (sum, value) in sums.iter_mut().zip(values) {
-                            *sum = value.mul_add(factor, *sum);
-                        }
+                let mut left = area.vectors;
+                // Four vectors have one step of the pointers; an exit after each keeps the compilers
+                // from mixing them, for which there are too few registers.
+                loop {
+                    let xs: [Src; K] = std::array::from_fn(|k| x.offset(k * x_stream));
+                    let dys: [Src; R] = std::array::from_fn(|r| dy.offset(r * dy_output));
+                    add_products(xs, dys, 0, &mut tile);
+                    if left == 1 {
+                        break;
                     }
-                    (x, dy) = (x.offset(4), dy.offset(4));
+                    add_products(xs, dys, 4, &mut tile);
+                    if left == 2 {
+                        break;
+                    }
+                    add_products(xs, dys, 8, &mut tile);
+                    if left == 3 {
+                        break;
+                    }
+                    add_products(xs, dys, 12, &mut tile);
+                    if left == 4 {
+                        break;
+                    }
+                    left -= 4;
+                    (x, dy) = (x.offset(16), dy.offset(16));
                 }
             }
         }
@@ -304,6 +344,23 @@ impl<'a> Dot<'a> {
             for (k, &sum) in row.iter().enumerate() {
                 sums[k * R + r] = sum;
             }
+        }
+    }
+}
+
+/// Adds to each sum the product of its vectors `at` floats from the cursors.
+#[inline(always)]
+fn add_products<const R: usize, const K: usize>(
+    x: [Src; K],
+    dy: [Src; R],
+    at: usize,
+    sums: &mut [[F32x4; K]; R],
+) {
+    let values = x.map(|x| x.load(at));
+    for (dy, sums) in dy.iter().zip(sums) {
+        let factor = dy.load(at);
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum = value.mul_add(factor, *sum);
         }
     }
 }
