@@ -94,7 +94,7 @@ struct Product<'a> {
 impl Product<'_> {
     fn run(&self, swapped: bool, (m, n): (usize, usize), c: &mut [f32]) {
         let (rows, cols) = if swapped { (n, m) } else { (m, n) };
-        let (row_chunks, col_chunks) = grid(rows, cols, self.depth);
+        let (row_chunks, col_chunks) = grid(rows, cols, self.depth, swapped);
         if swapped {
             for_each_tile(c, (m, n), (col_chunks, row_chunks), (PANEL, 2), |tile| self.swapped_chunk(tile));
         } else {
@@ -196,14 +196,26 @@ impl Product<'_> {
     }
 }
 
-/// Chunks of rows and of columns: as many as the caches ask for, then more, of columns first
-/// because each panel then serves all rows.
-fn grid(rows: usize, cols: usize, depth: usize) -> (usize, usize) {
+/// Chunks of rows and of columns: as many as the caches ask for, then more. Rows of C come first: a
+/// thread's share of the chunks is then one piece of C, as it is in what is done with C elementwise,
+/// and stays in its core's cache. (Swapped, these are columns of C, and B's rows: a layer's weights.)
+fn grid(rows: usize, cols: usize, depth: usize, swapped: bool) -> (usize, usize) {
     let work = rows.saturating_mul(cols).saturating_mul(depth);
     let enough = (work / SMALLEST_CHUNK).clamp(1, ENOUGH_CHUNKS);
     let row_chunks = rows.div_ceil(LEFT_BLOCK / depth.clamp(1, K_BLOCK));
-    let col_chunks = if depth > K_BLOCK { cols.div_ceil(COL_BLOCK) } else { 1 };
+    let shares = if swapped { enough.min(rows / 6) } else { enough.min(rows / 32).min(2) };
+    let row_chunks = row_chunks.max(previous_power_of_two(shares));
+    // Eight chunks do for eight threads; more would cut the shares across.
+    let enough = if swapped && row_chunks >= 8 { row_chunks } else { enough };
+    let col_chunks = if depth > K_BLOCK && !swapped { cols.div_ceil(COL_BLOCK) } else { 1 };
     let col_chunks = col_chunks.max(enough.div_ceil(row_chunks).min(cols.div_ceil(PANEL)));
     let row_chunks = row_chunks.max(enough.div_ceil(col_chunks).min(rows.div_ceil(16)));
     (row_chunks, col_chunks)
+}
+
+fn previous_power_of_two(n: usize) -> usize {
+    if n == 0 {
+        return 1;
+    }
+    1 << n.ilog2()
 }
