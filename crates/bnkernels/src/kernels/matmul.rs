@@ -70,6 +70,13 @@ struct View<'a> {
     inner: usize,
 }
 
+impl View<'_> {
+    /// From position `p` along k on.
+    fn from(self, p: usize) -> Self {
+        Self { data: &self.data[(p * self.inner).min(self.data.len())..], ..self }
+    }
+}
+
 /// What is added to the sums over a block of k: the bias to the first block's, C to all others'.
 #[derive(Clone, Copy)]
 struct Finish<'a> {
