@@ -166,7 +166,6 @@ export function matmul(
     bAt + 4 * offsets[1],
     biasAt,
     cAt + 4 * offsets[2],
-    0,
   )
 }
 

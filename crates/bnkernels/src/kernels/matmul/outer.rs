@@ -14,7 +14,7 @@ use crate::parallel::{for_each_tile, with_scratch, Tile};
 use crate::simd::{Dst, F32x4};
 use std::ops::Range;
 
-/// A panel of this depth (16 KB) takes half of the first cache.
+/// A panel of this depth (16 KB, or 8) takes half of the first cache at most.
 const K_BLOCK: usize = 256;
 /// Floats of the left matrix that a chunk takes through each panel: 128 KB.
 const LEFT_BLOCK: usize = 32_768;
@@ -46,7 +46,7 @@ pub(super) fn run((m, n, k): (usize, usize, usize), a: View, b: View, bias: Opti
     // A sum of no terms is still written, hence the max.
     for k0 in (0..k.max(1)).step_by(slab) {
         let depth = slab.min(k - k0);
-        let (left, right) = (left.from(k0), right.from(k0));
+        let (left, right) = (left.skip(k0), right.skip(k0));
         let panels_len = if pack_right { Columns::of(cols).packed_len(depth) } else { 0 };
         let left_len = if pack_left { rows * depth } else { 0 };
         with_scratch(panels_len + left_len, |scratch| {
@@ -91,7 +91,8 @@ impl Product<'_> {
             for_each_tile(c, (m, n), grid(m, n, self.depth), (2, PANEL), |mut tile| {
                 let (rows, cols) = (tile.row..tile.row + tile.rows, tile.col..tile.col + tile.cols);
                 let (mut c, stride) = tile.cursor();
-                self.sweep(rows, cols, self.finish, &mut c, stride);
+                let width = cols.len();
+                self.sweep(rows, cols, self.finish, (&mut c, width, stride));
             });
         }
     }
@@ -102,7 +103,7 @@ impl Product<'_> {
         let stride = tile.rows.next_multiple_of(4);
         with_scratch(tile.cols * stride, |sums| {
             let finish = Finish { bias: None, add_to_c: false };
-            self.sweep(rows, cols, finish, &mut Dst::new(sums), stride);
+            self.sweep(rows, cols, finish, (&mut Dst::new(sums), stride, stride));
             if self.finish.add_to_c {
                 for r in 0..tile.rows {
                     for (j, c) in tile.row_mut(r).iter_mut().enumerate() {
@@ -124,9 +125,17 @@ impl Product<'_> {
         });
     }
 
-    /// Writes the product of rows and columns to `c`, whose rows are `stride` apart.
-    fn sweep(&self, rows: Range<usize>, cols: Range<usize>, finish: Finish, c: &mut Dst, stride: usize) {
+    /// Writes the product of rows and columns to `c`, whose rows have room for `room` elements and are
+    /// `stride` apart.
+    fn sweep(
+        &self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        finish: Finish,
+        (c, room, stride): (&mut Dst, usize, usize),
+    ) {
         let columns = Columns::of(cols.len());
+        assert!(columns.last.is_none_or(|(col, width)| col + width <= room) && cols.len() <= room);
         let depths = (0..self.depth.max(1)).step_by(K_BLOCK);
         let whole = (0..columns.whole).step_by(PANEL);
         let mut part = |p: usize, (col, width): (usize, usize), packed_at: usize| {
