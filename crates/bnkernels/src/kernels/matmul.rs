@@ -24,8 +24,9 @@ pub enum Form {
 
 /// Shorter sums than this are no work for vectors along k.
 const SHORTEST_DOT: usize = 8;
-/// Of B's rows that `dot` takes; from more on, transposing one of the matrices pays.
-const MOST_DOTS: usize = 15;
+/// With fewer columns, or fewer rows, transposing one of the matrices costs more than adding up lanes.
+const COLS_FOR_OUTER: usize = 16;
+const ROWS_FOR_OUTER: usize = 8;
 
 /// `C = op(A) op(B) + bias`.
 pub fn matmul(
@@ -46,7 +47,7 @@ pub fn matmul(
     let long = k >= SHORTEST_DOT;
     match form {
         Form::NN if n == 1 && long => dot::run((m, n, k), a, b, bias, c),
-        Form::NT if (n <= MOST_DOTS || m < 4) && long => dot::run((m, n, k), a, b, bias, c),
+        Form::NT if (n < COLS_FOR_OUTER || m < ROWS_FOR_OUTER) && long => dot::run((m, n, k), a, b, bias, c),
         _ => {
             let a = match form {
                 Form::TN => View { data: a, outer: 1, inner: m },
@@ -68,6 +69,13 @@ struct View<'a> {
     data: &'a [f32],
     outer: usize,
     inner: usize,
+}
+
+impl View<'_> {
+    /// Without its first `p` positions along k.
+    fn skip(self, p: usize) -> Self {
+        Self { data: &self.data[(p * self.inner).min(self.data.len())..], ..self }
+    }
 }
 
 /// What is added to the sums over a block of k: the bias to the first block's, C to all others'.
@@ -142,11 +150,36 @@ mod tests {
         }
     }
 
+    /// Widths of panels and chunks, depths of blocks and slabs, and where packing starts.
+    #[test]
+    fn sizes_around_each_boundary_agree_with_the_twin() {
+        for form in [Form::NN, Form::NT, Form::TN] {
+            for k in [7, 8, 95, 96, 97, 255, 256, 257] {
+                check(form, 20, 19, k);
+                check(form, 19, 20, k);
+            }
+            for edge in [2, 3, 4, 5, 8, 15, 16, 17, 32, 33, 64, 65] {
+                check(form, edge, 40, 70);
+                check(form, 40, edge, 70);
+                check(form, edge, edge, 9);
+                check(form, edge, 128, 128);
+            }
+            for edge in [128, 129, 199, 200, 201, 255, 256, 257, 271] {
+                check(form, edge, 18, 300);
+                check(form, 18, edge, 300);
+            }
+            check(form, 131, 521, 259);
+            check(form, 4100, 20, 300);
+            check(form, 20, 4100, 300);
+            check(form, 21, 4101, 300);
+        }
+    }
+
     #[test]
     fn every_tile_shape_agrees_with_the_twin() {
         for form in [Form::NN, Form::NT, Form::TN] {
-            for m in 1..=9 {
-                for n in 1..=17 {
+            for m in 1..=14 {
+                for n in 1..=34 {
                     check(form, m, n, 11);
                 }
             }
@@ -157,12 +190,20 @@ mod tests {
     fn an_element_has_the_same_bits_wherever_its_tile_lies() {
         let (m, n, k) = (33, 45, 301);
         let (a, b) = (random(1, m * k), random(2, k * n));
-        let (mut whole, mut one) = (vec![0.0; m * n], vec![0.0; 4 * n]);
+        let mut whole = vec![0.0; m * n];
         for form in [Form::NN, Form::NT] {
             matmul(form, m, n, k, &a, &b, None, &mut whole);
-            for i in 0..m / 4 {
-                matmul(form, 4, n, k, &a[4 * i * k..][..4 * k], &b, None, &mut one);
-                assert_eq!(one, whole[4 * i * n..][..4 * n]);
+            for i in (0..32).step_by(8) {
+                let mut part = vec![0.0; 8 * n];
+                matmul(form, 8, n, k, &a[i * k..][..8 * k], &b, None, &mut part);
+                assert_eq!(part, whole[i * n..][..8 * n]);
+            }
+        }
+        for j in [0, 11, 29] {
+            let mut part = vec![0.0; m * 16];
+            matmul(Form::NT, m, 16, k, &a, &b[j * k..][..16 * k], None, &mut part);
+            for (part, whole) in part.chunks(16).zip(whole.chunks(n)) {
+                assert_eq!(part, &whole[j..j + 16]);
             }
         }
     }

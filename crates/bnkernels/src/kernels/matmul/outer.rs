@@ -7,13 +7,14 @@
 //! Blocks, as in Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008):
 //! a panel of [`K_BLOCK`] stays in the first cache, a chunk's rows and its part of C in the second.
 
-use super::pack::{pack_panels, pack_rows, panels_len, transpose, PANEL};
+use super::pack::{pack_panels, pack_rows, transpose, Columns, PANEL};
 use super::tiles::{Left, Panel};
 use super::{Finish, View};
 use crate::parallel::{for_each_tile, with_scratch, Tile};
 use crate::simd::{Dst, F32x4};
+use std::ops::Range;
 
-/// A panel of this depth (16 KB) takes half of the first cache.
+/// A panel of this depth (16 KB, or 8) takes half of the first cache at most.
 const K_BLOCK: usize = 256;
 /// Floats of the left matrix that a chunk takes through each panel: 128 KB.
 const LEFT_BLOCK: usize = 32_768;
@@ -32,37 +33,35 @@ const SMALLEST_CHUNK: usize = 65_536;
 const ENOUGH_CHUNKS: usize = 16;
 
 pub(super) fn run((m, n, k): (usize, usize, usize), a: View, b: View, bias: Option<&[f32]>, c: &mut [f32]) {
-    let swapped = b.outer != 1 && m < n;
+    let swapped = n < 4 || (b.outer != 1 && m < n);
     let (left, right, rows, cols) = if swapped { (b, a, n, m) } else { (a, b, m, n) };
     let pack_left = left.inner != 1 && (k > MOST_STEPS || !fits_cache(left.inner, k));
     let rows_to_pack = if fits_cache(right.inner, k) { ROWS_TO_PACK.0 } else { ROWS_TO_PACK.1 };
-    let pack_right = right.outer != 1 || rows >= rows_to_pack;
-    let slab = match pack_left || pack_right {
+    let pack_right = right.outer != 1 || cols < 4 || rows >= rows_to_pack;
+    // The last columns may be summed twice (see `Columns`), which must not add them to C twice.
+    let slab = match (pack_left || pack_right) && (swapped || cols.is_multiple_of(4)) {
         true => (SLAB / rows.max(cols) / K_BLOCK).max(1) * K_BLOCK,
         false => k.max(1),
-    };
-    // Columns from here on are packed.
-    let packed_from = match pack_right {
-        true => 0,
-        false if cols.is_multiple_of(4) => cols,
-        false => cols / PANEL * PANEL,
     };
     // A sum of no terms is still written, hence the max.
     for k0 in (0..k.max(1)).step_by(slab) {
         let depth = slab.min(k - k0);
-        let (left, right) = (left.from(k0), right.from(k0));
+        let (left, right) = (left.skip(k0), right.skip(k0));
+        let panels_len = if pack_right { Columns::of(cols).packed_len(depth) } else { 0 };
         let left_len = if pack_left { rows * depth } else { 0 };
-        let packed_len = panels_len(depth, cols - packed_from);
-        with_scratch(packed_len + left_len, |scratch| {
-            let (packed, left_rows) = scratch.split_at_mut(packed_len);
-            pack_panels(right, packed_from, cols - packed_from, depth, packed);
+        with_scratch(panels_len + left_len, |scratch| {
+            let (panels, left_rows) = scratch.split_at_mut(panels_len);
+            if pack_right {
+                pack_panels(right, cols, depth, panels);
+            }
             let left = if pack_left {
                 pack_rows(left, rows, depth, left_rows);
                 View { data: left_rows, outer: depth, inner: 1 }
             } else {
                 left
             };
-            let product = Product { left, right, packed, packed_from, depth, finish: Finish::new(bias, k0) };
+            let packed = pack_right.then_some(&*panels);
+            let product = Product { left, right, packed, depth, finish: Finish::new(bias, k0) };
             product.run(swapped, (m, n), c);
         });
     }
@@ -74,99 +73,84 @@ fn fits_cache(stride: usize, depth: usize) -> bool {
     depth.min(K_BLOCK) << stride.trailing_zeros().min(10) <= 4096
 }
 
-impl<'a> View<'a> {
-    /// From position `p` along k on.
-    fn from(self, p: usize) -> Self {
-        Self { data: &self.data[(p * self.inner).min(self.data.len())..], ..self }
-    }
-}
-
 struct Product<'a> {
     left: View<'a>,
     right: View<'a>,
-    /// Panels of `right` from column `packed_from` on.
-    packed: &'a [f32],
-    packed_from: usize,
+    /// The panels of `right`.
+    packed: Option<&'a [f32]>,
     depth: usize,
     finish: Finish<'a>,
 }
 
 impl Product<'_> {
     fn run(&self, swapped: bool, (m, n): (usize, usize), c: &mut [f32]) {
-        let (rows, cols) = if swapped { (n, m) } else { (m, n) };
-        let (row_chunks, col_chunks) = grid(rows, cols, self.depth, swapped);
         if swapped {
+            let (row_chunks, col_chunks) = grid(n, m, self.depth, true);
             for_each_tile(c, (m, n), (col_chunks, row_chunks), (PANEL, 2), |tile| self.swapped_chunk(tile));
         } else {
-            for_each_tile(c, (m, n), (row_chunks, col_chunks), (2, PANEL), |tile| self.chunk(tile));
-        }
-    }
-
-    fn chunk(&self, mut tile: Tile) {
-        let cols = tile.cols;
-        let padded = if cols.is_multiple_of(4) { 0 } else { (cols % PANEL).next_multiple_of(4) };
-        with_scratch(tile.rows * padded, |scratch| {
-            let (cols, depths) = ((0..cols).step_by(PANEL), (0..self.depth.max(1)).step_by(K_BLOCK));
-            if tile.rows * self.depth <= LEFT_BLOCK {
-                cols.for_each(|col| depths.clone().for_each(|p| self.part(p, col, &mut tile, scratch)));
-            } else {
-                depths.for_each(|p| cols.clone().for_each(|col| self.part(p, col, &mut tile, scratch)));
-            }
-        });
-    }
-
-    /// A panel's columns of the tile, from `col` on, over the block of k that starts at `p`; by way of
-    /// `scratch` where they end in mid-vector.
-    fn part(&self, p: usize, col: usize, tile: &mut Tile, scratch: &mut [f32]) {
-        let (rows, width) = (tile.rows, PANEL.min(tile.cols - col));
-        let (left, finish) = (self.left(tile.row, p), self.finish.after(p));
-        if width.is_multiple_of(4) {
-            let panel = self.panel(tile.col + col, width, p, finish);
-            let (mut c, stride) = tile.cursor();
-            return panel.sweep(left, rows, &mut c.offset(col), stride);
-        }
-        let padded = width.next_multiple_of(4);
-        let panel = self.panel(tile.col + col, width, p, Finish { add_to_c: false, ..finish });
-        panel.sweep(left, rows, &mut Dst::new(scratch), padded);
-        for (r, sums) in scratch.chunks_exact(padded).enumerate() {
-            for (c, sum) in tile.row_mut(r)[col..].iter_mut().zip(sums) {
-                *c = if finish.add_to_c { *c + sum } else { *sum };
-            }
+            for_each_tile(c, (m, n), grid(m, n, self.depth, false), (2, PANEL), |mut tile| {
+                let (rows, cols) = (tile.row..tile.row + tile.rows, tile.col..tile.col + tile.cols);
+                let (mut c, stride) = tile.cursor();
+                let width = cols.len();
+                self.sweep(rows, cols, self.finish, (&mut c, width, stride));
+            });
         }
     }
 
     /// Sums C's transpose, then writes it.
     fn swapped_chunk(&self, mut tile: Tile) {
-        let (rows, cols) = (tile.cols, tile.rows);
-        let stride = cols.next_multiple_of(4);
-        with_scratch(rows * stride, |sums| {
-            for p in (0..self.depth.max(1)).step_by(K_BLOCK) {
-                let finish = Finish { bias: None, add_to_c: p > 0 };
-                let left = self.left(tile.col, p);
-                for col in (0..cols).step_by(PANEL) {
-                    let panel = self.panel(tile.row + col, PANEL.min(cols - col), p, finish);
-                    panel.sweep(left, rows, &mut Dst::new(&mut sums[col..]), stride);
-                }
-            }
+        let (rows, cols) = (tile.col..tile.col + tile.cols, tile.row..tile.row + tile.rows);
+        let stride = tile.rows.next_multiple_of(4);
+        with_scratch(tile.cols * stride, |sums| {
+            let finish = Finish { bias: None, add_to_c: false };
+            self.sweep(rows, cols, finish, (&mut Dst::new(sums), stride, stride));
             if self.finish.add_to_c {
-                for r in 0..cols {
+                for r in 0..tile.rows {
                     for (j, c) in tile.row_mut(r).iter_mut().enumerate() {
                         *c += sums[j * stride + r];
                     }
                 }
-            } else {
-                if let Some(bias) = self.finish.bias {
-                    for (sums, &bias) in sums.chunks_exact_mut(stride).zip(&bias[tile.col..]) {
-                        let bias = F32x4::splat(bias);
-                        for sums in sums.chunks_exact_mut(4) {
-                            (F32x4::load(sums) + bias).store(sums);
-                        }
+                return;
+            }
+            if let Some(bias) = self.finish.bias {
+                for (sums, &bias) in sums.chunks_exact_mut(stride).zip(&bias[tile.col..]) {
+                    for sums in sums.chunks_exact_mut(4) {
+                        (F32x4::load(sums) + F32x4::splat(bias)).store(sums);
                     }
                 }
-                let (mut c, c_stride) = tile.cursor();
-                transpose((sums, stride), rows, cols, &mut c, c_stride);
             }
+            let (rows, cols) = (tile.cols, tile.rows);
+            let (mut c, c_stride) = tile.cursor();
+            transpose((sums, stride), rows, cols, &mut c, c_stride);
         });
+    }
+
+    /// Writes the product of rows and columns to `c`, whose rows have room for `room` elements and are
+    /// `stride` apart.
+    fn sweep(
+        &self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        finish: Finish,
+        (c, room, stride): (&mut Dst, usize, usize),
+    ) {
+        let columns = Columns::of(cols.len());
+        assert!(columns.last.is_none_or(|(col, width)| col + width <= room) && cols.len() <= room);
+        let depths = (0..self.depth.max(1)).step_by(K_BLOCK);
+        let whole = (0..columns.whole).step_by(PANEL);
+        let mut part = |p: usize, (col, width): (usize, usize), packed_at: usize| {
+            let panel = self.panel(cols.start + col, width, cols.start + packed_at, p, finish.after(p));
+            panel.sweep(self.left(rows.start, p), rows.len(), &mut c.offset(col), stride);
+        };
+        let place = |col| (col, PANEL.min(columns.whole - col));
+        if rows.len() * self.depth <= LEFT_BLOCK {
+            whole.for_each(|col| depths.clone().for_each(|p| part(p, place(col), col)));
+        } else {
+            depths.clone().for_each(|p| whole.clone().for_each(|col| part(p, place(col), col)));
+        }
+        if let Some(last) = columns.last {
+            depths.for_each(|p| part(p, last, columns.whole));
+        }
     }
 
     /// The rows from `row` on, from position `p` along k on.
@@ -176,23 +160,16 @@ impl Product<'_> {
     }
 
     /// The panel of `width` columns from `col` on, over the block of k that starts at `p`.
-    fn panel<'a>(&'a self, col: usize, width: usize, p: usize, finish: Finish<'a>) -> Panel<'a> {
-        let depth = K_BLOCK.min(self.depth - p);
-        let width_padded = width.next_multiple_of(4);
-        let (data, stride) = if col >= self.packed_from {
-            (&self.packed[(col - self.packed_from) * self.depth + p * width_padded..], width_padded)
-        } else {
-            let data = self.right.data;
-            (&data[(p * self.right.inner + col).min(data.len())..], self.right.inner)
+    fn panel(&self, col: usize, width: usize, packed_at: usize, p: usize, finish: Finish) -> Panel<'_> {
+        let (data, stride) = match self.packed {
+            Some(packed) => (&packed[packed_at * self.depth + p * width..], width),
+            None => (
+                &self.right.data[(p * self.right.inner + col).min(self.right.data.len())..],
+                self.right.inner,
+            ),
         };
-        Panel {
-            data,
-            stride,
-            width: width_padded,
-            depth,
-            start: finish.start(col),
-            add_to_c: finish.add_to_c,
-        }
+        let depth = K_BLOCK.min(self.depth - p);
+        Panel { data, stride, width, depth, start: finish.start(col), add_to_c: finish.add_to_c }
     }
 }
 
@@ -208,7 +185,7 @@ fn grid(rows: usize, cols: usize, depth: usize, swapped: bool) -> (usize, usize)
     // Eight chunks do for eight threads; more would cut the shares across.
     let enough = if swapped && row_chunks >= 8 { row_chunks } else { enough };
     let col_chunks = if depth > K_BLOCK && !swapped { cols.div_ceil(COL_BLOCK) } else { 1 };
-    let col_chunks = col_chunks.max(enough.div_ceil(row_chunks).min(cols.div_ceil(PANEL)));
+    let col_chunks = col_chunks.max(enough.div_ceil(row_chunks).min(cols / PANEL));
     let row_chunks = row_chunks.max(enough.div_ceil(col_chunks).min(rows.div_ceil(16)));
     (row_chunks, col_chunks)
 }

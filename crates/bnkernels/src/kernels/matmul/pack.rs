@@ -4,45 +4,92 @@ use super::View;
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
 use crate::simd::{Dst, F32x4, Src};
 
-/// Columns of a panel, a tile's width: see [`super::tiles`]. A panel of `depth` positions along k lies as
-/// `[depth][PANEL]`, the last one as `[depth][width rounded up to a multiple of 4]`, padded with
-/// zeros.
+/// Columns of a panel, a tile's width: see [`super::tiles`].
 pub(super) const PANEL: usize = if cfg!(target_feature = "relaxed-simd") { 8 } else { 16 };
 
-/// Floats of the panels of `cols` columns.
-pub(super) fn panels_len(depth: usize, cols: usize) -> usize {
-    depth * cols.next_multiple_of(4)
+/// How columns are cut into panels whose widths are multiples of 4. Where their number is none, the
+/// last panel overlaps the one before: it sums some columns once more, to the same bits.
+pub(super) struct Columns {
+    /// In panels of `PANEL` columns; the last of them may be narrower.
+    pub whole: usize,
+    /// First column and width of the last panel. Fewer than 4 columns are padded with zeros.
+    pub last: Option<(usize, usize)>,
 }
 
-/// Writes the panels of columns `first..first + cols` of `from`, `depth` positions along k.
-pub(super) fn pack_panels(from: View, first: usize, cols: usize, depth: usize, to: &mut [f32]) {
-    if depth == 0 || cols == 0 {
+impl Columns {
+    pub fn of(cols: usize) -> Self {
+        let whole = if cols < PANEL { cols / 4 * 4 } else { cols / PANEL * PANEL };
+        let width = (cols - whole).next_multiple_of(4);
+        match width {
+            _ if cols.is_multiple_of(4) => Self { whole: cols, last: None },
+            _ => Self { whole, last: Some((cols.saturating_sub(width), width)) },
+        }
+    }
+
+    /// Floats of the panels: each lies as `[depth][width]`.
+    pub fn packed_len(&self, depth: usize) -> usize {
+        depth * (self.whole + self.last.map_or(0, |(_, width)| width))
+    }
+}
+
+/// Writes the panels of `cols` columns of `from`, `depth` positions along k.
+pub(super) fn pack_panels(from: View, cols: usize, depth: usize, to: &mut [f32]) {
+    if depth == 0 {
         return;
     }
-    let panels = cols.div_ceil(PANEL);
+    let columns = Columns::of(cols);
+    let whole = columns.whole.div_ceil(PANEL);
+    let panels = whole + usize::from(columns.last.is_some());
     let chunks = chunk_count(panels, depth * PANEL);
-    let range = |chunk| chunk_range(chunk, chunks, panels * PANEL, PANEL);
-    let at = |col: usize| panels_len(depth, col.min(cols));
+    let at = |panel: usize| match panel == panels {
+        true => columns.packed_len(depth),
+        false => depth * (panel * PANEL).min(columns.whole),
+    };
     for_each_range(
         [to],
         chunks,
-        |chunk| [at(range(chunk).start)..at(range(chunk).end)],
+        |chunk| {
+            let panels = chunk_range(chunk, chunks, panels, 1);
+            [at(panels.start)..at(panels.end)]
+        },
         |chunk, [to]| {
-            for (col, to) in range(chunk).step_by(PANEL).zip(to.chunks_mut(depth * PANEL)) {
-                let width = PANEL.min(cols - col);
-                let data = &from.data[(first + col) * from.outer..];
-                if from.outer == 1 {
-                    copy(data, from.inner, width, to);
-                } else {
-                    let padded = width.next_multiple_of(4);
-                    if width < padded {
-                        to.fill(0.0);
-                    }
-                    transpose((data, from.outer), width, depth, &mut Dst::new(to), padded);
-                }
+            let panels = chunk_range(chunk, chunks, panels, 1);
+            let first = at(panels.start);
+            for panel in panels {
+                let to = &mut to[at(panel) - first..at(panel + 1) - first];
+                let (col, width) = match columns.last {
+                    Some(last) if panel == whole => last,
+                    _ => (panel * PANEL, to.len() / depth),
+                };
+                pack_panel(from, col, width.min(cols), depth, to);
             }
         },
     );
+}
+
+/// Writes `[depth][width]`; where there are fewer columns than 4, zeros fill them up.
+fn pack_panel(from: View, col: usize, width: usize, depth: usize, to: &mut [f32]) {
+    let stride = to.len() / depth;
+    let data = &from.data[col * from.outer..];
+    if width < stride {
+        to.fill(0.0);
+    }
+    if from.outer != 1 {
+        transpose((data, from.outer), width, depth, &mut Dst::new(to), stride);
+    } else if width == PANEL {
+        assert!((depth - 1) * from.inner + PANEL <= data.len());
+        let (mut data, mut to) = (Src::new(data), Dst::new(to));
+        for _ in 0..depth {
+            for v in (0..PANEL).step_by(4) {
+                to.store(v, data.load(v));
+            }
+            (data, to) = (data.offset(from.inner), to.advance(PANEL));
+        }
+    } else {
+        for (to, from) in to.chunks_exact_mut(stride).zip(data.chunks(from.inner)) {
+            to[..width].copy_from_slice(&from[..width]);
+        }
+    }
 }
 
 /// Writes to `to` the rows, each `depth` long, of a matrix of which `from` has the columns.
@@ -59,28 +106,6 @@ pub(super) fn pack_rows(from: View, rows: usize, depth: usize, to: &mut [f32]) {
             transpose(from, depth, rows.len(), &mut Dst::new(to), depth);
         },
     );
-}
-
-/// Copies `width` columns of `from`, whose rows are `stride` apart; rows of `to` are that width
-/// rounded up to whole vectors, filled up with zeros.
-fn copy(from: &[f32], stride: usize, width: usize, to: &mut [f32]) {
-    let padded = width.next_multiple_of(4);
-    let depth = to.len() / padded;
-    assert!((depth - 1) * stride + width <= from.len());
-    if width == PANEL {
-        let (mut from, mut to) = (Src::new(from), Dst::new(to));
-        for _ in 0..depth {
-            for v in (0..PANEL).step_by(4) {
-                to.store(v, from.load(v));
-            }
-            (from, to) = (from.offset(stride), to.advance(PANEL));
-        }
-    } else {
-        for (to, from) in to.chunks_exact_mut(padded).zip(from.chunks(stride)) {
-            to[width..].fill(0.0);
-            to[..width].copy_from_slice(&from[..width]);
-        }
-    }
 }
 
 /// Writes to `to`, whose rows are `stride` apart, the `[cols, rows]` transpose of `from`'s first
