@@ -421,6 +421,20 @@ impl<'a> Src<'a> {
         }
     }
 
+    /// The cursor at element `index`, which exists: unlike `offset`'s, a constant becomes part of the
+    /// loads' own offsets.
+    #[inline(always)]
+    pub fn at(self, index: usize) -> Self {
+        self.check(index, 1);
+        Self {
+            // SAFETY: in bounds, as in `load`.
+            pointer: unsafe { self.pointer.add(index) },
+            #[cfg(debug_assertions)]
+            left: self.left - index as isize,
+            of: PhantomData,
+        }
+    }
+
     /// Four elements from `index` on.
     #[inline(always)]
     pub fn load(self, index: usize) -> F32x4 {

@@ -20,16 +20,7 @@ pub fn conv2d_backward_input(shape: &Conv2dShape, dy: &[f32], weight: &[f32], dx
     let columns = phases(s.ow(), s.w, s.kw, s.stride.1, s.padding.1);
     let correlation =
         Correlation { n: s.n, inputs: s.oc, outputs: s.c, rows: &rows, columns: &columns, bias: None };
-    // Tap `i` of a phase, flipped: the one that its last tap is `i` strides after.
-    let tap = |phase: usize, i: usize, axis: &Axis, stride: usize, padding: usize| {
-        (phase + padding) % stride + (axis.taps - 1 - i) * stride
-    };
-    let at = |(p, q): (usize, usize), (c, o): (usize, usize), (i, j): (usize, usize)| {
-        let u = tap(p, i, &rows[p], s.stride.0, s.padding.0);
-        let v = tap(q, j, &columns[q], s.stride.1, s.padding.1);
-        weight[((o * s.c + c) * s.kh + u) * s.kw + v]
-    };
-    correlation.run(dy, at, dx);
+    correlation.run(dy, &flipped(s, &rows, &columns, weight), dx);
 }
 
 /// The phases of a dimension whose output has `input` elements and whose input has `size`.
@@ -45,4 +36,29 @@ fn phases(input: usize, size: usize, kernel: usize, stride: usize, padding: usiz
             axis
         })
         .collect()
+}
+
+/// The weight as `[c][oc][taps][taps]` of each phase: tap `i` is the one that the phase's last tap
+/// is `i` strides after.
+fn flipped(s: &Conv2dShape, rows: &[Axis], columns: &[Axis], weight: &[f32]) -> Vec<f32> {
+    let last = |phase: usize, axis: &Axis, stride: usize, padding: usize| {
+        (phase + padding) % stride + axis.taps.saturating_sub(1) * stride
+    };
+    let mut flipped = Vec::with_capacity(weight.len());
+    for (p, row) in rows.iter().enumerate() {
+        for (q, column) in columns.iter().enumerate() {
+            let u = last(p, row, s.stride.0, s.padding.0);
+            let v = last(q, column, s.stride.1, s.padding.1);
+            for c in 0..s.c {
+                for o in 0..s.oc {
+                    let kernel = &weight[(o * s.c + c) * s.kh * s.kw..][..s.kh * s.kw];
+                    for i in 0..row.taps {
+                        let taps = &kernel[(u - i * s.stride.0) * s.kw..][..s.kw];
+                        flipped.extend((0..column.taps).map(|j| taps[v - j * s.stride.1]));
+                    }
+                }
+            }
+        }
+    }
+    flipped
 }

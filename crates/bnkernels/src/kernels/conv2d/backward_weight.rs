@@ -8,19 +8,33 @@
 //! clipped inside the loops. The rows of all blocks are cut into parts by the shape; parts are
 //! summed in order.
 
+use super::dot::Dot;
 use super::Conv2dShape;
 use crate::layout::LANES;
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
-use crate::simd::{F32x4, Src};
+use crate::simd::F32x4;
 use std::ops::Range;
 
-/// Output channels, and streams, of a full tile: nine accumulators.
-const ROWS: usize = 3;
-const STREAMS: usize = 3;
+/// Output channels, and streams, of a full tile. Its sums, what is loaded for them, and a product
+/// if it is not fused with the sum, are at most the 15 vectors that V8 has.
+fn tile_size(shape: &Conv2dShape) -> (usize, usize) {
+    let balanced = |most| shape.oc.div_ceil(shape.oc.div_ceil(most));
+    match if by_channel(shape) { shape.c } else { shape.kh } {
+        count if cfg!(target_feature = "relaxed-simd") && count > 2 => (balanced(3), 3),
+        3 => (balanced(2), 3),
+        _ => (balanced(4), 2),
+    }
+}
+
+/// Whether the streams of a tile are channels, not rows of the kernel.
+fn by_channel(shape: &Conv2dShape) -> bool {
+    shape.c > 1 || shape.kh == 1
+}
+
 /// Chunks wanted at least, where there is work for them.
 const CHUNKS: usize = 16;
 /// Floats of `x` and `dy` that the taps of a tile share while they are in the first-level cache.
-const CACHED: usize = 4096;
+const CACHED: usize = 8192;
 
 /// Overwrites `dw` and `db`; `x` and `dy` in lanes.
 pub fn conv2d_backward_weight(
@@ -43,14 +57,15 @@ pub fn conv2d_backward_weight(
     let taps = s.c * s.kh * s.kw;
     // An output channel's row of a part: its taps, then its bias.
     let row = taps + 1;
-    let tiles = s.oc.div_ceil(ROWS);
+    let (rows, _) = tile_size(s);
+    let tiles = s.oc.div_ceil(rows);
     let reduced = s.y().count() * s.oh();
-    let cost = reduced * s.ow() * LANES * taps * ROWS;
+    let cost = reduced * s.ow() * LANES * taps * rows;
     let parts = CHUNKS.div_ceil(tiles).min(reduced).min(cost / 32_768).max(1);
     let mut sums = vec![0.0; parts * s.oc * row];
     let chunks = chunk_count(parts * tiles, cost / parts / 4);
     let reduction = Reduction::new(s, x, dy, db.is_some());
-    let start = |unit: usize| (unit / tiles * s.oc + unit % tiles * ROWS) * row;
+    let start = |unit: usize| (unit / tiles * s.oc + unit % tiles * rows) * row;
     let units = |chunk| chunk_range(chunk, chunks, parts * tiles, 1);
     for_each_range(
         [&mut sums],
@@ -58,8 +73,8 @@ pub fn conv2d_backward_weight(
         |chunk| [start(units(chunk).start)..start(units(chunk).end)],
         |chunk, [mut out]| {
             for unit in units(chunk) {
-                let o = unit % tiles * ROWS;
-                let rows = ROWS.min(s.oc - o);
+                let o = unit % tiles * rows;
+                let rows = rows.min(s.oc - o);
                 let (mine, rest) = std::mem::take(&mut out).split_at_mut(rows * row);
                 out = rest;
                 let part = chunk_range(unit / tiles, parts, reduced, 1);
@@ -84,6 +99,10 @@ struct Reduction<'a> {
     x: &'a [f32],
     dy: &'a [f32],
     bias: bool,
+    by_channel: bool,
+    /// Output channels, and streams, of a full tile.
+    outputs: usize,
+    streams: usize,
     /// For each row and column of the kernel, the outputs whose tap exists.
     rows: Vec<Range<usize>>,
     columns: Vec<Range<usize>>,
@@ -104,34 +123,35 @@ impl<'a> Reduction<'a> {
         let s = shape;
         let rows = outputs(s.oh(), s.kh, s.stride.0, s.padding.0, s.h);
         let columns = outputs(s.ow(), s.kw, s.stride.1, s.padding.1, s.w);
-        Self { shape, x, dy, bias, rows, columns }
-    }
-
-    /// Whether the streams of a tile are channels, not rows of the kernel.
-    fn by_channel(&self) -> bool {
-        self.shape.c >= STREAMS || self.shape.kh == 1
+        let (outputs, streams) = tile_size(s);
+        Self { shape, x, dy, bias, by_channel: by_channel(s), outputs, streams, rows, columns }
     }
 
     /// Output channels `o..o + outputs`, summed over `part` of the rows of all blocks.
     fn tile(&self, o: usize, outputs: usize, part: Range<usize>, out: &mut [f32]) {
         let s = self.shape;
         let (taps, row) = (s.kh * s.kw, s.c * s.kh * s.kw + 1);
-        let mut sums = vec![F32x4::zero(); taps * outputs * STREAMS];
+        let mut sums = vec![F32x4::zero(); taps * outputs * self.streams];
+        let mut bias = [F32x4::zero(); 4];
         let mut c = 0;
         while c < s.c {
-            let streams = if self.by_channel() { STREAMS.min(s.c - c) } else { 1 };
+            let streams = if self.by_channel { self.next_streams(s.c - c) } else { 1 };
             sums.fill(F32x4::zero());
             self.for_each_group(&part, |block, rows| {
-                let dot = Dot::new(self, block, (o, outputs), c);
-                if self.by_channel() {
+                let dot = Dot::new(s, (self.x, self.dy), block, (o, outputs), c, self.by_channel);
+                if self.bias && c == 0 {
+                    let sums = bias.iter_mut().take(outputs).enumerate();
+                    sums.for_each(|(r, sum)| *sum = *sum + dot.sum_of_output(r, &rows));
+                }
+                if self.by_channel {
                     self.group_by_channel(dot, streams, rows, &mut sums);
                 } else {
-                    self.row_by_kernel_row(dot, rows.start, &mut sums);
+                    self.group_by_kernel_row(dot, rows, &mut sums);
                 }
             });
             for t in 0..taps {
                 for k in 0..streams {
-                    let at = if self.by_channel() { t * streams + k } else { t % s.kw * s.kh + t / s.kw };
+                    let at = if self.by_channel { t * streams + k } else { t % s.kw * s.kh + t / s.kw };
                     for r in 0..outputs {
                         out[r * row + (c + k) * taps + t] = sums[at * outputs + r].sum();
                     }
@@ -139,16 +159,23 @@ impl<'a> Reduction<'a> {
             }
             c += streams;
         }
-        for r in 0..if self.bias { outputs } else { 0 } {
-            out[r * row + row - 1] = self.sum_of_output(o + r, &part);
+        for (row, sum) in out.chunks_exact_mut(row).zip(bias) {
+            row[taps * s.c] = sum.sum();
         }
+    }
+
+    /// How many of the `left` streams the next tile takes: no more than a full one's, and no single
+    /// one at the end that a neighbour could take.
+    fn next_streams(&self, left: usize) -> usize {
+        left.div_ceil(left.div_ceil(self.streams))
     }
 
     /// Cuts `part` into groups of rows of one block; `CACHED` of `x` and `dy` fit in one.
     fn for_each_group(&self, part: &Range<usize>, mut f: impl FnMut(usize, Range<usize>)) {
         let (s, oh) = (self.shape, self.shape.oh());
-        let row = (s.ow() * ROWS + s.w * s.stride.0 * STREAMS) * LANES;
-        let group = if self.by_channel() { (CACHED / row).max(1) } else { 1 };
+        let channels = if self.by_channel { self.streams } else { 1 };
+        let row = (s.ow() * self.outputs + s.w * s.stride.0 * channels) * LANES;
+        let group = (CACHED / row).max(1);
         let mut at = part.start;
         while at < part.end {
             let (block, row) = (at / oh, at % oh);
@@ -160,8 +187,7 @@ impl<'a> Reduction<'a> {
     }
 
     /// Sums lie as `[taps][streams][outputs]`.
-    fn group_by_channel(&self, mut dot: Dot, streams: usize, rows: Range<usize>, sums: &mut [F32x4]) {
-        dot.x_stream = dot.x_row * self.shape.h;
+    fn group_by_channel(&self, dot: Dot, streams: usize, rows: Range<usize>, sums: &mut [F32x4]) {
         let sums = sums.chunks_exact_mut(streams * dot.outputs);
         let taps = self.rows.iter().enumerate().flat_map(|(u, rows)| {
             self.columns.iter().enumerate().map(move |(v, columns)| (u, rows, v, columns))
@@ -173,137 +199,27 @@ impl<'a> Reduction<'a> {
     }
 
     /// Sums lie as `[columns of the kernel][rows of the kernel][outputs]`.
-    fn row_by_kernel_row(&self, mut dot: Dot, i: usize, sums: &mut [F32x4]) {
-        let kh = self.shape.kh;
-        dot.x_stream = dot.x_row;
-        // The rows of the kernel that output row `i` has are neighbours.
-        let first = self.rows.iter().take_while(|rows| !rows.contains(&i)).count();
-        let count = self.rows.iter().filter(|rows| rows.contains(&i)).count();
-        for u in (first..first + count).step_by(STREAMS) {
-            let streams = STREAMS.min(first + count - u);
-            for (v, columns) in self.columns.iter().enumerate() {
-                let at = (v * kh + u) * dot.outputs;
-                let sums = &mut sums[at..at + streams * dot.outputs];
-                dot.run((u, v), i..i + 1, columns.clone(), sums);
-            }
-        }
-    }
-
-    /// The sum of `dy` over `part`, for one channel.
-    fn sum_of_output(&self, o: usize, part: &Range<usize>) -> f32 {
-        let s = self.shape;
-        let mut sums = [F32x4::zero(); 4];
-        for at in part.clone() {
-            let (block, i) = (at / s.oh(), at % s.oh());
-            let row = s.ow() * s.y().width(block);
-            let start = s.y().range(block).start + (o * s.oh() + i) * row;
-            let dy = Src::new(&self.dy[start..start + row]);
-            let whole = row / 16 * 16;
-            for v in (0..whole).step_by(16) {
-                sums = std::array::from_fn(|k| sums[k] + dy.load(v + 4 * k));
-            }
-            for v in (whole..row).step_by(4) {
-                sums[0] = sums[0] + dy.load(v);
-            }
-        }
-        ((sums[0] + sums[1]) + (sums[2] + sums[3])).sum()
-    }
-}
-
-/// Dot products of some channels of `dy` with some streams of `x`, in a block.
-struct Dot<'a> {
-    shape: &'a Conv2dShape,
-    x: Src<'a>,
-    dy: Src<'a>,
-    lanes: usize,
-    outputs: usize,
-    x_row: usize,
-    x_stream: usize,
-    dy_row: usize,
-    dy_output: usize,
-}
-
-/// Rows of runs of vectors, and how far apart they are.
-struct Area {
-    rows: usize,
-    x_row: usize,
-    dy_row: usize,
-    runs: usize,
-    x_run: usize,
-    dy_run: usize,
-    vectors: usize,
-}
-
-impl<'a> Dot<'a> {
-    fn new(of: &'a Reduction, block: usize, (o, outputs): (usize, usize), c: usize) -> Self {
-        let s = of.shape;
-        let lanes = s.y().width(block);
-        let (x_row, dy_row) = (s.w * lanes, s.ow() * lanes);
-        let x = &of.x[s.x().range(block)][c * s.h * x_row..];
-        let dy = &of.dy[s.y().range(block)][o * s.oh() * dy_row..];
-        let dy_output = s.oh() * dy_row;
-        let (x, dy) = (Src::new(x), Src::new(dy));
-        Self { shape: s, x, dy, lanes, outputs, x_row, x_stream: 0, dy_row, dy_output }
-    }
-
-    /// Adds to `sums`, `[streams][outputs]`, what the outputs in `rows` and `columns` give to a tap.
-    fn run(&self, tap: (usize, usize), rows: Range<usize>, columns: Range<usize>, sums: &mut [F32x4]) {
-        let Self { shape: s, lanes, .. } = *self;
-        if rows.is_empty() || columns.is_empty() {
-            return;
-        }
-        let row = rows.start * s.stride.0 + tap.0 - s.padding.0;
-        let column = columns.start * s.stride.1 + tap.1 - s.padding.1;
-        let x = self.x.offset(row * self.x_row + column * lanes);
-        let dy = self.dy.offset(rows.start * self.dy_row + columns.start * lanes);
-        let (runs, run) = if s.stride.1 == 1 { (1, columns.len()) } else { (columns.len(), 1) };
-        let area = Area {
-            rows: rows.len(),
-            x_row: s.stride.0 * self.x_row,
-            dy_row: self.dy_row,
-            runs,
-            x_run: s.stride.1 * lanes,
-            dy_run: lanes,
-            vectors: run * lanes / 4,
+    fn group_by_kernel_row(&self, dot: Dot, rows: Range<usize>, sums: &mut [F32x4]) {
+        let (kh, outputs) = (self.shape.kh, dot.outputs);
+        // The rows of the kernel that an output row has are neighbours, and most have the same.
+        let taps = |i: usize| {
+            let first = self.rows.iter().take_while(|rows| !rows.contains(&i)).count();
+            (first, self.rows.iter().filter(|rows| rows.contains(&i)).count())
         };
-        match (self.outputs, sums.len() / self.outputs) {
-            (3, 3) => self.tile::<3, 3>(&area, x, dy, sums),
-            (3, 2) => self.tile::<3, 2>(&area, x, dy, sums),
-            (3, _) => self.tile::<3, 1>(&area, x, dy, sums),
-            (2, 3) => self.tile::<2, 3>(&area, x, dy, sums),
-            (2, 2) => self.tile::<2, 2>(&area, x, dy, sums),
-            (2, _) => self.tile::<2, 1>(&area, x, dy, sums),
-            (_, 3) => self.tile::<1, 3>(&area, x, dy, sums),
-            (_, 2) => self.tile::<1, 2>(&area, x, dy, sums),
-            _ => self.tile::<1, 1>(&area, x, dy, sums),
-        }
-    }
-
-    #[inline(never)]
-    fn tile<const R: usize, const K: usize>(&self, area: &Area, x: Src, dy: Src, sums: &mut [F32x4]) {
-        assert_eq!(sums.len(), R * K);
-        let mut tile: [[F32x4; K]; R] = std::array::from_fn(|r| std::array::from_fn(|k| sums[k * R + r]));
-        let (x_stream, dy_output) = (self.x_stream, self.dy_output);
-        for i in 0..area.rows {
-            for j in 0..area.runs {
-                let mut x = x.offset(i * area.x_row + j * area.x_run);
-                let mut dy = dy.offset(i * area.dy_row + j * area.dy_run);
-                for _ in 0..area.vectors {
-                    let values: [F32x4; K] = std::array::from_fn(|k| x.load(k * x_stream));
-                    for (r, sums) in tile.iter_mut().enumerate() {
-                        let factor = dy.load(r * dy_output);
-                        for (sum, value) in sums.iter_mut().zip(values) {
-                            *sum = value.mul_add(factor, *sum);
-                        }
-                    }
-                    (x, dy) = (x.offset(4), dy.offset(4));
+        let mut i = rows.start;
+        while i < rows.end {
+            let (first, count) = taps(i);
+            let same = (i..rows.end).take_while(|&i| taps(i) == (first, count)).count();
+            let mut u = first;
+            while u < first + count {
+                let streams = self.next_streams(first + count - u);
+                for (v, columns) in self.columns.iter().enumerate() {
+                    let at = (v * kh + u) * outputs;
+                    dot.run((u, v), i..i + same, columns.clone(), &mut sums[at..at + streams * outputs]);
                 }
+                u += streams;
             }
-        }
-        for (r, row) in tile.iter().enumerate() {
-            for (k, &sum) in row.iter().enumerate() {
-                sums[k * R + r] = sum;
-            }
+            i += same;
         }
     }
 }

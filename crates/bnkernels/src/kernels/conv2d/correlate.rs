@@ -2,8 +2,8 @@
 //! A row of outputs is cut into segments, whose windows stay in the first-level cache while all
 //! output channels read them.
 
-use super::plan::{Axis, Plan, CACHED};
-use super::tile::{Rows, Run, Tap};
+use super::plan::{Axis, Cut, CACHED};
+use super::tile::{Rows, Run, Taps};
 use crate::layout::{Blocks, LANES};
 use crate::parallel::{for_each_block_tile, with_scratch, Tile};
 use crate::simd::Src;
@@ -31,33 +31,8 @@ impl Correlation<'_> {
         (self.rows.iter().map(|a| a.count).sum(), self.columns.iter().map(|a| a.count).sum())
     }
 
-    /// The weight as tiles read it, from `weight(phase of rows, phase of columns, output, input,
-    /// tap, tap)`: for each phase and tile of outputs `[inputs][taps][taps][outputs of the tile]`.
-    fn pack(&self, weight: impl Fn((usize, usize), (usize, usize), (usize, usize)) -> f32) -> Vec<f32> {
-        let (kh, kw) = self.kernel();
-        let mut packed = Vec::with_capacity(self.outputs * self.inputs * kh * kw);
-        for (p, row) in self.rows.iter().enumerate() {
-            for (q, column) in self.columns.iter().enumerate() {
-                for (o, tile) in tiles(self.outputs) {
-                    for c in 0..self.inputs {
-                        for u in 0..row.taps {
-                            for v in 0..column.taps {
-                                packed.extend((o..o + tile).map(|o| weight((p, q), (o, c), (u, v))));
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        packed
-    }
-
-    pub(super) fn run(
-        &self,
-        x: &[f32],
-        weight: impl Fn((usize, usize), (usize, usize), (usize, usize)) -> f32,
-        y: &mut [f32],
-    ) {
+    /// `weight` lies as `[outputs][inputs][taps][taps]`, phase after phase.
+    pub(super) fn run(&self, x: &[f32], weight: &[f32], y: &mut [f32]) {
         let (oh, ow) = self.output_size();
         let (ih, iw) = (self.rows[0].input, self.columns[0].input);
         let (kh, kw) = self.kernel();
@@ -65,19 +40,13 @@ impl Correlation<'_> {
         let output = Blocks::new(self.n, self.outputs * oh * ow);
         assert_eq!(x.len(), input.len());
         assert!(self.bias.is_none_or(|bias| bias.len() == self.outputs));
-        let weight = &self.pack(weight)[..];
+        assert_eq!(weight.len(), self.outputs * self.inputs * kh * kw);
         let phases = self.rows.len() * self.columns.len();
         let cost = ow * LANES * self.inputs * kh * kw / phases * ROWS;
         let grid = grid(output.count(), self.outputs.div_ceil(ROWS), oh, cost);
-        // The last block may be narrower than the others.
-        let last = output.count() - 1;
-        let narrow = output.width(last);
-        let plan = Plan::new(self, narrow);
-        let wide = (last > 0 && narrow < LANES).then(|| Plan::new(self, LANES));
         for_each_block_tile(y, output, self.outputs, grid, (ROWS, ow), |b, mut tile| {
             let (lanes, x) = (output.width(b), &x[input.range(b)]);
-            let plan = wide.as_ref().filter(|_| b < last).unwrap_or(&plan);
-            let block = Block { of: self, plan, x, weight, lanes, channel: ih * iw * lanes };
+            let block = Block { of: self, x, weight, lanes, channel: ih * iw * lanes };
             let first = tile.col / (ow * lanes);
             with_scratch(CACHED, |scratch| {
                 for i in 0..tile.cols / (ow * lanes) {
@@ -107,7 +76,6 @@ fn grid(blocks: usize, channels: usize, rows: usize, cost: usize) -> (usize, usi
 /// A block of the batch.
 struct Block<'a> {
     of: &'a Correlation<'a>,
-    plan: &'a Plan,
     x: &'a [f32],
     weight: &'a [f32],
     lanes: usize,
@@ -117,16 +85,13 @@ struct Block<'a> {
 
 /// Pixels of a row that have the same taps, of some input channels.
 struct Segment<'a> {
-    taps: &'a [Tap],
+    taps: Taps,
     x: Src<'a>,
     run: Run,
     /// Where the first pixel lies in a row of the tile.
     y: usize,
-    /// Where the first output's weight lies, and its first tap in there.
+    /// Where the first tap of output channel 0 lies.
     weight: usize,
-    skipped: usize,
-    /// Taps of an output.
-    kernel: usize,
     start: bool,
 }
 
@@ -137,44 +102,46 @@ impl Block<'_> {
         let vertical = &of.rows[i % of.rows.len()];
         let window = vertical.window(i / of.rows.len());
         for (phase, axis) in of.columns.iter().enumerate() {
-            let (cut, kinds) = self.plan.of(of, i, phase);
+            let cut = Cut::new(of, lanes, vertical, axis);
             let before = vertical.before * of.kernel().1 + vertical.taps * axis.before;
             let kernel = vertical.taps * axis.taps;
             let run = Run { pixels: 1, lanes, x_step: axis.stride * lanes, y_step: of.columns.len() * lanes };
             let interior = axis.interior();
             for first in (0..of.inputs).step_by(cut.channels) {
-                let channels = cut.channels.min(of.inputs - first);
-                let segment = |j: usize, kind: usize| {
+                let segment = |j: usize| {
                     let beside = axis.window(j);
-                    let taps = channels * window.taps * beside.taps;
                     let x = first * self.channel + (window.at * axis.input + beside.at) * lanes;
+                    let empty = window.taps * beside.taps == 0;
                     Segment {
-                        taps: &kinds.taps(kind)[..taps],
+                        taps: Taps {
+                            channels: if empty { 0 } else { cut.channels.min(of.inputs - first) },
+                            rows: window.taps,
+                            columns: beside.taps,
+                            x_channel: self.channel,
+                            x_row: axis.input * lanes,
+                            x_tap: lanes,
+                            w_channel: kernel,
+                            w_row: axis.taps,
+                            w_output: of.inputs * kernel,
+                        },
                         x: Src::new(&self.x[x..]),
                         run,
                         y: y + phase * lanes + j * run.y_step,
-                        weight: of.outputs * of.inputs * before,
-                        skipped: first * kernel + window.tap * axis.taps + beside.tap,
-                        kernel: of.inputs * kernel,
+                        weight: of.outputs * of.inputs * before
+                            + first * kernel
+                            + window.tap * axis.taps
+                            + beside.tap,
                         start: first == 0,
                     }
                 };
-                for (kind, j) in axis.border().enumerate() {
-                    self.segment(&segment(j, kind), tile);
+                for j in axis.border() {
+                    self.segment(&segment(j), tile);
                 }
                 for j in interior.clone().step_by(cut.pixels) {
-                    let mut segment = segment(j, axis.kinds() - 1);
+                    let mut segment = segment(j);
                     segment.run.pixels = cut.pixels.min(interior.end - j);
                     if let Some(columns) = cut.gathered {
-                        let length = (segment.run.pixels - 1) * axis.stride + axis.taps;
-                        let from = Rows {
-                            channels,
-                            rows: window.taps,
-                            x_channel: self.channel,
-                            x_row: axis.input * lanes,
-                            length: length * lanes,
-                        };
-                        from.gather(segment.x, scratch, columns * lanes);
+                        segment.gather(axis, columns * lanes, scratch);
                         segment.x = Src::new(scratch);
                     }
                     self.segment(&segment, tile);
@@ -189,13 +156,13 @@ impl Block<'_> {
         let first = tile.row;
         for (r, rows) in tiles(tile.rows) {
             let o = first + r;
-            let w = Src::new(self.weight).offset(s.weight + o * s.kernel + s.skipped * rows);
+            let w = Src::new(self.weight).offset(s.weight + o * s.taps.w_output);
             if rows == ROWS {
                 let y = tile.rows_mut::<ROWS>(r).map(|row| &mut row[y.clone()]);
-                s.run.sum(s.taps, s.x, w, y, self.start(s.start, o));
+                s.run.sum(&s.taps, s.x, w, y, self.start(s.start, o));
             } else {
                 let y = tile.rows_mut::<1>(r).map(|row| &mut row[y.clone()]);
-                s.run.sum(s.taps, s.x, w, y, self.start(s.start, o));
+                s.run.sum(&s.taps, s.x, w, y, self.start(s.start, o));
             }
         }
     }
@@ -204,5 +171,15 @@ impl Block<'_> {
     fn start<const R: usize>(&self, first: bool, o: usize) -> Option<[f32; R]> {
         let bias = self.of.bias;
         first.then(|| std::array::from_fn(|r| bias.map_or(0.0, |bias| bias[o + r])))
+    }
+}
+
+impl Segment<'_> {
+    /// Copies its windows to `to`, rows of `step` floats one after the other.
+    fn gather(&mut self, axis: &Axis, step: usize, to: &mut [f32]) {
+        let Taps { channels, rows, x_channel, x_row, .. } = self.taps;
+        let length = ((self.run.pixels - 1) * axis.stride + axis.taps) * self.run.lanes;
+        Rows { channels, rows, x_channel, x_row, length }.gather(self.x, to, step);
+        (self.taps.x_channel, self.taps.x_row) = (rows * step, step);
     }
 }

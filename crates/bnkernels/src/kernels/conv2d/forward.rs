@@ -27,5 +27,5 @@ pub fn conv2d_forward(shape: &Conv2dShape, x: &[f32], weight: &[f32], bias: Opti
         columns: &[axis(s.w, s.kw, s.stride.1, s.padding.1, s.ow())],
         bias,
     };
-    correlation.run(x, |_, (o, c), (u, v)| weight[((o * s.c + c) * s.kh + u) * s.kw + v], y);
+    correlation.run(x, weight, y);
 }

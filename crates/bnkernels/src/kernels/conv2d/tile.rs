@@ -1,16 +1,37 @@
 //! The register tile of a correlation: `R` output channels × `V` vectors of lanes, whose windows
-//! are walked once, tap by tap from a table.
-//!
-//! The loop over taps must not be unrolled in Rust: LLVM brings the loads of all its taps forward,
-//! and more vectors than there are registers are live. V8 unrolls it, in order.
+//! are walked once, tap by tap.
 
+use crate::layout::LANES;
 use crate::simd::{Dst, F32x4, Src};
 
-/// Where a tap lies: in the input, from the window's first pixel on; in the weight, in taps.
+/// The taps of a window: those of a row lie `x_tap` apart in the input, and side by side in the
+/// weight. None of the counts is 0, unless all are.
 #[derive(Clone, Copy)]
-pub(super) struct Tap {
-    pub x: u32,
-    pub w: u32,
+pub(super) struct Taps {
+    pub channels: usize,
+    pub rows: usize,
+    pub columns: usize,
+    pub x_channel: usize,
+    pub x_row: usize,
+    pub x_tap: usize,
+    pub w_channel: usize,
+    pub w_row: usize,
+    /// From one output channel's weight to the next.
+    pub w_output: usize,
+}
+
+impl Taps {
+    /// The same taps with the longest rows: one where the taps of all rows, or channels, are
+    /// neighbours in the weight.
+    fn joined(mut self) -> Self {
+        if self.columns == 1 && self.w_row == 1 {
+            (self.columns, self.x_tap, self.rows) = (self.rows, self.x_row, 1);
+        }
+        if self.columns == 1 && self.w_channel == 1 {
+            (self.columns, self.x_tap, self.channels) = (self.channels, self.x_channel, 1);
+        }
+        self
+    }
 }
 
 /// Pixels side by side, each `x_step` further in the input and `y_step` in the output.
@@ -36,62 +57,178 @@ impl Run {
     /// `R` outputs of each pixel: `start`, or what is stored, plus the sum over `taps`.
     pub fn sum<const R: usize>(
         &self,
-        taps: &[Tap],
+        taps: &Taps,
         x: Src,
         w: Src,
         y: [&mut [f32]; R],
         start: Option<[f32; R]>,
     ) {
         let Run { pixels, lanes, x_step, y_step } = *self;
+        let taps = &taps.joined();
         let mut y = y.map(Dst::new);
         let mut at = Place { tiles: pixels, x, x_step, y: 0, y_step };
         let mut vectors = lanes / 4;
-        if (x_step, y_step) == (lanes, lanes) {
+        if lanes < LANES && (x_step, y_step) == (lanes, lanes) {
             // Pixels and lanes are one run, which tiles cut anywhere.
             let whole = pixels * vectors / 4;
-            sum::<R, 4>(taps, Place { tiles: whole, x_step: 16, y_step: 16, ..at }, w, &mut y, start);
+            sum::<R, 4, 0>(taps, Place { tiles: whole, x_step: 16, y_step: 16, ..at }, w, &mut y, start);
             vectors = pixels * vectors % 4;
             at = Place { tiles: 1, x: x.offset(whole * 16), y: whole * 16, ..at };
         }
         match vectors {
-            4 => sum::<R, 4>(taps, at, w, &mut y, start),
-            3 => sum::<R, 3>(taps, at, w, &mut y, start),
-            2 => sum::<R, 2>(taps, at, w, &mut y, start),
-            1 => sum::<R, 1>(taps, at, w, &mut y, start),
+            4 if taps.x_tap == LANES && (taps.rows, taps.columns, taps.w_row) == (3, 3, 3) => {
+                sum_3x3(taps, at, w, &mut y, start);
+            }
+            4 if taps.x_tap == LANES => sum::<R, 4, LANES>(taps, at, w, &mut y, start),
+            4 => sum::<R, 4, 0>(taps, at, w, &mut y, start),
+            3 => sum::<R, 3, 0>(taps, at, w, &mut y, start),
+            2 => sum::<R, 2, 0>(taps, at, w, &mut y, start),
+            1 => sum::<R, 1, 0>(taps, at, w, &mut y, start),
             _ => (),
         }
     }
 }
 
+/// `X` is `taps.x_tap`, or 0 for any.
 #[inline(never)]
-fn sum<const R: usize, const V: usize>(
-    taps: &[Tap],
+fn sum<const R: usize, const V: usize, const X: usize>(
+    taps: &Taps,
     place: Place,
     w: Src,
     y: &mut [Dst; R],
     start: Option<[f32; R]>,
 ) {
-    for tile in 0..place.tiles {
-        let at = place.y + tile * place.y_step;
-        let x = place.x.offset(tile * place.x_step);
-        let mut sums: [[F32x4; V]; R] = match start {
-            Some(start) => start.map(|value| [F32x4::splat(value); V]),
-            None => std::array::from_fn(|r| std::array::from_fn(|v| y[r].load(at + 4 * v))),
-        };
-        for tap in taps {
-            let (x, w) = (x.offset(tap.x as usize), w.offset(tap.w as usize * R));
-            let values: [F32x4; V] = std::array::from_fn(|v| x.load(4 * v));
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let factor = w.load_splat(r);
-                for (sum, value) in sums.iter_mut().zip(values) {
-                    *sum = value.mul_add(factor, *sum);
+    let x_tap = if X > 0 { X } else { taps.x_tap };
+    let Taps { channels, rows, columns, w_output, .. } = *taps;
+    // From the last four taps of a row to the next row, and from a channel's end to the next channel.
+    let whole = columns.saturating_sub(1) / 4;
+    let (x_row, w_row) = (taps.x_row.wrapping_sub(whole * 4 * x_tap), taps.w_row.wrapping_sub(whole * 4));
+    let x_channel = taps.x_channel.wrapping_sub(rows * taps.x_row);
+    let w_channel = taps.w_channel.wrapping_sub(rows * taps.w_row);
+    let (mut x_first, mut at) = (place.x, place.y);
+    for _ in 0..place.tiles {
+        let mut sums = load::<R, V>(y, at, start);
+        let (mut x, mut w) = (x_first, w);
+        for _ in 0..channels {
+            for _ in 0..rows {
+                let mut left = columns;
+                // Four taps have one step of the pointers; an exit after each keeps the compilers
+                // from mixing them, for which there are too few registers.
+                loop {
+                    let ws: [Src; R] = std::array::from_fn(|r| w.offset(r * w_output));
+                    add_tap(x, ws, 0, &mut sums);
+                    if left == 1 {
+                        break;
+                    }
+                    add_tap(x.at(x_tap), ws, 1, &mut sums);
+                    if left == 2 {
+                        break;
+                    }
+                    add_tap(x.at(2 * x_tap), ws, 2, &mut sums);
+                    if left == 3 {
+                        break;
+                    }
+                    add_tap(x.at(3 * x_tap), ws, 3, &mut sums);
+                    if left == 4 {
+                        break;
+                    }
+                    left -= 4;
+                    (x, w) = (x.offset(4 * x_tap), w.offset(4));
                 }
+                (x, w) = (x.offset(x_row), w.offset(w_row));
             }
+            (x, w) = (x.offset(x_channel), w.offset(w_channel));
         }
-        for (y, sums) in y.iter_mut().zip(sums) {
-            for (v, sum) in sums.into_iter().enumerate() {
-                y.store(at + 4 * v, sum);
+        store(y, at, sums);
+        (x_first, at) = (x_first.offset(place.x_step), at + place.y_step);
+    }
+}
+
+/// The same for pixels of 16 lanes and whole kernels of 3×3, the commonest: a channel's taps have one
+/// step of the pointers.
+#[inline(never)]
+fn sum_3x3<const R: usize>(taps: &Taps, place: Place, w: Src, y: &mut [Dst; R], start: Option<[f32; R]>) {
+    let Taps { x_row, x_channel, w_channel, w_output, .. } = *taps;
+    let (mut x_first, mut at) = (place.x, place.y);
+    for _ in 0..place.tiles {
+        let mut sums = load::<R, 4>(y, at, start);
+        let (mut x, mut w) = (x_first, w);
+        let mut left = taps.channels * 9;
+        while left > 0 {
+            let ws: [Src; R] = std::array::from_fn(|r| w.offset(r * w_output));
+            if add_three(x, ws, 0, left, &mut sums)
+                || add_three(x.offset(x_row), ws, 3, left, &mut sums)
+                || add_three(x.offset(2 * x_row), ws, 6, left, &mut sums)
+            {
+                break;
             }
+            left -= 9;
+            (x, w) = (x.offset(x_channel), w.offset(w_channel));
+        }
+        store(y, at, sums);
+        (x_first, at) = (x_first.offset(place.x_step), at + place.y_step);
+    }
+}
+
+/// Adds three taps from `first` on; whether they end the taps that are `left`. They never do, but
+/// the compilers do not know, and keep the taps apart.
+#[inline(always)]
+fn add_three<const R: usize>(
+    x: Src,
+    w: [Src; R],
+    first: usize,
+    left: usize,
+    sums: &mut [[F32x4; 4]; R],
+) -> bool {
+    if first > 0 && left == first {
+        return true;
+    }
+    add_tap(x, w, first, sums);
+    if left == first + 1 {
+        return true;
+    }
+    add_tap(x.at(LANES), w, first + 1, sums);
+    if left == first + 2 {
+        return true;
+    }
+    add_tap(x.at(2 * LANES), w, first + 2, sums);
+    false
+}
+
+/// What the sums of a tile start from.
+#[inline(always)]
+fn load<const R: usize, const V: usize>(
+    y: &mut [Dst; R],
+    at: usize,
+    start: Option<[f32; R]>,
+) -> [[F32x4; V]; R] {
+    match start {
+        Some(start) => start.map(|value| [F32x4::splat(value); V]),
+        None => std::array::from_fn(|r| {
+            let y = y[r].offset(at);
+            std::array::from_fn(|v| y.load(4 * v))
+        }),
+    }
+}
+
+#[inline(always)]
+fn store<const R: usize, const V: usize>(y: &mut [Dst; R], at: usize, sums: [[F32x4; V]; R]) {
+    for (y, sums) in y.iter_mut().zip(sums) {
+        let mut y = y.offset(at);
+        for (v, sum) in sums.into_iter().enumerate() {
+            y.store(4 * v, sum);
+        }
+    }
+}
+
+/// Adds `x` times the weight at `tap`.
+#[inline(always)]
+fn add_tap<const R: usize, const V: usize>(x: Src, w: [Src; R], tap: usize, sums: &mut [[F32x4; V]; R]) {
+    let values: [F32x4; V] = std::array::from_fn(|v| x.load(4 * v));
+    for (w, sums) in w.iter().zip(sums) {
+        let factor = w.load_splat(tap);
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum = value.mul_add(factor, *sum);
         }
     }
 }
