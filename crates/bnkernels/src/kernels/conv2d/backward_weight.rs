@@ -8,10 +8,11 @@
 //! clipped inside the loops. The rows of all blocks are cut into parts by the shape; parts are
 //! summed in order.
 
+use super::dot::Dot;
 use super::Conv2dShape;
 use crate::layout::LANES;
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
-use crate::simd::{F32x4, Src};
+use crate::simd::F32x4;
 use std::ops::Range;
 
 /// Output channels, and streams, of a full tile. Its sums, what is loaded for them, and a product
@@ -134,10 +135,10 @@ impl<'a> Reduction<'a> {
         let mut bias = [F32x4::zero(); 4];
         let mut c = 0;
         while c < s.c {
-            let streams = if self.by_channel { self.streams.min(s.c - c) } else { 1 };
+            let streams = if self.by_channel { self.next_streams(s.c - c) } else { 1 };
             sums.fill(F32x4::zero());
             self.for_each_group(&part, |block, rows| {
-                let dot = Dot::new(self, block, (o, outputs), c);
+                let dot = Dot::new(s, (self.x, self.dy), block, (o, outputs), c, self.by_channel);
                 if self.bias && c == 0 {
                     let sums = bias.iter_mut().take(outputs).enumerate();
                     sums.for_each(|(r, sum)| *sum = *sum + dot.sum_of_output(r, &rows));
@@ -163,6 +164,12 @@ impl<'a> Reduction<'a> {
         }
     }
 
+    /// How many of the `left` streams the next tile takes: no more than a full one's, and no single
+    /// one at the end that a neighbour could take.
+    fn next_streams(&self, left: usize) -> usize {
+        left.div_ceil(left.div_ceil(self.streams))
+    }
+
     /// Cuts `part` into groups of rows of one block; `CACHED` of `x` and `dy` fit in one.
     fn for_each_group(&self, part: &Range<usize>, mut f: impl FnMut(usize, Range<usize>)) {
         let (s, oh) = (self.shape, self.shape.oh());
@@ -180,8 +187,7 @@ impl<'a> Reduction<'a> {
     }
 
     /// Sums lie as `[taps][streams][outputs]`.
-    fn group_by_channel(&self, mut dot: Dot, streams: usize, rows: Range<usize>, sums: &mut [F32x4]) {
-        dot.x_stream = dot.x_row * self.shape.h;
+    fn group_by_channel(&self, dot: Dot, streams: usize, rows: Range<usize>, sums: &mut [F32x4]) {
         let sums = sums.chunks_exact_mut(streams * dot.outputs);
         let taps = self.rows.iter().enumerate().flat_map(|(u, rows)| {
             self.columns.iter().enumerate().map(move |(v, columns)| (u, rows, v, columns))
@@ -193,9 +199,8 @@ impl<'a> Reduction<'a> {
     }
 
     /// Sums lie as `[columns of the kernel][rows of the kernel][outputs]`.
-    fn group_by_kernel_row(&self, mut dot: Dot, rows: Range<usize>, sums: &mut [F32x4]) {
-        let kh = self.shape.kh;
-        dot.x_stream = dot.x_row;
+    fn group_by_kernel_row(&self, dot: Dot, rows: Range<usize>, sums: &mut [F32x4]) {
+        let (kh, outputs) = (self.shape.kh, dot.outputs);
         // The rows of the kernel that an output row has are neighbours, and most have the same.
         let taps = |i: usize| {
             let first = self.rows.iter().take_while(|rows| !rows.contains(&i)).count();
@@ -205,145 +210,16 @@ impl<'a> Reduction<'a> {
         while i < rows.end {
             let (first, count) = taps(i);
             let same = (i..rows.end).take_while(|&i| taps(i) == (first, count)).count();
-            for u in (first..first + count).step_by(self.streams) {
-                let streams = self.streams.min(first + count - u);
+            let mut u = first;
+            while u < first + count {
+                let streams = self.next_streams(first + count - u);
                 for (v, columns) in self.columns.iter().enumerate() {
-                    let at = (v * kh + u) * dot.outputs;
-                    let sums = &mut sums[at..at + streams * dot.outputs];
-                    dot.run((u, v), i..i + same, columns.clone(), sums);
+                    let at = (v * kh + u) * outputs;
+                    dot.run((u, v), i..i + same, columns.clone(), &mut sums[at..at + streams * outputs]);
                 }
+                u += streams;
             }
             i += same;
-        }
-    }
-}
-
-/// Dot products of some channels of `dy` with some streams of `x`, in a block.
-struct Dot<'a> {
-    shape: &'a Conv2dShape,
-    x: Src<'a>,
-    dy: Src<'a>,
-    lanes: usize,
-    outputs: usize,
-    x_row: usize,
-    x_stream: usize,
-    dy_row: usize,
-    dy_output: usize,
-}
-
-/// Rows of runs of vectors, and how far apart they are.
-struct Area {
-    rows: usize,
-    x_row: usize,
-    dy_row: usize,
-    runs: usize,
-    x_run: usize,
-    dy_run: usize,
-    vectors: usize,
-}
-
-impl<'a> Dot<'a> {
-    fn new(of: &'a Reduction, block: usize, (o, outputs): (usize, usize), c: usize) -> Self {
-        let s = of.shape;
-        let lanes = s.y().width(block);
-        let (x_row, dy_row) = (s.w * lanes, s.ow() * lanes);
-        let x = &of.x[s.x().range(block)][c * s.h * x_row..];
-        let dy = &of.dy[s.y().range(block)][o * s.oh() * dy_row..];
-        let dy_output = s.oh() * dy_row;
-        let (x, dy) = (Src::new(x), Src::new(dy));
-        Self { shape: s, x, dy, lanes, outputs, x_row, x_stream: 0, dy_row, dy_output }
-    }
-
-    /// Adds to `sums`, `[streams][outputs]`, what the outputs in `rows` and `columns` give to a tap.
-    fn run(&self, tap: (usize, usize), rows: Range<usize>, columns: Range<usize>, sums: &mut [F32x4]) {
-        let Self { shape: s, lanes, .. } = *self;
-        if rows.is_empty() || columns.is_empty() {
-            return;
-        }
-        let row = rows.start * s.stride.0 + tap.0 - s.padding.0;
-        let column = columns.start * s.stride.1 + tap.1 - s.padding.1;
-        let x = self.x.offset(row * self.x_row + column * lanes);
-        let dy = self.dy.offset(rows.start * self.dy_row + columns.start * lanes);
-        let (runs, run) = if s.stride.1 == 1 { (1, columns.len()) } else { (columns.len(), 1) };
-        let area = Area {
-            rows: rows.len(),
-            x_row: s.stride.0 * self.x_row,
-            dy_row: self.dy_row,
-            runs,
-            x_run: s.stride.1 * lanes,
-            dy_run: lanes,
-            vectors: run * lanes / 4,
-        };
-        match (self.outputs, sums.len() / self.outputs) {
-            (3, 3) => self.tile::<3, 3>(&area, x, dy, sums),
-            (2, 3) => self.tile::<2, 3>(&area, x, dy, sums),
-            (1, 3) => self.tile::<1, 3>(&area, x, dy, sums),
-            (4, 2) => self.tile::<4, 2>(&area, x, dy, sums),
-            (3, 2) => self.tile::<3, 2>(&area, x, dy, sums),
-            (2, 2) => self.tile::<2, 2>(&area, x, dy, sums),
-            (1, 2) => self.tile::<1, 2>(&area, x, dy, sums),
-            (4, _) => self.tile::<4, 1>(&area, x, dy, sums),
-            (3, _) => self.tile::<3, 1>(&area, x, dy, sums),
-            (2, _) => self.tile::<2, 1>(&area, x, dy, sums),
-            _ => self.tile::<1, 1>(&area, x, dy, sums),
-        }
-    }
-
-    /// The sum of output channel `r` of the tile over `rows`.
-    fn sum_of_output(&self, r: usize, rows: &Range<usize>) -> F32x4 {
-        let dy = self.dy.offset(r * self.dy_output + rows.start * self.dy_row);
-        let length = rows.len() * self.dy_row;
-        let whole = length / 16 * 16;
-        let mut sums = [F32x4::zero(); 4];
-        for at in (0..whole).step_by(16) {
-            sums = std::array::from_fn(|k| sums[k] + dy.load(at + 4 * k));
-        }
-        for at in (whole..length).step_by(4) {
-            sums[0] = sums[0] + dy.load(at);
-        }
-        (sums[0] + sums[1]) + (sums[2] + sums[3])
-    }
-
-    #[inline(never)]
-    fn tile<const R: usize, const K: usize>(&self, area: &Area, x: Src, dy: Src, sums: &mut [F32x4]) {
-        assert_eq!(sums.len(), R * K);
-        let mut tile: [[F32x4; K]; R] = std::array::from_fn(|r| std::array::from_fn(|k| sums[k * R + r]));
-        let (x_stream, dy_output) = (self.x_stream, self.dy_output);
-        for i in 0..area.rows {
-            for j in 0..area.runs {
-                let mut x = x.offset(i * area.x_row + j * area.x_run);
-                let mut dy = dy.offset(i * area.dy_row + j * area.dy_run);
-                let mut left = area.vectors;
-                // Four vectors have one step of the pointers; an exit after each keeps the compilers
-                // from mixing them, for which there are too few registers.
-                loop {
-                    let xs: [Src; K] = std::array::from_fn(|k| x.offset(k * x_stream));
-                    let dys: [Src; R] = std::array::from_fn(|r| dy.offset(r * dy_output));
-                    add_products(xs, dys, 0, &mut tile);
-                    if left == 1 {
-                        break;
-                    }
-                    add_products(xs, dys, 4, &mut tile);
-                    if left == 2 {
-                        break;
-                    }
-                    add_products(xs, dys, 8, &mut tile);
-                    if left == 3 {
-                        break;
-                    }
-                    add_products(xs, dys, 12, &mut tile);
-                    if left == 4 {
-                        break;
-                    }
-                    left -= 4;
-                    (x, dy) = (x.offset(16), dy.offset(16));
-                }
-            }
-        }
-        for (r, row) in tile.iter().enumerate() {
-            for (k, &sum) in row.iter().enumerate() {
-                sums[k * R + r] = sum;
-            }
         }
     }
 }

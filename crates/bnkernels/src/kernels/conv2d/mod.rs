@@ -9,6 +9,7 @@
 mod backward_input;
 mod backward_weight;
 mod correlate;
+mod dot;
 mod forward;
 mod plan;
 mod tile;

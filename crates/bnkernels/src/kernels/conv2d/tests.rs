@@ -92,6 +92,18 @@ fn the_jobs_shapes_and_many_channels() {
     check(Conv2dShape { n: 3, c: 70, h: 6, w: 5, oc: 66, ..SHAPE });
 }
 
+/// Blocks of 16 images have tiles of their own: for kernels of 3×3, and for rows of any length.
+#[test]
+fn whole_blocks() {
+    for (c, oc) in [(1, 3), (1, 5), (1, 6), (2, 4), (3, 2), (4, 3), (7, 5)] {
+        for (kh, kw) in [(3, 3), (3, 1), (1, 9), (4, 4), (5, 5), (7, 8)] {
+            let whole = Conv2dShape { n: 17, c, h: 9, w: 10, oc, kh, kw, ..SHAPE };
+            check(whole);
+            check(Conv2dShape { stride: (1, 2), padding: (0, 2), ..whole });
+        }
+    }
+}
+
 /// Channels a multiple of 4 KB apart are gathered before they are read.
 #[test]
 fn channels_that_share_cache_lines() {

@@ -76,15 +76,10 @@ impl Run {
             at = Place { tiles: 1, x: x.offset(whole * 16), y: whole * 16, ..at };
         }
         match vectors {
-            4 if R == 2 && taps.x_tap == LANES => match (taps.rows, taps.columns) {
-                (3, 3) if taps.w_row == 3 => sum_in_groups::<R, 3, 3>(taps, at, w, &mut y, start),
-                (_, 1) => sum_rows::<R, 1>(taps, at, w, &mut y, start),
-                (_, 2) => sum_rows::<R, 2>(taps, at, w, &mut y, start),
-                (_, 3) => sum_rows::<R, 3>(taps, at, w, &mut y, start),
-                (_, 4) => sum_rows::<R, 4>(taps, at, w, &mut y, start),
-                (_, 5) => sum_rows::<R, 5>(taps, at, w, &mut y, start),
-                _ => sum::<R, 4, LANES>(taps, at, w, &mut y, start),
-            },
+            4 if taps.x_tap == LANES && (taps.rows, taps.columns, taps.w_row) == (3, 3, 3) => {
+                sum_3x3(taps, at, w, &mut y, start);
+            }
+            4 if taps.x_tap == LANES => sum::<R, 4, LANES>(taps, at, w, &mut y, start),
             4 => sum::<R, 4, 0>(taps, at, w, &mut y, start),
             3 => sum::<R, 3, 0>(taps, at, w, &mut y, start),
             2 => sum::<R, 2, 0>(taps, at, w, &mut y, start),
@@ -112,13 +107,7 @@ fn sum<const R: usize, const V: usize, const X: usize>(
     let w_channel = taps.w_channel.wrapping_sub(rows * taps.w_row);
     let (mut x_first, mut at) = (place.x, place.y);
     for _ in 0..place.tiles {
-        let mut sums: [[F32x4; V]; R] = match start {
-            Some(start) => start.map(|value| [F32x4::splat(value); V]),
-            None => std::array::from_fn(|r| {
-                let y = y[r].offset(at);
-                std::array::from_fn(|v| y.load(4 * v))
-            }),
-        };
+        let mut sums = load::<R, V>(y, at, start);
         let (mut x, mut w) = (x_first, w);
         for _ in 0..channels {
             for _ in 0..rows {
@@ -150,64 +139,96 @@ fn sum<const R: usize, const V: usize, const X: usize>(
             }
             (x, w) = (x.offset(x_channel), w.offset(w_channel));
         }
-        for (y, sums) in y.iter_mut().zip(sums) {
-            let mut y = y.offset(at);
-            for (v, sum) in sums.into_iter().enumerate() {
-                y.store(4 * v, sum);
-            }
-        }
+        store(y, at, sums);
         (x_first, at) = (x_first.offset(place.x_step), at + place.y_step);
     }
 }
 
-/// The same for pixels of 16 lanes, with `ROWS * COLUMNS` taps between two steps of the pointers.
+/// The same for pixels of 16 lanes and whole kernels of 3×3, the commonest: a channel's taps have one
+/// step of the pointers.
 #[inline(never)]
-fn sum_in_groups<const R: usize, const ROWS: usize, const COLUMNS: usize>(
-    taps: &Taps,
-    place: Place,
-    w: Src,
-    y: &mut [Dst; R],
-    start: Option<[f32; R]>,
-) {
-    let Taps { channels, rows, x_row, x_channel, w_row, w_channel, w_output, .. } = *taps;
-    let groups = rows / ROWS;
+fn sum_3x3<const R: usize>(taps: &Taps, place: Place, w: Src, y: &mut [Dst; R], start: Option<[f32; R]>) {
+    let Taps { x_row, x_channel, w_channel, w_output, .. } = *taps;
     let (mut x_first, mut at) = (place.x, place.y);
     for _ in 0..place.tiles {
-        let mut sums: [[F32x4; 4]; R] = match start {
-            Some(start) => start.map(|value| [F32x4::splat(value); 4]),
-            None => std::array::from_fn(|r| {
-                let y = y[r].offset(at);
-                std::array::from_fn(|v| y.load(4 * v))
-            }),
-        };
+        let mut sums = load::<R, 4>(y, at, start);
         let (mut x, mut w) = (x_first, w);
-        let mut left = channels * rows * COLUMNS;
-        let mut group = groups;
+        let mut left = taps.channels * 9;
         while left > 0 {
             let ws: [Src; R] = std::array::from_fn(|r| w.offset(r * w_output));
-            if add_row::<R, COLUMNS, 0>(x, ws, left, &mut sums) {
+            if add_three(x, ws, 0, left, &mut sums)
+                || add_three(x.offset(x_row), ws, 3, left, &mut sums)
+                || add_three(x.offset(2 * x_row), ws, 6, left, &mut sums)
+            {
                 break;
             }
-            if ROWS > 1 && add_row::<R, COLUMNS, 1>(x.offset(x_row), ws, left, &mut sums) {
-                break;
-            }
-            if ROWS > 2 && add_row::<R, COLUMNS, 2>(x.offset(2 * x_row), ws, left, &mut sums) {
-                break;
-            }
-            left -= ROWS * COLUMNS;
-            group -= 1;
-            (x, w) = (x.offset(ROWS * x_row), w.offset(ROWS * w_row));
-            if group == 0 {
-                group = groups;
-                x = x.offset(x_channel.wrapping_sub(rows * x_row));
-                w = w.offset(w_channel.wrapping_sub(rows * w_row));
-            }
+            left -= 9;
+            (x, w) = (x.offset(x_channel), w.offset(w_channel));
         }
-        for (y, sums) in y.iter_mut().zip(sums) {
-            let mut y = y.offset(at);
-            for (v, sum) in sums.into_iter().enumerate() {
-                y.store(4 * v, sum);
-            }
+        store(y, at, sums);
+        (x_first, at) = (x_first.offset(place.x_step), at + place.y_step);
+    }
+}
+
+/// Adds three taps from `first` on; whether they end the taps that are `left`. They never do, but
+/// the compilers do not know, and keep the taps apart.
+#[inline(always)]
+fn add_three<const R: usize>(
+    x: Src,
+    w: [Src; R],
+    first: usize,
+    left: usize,
+    sums: &mut [[F32x4; 4]; R],
+) -> bool {
+    if first > 0 && left == first {
+        return true;
+    }
+    add_tap(x, w, first, sums);
+    if left == first + 1 {
+        return true;
+    }
+    add_tap(x.at(LANES), w, first + 1, sums);
+    if left == first + 2 {
+        return true;
+    }
+    add_tap(x.at(2 * LANES), w, first + 2, sums);
+    false
+}
+
+/// What the sums of a tile start from.
+#[inline(always)]
+fn load<const R: usize, const V: usize>(
+    y: &mut [Dst; R],
+    at: usize,
+    start: Option<[f32; R]>,
+) -> [[F32x4; V]; R] {
+    match start {
+        Some(start) => start.map(|value| [F32x4::splat(value); V]),
+        None => std::array::from_fn(|r| {
+            let y = y[r].offset(at);
+            std::array::from_fn(|v| y.load(4 * v))
+        }),
+    }
+}
+
+#[inline(always)]
+fn store<const R: usize, const V: usize>(y: &mut [Dst; R], at: usize, sums: [[F32x4; V]; R]) {
+    for (y, sums) in y.iter_mut().zip(sums) {
+        let mut y = y.offset(at);
+        for (v, sum) in sums.into_iter().enumerate() {
+            y.store(4 * v, sum);
+        }
+    }
+}
+
+/// Adds `x` times the weight at `tap`.
+#[inline(always)]
+fn add_tap<const R: usize, const V: usize>(x: Src, w: [Src; R], tap: usize, sums: &mut [[F32x4; V]; R]) {
+    let values: [F32x4; V] = std::array::from_fn(|v| x.load(4 * v));
+    for (w, sums) in w.iter().zip(sums) {
+        let factor = w.load_splat(tap);
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum = value.mul_add(factor, *sum);
         }
         (x_first, at) = (x_first.offset(place.x_step), at + place.y_step);
     }
