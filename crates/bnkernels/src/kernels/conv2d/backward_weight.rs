@@ -223,20 +223,3 @@ impl<'a> Reduction<'a> {
         }
     }
 }
-
-/// Adds to each sum the product of its vectors `at` floats from the cursors.
-#[inline(always)]
-fn add_products<const R: usize, const K: usize>(
-    x: [Src; K],
-    dy: [Src; R],
-    at: usize,
-    sums: &mut [[F32x4; K]; R],
-) {
-    let values = x.map(|x| x.load(at));
-    for (dy, sums) in dy.iter().zip(sums) {
-        let factor = dy.load(at);
-        for (sum, value) in sums.iter_mut().zip(values) {
-            *sum = value.mul_add(factor, *sum);
-        }
-    }
-}
