@@ -25,6 +25,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
 /// Workers beside the caller, at most.
 pub const MAX_WORKERS: usize = 31;
 
+/// Floats of a thread's scratch memory, at least: 256 KB.
+const SCRATCH: usize = 1 << 16;
+
 /// Looks at the state before an idle worker goes to sleep: some tens of microseconds.
 const SPINS: u32 = 60_000;
 
@@ -382,7 +385,8 @@ pub fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     let mut scratch = free.pop().unwrap_or_default();
     FREE.set(free);
     if scratch.len() < length + 16 {
-        scratch = vec![0.0; length + 16];
+        // Generously, so that it need not grow when a thread comes to a larger chunk late.
+        scratch = vec![0.0; (length + 16).next_power_of_two().max(SCRATCH)];
     }
     let start = scratch.as_ptr().align_offset(64).min(16);
     let result = f(&mut scratch[start..start + length]);
