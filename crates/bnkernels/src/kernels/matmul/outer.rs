@@ -19,7 +19,7 @@ const LEFT_BLOCK: usize = 65_536;
 const COL_BLOCK: usize = 256;
 /// Packing B pays from so many rows on; the second number is for one whose columns the first cache
 /// cannot hold.
-const ROWS_TO_PACK: (usize, usize) = (200, if PANEL == 16 { 32 } else { 64 });
+const ROWS_TO_PACK: (usize, usize) = (100, 24);
 /// Chunks that pack are no lower than this, unless the matrix is.
 const ROWS_PER_PACK: usize = 128;
 /// Rows of A that lie across k are copied where they are longer than this.
