@@ -24,9 +24,10 @@ pub enum Form {
 
 /// Shorter sums than this are no work for vectors along k.
 const SHORTEST_DOT: usize = 8;
-/// With fewer columns, or fewer rows, transposing one of the matrices costs more than adding up lanes.
+/// In form NT, with fewer rows or columns, transposing B costs more than adding up lanes. The second number
+/// of rows is for a B whose rows lie on few sets of the first cache.
+const ROWS_FOR_OUTER: (usize, usize) = (64, 24);
 const COLS_FOR_OUTER: usize = 16;
-const ROWS_FOR_OUTER: usize = 8;
 
 /// `C = op(A) op(B) + bias`.
 pub fn matmul(
@@ -44,20 +45,30 @@ pub fn matmul(
     if m == 0 || n == 0 {
         return;
     }
-    let long = k >= SHORTEST_DOT;
-    match form {
-        Form::NN if n == 1 && long => dot::run((m, n, k), a, b, bias, c),
-        Form::NT if (n < COLS_FOR_OUTER || m < ROWS_FOR_OUTER) && long => dot::run((m, n, k), a, b, bias, c),
-        _ => {
-            let a = match form {
-                Form::TN => View { data: a, outer: 1, inner: m },
-                _ => View { data: a, outer: k, inner: 1 },
-            };
-            let b = match form {
-                Form::NT => View { data: b, outer: k, inner: 1 },
-                _ => View { data: b, outer: 1, inner: n },
-            };
-            outer::run((m, n, k), a, b, bias, c)
+    let a = match form {
+        Form::TN => View { data: a, outer: 1, inner: m },
+        _ => View { data: a, outer: k, inner: 1 },
+    };
+    let b = match form {
+        Form::NT => View { data: b, outer: k, inner: 1 },
+        _ => View { data: b, outer: 1, inner: n },
+    };
+    let rows = if k.is_multiple_of(512) { ROWS_FOR_OUTER.1 } else { ROWS_FOR_OUTER.0 };
+    let narrow = form == Form::NT && (m < rows || n < COLS_FOR_OUTER);
+    match (n < 4, k < SHORTEST_DOT) {
+        (true, true) => short_sums(n, k, a, b, bias, c),
+        (true, false) => dot::run((m, n, k), a, b, bias, c),
+        (false, false) if narrow => dot::run((m, n, k), a, b, bias, c),
+        (false, _) => outer::run((m, n, k), a, b, bias, c),
+    }
+}
+
+/// Few columns of short sums.
+fn short_sums(n: usize, k: usize, a: View, b: View, bias: Option<&[f32]>, c: &mut [f32]) {
+    for (i, c) in c.chunks_exact_mut(n).enumerate() {
+        for (j, c) in c.iter_mut().enumerate() {
+            let sum: f32 = (0..k).map(|p| a.at(i, p) * b.at(j, p)).sum();
+            *c = sum + bias.map_or(0.0, |bias| bias[j]);
         }
     }
 }
@@ -72,6 +83,10 @@ struct View<'a> {
 }
 
 impl View<'_> {
+    fn at(&self, i: usize, p: usize) -> f32 {
+        self.data[i * self.outer + p * self.inner]
+    }
+
     /// Without its first `p` positions along k.
     fn skip(self, p: usize) -> Self {
         Self { data: &self.data[(p * self.inner).min(self.data.len())..], ..self }
@@ -88,15 +103,6 @@ struct Finish<'a> {
 impl<'a> Finish<'a> {
     fn new(bias: Option<&'a [f32]>, k0: usize) -> Self {
         Self { bias: bias.filter(|_| k0 == 0), add_to_c: k0 > 0 }
-    }
-
-    /// What is added to the sums over the block that comes `p` after the first.
-    fn after(self, p: usize) -> Self {
-        if p == 0 {
-            self
-        } else {
-            Self { bias: None, add_to_c: true }
-        }
     }
 
     /// What the sums of up to `W` columns from `col` on start with.

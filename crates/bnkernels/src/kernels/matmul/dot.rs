@@ -1,8 +1,9 @@
 //! NT: each element of C is a dot product of two contiguous rows, in four partial sums (one a
 //! lane), which are added as `(0 + 1) + (2 + 3)`.
 
-use super::Finish;
-use crate::parallel::{for_each_tile, Tile};
+use super::pack::pack_rows;
+use super::{Finish, View};
+use crate::parallel::{for_each_tile, with_scratch, Tile};
 use crate::simd::{Dst, F32x4, Mask4, Src};
 
 /// Rows of this length are summed in one go; four rows of B (16 KB) then stay in the first cache.
@@ -12,18 +13,26 @@ const ROW_BLOCK: usize = 64;
 
 /// A chunk has at least so many multiply-adds: a microsecond's work.
 const SMALLEST_CHUNK: usize = 32_768;
-const MOST_CHUNKS: usize = 32;
+const MOST_CHUNKS: usize = 64;
+/// So many chunks keep eight threads busy.
+const ENOUGH_CHUNKS: usize = 32;
 
-pub(super) fn run(
-    (m, n, k): (usize, usize, usize),
-    a: &[f32],
-    b: &[f32],
-    bias: Option<&[f32]>,
-    c: &mut [f32],
-) {
+pub(super) fn run((m, n, k): (usize, usize, usize), a: View, b: View, bias: Option<&[f32]>, c: &mut [f32]) {
+    let copied = |view: View, rows: usize| if view.inner == 1 { 0 } else { rows * k };
+    let for_a = copied(a, m);
+    with_scratch(for_a + copied(b, n), |scratch| {
+        let (for_a, for_b) = scratch.split_at_mut(for_a);
+        let a = if a.inner == 1 { a } else { pack_rows(a, m, k, for_a) };
+        let b = if b.inner == 1 { b } else { pack_rows(b, n, k, for_b) };
+        multiply((m, n, k), a.data, b.data, bias, c);
+    });
+}
+
+fn multiply((m, n, k): (usize, usize, usize), a: &[f32], b: &[f32], bias: Option<&[f32]>, c: &mut [f32]) {
+    // Chunks of columns first: a chunk then needs few rows of B.
     let most = (m.saturating_mul(n).saturating_mul(k) / SMALLEST_CHUNK).clamp(1, MOST_CHUNKS);
-    let rows = most.min(m / 4).max(1);
-    let cols = (most / rows).min(n / 4).max(1);
+    let cols = n.div_ceil(4).min(most);
+    let rows = (most / cols).min(ENOUGH_CHUNKS.div_ceil(cols)).min(m / 4).max(1);
     for_each_tile(c, (m, n), (rows, cols), (4, 4), |mut tile| {
         for k0 in (0..k).step_by(K_BLOCK) {
             let finish = Finish::new(bias, k0);

@@ -7,116 +7,82 @@ use crate::simd::{Dst, F32x4, Src};
 /// Columns of a panel, a tile's width: see [`super::tiles`].
 pub(super) const PANEL: usize = if cfg!(target_feature = "relaxed-simd") { 8 } else { 16 };
 
-/// How columns are cut into panels whose widths are multiples of 4. Where their number is none, the
-/// last panel overlaps the one before: it sums some columns once more, to the same bits.
+/// How four columns and more are cut into panels whose widths are multiples of 4. Where their number is
+/// none, the last panel overlaps the one before: it sums some columns once more, to the same bits.
 pub(super) struct Columns {
     /// In panels of `PANEL` columns; the last of them may be narrower.
-    pub whole: usize,
-    /// First column and width of the last panel. Fewer than 4 columns are padded with zeros.
+    whole: usize,
+    /// First column and width of the last panel.
     pub last: Option<(usize, usize)>,
 }
 
 impl Columns {
     pub fn of(cols: usize) -> Self {
+        assert!(cols >= 4);
+        if cols.is_multiple_of(4) {
+            return Self { whole: cols, last: None };
+        }
         let whole = if cols < PANEL { cols / 4 * 4 } else { cols / PANEL * PANEL };
         let width = (cols - whole).next_multiple_of(4);
-        match width {
-            _ if cols.is_multiple_of(4) => Self { whole: cols, last: None },
-            _ => Self { whole, last: Some((cols.saturating_sub(width), width)) },
-        }
+        Self { whole, last: Some((cols - width, width)) }
     }
 
-    /// Floats of the panels: each lies as `[depth][width]`.
-    pub fn packed_len(&self, depth: usize) -> usize {
-        depth * (self.whole + self.last.map_or(0, |(_, width)| width))
+    /// First column and width of each panel but the last.
+    pub fn whole(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let whole = self.whole;
+        (0..whole).step_by(PANEL).map(move |col| (col, PANEL.min(whole - col)))
     }
 }
 
-/// Writes the panels of `cols` columns of `from`, `depth` positions along k.
-pub(super) fn pack_panels(from: View, cols: usize, depth: usize, to: &mut [f32]) {
+/// Writes the panel of `width` columns from `col` on: `[depth][width]`.
+pub(super) fn pack_panel(from: View, col: usize, width: usize, depth: usize, to: &mut [f32]) {
     if depth == 0 {
         return;
     }
-    let columns = Columns::of(cols);
-    let whole = columns.whole.div_ceil(PANEL);
-    let panels = whole + usize::from(columns.last.is_some());
-    let chunks = chunk_count(panels, depth * PANEL);
-    let at = |panel: usize| match panel == panels {
-        true => columns.packed_len(depth),
-        false => depth * (panel * PANEL).min(columns.whole),
-    };
-    for_each_range(
-        [to],
-        chunks,
-        |chunk| {
-            let panels = chunk_range(chunk, chunks, panels, 1);
-            [at(panels.start)..at(panels.end)]
-        },
-        |chunk, [to]| {
-            let panels = chunk_range(chunk, chunks, panels, 1);
-            let first = at(panels.start);
-            for panel in panels {
-                let to = &mut to[at(panel) - first..at(panel + 1) - first];
-                let (col, width) = match columns.last {
-                    Some(last) if panel == whole => last,
-                    _ => (panel * PANEL, to.len() / depth),
-                };
-                pack_panel(from, col, width.min(cols), depth, to);
-            }
-        },
-    );
-}
-
-/// Writes `[depth][width]`; where there are fewer columns than 4, zeros fill them up.
-fn pack_panel(from: View, col: usize, width: usize, depth: usize, to: &mut [f32]) {
-    let stride = to.len() / depth;
     let data = &from.data[col * from.outer..];
-    if width < stride {
-        to.fill(0.0);
-    }
     if from.outer != 1 {
-        transpose((data, from.outer), width, depth, &mut Dst::new(to), stride);
-    } else if width == PANEL {
-        assert!((depth - 1) * from.inner + PANEL <= data.len());
-        let (mut data, mut to) = (Src::new(data), Dst::new(to));
-        for _ in 0..depth {
-            for v in (0..PANEL).step_by(4) {
-                to.store(v, data.load(v));
-            }
-            (data, to) = (data.offset(from.inner), to.advance(PANEL));
-        }
-    } else {
-        for (to, from) in to.chunks_exact_mut(stride).zip(data.chunks(from.inner)) {
-            to[..width].copy_from_slice(&from[..width]);
-        }
+        return transpose((data, from.outer), width, depth, &mut Dst::new(to), width);
+    }
+    match width {
+        16 => copy::<16>(data, from.inner, depth, to),
+        12 => copy::<12>(data, from.inner, depth, to),
+        8 => copy::<8>(data, from.inner, depth, to),
+        _ => copy::<4>(data, from.inner, depth, to),
     }
 }
 
-/// Writes to `to` the rows, each `depth` long, of a matrix of which `from` has the columns.
-pub(super) fn pack_rows(from: View, rows: usize, depth: usize, to: &mut [f32]) {
-    let chunks = chunk_count(rows.div_ceil(4), depth * 4);
+/// The first `WIDTH` columns of `from`, whose rows are `stride` apart.
+fn copy<const WIDTH: usize>(from: &[f32], stride: usize, depth: usize, to: &mut [f32]) {
+    assert!((depth - 1) * stride + WIDTH <= from.len() && depth * WIDTH <= to.len());
+    let (mut from, mut to) = (Src::new(from), Dst::new(to));
+    for _ in 0..depth {
+        for v in (0..WIDTH).step_by(4) {
+            to.store(v, from.load(v));
+        }
+        (from, to) = (from.offset(stride), to.advance(WIDTH));
+    }
+}
+
+/// The matrix of `rows` rows, `k` long, along k: a copy in `scratch`.
+pub(super) fn pack_rows<'a>(from: View, rows: usize, k: usize, scratch: &'a mut [f32]) -> View<'a> {
+    let chunks = chunk_count(rows.div_ceil(4), k * 4);
     let range = |chunk| chunk_range(chunk, chunks, rows, 4);
     for_each_range(
-        [to],
+        [&mut scratch[..rows * k]],
         chunks,
-        |chunk| [range(chunk).start * depth..range(chunk).end * depth],
+        |chunk| [range(chunk).start * k..range(chunk).end * k],
         |chunk, [to]| {
             let rows = range(chunk);
-            let from = (&from.data[rows.start.min(from.data.len())..], from.inner);
-            transpose(from, depth, rows.len(), &mut Dst::new(to), depth);
+            let from = (&from.data[rows.start..], from.inner);
+            transpose(from, k, rows.len(), &mut Dst::new(to), k);
         },
     );
+    View { data: scratch, outer: k, inner: 1 }
 }
 
 /// Writes to `to`, whose rows are `stride` apart, the `[cols, rows]` transpose of `from`'s first
 /// `rows` rows and `cols` columns.
-pub(super) fn transpose(
-    (from, from_stride): (&[f32], usize),
-    rows: usize,
-    cols: usize,
-    to: &mut Dst,
-    stride: usize,
-) {
+fn transpose((from, from_stride): (&[f32], usize), rows: usize, cols: usize, to: &mut Dst, stride: usize) {
     if rows == 0 || cols == 0 {
         return;
     }
