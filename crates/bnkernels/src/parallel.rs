@@ -303,13 +303,15 @@ pub fn for_each_part<const K: usize>(
     });
 }
 
+type PartFunction<'a, const K: usize> = dyn Fn(Range<usize>, &mut [&mut [f32]; K]) + Sync + 'a;
+
 /// Not generic over what it runs, as `ranges_region`: one copy serves all kernels.
 #[inline(never)]
 fn parts_region<const K: usize>(
     outputs: &mut [&mut [f32]; K],
     widths: &[usize; K],
     (items, cost, step): (usize, usize, usize),
-    f: &(dyn Fn(Range<usize>, &mut [&mut [f32]; K]) + Sync),
+    f: &PartFunction<K>,
 ) {
     let chunks = chunk_count(items, cost);
     if chunks == 1 {

@@ -239,38 +239,38 @@ pub struct Broadcast<'a> {
 }
 
 macro_rules! binary {
-    ($($(#[$doc:meta])* $name:ident: |$a:ident, $b:ident| $value:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident $u:literal: |$a:ident, $b:ident| $value:expr;)*) => {$(
         $(#[$doc])*
         pub fn $name(dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32]) {
-            broadcast(dims, a, b, y, &|inputs, y| binary(inputs, y, |$a, $b| $value));
+            broadcast(dims, a, b, y, &|inputs, y| binary::<$u>(inputs, y, |$a, $b| $value));
         }
     )*};
 }
 
 binary! {
     /// `y = a + b`
-    add: |a, b| a + b;
+    add 4: |a, b| a + b;
     /// `y = a - b`
-    sub: |a, b| a - b;
+    sub 4: |a, b| a - b;
     /// `y = a · b`
-    mul: |a, b| a * b;
+    mul 4: |a, b| a * b;
     /// `y = a / b`
-    div: |a, b| a / b;
+    div 2: |a, b| a / b;
     /// `y = max(a, b)`; NaN where either is.
-    maximum: |a, b| a.max(b);
+    maximum 2: |a, b| a.max(b);
     /// What share of the gradient `maximum` passes to `a`: 1, 0, or ½ where both are equal.
-    maximum_share: |a, b| a.gt(b).select(one(), a.lt(b).select(zero(), F32x4::splat(0.5)));
+    maximum_share 1: |a, b| a.gt(b).select(one(), a.lt(b).select(zero(), F32x4::splat(0.5)));
 }
 
-/// The kernel of an operation of two.
+/// The kernel of an operation of two, `U` vectors at a time.
 #[inline(always)]
-fn binary(inputs: &[&[f32]], y: &mut [f32], f: impl Fn(F32x4, F32x4) -> F32x4) {
+fn binary<const U: usize>(inputs: &[&[f32]], y: &mut [f32], f: impl Fn(F32x4, F32x4) -> F32x4) {
     let (x, z) = (Src::new(inputs[0]), Src::new(inputs[1]));
     let (first, second) = (x.load_splat(0), z.load_splat(0));
     match (inputs[0].len() > 1, inputs[1].len() > 1) {
-        (true, true) => write::<4>(y, |i| f(x.load(i), z.load(i))),
-        (true, false) => write::<4>(y, |i| f(x.load(i), second)),
-        (false, _) => write::<4>(y, |i| f(first, z.load(i))),
+        (true, true) => write::<U>(y, |i| f(x.load(i), z.load(i))),
+        (true, false) => write::<U>(y, |i| f(x.load(i), second)),
+        (false, _) => write::<U>(y, |i| f(first, z.load(i))),
     }
 }
 
