@@ -276,30 +276,96 @@ pub fn chunk_range(index: usize, chunks: usize, items: usize, step: usize) -> Ra
 ///
 /// # Panics
 /// If a range is out of bounds or reaches back into an earlier chunk's.
+#[inline(always)]
 pub fn for_each_range<const K: usize>(
     outputs: [&mut [f32]; K],
     chunks: usize,
     bounds: impl Fn(usize) -> [Range<usize>; K] + Sync,
     f: impl Fn(usize, [&mut [f32]; K]) + Sync,
 ) {
+    ranges_region(
+        &mut { outputs },
+        chunks,
+        &|chunk, ranges| ranges.clone_from_slice(&bounds(chunk)),
+        &|chunk, parts| f(chunk, parts.each_mut().map(std::mem::take)),
+    );
+}
+
+/// Runs `f(range, parts)` for each chunk of `items`, which are cut by [`chunk_count`] and
+/// [`chunk_range`]; `parts[k]` is the range's part of `outputs[k]`, which has `widths[k]` elements
+/// an item.
+#[inline(always)]
+pub fn for_each_part<const K: usize>(
+    outputs: [&mut [f32]; K],
+    widths: [usize; K],
+    (items, cost, step): (usize, usize, usize),
+    f: impl Fn(Range<usize>, [&mut [f32]; K]) + Sync,
+) {
+    parts_region(&mut { outputs }, &widths, (items, cost, step), &|range, parts| {
+        f(range, parts.each_mut().map(std::mem::take))
+    });
+}
+
+type PartFunction<'a, const K: usize> = dyn Fn(Range<usize>, &mut [&mut [f32]; K]) + Sync + 'a;
+
+/// Not generic over what it runs, as `ranges_region`: one copy serves all kernels.
+#[inline(never)]
+fn parts_region<const K: usize>(
+    outputs: &mut [&mut [f32]; K],
+    widths: &[usize; K],
+    (items, cost, step): (usize, usize, usize),
+    f: &PartFunction<K>,
+) {
+    let chunks = chunk_count(items, cost);
+    if chunks == 1 {
+        let mut all = outputs.each_mut().map(std::mem::take);
+        for (all, width) in all.iter_mut().zip(widths) {
+            *all = &mut std::mem::take(all)[..items * width];
+        }
+        return f(0..items, &mut all);
+    }
+    let part = |chunk| chunk_range(chunk, chunks, items, step);
+    ranges_region(
+        outputs,
+        chunks,
+        &|chunk, ranges| {
+            let items = part(chunk);
+            for (range, width) in ranges.iter_mut().zip(widths) {
+                *range = items.start * width..items.end * width;
+            }
+        },
+        &|chunk, parts| f(part(chunk), parts),
+    );
+}
+
+#[inline(never)]
+fn ranges_region<const K: usize>(
+    outputs: &mut [&mut [f32]; K],
+    chunks: usize,
+    bounds: &(dyn Fn(usize, &mut [Range<usize>; K]) + Sync),
+    f: &(dyn Fn(usize, &mut [&mut [f32]; K]) + Sync),
+) {
+    let ranges = |chunk| {
+        let mut ranges = [const { 0..0 }; K];
+        bounds(chunk, &mut ranges);
+        ranges
+    };
     let mut ends = [0; K];
     for chunk in 0..chunks {
-        for (k, range) in bounds(chunk).into_iter().enumerate() {
+        for (k, range) in ranges(chunk).into_iter().enumerate() {
             assert!(ends[k] <= range.start && range.start <= range.end, "chunks overlap");
             assert!(range.end <= outputs[k].len(), "a chunk ends past its output");
             ends[k] = range.end;
         }
     }
-    let pointers = outputs.map(|output| SendPointer(output.as_mut_ptr()));
-    let pointers = &pointers;
+    let pointers = &outputs.each_mut().map(|output| SendPointer(output.as_mut_ptr()));
     region(chunks, &|chunk| {
-        let mut ranges = bounds(chunk).into_iter();
-        let parts = std::array::from_fn(|k| {
-            let range = ranges.next().unwrap_or(0..0);
+        let ranges = ranges(chunk);
+        let mut parts = std::array::from_fn(|k| {
             // SAFETY: in bounds and disjoint from every other chunk's, as asserted above.
-            unsafe { std::slice::from_raw_parts_mut(pointers[k].0.add(range.start), range.len()) }
+            unsafe { std::slice::from_raw_parts_mut(pointers[k].0.add(ranges[k].start), ranges[k].len()) }
         });
-        f(chunk, parts);
+        f(chunk, &mut parts);
     });
 }
 

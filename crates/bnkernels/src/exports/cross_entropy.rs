@@ -48,24 +48,6 @@ pub unsafe fn cross_entropy_backward(
     }
 }
 
-/// The sum of `n` losses.
-///
-/// # Safety
-/// A pointer to a live array of `n`.
-#[wasm_bindgen]
-pub unsafe fn cross_entropy_sum(n: usize, losses: *const f32) -> f32 {
-    unsafe { cross_entropy::sum(input(losses, n)) as f32 }
-}
-
-/// The mean of `n` losses; NaN for none.
-///
-/// # Safety
-/// A pointer to a live array of `n`.
-#[wasm_bindgen]
-pub unsafe fn cross_entropy_mean(n: usize, losses: *const f32) -> f32 {
-    unsafe { (cross_entropy::sum(input(losses, n)) / n as f64) as f32 }
-}
-
 /// Rows whose largest logit is the label's.
 ///
 /// # Safety

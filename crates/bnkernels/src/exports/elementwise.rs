@@ -46,7 +46,7 @@ pub unsafe fn accumulate(x: *const f32, y: *mut f32, n: usize) {
 
 #[wasm_bindgen]
 pub unsafe fn fill(y: *mut f32, n: usize, value: f32) {
-    unsafe { output(y, n) }.fill(value);
+    elementwise::fill(unsafe { output(y, n) }, value);
 }
 
 macro_rules! binary {

@@ -4,7 +4,7 @@
 //! `p = p - lr / (1 - beta1^t) m / (√v / √(1 - beta2^t) + eps)`.
 
 use super::sgd::update;
-use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::parallel::for_each_part;
 use crate::simd::F32x4;
 
 /// The options of [`adam_step`], under PyTorch's names; `decoupled` makes it AdamW.
@@ -40,14 +40,9 @@ pub fn adam_step(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], adam: A
         let denominator = v.sqrt() / root + eps;
         [step_size.mul_add(m / denominator, p), m, v]
     };
-    let chunks = chunk_count(n, 4);
-    let range = |chunk| chunk_range(chunk, chunks, n, 4);
-    for_each_range(
-        [p, m, v],
-        chunks,
-        |chunk| [range(chunk), range(chunk), range(chunk)],
-        |chunk, outputs| update(outputs, [&g[range(chunk)]], update_four),
-    );
+    for_each_part([p, m, v], [1, 1, 1], (n, 4, 4), |range, outputs| {
+        update(outputs, [&g[range]], update_four);
+    });
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! `loss_i = -log_softmax(logits_i)[label_i]`, `dlogits = (softmax - onehot) scale`.
 
 use super::softmax::{log_softmax_rows, map, EXP_COST};
-use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::parallel::for_each_part;
 use crate::simd::F32x4;
 
 /// The first label that is no whole number in `0..classes`.
@@ -26,16 +26,14 @@ pub fn cross_entropy_forward(
     if bad.is_some() || n == 0 {
         return bad;
     }
-    let chunks = chunk_count(n, classes * EXP_COST);
-    let rows = |chunk| chunk_range(chunk, chunks, n, 4);
-    let elements = |chunk| rows(chunk).start * classes..rows(chunk).end * classes;
-    for_each_range(
+    for_each_part(
         [log_probabilities, losses],
-        chunks,
-        |chunk| [elements(chunk), rows(chunk)],
-        |chunk, [log_probabilities, losses]| {
-            log_softmax_rows(classes, &logits[elements(chunk)], log_probabilities);
-            let labels = &labels[rows(chunk)];
+        [classes, 1],
+        (n, classes * EXP_COST, 4),
+        |rows, [log_probabilities, losses]| {
+            let logits = &logits[rows.start * classes..rows.end * classes];
+            log_softmax_rows(classes, logits, log_probabilities);
+            let labels = &labels[rows];
             for ((y, loss), &label) in log_probabilities.chunks_exact(classes).zip(losses).zip(labels) {
                 *loss = -y[label as usize];
             }
@@ -58,32 +56,14 @@ pub fn cross_entropy_backward(
     if classes == 0 {
         return;
     }
-    let chunks = chunk_count(n, classes * EXP_COST);
-    let range = |chunk| chunk_range(chunk, chunks, n, 1);
-    for_each_range(
-        [dlogits],
-        chunks,
-        |chunk| [range(chunk).start * classes..range(chunk).end * classes],
-        |chunk, [dlogits]| {
-            for (row, dx) in range(chunk).zip(dlogits.chunks_exact_mut(classes)) {
-                let y = &log_probabilities[row * classes..][..classes];
-                let scale = scale[if scale.len() == 1 { 0 } else { row }];
-                map([y], dx, |[y]| y.exp() * F32x4::splat(scale));
-                dx[labels[row] as usize] -= scale;
-            }
-        },
-    );
-}
-
-/// The sum of `losses`, gathered in f64 in a fixed order (eight partial sums).
-pub fn sum(losses: &[f32]) -> f64 {
-    let mut partial = [0.0; 8];
-    for eight in losses.chunks(8) {
-        for (sum, &loss) in partial.iter_mut().zip(eight) {
-            *sum += f64::from(loss);
+    for_each_part([dlogits], [classes], (n, classes * EXP_COST, 1), |rows, [dlogits]| {
+        for (row, dx) in rows.zip(dlogits.chunks_exact_mut(classes)) {
+            let y = &log_probabilities[row * classes..][..classes];
+            let scale = scale[if scale.len() == 1 { 0 } else { row }];
+            map([y], dx, |[y]| y.exp() * F32x4::splat(scale));
+            dx[labels[row] as usize] -= scale;
         }
-    }
-    partial.iter().sum()
+    });
 }
 
 /// Rows whose largest logit (the first of equals; NaN counts as largest) is the label's.
@@ -151,11 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_and_counts() {
-        let losses = random(3, 1003);
-        let expected: f64 = losses.iter().map(|&x| f64::from(x)).sum();
-        assert!((sum(&losses) - expected).abs() < 1e-9);
-        assert_eq!(sum(&[]), 0.0);
+    fn correct_rows_are_counted() {
         let logits = [1.0, 3.0, 3.0, f32::NAN, 9.0, 0.0, -2.0, -3.0, -1.0];
         assert_eq!(count_correct(3, 3, &logits, &[1.0, 0.0, 2.0]), 3);
         assert_eq!(count_correct(3, 3, &logits, &[2.0, 1.0, 2.0]), 1);

@@ -3,46 +3,121 @@
 //! Gradients of the two-array operations are made of the operations themselves and a sum over the
 //! broadcast dimensions (see `autograd/ops/arithmetic.ts`).
 
-use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::parallel::for_each_part;
 use crate::simd::{Dst, F32x4, Src};
 
-/// `y[i] = f([x0[i], x1[i], …])`, four at a time.
+/// Writes `y`, at least four elements, from as many of each input, or from the only one of an input
+/// that is repeated (not all are).
+type Kernel<'a> = &'a (dyn Fn(&[&[f32]], &mut [f32]) + Sync);
+
+/// `y[i] = f([x0[i], x1[i], …])`, `U` vectors at a time: several where `f` is short.
 #[inline(always)]
-fn map<const K: usize>(inputs: [&[f32]; K], y: &mut [f32], f: impl Fn([F32x4; K]) -> F32x4 + Sync) {
+fn map<const K: usize, const U: usize>(
+    inputs: [&[f32]; K],
+    y: &mut [f32],
+    f: impl Fn([F32x4; K]) -> F32x4 + Sync,
+) {
     let n = y.len();
     assert!(inputs.iter().all(|x| x.len() == n));
-    let chunks = chunk_count(n, 1);
-    let part = |i| chunk_range(i, chunks, n, 4);
-    for_each_range(
-        [y],
-        chunks,
-        |i| [part(i)],
-        |i, [y]| {
-            let inputs = inputs.map(|x| &x[part(i)]);
-            let whole = y.len() / 4 * 4;
-            let sources = inputs.map(Src::new);
-            let mut dst = Dst::new(y);
-            for i in (0..whole).step_by(4) {
-                dst.store(i, f(sources.map(|x| x.load(i))));
-            }
-            if whole < y.len() {
-                f(inputs.map(|x| F32x4::load_tail(&x[whole..], 1.0))).store_tail(&mut y[whole..]);
-            }
-        },
-    );
+    map_parts(&inputs, y, &|inputs, y| {
+        let sources: [Src; K] = std::array::from_fn(|k| Src::new(inputs[k]));
+        write::<U>(y, |i| f(sources.map(|x| x.load(i))));
+    });
+}
+
+/// `y[i..i + 4] = f(i)`; the last vector may overlap the one before.
+#[inline(always)]
+fn write<const U: usize>(y: &mut [f32], f: impl Fn(usize) -> F32x4) {
+    let n = y.len();
+    assert!(n >= 4);
+    let (mut dst, mut i) = (Dst::new(y), 0);
+    while U > 1 && i + 4 * U <= n {
+        for u in 0..U {
+            dst.store(i + 4 * u, f(i + 4 * u));
+        }
+        i += 4 * U;
+    }
+    while i < n {
+        let at = i.min(n - 4);
+        dst.store(at, f(at));
+        i += 4;
+    }
+}
+
+/// Runs the kernel on all of `y`; an input is as long as `y`, or one element that is repeated. One copy
+/// serves all kernels, as do those of `map_run` and `broadcast`.
+#[inline(never)]
+fn map_parts(inputs: &[&[f32]], y: &mut [f32], kernel: Kernel) {
+    let n = y.len();
+    for_each_part([y], [1], (n, 1, 4), |range, [y]| {
+        let mut parts: [&[f32]; 3] = [&[]; 3];
+        for (part, input) in parts.iter_mut().zip(inputs) {
+            *part = if input.len() == 1 { input } else { &input[range.clone()] };
+        }
+        map_run(&parts[..inputs.len()], y, kernel);
+    });
+}
+
+/// Runs the kernel on one run of `y`: on a copy, filled up, where it is shorter than a vector.
+fn map_run(inputs: &[&[f32]], y: &mut [f32], kernel: Kernel) {
+    let n = y.len();
+    if n == 0 {
+        return;
+    }
+    assert!(inputs.iter().all(|x| x.len() == 1 || x.len() == n));
+    let repeated = inputs.iter().all(|x| x.len() == 1);
+    if n >= 4 && !repeated {
+        return kernel(inputs, y);
+    }
+    let mut result = [0.0; 4];
+    let copy = |x: &[f32]| std::array::from_fn::<f32, 4, _>(|i| x[i.min(x.len() - 1)]);
+    let mut copies = [[0.0; 4]; 3];
+    copies.iter_mut().zip(inputs).for_each(|(to, x)| *to = copy(x));
+    let copies = copies.each_ref().map(|copy| &copy[..]);
+    kernel(&copies[..inputs.len()], &mut result);
+    if repeated {
+        fill(y, result[0]);
+    } else {
+        y.copy_from_slice(&result[..n]);
+    }
+}
+
+/// `y[i] = f(y[i], x[i])`.
+#[inline(always)]
+fn update(y: &mut [f32], x: &[f32], f: impl Fn(F32x4, F32x4) -> F32x4) {
+    let whole = y.len() / 16 * 16;
+    assert_eq!(x.len(), y.len());
+    let (source, mut dst) = (Src::new(x), Dst::new(&mut *y));
+    for i in (0..whole).step_by(16) {
+        for i in [i, i + 4, i + 8, i + 12] {
+            dst.store(i, f(dst.load(i), source.load(i)));
+        }
+    }
+    for (y, &x) in y[whole..].iter_mut().zip(&x[whole..]) {
+        *y = f(F32x4::splat(*y), F32x4::splat(x)).to_array()[0];
+    }
+}
+
+/// Every element of `y` becomes `value`.
+pub fn fill(y: &mut [f32], value: f32) {
+    if y.len() < 4 {
+        return y.iter_mut().for_each(|y| *y = value);
+    }
+    let value = F32x4::splat(value);
+    write::<4>(y, |_| value);
 }
 
 macro_rules! unary {
-    ($($(#[$doc:meta])* $forward:ident $backward:ident:
+    ($($(#[$doc:meta])* $forward:ident $backward:ident $u:literal:
         |$x:ident| $value:expr; |$bx:ident, $by:ident, $dy:ident| $gradient:expr;)*) => {$(
         $(#[$doc])*
         pub fn $forward(x: &[f32], y: &mut [f32]) {
-            map([x], y, |[$x]| $value);
+            map::<1, $u>([x], y, |[$x]| $value);
         }
 
         /// The gradient with respect to `x`, from the forward's `x` and `y`.
         pub fn $backward(x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
-            map([x, y, dy], dx, |[$bx, $by, $dy]| $gradient);
+            map::<3, 4>([x, y, dy], dx, |[$bx, $by, $dy]| $gradient);
         }
     )*};
 }
@@ -59,22 +134,22 @@ fn one() -> F32x4 {
 
 unary! {
     /// `y = -x`
-    neg_forward neg_backward: |x| -x; |_x, _y, dy| -dy;
+    neg_forward neg_backward 4: |x| -x; |_x, _y, dy| -dy;
     /// `y = |x|`; the gradient at 0 is 0, as PyTorch's.
-    abs_forward abs_backward: |x| x.abs();
+    abs_forward abs_backward 4: |x| x.abs();
         |x, _y, dy| x.gt(zero()).select(dy, x.lt(zero()).select(-dy, zero()));
     /// `y = √x`
-    sqrt_forward sqrt_backward: |x| x.sqrt(); |_x, y, dy| dy / (y + y);
+    sqrt_forward sqrt_backward 4: |x| x.sqrt(); |_x, y, dy| dy / (y + y);
     /// `y = eˣ`
-    exp_forward exp_backward: |x| x.exp(); |_x, y, dy| dy * y;
+    exp_forward exp_backward 1: |x| x.exp(); |_x, y, dy| dy * y;
     /// `y = ln x`
-    log_forward log_backward: |x| x.ln(); |x, _y, dy| dy / x;
+    log_forward log_backward 1: |x| x.ln(); |x, _y, dy| dy / x;
     /// `y = max(x, 0)`; the gradient at 0 is 0, as PyTorch's.
-    relu_forward relu_backward: |x| x.max(zero()); |_x, y, dy| y.gt(zero()).select(dy, zero());
+    relu_forward relu_backward 4: |x| x.max(zero()); |_x, y, dy| y.gt(zero()).select(dy, zero());
     /// `y = 1 / (1 + e⁻ˣ)`
-    sigmoid_forward sigmoid_backward: |x| sigmoid(x); |_x, y, dy| dy * y * (one() - y);
+    sigmoid_forward sigmoid_backward 1: |x| sigmoid(x); |_x, y, dy| dy * y * (one() - y);
     /// `y = tanh x`
-    tanh_forward tanh_backward: |x| tanh(x); |_x, y, dy| dy * (one() - y * y);
+    tanh_forward tanh_backward 1: |x| tanh(x); |_x, y, dy| dy * (one() - y * y);
 }
 
 #[inline(always)]
@@ -100,26 +175,26 @@ fn tanh(x: F32x4) -> F32x4 {
 pub fn pow_forward(x: &[f32], exponent: f32, y: &mut [f32]) {
     let e = F32x4::splat(exponent);
     if exponent == 2.0 {
-        map([x], y, |[x]| x * x);
+        map::<1, 4>([x], y, |[x]| x * x);
     } else if exponent == 1.0 {
         y.copy_from_slice(x);
     } else if exponent == 3.0 {
-        map([x], y, |[x]| x * x * x);
+        map::<1, 4>([x], y, |[x]| x * x * x);
     } else if exponent == 0.5 {
-        map([x], y, |[x]| x.sqrt());
+        map::<1, 4>([x], y, |[x]| x.sqrt());
     } else if exponent == -0.5 {
-        map([x], y, |[x]| one() / x.sqrt());
+        map::<1, 4>([x], y, |[x]| one() / x.sqrt());
     } else if exponent == -1.0 {
-        map([x], y, |[x]| one() / x);
+        map::<1, 4>([x], y, |[x]| one() / x);
     } else if exponent == -2.0 {
-        map([x], y, |[x]| one() / (x * x));
+        map::<1, 4>([x], y, |[x]| one() / (x * x));
     } else if exponent == 0.0 {
-        y.fill(1.0);
+        fill(y, 1.0);
     } else if exponent != exponent.trunc() {
-        map([x], y, |[x]| (e * x.ln()).exp());
+        map::<1, 1>([x], y, |[x]| (e * x.ln()).exp());
     } else {
         let odd = exponent % 2.0 != 0.0;
-        map([x], y, |[x]| {
+        map::<1, 1>([x], y, |[x]| {
             let magnitude = (e * x.abs().ln()).exp();
             if odd {
                 x.lt(zero()).select(-magnitude, magnitude)
@@ -135,7 +210,7 @@ pub fn pow_backward(x: &[f32], exponent: f32, dy: &[f32], dx: &mut [f32]) {
     if exponent == 0.0 {
         dx.fill(0.0);
     } else if exponent == 2.0 {
-        map([x, dy], dx, |[x, dy]| dy * (x + x));
+        map::<2, 4>([x, dy], dx, |[x, dy]| dy * (x + x));
     } else {
         pow_forward(x, exponent - 1.0, dx);
         scale_by(dx, dy, exponent);
@@ -144,26 +219,14 @@ pub fn pow_backward(x: &[f32], exponent: f32, dy: &[f32], dx: &mut [f32]) {
 
 /// `values[i] *= by[i] * factor`.
 fn scale_by(values: &mut [f32], by: &[f32], factor: f32) {
-    for (value, by) in values.iter_mut().zip(by) {
-        *value *= by * factor;
-    }
+    let factor = F32x4::splat(factor);
+    update(values, by, |value, by| value * (by * factor));
 }
 
 /// `y += x`.
 pub fn accumulate(x: &[f32], y: &mut [f32]) {
     let n = y.len();
-    assert_eq!(x.len(), n);
-    let chunks = chunk_count(n, 1);
-    for_each_range(
-        [y],
-        chunks,
-        |i| [chunk_range(i, chunks, n, 4)],
-        |i, [y]| {
-            for (y, x) in y.iter_mut().zip(&x[chunk_range(i, chunks, n, 4)]) {
-                *y += x;
-            }
-        },
-    );
+    for_each_part([y], [1], (n, 1, 4), |range, [y]| update(y, &x[range], |y, x| y + x));
 }
 
 /// The shape of a broadcast result and the strides with which its operands are read: 0 where an
@@ -176,79 +239,71 @@ pub struct Broadcast<'a> {
 }
 
 macro_rules! binary {
-    ($($(#[$doc:meta])* $name:ident: |$a:ident, $b:ident| $value:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident $u:literal: |$a:ident, $b:ident| $value:expr;)*) => {$(
         $(#[$doc])*
         pub fn $name(dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32]) {
-            broadcast(dims, a, b, y, |$a, $b| $value);
+            broadcast(dims, a, b, y, &|inputs, y| binary::<$u>(inputs, y, |$a, $b| $value));
         }
     )*};
 }
 
 binary! {
     /// `y = a + b`
-    add: |a, b| a + b;
+    add 4: |a, b| a + b;
     /// `y = a - b`
-    sub: |a, b| a - b;
+    sub 4: |a, b| a - b;
     /// `y = a · b`
-    mul: |a, b| a * b;
+    mul 4: |a, b| a * b;
     /// `y = a / b`
-    div: |a, b| a / b;
+    div 2: |a, b| a / b;
     /// `y = max(a, b)`; NaN where either is.
-    maximum: |a, b| a.max(b);
+    maximum 2: |a, b| a.max(b);
     /// What share of the gradient `maximum` passes to `a`: 1, 0, or ½ where both are equal.
-    maximum_share: |a, b| a.gt(b).select(one(), a.lt(b).select(zero(), F32x4::splat(0.5)));
+    maximum_share 1: |a, b| a.gt(b).select(one(), a.lt(b).select(zero(), F32x4::splat(0.5)));
 }
 
+/// The kernel of an operation of two, `U` vectors at a time.
 #[inline(always)]
-fn broadcast(dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(F32x4, F32x4) -> F32x4 + Sync) {
+fn binary<const U: usize>(inputs: &[&[f32]], y: &mut [f32], f: impl Fn(F32x4, F32x4) -> F32x4) {
+    let (x, z) = (Src::new(inputs[0]), Src::new(inputs[1]));
+    let (first, second) = (x.load_splat(0), z.load_splat(0));
+    match (inputs[0].len() > 1, inputs[1].len() > 1) {
+        (true, true) => write::<U>(y, |i| f(x.load(i), z.load(i))),
+        (true, false) => write::<U>(y, |i| f(x.load(i), second)),
+        (false, _) => write::<U>(y, |i| f(first, z.load(i))),
+    }
+}
+
+#[inline(never)]
+fn broadcast(dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32], kernel: Kernel) {
     let rank = dims.shape.len();
     if y.is_empty() {
         return;
     }
-    if rank == 1 && dims.a_strides[0] == 1 && dims.b_strides[0] == 1 {
-        return map([a, b], y, |[a, b]| f(a, b));
+    let inner = dims.shape.last().map_or(1, |&size| size as usize);
+    // Elements of a row of an operand: all, or one that is repeated.
+    let [a_length, b_length] = [dims.a_strides, dims.b_strides].map(|strides| {
+        let step = strides.last().map_or(0, |&step| step as usize);
+        assert!(step <= 1);
+        (inner - 1) * step + 1
+    });
+    if rank == 1 {
+        return map_parts(&[&a[..a_length], &b[..b_length]], y, kernel);
     }
-    let inner = if rank == 0 { 1 } else { dims.shape[rank - 1] as usize };
-    let step = |strides: &[u32]| if rank == 0 { 0 } else { strides[rank - 1] as usize };
-    let (a_step, b_step) = (step(dims.a_strides), step(dims.b_strides));
-    assert!(a_step <= 1 && b_step <= 1);
     let rows = y.len() / inner;
-    let chunks = chunk_count(rows, inner);
-    let part = |i| chunk_range(i, chunks, rows, 1);
-    for_each_range(
-        [y],
-        chunks,
-        |i| [part(i).start * inner..part(i).end * inner],
-        |i, [y]| {
-            for (row, y) in part(i).zip(y.chunks_exact_mut(inner)) {
-                let (a_start, b_start) = offsets(dims, row);
-                let a = &a[a_start..a_start + (inner - 1) * a_step + 1];
-                let b = &b[b_start..b_start + (inner - 1) * b_step + 1];
-                let whole = inner / 4 * 4;
-                let mut dst = Dst::new(y);
-                let load = |x: &[f32], step: usize, i: usize| {
-                    if step == 1 {
-                        Src::new(x).load(i)
-                    } else {
-                        F32x4::splat(x[0])
-                    }
-                };
-                for i in (0..whole).step_by(4) {
-                    dst.store(i, f(load(a, a_step, i), load(b, b_step, i)));
-                }
-                if whole < inner {
-                    let tail = |x: &[f32], step| {
-                        if step == 1 {
-                            F32x4::load_tail(&x[whole..], 1.0)
-                        } else {
-                            F32x4::splat(x[0])
-                        }
-                    };
-                    f(tail(a, a_step), tail(b, b_step)).store_tail(&mut y[whole..]);
-                }
+    // What `map_run` would find out for each row.
+    let direct = inner >= 4 && a_length.max(b_length) == inner;
+    for_each_part([y], [inner], (rows, inner, 1), |rows, [y]| {
+        for (row, y) in rows.zip(y.chunks_exact_mut(inner)) {
+            let (a_start, b_start) = offsets(dims, row);
+            let inputs = [&a[a_start..][..a_length], &b[b_start..][..b_length]];
+            if direct {
+                kernel(&inputs, y);
+            } else {
+                map_run(&inputs, y, kernel);
             }
-        },
-    );
+        }
+    });
 }
 
 /// Where the operands of row `row` (counted over all but the last dimension) start.

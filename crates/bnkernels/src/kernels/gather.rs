@@ -1,7 +1,7 @@
 //! Rows picked by index: `y[i] = source[indices[i]]`, as bytes widened to `scale x + shift` (the
 //! images of a batch, normalised) or as they are.
 
-use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::parallel::for_each_part;
 use crate::simd::F32x4;
 
 /// The first position whose index is not below `rows`.
@@ -56,18 +56,11 @@ fn gather<T: Sync>(
     if bad.is_some() {
         return bad;
     }
-    let chunks = chunk_count(n, row);
-    let range = |chunk| chunk_range(chunk, chunks, n, 1);
-    for_each_range(
-        [y],
-        chunks,
-        |chunk| [range(chunk).start * row..range(chunk).end * row],
-        |chunk, [y]| {
-            for (&index, y) in indices[range(chunk)].iter().zip(y.chunks_exact_mut(row)) {
-                copy(&source[index as usize * row..][..row], y);
-            }
-        },
-    );
+    for_each_part([y], [row], (n, row, 1), |range, [y]| {
+        for (&index, y) in indices[range].iter().zip(y.chunks_exact_mut(row)) {
+            copy(&source[index as usize * row..][..row], y);
+        }
+    });
     None
 }
 

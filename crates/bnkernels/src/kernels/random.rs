@@ -45,8 +45,25 @@ fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 /// Multiply-adds that four random numbers are worth.
 const BLOCK_COST: usize = 64;
 
+/// Blocks that are made before they are turned into numbers.
+const BATCH: usize = 16;
+
+type Words = [[u32; 4]; BATCH];
+type Numbers = [[f32; 4]; BATCH];
+
 /// `out[4 b..] = f(block b)`.
+#[inline(always)]
 fn fill(out: &mut [f32], stream: Stream, f: impl Fn([u32; 4]) -> F32x4 + Sync) {
+    fill_batches(out, stream, &|words, numbers| {
+        for (&words, numbers) in words.iter().zip(numbers) {
+            f(words).store(numbers);
+        }
+    });
+}
+
+/// Not generic over `f`: one copy makes the blocks of all.
+#[inline(never)]
+fn fill_batches(out: &mut [f32], stream: Stream, f: &(dyn Fn(&Words, &mut Numbers) + Sync)) {
     let n = out.len();
     let chunks = chunk_count(n.div_ceil(4), BLOCK_COST);
     let range = |chunk| chunk_range(chunk, chunks, n, 4);
@@ -55,9 +72,15 @@ fn fill(out: &mut [f32], stream: Stream, f: impl Fn([u32; 4]) -> F32x4 + Sync) {
         chunks,
         |chunk| [range(chunk)],
         |chunk, [out]| {
-            let first = range(chunk).start as u64 / 4;
-            for (index, out) in out.chunks_mut(4).enumerate() {
-                f(stream.block(first + index as u64)).store_tail(out);
+            let mut block = range(chunk).start as u64 / 4;
+            for out in out.chunks_mut(4 * BATCH) {
+                let (mut words, mut numbers) = ([[0; 4]; BATCH], [[0.0; 4]; BATCH]);
+                for words in &mut words[..out.len().div_ceil(4)] {
+                    *words = stream.block(block);
+                    block += 1;
+                }
+                f(&words, &mut numbers);
+                out.copy_from_slice(&numbers.as_flattened()[..out.len()]);
             }
         },
     );

@@ -1,7 +1,7 @@
 //! Sums and maxima over the middle of `[outer, n, inner]`. (A reduction over any set of dimensions
 //! is brought to this form by the caller.)
 
-use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::parallel::{for_each_part, for_each_range};
 use crate::simd::{F32x4, Src};
 
 /// Rows that one running sum adds before a fresh one starts: bounds the rounding error, and is
@@ -27,20 +27,11 @@ pub fn sum_forward(shape: ReduceShape, x: &[f32], scale: f32, y: &mut [f32]) {
     let blocks = n.div_ceil(BLOCK).clamp(1, 64);
     let rows = |b: usize| n * b / blocks..n * (b + 1) / blocks;
     if blocks == 1 {
-        let chunks = chunk_count(outer, n * inner);
-        for_each_range(
-            [y],
-            chunks,
-            |i| {
-                let o = chunk_range(i, chunks, outer, 1);
-                [o.start * inner..o.end * inner]
-            },
-            |i, [y]| {
-                for (o, y) in chunk_range(i, chunks, outer, 1).zip(y.chunks_exact_mut(inner)) {
-                    sum_columns(&x[o * n * inner..(o + 1) * n * inner], scale, y);
-                }
-            },
-        );
+        for_each_part([y], [inner], (outer, n * inner, 1), |part, [y]| {
+            for (o, y) in part.zip(y.chunks_exact_mut(inner)) {
+                sum_columns(&x[o * n * inner..(o + 1) * n * inner], scale, y);
+            }
+        });
         return;
     }
     let mut partial = vec![0.0; outer * blocks * inner];
@@ -104,20 +95,11 @@ fn sum_rows(outer: usize, n: usize, x: &[f32], scale: f32, y: &mut [f32]) {
         y[0] = (partial.iter().map(|&p| f64::from(p)).sum::<f64>() * f64::from(scale)) as f32;
         return;
     }
-    let chunks = chunk_count(outer, n);
-    for_each_range(
-        [y],
-        chunks,
-        |i| {
-            let o = chunk_range(i, chunks, outer, 1);
-            [o.start..o.end]
-        },
-        |i, [y]| {
-            for (o, y) in chunk_range(i, chunks, outer, 1).zip(y) {
-                *y = (sum_run(&x[o * n..(o + 1) * n]) * f64::from(scale)) as f32;
-            }
-        },
-    );
+    for_each_part([y], [1], (outer, n, 1), |part, [y]| {
+        for (o, y) in part.zip(y) {
+            *y = (sum_run(&x[o * n..(o + 1) * n]) * f64::from(scale)) as f32;
+        }
+    });
 }
 
 /// The sum of a contiguous run: four vectors side by side in blocks of 1,024, blocks in f64.
@@ -133,7 +115,12 @@ fn sum_run(x: &[f32]) -> f64 {
             }
         }
         total += f64::from(((sums[0] + sums[1]) + (sums[2] + sums[3])).sum());
-        total += block[whole..].iter().map(|&v| f64::from(v)).sum::<f64>();
+        let (fours, ones) = block[whole..].as_chunks::<4>();
+        let mut rest = 0.0;
+        for &[a, b, c, d] in fours {
+            rest = rest + f64::from(a) + f64::from(b) + f64::from(c) + f64::from(d);
+        }
+        total += ones.iter().fold(rest, |sum, &v| sum + f64::from(v));
     }
     total
 }

@@ -2,7 +2,7 @@
 //! `d = g + weight_decay p`; with momentum `buf = momentum buf + (1 - dampening) d` (on the first
 //! step `buf = d`), then `d = d + momentum buf` if Nesterov's, else `d = buf`; `p = p - lr d`.
 
-use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::parallel::for_each_part;
 use crate::simd::{Dst, F32x4, Src};
 
 /// The options of [`sgd_step`], under PyTorch's names.
@@ -23,15 +23,11 @@ pub fn sgd_step(p: &mut [f32], g: &[f32], momentum_buffer: Option<&mut [f32]>, s
     let lr = F32x4::splat(-sgd.lr as f32);
     let weight_decay = F32x4::splat(sgd.weight_decay as f32);
     let decayed = |p: F32x4, g| if sgd.weight_decay == 0.0 { g } else { weight_decay.mul_add(p, g) };
-    let chunks = chunk_count(n, 1);
-    let range = |chunk| chunk_range(chunk, chunks, n, 4);
+    let work = (n, 1, 4);
     match momentum_buffer {
-        None => for_each_range(
-            [p],
-            chunks,
-            |chunk| [range(chunk)],
-            |chunk, [p]| update([p], [&g[range(chunk)]], |[p], [g]| [lr.mul_add(decayed(p, g), p)]),
-        ),
+        None => for_each_part([p], [1], work, |range, [p]| {
+            update([p], [&g[range]], |[p], [g]| [lr.mul_add(decayed(p, g), p)]);
+        }),
         Some(buffer) => {
             assert_eq!(buffer.len(), n);
             let momentum = F32x4::splat(sgd.momentum as f32);
@@ -42,12 +38,7 @@ pub fn sgd_step(p: &mut [f32], g: &[f32], momentum_buffer: Option<&mut [f32]>, s
                 let d = if sgd.nesterov { momentum.mul_add(buffer, d) } else { buffer };
                 [lr.mul_add(d, p), buffer]
             };
-            for_each_range(
-                [p, buffer],
-                chunks,
-                |chunk| [range(chunk), range(chunk)],
-                |chunk, outputs| update(outputs, [&g[range(chunk)]], step),
-            )
+            for_each_part([p, buffer], [1, 1], work, |range, outputs| update(outputs, [&g[range]], step))
         }
     }
 }

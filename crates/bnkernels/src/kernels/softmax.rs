@@ -2,7 +2,7 @@
 //! `y = e^(x - max) / s` and `y = (x - max) - ln s`, with `s = Σ e^(x - max)`.
 //! Nothing overflows, because the maximum is taken off first.
 
-use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::parallel::for_each_part;
 use crate::simd::{Dst, F32x4, Mask4, Src};
 
 /// `y = softmax(x)`.
@@ -13,7 +13,9 @@ pub fn softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
         let max = F32x4::splat(maximum(x));
         map([x], y, |[x]| (x - max).exp());
         let sum = sum([y], |[y]| y);
-        y.iter_mut().for_each(|y| *y /= sum);
+        let (fours, tail) = y.as_chunks_mut::<4>();
+        fours.iter_mut().for_each(|y| (F32x4::load(y) / F32x4::splat(sum)).store(y));
+        tail.iter_mut().for_each(|y| *y /= sum);
     });
 }
 
@@ -23,17 +25,9 @@ pub fn log_softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
     if cols == 0 {
         return;
     }
-    let chunks = chunk_count(rows, cols * EXP_COST);
-    let range = |chunk| {
-        let rows = chunk_range(chunk, chunks, rows, 4);
-        rows.start * cols..rows.end * cols
-    };
-    for_each_range(
-        [y],
-        chunks,
-        |chunk| [range(chunk)],
-        |chunk, [y]| log_softmax_rows(cols, &x[range(chunk)], y),
-    );
+    for_each_part([y], [cols], (rows, cols * EXP_COST, 4), |rows, [y]| {
+        log_softmax_rows(cols, &x[rows.start * cols..rows.end * cols], y);
+    });
 }
 
 /// `dx = y (dy - Σ dy y)`, with `y = softmax(x)`.
@@ -81,14 +75,9 @@ fn for_each_row(rows: usize, cols: usize, y: &mut [f32], f: impl Fn(usize, &mut 
     if cols == 0 {
         return;
     }
-    let chunks = chunk_count(rows, cols * EXP_COST);
-    let range = |chunk| chunk_range(chunk, chunks, rows, 1);
-    for_each_range(
-        [y],
-        chunks,
-        |chunk| [range(chunk).start * cols..range(chunk).end * cols],
-        |chunk, [y]| range(chunk).zip(y.chunks_exact_mut(cols)).for_each(|(row, y)| f(row, y)),
-    );
+    for_each_part([y], [cols], (rows, cols * EXP_COST, 1), |rows, [y]| {
+        rows.zip(y.chunks_exact_mut(cols)).for_each(|(row, y)| f(row, y));
+    });
 }
 
 /// The largest element that is no NaN. (One makes the sum NaN, and with it the row.)

@@ -1,7 +1,7 @@
 //! Walks over `[n, c]` in rows: reductions go down strips of columns, maps along the rows.
 
 use super::BatchNormShape;
-use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::parallel::{chunk_count, chunk_range, for_each_part, for_each_range};
 use crate::simd::{Dst, F32x4, Src};
 use std::ops::Range;
 
@@ -87,25 +87,18 @@ pub(super) fn write<M: Fn(usize, usize) -> F32x4>(
     f: impl Fn(usize) -> M + Sync,
 ) {
     let BatchNormShape { n, c, .. } = *shape;
-    let chunks = chunk_count(n, c);
-    let rows = |chunk| chunk_range(chunk, chunks, n, 1);
-    for_each_range(
-        [y],
-        chunks,
-        |chunk| [rows(chunk).start * c..rows(chunk).end * c],
-        |chunk, [y]| {
-            for (row, y) in rows(chunk).zip(y.chunks_exact_mut(c)) {
-                let map = f(row * c);
-                let mut column = 0;
-                let mut whole = Dst::new(&mut *y);
-                while column + 4 <= c {
-                    whole.store(column, map(column, 4));
-                    column += 4;
-                }
-                if column < c {
-                    map(column, c - column).store_tail(&mut y[column..]);
-                }
+    for_each_part([y], [c], (n, c, 1), |rows, [y]| {
+        for (row, y) in rows.zip(y.chunks_exact_mut(c)) {
+            let map = f(row * c);
+            let mut column = 0;
+            let mut whole = Dst::new(&mut *y);
+            while column + 4 <= c {
+                whole.store(column, map(column, 4));
+                column += 4;
             }
-        },
-    );
+            if column < c {
+                map(column, c - column).store_tail(&mut y[column..]);
+            }
+        }
+    });
 }
