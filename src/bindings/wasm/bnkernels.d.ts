@@ -83,22 +83,6 @@ export function cross_entropy_backward(n: number, classes: number, log_probabili
 export function cross_entropy_forward(n: number, classes: number, logits: number, labels: number, log_probabilities: number, losses: number): number;
 
 /**
- * The mean of `n` losses; NaN for none.
- *
- * # Safety
- * A pointer to a live array of `n`.
- */
-export function cross_entropy_mean(n: number, losses: number): number;
-
-/**
- * The sum of `n` losses.
- *
- * # Safety
- * A pointer to a live array of `n`.
- */
-export function cross_entropy_sum(n: number, losses: number): number;
-
-/**
  * `dims_at` points to shape, strides of `a`, strides of `b`: `rank` words each.
  */
 export function div(dims_at: number, rank: number, a: number, a_length: number, b: number, b_length: number, y: number, n: number): void;
@@ -301,8 +285,6 @@ export interface InitOutput {
     readonly count_correct: (a: number, b: number, c: number, d: number) => number;
     readonly cross_entropy_backward: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => void;
     readonly cross_entropy_forward: (a: number, b: number, c: number, d: number, e: number, f: number) => number;
-    readonly cross_entropy_mean: (a: number, b: number) => number;
-    readonly cross_entropy_sum: (a: number, b: number) => number;
     readonly div: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => void;
     readonly exp_backward: (a: number, b: number, c: number, d: number, e: number) => void;
     readonly exp_forward: (a: number, b: number, c: number) => void;
