@@ -265,7 +265,13 @@ pub fn self_test_done() -> bool {
 #[inline(never)]
 pub fn chunk_count(items: usize, cost: usize) -> usize {
     const SMALLEST: usize = 8_192;
-    (items.saturating_mul(cost) / SMALLEST).clamp(1, 64).min(items.max(1))
+    let count = (items.saturating_mul(cost) / SMALLEST).clamp(1, 64).min(items.max(1));
+    // Even, so that two threads have halves: the same halves from one operation to the next.
+    if count > 1 {
+        count & !1
+    } else {
+        1
+    }
 }
 
 /// Chunk `index` of `items` cut into `chunks` nearly equal parts, each but the last a multiple

@@ -56,17 +56,15 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Chunks of rows and of columns: as many as the caches ask for, and two of rows, so that of two
-    /// threads each has one piece of C, as in what is then done with C elementwise, and finds it in its
-    /// own core's cache. Then more, of columns first because each panel serves all rows.
+    /// Chunks of rows and of columns: as many as the caches ask for, then more, of columns first
+    /// because each panel then serves all rows.
     fn grid(&self, m: usize, n: usize) -> (usize, usize) {
         let work = m.saturating_mul(n).saturating_mul(self.k);
         let enough = (work / SMALLEST_CHUNK).clamp(1, ENOUGH_CHUNKS);
-        let least = if self.pack_b { ROWS_PER_PACK } else { 16 };
         let rows = m.div_ceil(LEFT_BLOCK / self.k.clamp(1, K_BLOCK));
-        let rows = rows.max(enough.min(m / 32).min(2));
         let cols = if self.k > K_BLOCK { n.div_ceil(COL_BLOCK) } else { 1 };
         let cols = cols.max(enough.div_ceil(rows).min(n / PANEL));
+        let least = if self.pack_b { ROWS_PER_PACK } else { 16 };
         (rows.max(enough.div_ceil(cols).min(m / least)), cols)
     }
 
