@@ -1,4 +1,5 @@
 // Sides in turns: every round gives each side one turn, so that a slow minute of the machine hits all of them.
+import { cpus } from 'node:os'
 
 /**
  * What every part is given.
@@ -21,14 +22,36 @@
  * @property {boolean} [spins] whether its threads spin on after its work
  */
 
-/** PyTorch's threads (OpenMP's) spin for some 200 ms after their last work. */
-const SPIN_MILLISECONDS = 400
+/** A machine is idle that had less than this share of its processors' time to do, for so long. */
+const IDLE = { share: 0.1, milliseconds: 150 }
+
+/** Nothing waits longer for it. */
+const PATIENCE = 3000
 
 /** Seconds of training before anything is timed: V8 compiles twice, and its better code comes late. */
 export const WARM_UP = 0.6
 
 /** Steps of an epoch at batch 32. */
 export const STEPS_PER_EPOCH = 1875
+
+/**
+ * Waits until the machine is idle: PyTorch's threads (OpenMP's) spin for some 200 ms after their last work, and
+ * its compiler's helpers go on for seconds.
+ */
+async function untilIdle() {
+  const now = () => {
+    const times = cpus().map(({ times }) => times)
+    const all = times.flatMap((time) => Object.values(time)).reduce((a, b) => a + b, 0)
+    return { all, idle: times.reduce((sum, { idle }) => sum + idle, 0) }
+  }
+  const end = performance.now() + PATIENCE
+  for (let share = 1; share > IDLE.share && performance.now() < end; ) {
+    const before = now()
+    await new Promise((resolve) => setTimeout(resolve, IDLE.milliseconds))
+    const after = now()
+    share = 1 - (after.idle - before.idle) / Math.max(1, after.all - before.all)
+  }
+}
 
 /**
  * Seconds a step, round by round, by the runner's name. Runners whose threads spin come last, and the next
@@ -43,9 +66,7 @@ export async function takeTurns(runners, { rounds, turn }) {
   /** @type {Map<string, number[]>} */
   const samples = new Map(runners.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round++) {
-    if (order.some(({ spins }) => spins)) {
-      await new Promise((resolve) => setTimeout(resolve, SPIN_MILLISECONDS))
-    }
+    if (round === 0 || order.some(({ spins }) => spins)) await untilIdle()
     for (const { name, secondsPerStep, run, rounds: most = rounds } of order) {
       if (round >= most) continue
       const steps = Math.max(1, Math.round(turn / secondsPerStep))
