@@ -65,8 +65,9 @@ function lacks(reflection, context) {
   const name = owner.getFullName()
   const found = []
   const summary = textOf(reflection.comment?.summary)
-  const inside = reflection.parent?.kindOf(ReflectionKind.TypeLiteral)
-  if (reflection.kindOf(NEEDS_SUMMARY) && !inside && !summary) found.push(`${name}: no summary`)
+  // The parts of a type are described with the type.
+  if (reflection.parent?.kindOf(ReflectionKind.TypeLiteral)) return found
+  if (reflection.kindOf(NEEDS_SUMMARY) && !summary) found.push(`${name}: no summary`)
   const isConstructor = reflection.kindOf(ReflectionKind.ConstructorSignature)
   if (!isConstructor && !reflection.kindOf(ReflectionKind.CallSignature)) return found
   for (const parameter of reflection.parameters ?? []) {
