@@ -28,12 +28,12 @@ test('each public name has its summary, parameters and errors, and docs/api is w
 test('the check finds what a docstring lacks', async () => {
   const { complaints } = await readDocstrings('faulty.ts')
   deepEqual(complaints, [
-    'Bare: no summary',
     'Bare.constructor: parameter size is not described',
     'Bare.constructor: throws, and does not say what',
     'Bare.grow: no summary',
     'Bare.grow: parameter by is not described',
     'Bare.size: no summary',
+    'Bare: no summary',
     'Options.depth: no summary',
     'checks: throws, and does not say what',
     'halve: parameter y is not described',
