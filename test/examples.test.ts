@@ -151,6 +151,15 @@ describe('documents', { timeout: TIME_LIMIT }, () => {
     expect(await runHere(code)).toMatch(/accuracy 0\.[89]\d\d\d/)
   })
 
+  it("the reproducibility guide's training gives the same weights at 1 and 3 threads", async () => {
+    const guide = readFileSync(join(root, 'docs/reproducibility.md'), 'utf8')
+    const [, code, printed] = guide.match(/```js\n(.*?)```\n\n```text\n(.*?)```/s) ?? []
+    expect(code).toContain('hashState')
+    writeFileSync(join(project, 'threads.mjs'), code)
+    expect(await run(project, 'threads.mjs', '1')).toBe(printed)
+    expect(await run(project, 'threads.mjs', '3')).toBe(printed)
+  })
+
   const guides = readdirSync(join(root, 'docs')).filter(
     (file) => file.endsWith('.md') && file !== 'README.md',
   )
