@@ -19,6 +19,7 @@ use crate::layout::Blocks;
 use crate::simd::Dst;
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
 
@@ -190,6 +191,10 @@ fn region(chunks: usize, function: &(dyn Fn(usize) + Sync)) {
         (0..chunks).for_each(function);
         return;
     }
+    // What `function` captured lies in this stack's frames above. The chunks that this thread runs write
+    // to frames below, and must not do so in cache lines that the workers read all the time.
+    let apart = Line([MaybeUninit::<u8>::uninit(); 128]);
+    std::hint::black_box(&apart);
     let places = places();
     publish(chunks, places, function);
     let wanted = (chunks as u32 - 1).min(workers).min(AWAKE_LIMIT.load(Relaxed));
@@ -260,7 +265,13 @@ pub fn self_test_done() -> bool {
 #[inline(never)]
 pub fn chunk_count(items: usize, cost: usize) -> usize {
     const SMALLEST: usize = 8_192;
-    (items.saturating_mul(cost) / SMALLEST).clamp(1, 64).min(items.max(1))
+    let count = (items.saturating_mul(cost) / SMALLEST).clamp(1, 64).min(items.max(1));
+    // Even, so that two threads have halves: the same halves from one operation to the next.
+    if count > 1 {
+        count & !1
+    } else {
+        1
+    }
 }
 
 /// Chunk `index` of `items` cut into `chunks` nearly equal parts, each but the last a multiple
@@ -286,8 +297,8 @@ pub fn for_each_range<const K: usize>(
     ranges_region(
         &mut { outputs },
         chunks,
-        &|chunk, ranges| ranges.clone_from_slice(&bounds(chunk)),
-        &|chunk, parts| f(chunk, parts.each_mut().map(std::mem::take)),
+        &move |chunk, ranges| ranges.clone_from_slice(&bounds(chunk)),
+        &move |chunk, parts| f(chunk, parts.each_mut().map(std::mem::take)),
     );
 }
 
@@ -301,7 +312,7 @@ pub fn for_each_part<const K: usize>(
     (items, cost, step): (usize, usize, usize),
     f: impl Fn(Range<usize>, [&mut [f32]; K]) + Sync,
 ) {
-    parts_region(&mut { outputs }, &widths, (items, cost, step), &|range, parts| {
+    parts_region(&mut { outputs }, &widths, (items, cost, step), &move |range, parts| {
         f(range, parts.each_mut().map(std::mem::take))
     });
 }
@@ -424,7 +435,7 @@ pub fn for_each_tile(
     assert!(output.len() >= rows * cols, "the matrix is larger than its slice");
     let pointer = SendPointer(output.as_mut_ptr());
     let pointer = &pointer;
-    region(chunks.0 * chunks.1, &|chunk| {
+    region(chunks.0 * chunks.1, &move |chunk| {
         let r = chunk_range(chunk / chunks.1, chunks.0, rows, step.0);
         let c = chunk_range(chunk % chunks.1, chunks.1, cols, step.1);
         f(Tile {
@@ -479,7 +490,7 @@ pub fn for_each_block_tile(
     let tiles = chunks.0 * chunks.1;
     let pointer = SendPointer(output.as_mut_ptr());
     let pointer = &pointer;
-    region(blocks.count() * tiles, &|chunk| {
+    region(blocks.count() * tiles, &move |chunk| {
         let (block, tile) = (chunk / tiles, chunk % tiles);
         let lanes = blocks.width(block);
         let r = chunk_range(tile / chunks.1, chunks.0, channels, step.0);

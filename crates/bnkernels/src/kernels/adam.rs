@@ -32,7 +32,7 @@ pub fn adam_step(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], adam: A
     let (weight_decay, shrink) = (splat(adam.weight_decay), splat(1.0 - adam.lr * adam.weight_decay));
     let coupled = adam.weight_decay != 0.0 && !adam.decoupled;
     let decoupled = adam.weight_decay != 0.0 && adam.decoupled;
-    let update_four = |[p, m, v]: [F32x4; 3], [g]: [F32x4; 1]| {
+    let update_four = move |[p, m, v]: [F32x4; 3], [g]: [F32x4; 1]| {
         let g = if coupled { weight_decay.mul_add(p, g) } else { g };
         let p = if decoupled { p * shrink } else { p };
         let m = share1.mul_add(g - m, m);
@@ -40,7 +40,7 @@ pub fn adam_step(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], adam: A
         let denominator = v.sqrt() / root + eps;
         [step_size.mul_add(m / denominator, p), m, v]
     };
-    for_each_part([p, m, v], [1, 1, 1], (n, 4, 4), |range, outputs| {
+    for_each_part([p, m, v], [1, 1, 1], (n, 4, 4), move |range, outputs| {
         update(outputs, [&g[range]], update_four);
     });
 }

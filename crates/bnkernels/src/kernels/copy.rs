@@ -119,7 +119,7 @@ fn convert(blocks: Blocks, y: &mut [f32], f: impl Fn(usize, std::ops::Range<usiz
             let elements = chunk_range(i % parts, parts, blocks.image, 4);
             [start + elements.start * width..start + elements.end * width]
         },
-        |i, [part]| f(i / parts, chunk_range(i % parts, parts, blocks.image, 4), part),
+        move |i, [part]| f(i / parts, chunk_range(i % parts, parts, blocks.image, 4), part),
     );
 }
 
@@ -132,7 +132,7 @@ pub fn lanes_to_rows(n: usize, image: usize, x: &[f32], y: &mut [f32]) {
         [y],
         groups,
         |g| [g * 4 * image..((g + 1) * 4).min(n) * image],
-        |g, [y]| {
+        move |g, [y]| {
             let (b, lane) = (g * 4 / LANES, g * 4 % LANES);
             let width = blocks.width(b);
             let x = &x[blocks.range(b)];

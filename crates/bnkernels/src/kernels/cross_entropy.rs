@@ -30,7 +30,7 @@ pub fn cross_entropy_forward(
         [log_probabilities, losses],
         [classes, 1],
         (n, classes * EXP_COST, 4),
-        |rows, [log_probabilities, losses]| {
+        move |rows, [log_probabilities, losses]| {
             let logits = &logits[rows.start * classes..rows.end * classes];
             log_softmax_rows(classes, logits, log_probabilities);
             let labels = &labels[rows];
@@ -56,7 +56,7 @@ pub fn cross_entropy_backward(
     if classes == 0 {
         return;
     }
-    for_each_part([dlogits], [classes], (n, classes * EXP_COST, 1), |rows, [dlogits]| {
+    for_each_part([dlogits], [classes], (n, classes * EXP_COST, 1), move |rows, [dlogits]| {
         for (row, dx) in rows.zip(dlogits.chunks_exact_mut(classes)) {
             let y = &log_probabilities[row * classes..][..classes];
             let scale = scale[if scale.len() == 1 { 0 } else { row }];

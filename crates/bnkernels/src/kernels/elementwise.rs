@@ -19,7 +19,7 @@ fn map<const K: usize, const U: usize>(
 ) {
     let n = y.len();
     assert!(inputs.iter().all(|x| x.len() == n));
-    map_parts(&inputs, y, &|inputs, y| {
+    map_parts(&inputs, y, &move |inputs, y| {
         let sources: [Src; K] = std::array::from_fn(|k| Src::new(inputs[k]));
         write::<U>(y, |i| f(sources.map(|x| x.load(i))));
     });
@@ -145,7 +145,7 @@ unary! {
     /// `y = ln x`
     log_forward log_backward 1: |x| x.ln(); |x, _y, dy| dy / x;
     /// `y = max(x, 0)`; the gradient at 0 is 0, as PyTorch's.
-    relu_forward relu_backward 4: |x| x.max(zero()); |_x, y, dy| y.gt(zero()).select(dy, zero());
+    relu_forward relu_backward 4: |x| x.lt(zero()).clear(x); |_x, y, dy| y.gt(zero()).keep(dy);
     /// `y = 1 / (1 + e⁻ˣ)`
     sigmoid_forward sigmoid_backward 1: |x| sigmoid(x); |_x, y, dy| dy * y * (one() - y);
     /// `y = tanh x`
@@ -226,7 +226,7 @@ fn scale_by(values: &mut [f32], by: &[f32], factor: f32) {
 /// `y += x`.
 pub fn accumulate(x: &[f32], y: &mut [f32]) {
     let n = y.len();
-    for_each_part([y], [1], (n, 1, 4), |range, [y]| update(y, &x[range], |y, x| y + x));
+    for_each_part([y], [1], (n, 1, 4), move |range, [y]| update(y, &x[range], |y, x| y + x));
 }
 
 /// The shape of a broadcast result and the strides with which its operands are read: 0 where an
@@ -293,7 +293,7 @@ fn broadcast(dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32], kernel: Kerne
     let rows = y.len() / inner;
     // What `map_run` would find out for each row.
     let direct = inner >= 4 && a_length.max(b_length) == inner;
-    for_each_part([y], [inner], (rows, inner, 1), |rows, [y]| {
+    for_each_part([y], [inner], (rows, inner, 1), move |rows, [y]| {
         for (row, y) in rows.zip(y.chunks_exact_mut(inner)) {
             let (a_start, b_start) = offsets(dims, row);
             let inputs = [&a[a_start..][..a_length], &b[b_start..][..b_length]];

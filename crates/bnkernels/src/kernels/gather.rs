@@ -3,6 +3,7 @@
 
 use crate::parallel::for_each_part;
 use crate::simd::F32x4;
+use std::hint::black_box;
 
 /// The first position whose index is not below `rows`.
 pub fn first_bad_index(indices: &[u32], rows: usize) -> Option<usize> {
@@ -20,7 +21,7 @@ pub fn gather_u8(
     y: &mut [f32],
 ) -> Option<usize> {
     let (scale, shift) = (F32x4::splat(scale), F32x4::splat(shift));
-    gather(source, indices, row, y, |from, y| {
+    gather(source, indices, row, y, move |from, y| {
         let whole = from.len() / 16 * 16;
         let (bytes, tail) = from.as_chunks();
         for (bytes, y) in bytes.iter().zip(y.chunks_exact_mut(16)) {
@@ -40,7 +41,12 @@ pub fn gather_f32(source: &[f32], indices: &[u32], row: usize, y: &mut [f32]) ->
     gather(source, indices, row, y, |from, y| y.copy_from_slice(from))
 }
 
-fn gather<T: Sync>(
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// Rows that are asked for at once.
+const AHEAD: usize = 16;
+
+fn gather<T: Copy + Sync>(
     source: &[T],
     indices: &[u32],
     row: usize,
@@ -56,9 +62,16 @@ fn gather<T: Sync>(
     if bad.is_some() {
         return bad;
     }
-    for_each_part([y], [row], (n, row, 1), |range, [y]| {
-        for (&index, y) in indices[range].iter().zip(y.chunks_exact_mut(row)) {
-            copy(&source[index as usize * row..][..row], y);
+    for_each_part([y], [row], (n, row, 1), move |range, [y]| {
+        let from = |index: u32| &source[index as usize * row..][..row];
+        for (indices, y) in indices[range].chunks(AHEAD).zip(y.chunks_mut(AHEAD * row)) {
+            // Rows in random order come from memory: a look at every line first lets the misses overlap.
+            for &index in indices {
+                from(index).iter().step_by(LINE / size_of::<T>()).copied().for_each(|x| _ = black_box(x));
+            }
+            for (&index, y) in indices.iter().zip(y.chunks_exact_mut(row)) {
+                copy(from(index), y);
+            }
         }
     });
     None

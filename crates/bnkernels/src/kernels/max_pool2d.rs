@@ -123,7 +123,7 @@ pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f
         [y],
         chunks,
         |i| [output.item(items, chunk(i).start)..output.item(items, chunk(i).end)],
-        |i, [mut y]| {
+        move |i, [mut y]| {
             for item in chunk(i) {
                 let lanes = output.width(item / items);
                 let (row, rest) = std::mem::take(&mut y).split_at_mut(s.ow() * lanes);
@@ -199,7 +199,7 @@ pub fn max_pool2d_backward(shape: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f
         [dx],
         chunks,
         |i| [input.item(items, chunk(i).start)..input.item(items, chunk(i).end)],
-        |i, [mut dx]| {
+        move |i, [mut dx]| {
             for item in chunk(i) {
                 let lanes = input.width(item / items);
                 let (mine, rest) = std::mem::take(&mut dx).split_at_mut(plane_x / per_plane * lanes);

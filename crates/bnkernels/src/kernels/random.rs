@@ -71,7 +71,7 @@ fn fill_batches(out: &mut [f32], stream: Stream, f: &(dyn Fn(&Words, &mut Number
         [out],
         chunks,
         |chunk| [range(chunk)],
-        |chunk, [out]| {
+        move |chunk, [out]| {
             let mut block = range(chunk).start as u64 / 4;
             for out in out.chunks_mut(4 * BATCH) {
                 let (mut words, mut numbers) = ([[0; 4]; BATCH], [[0.0; 4]; BATCH]);

@@ -27,7 +27,7 @@ pub fn sum_forward(shape: ReduceShape, x: &[f32], scale: f32, y: &mut [f32]) {
     let blocks = n.div_ceil(BLOCK).clamp(1, 64);
     let rows = |b: usize| n * b / blocks..n * (b + 1) / blocks;
     if blocks == 1 {
-        for_each_part([y], [inner], (outer, n * inner, 1), |part, [y]| {
+        for_each_part([y], [inner], (outer, n * inner, 1), move |part, [y]| {
             for (o, y) in part.zip(y.chunks_exact_mut(inner)) {
                 sum_columns(&x[o * n * inner..(o + 1) * n * inner], scale, y);
             }
@@ -39,7 +39,7 @@ pub fn sum_forward(shape: ReduceShape, x: &[f32], scale: f32, y: &mut [f32]) {
         [&mut partial],
         outer * blocks,
         |i| [i * inner..(i + 1) * inner],
-        |i, [part]| {
+        move |i, [part]| {
             let (o, rows) = (i / blocks, rows(i % blocks));
             sum_columns(&x[(o * n + rows.start) * inner..(o * n + rows.end) * inner], 1.0, part);
         },
@@ -95,7 +95,7 @@ fn sum_rows(outer: usize, n: usize, x: &[f32], scale: f32, y: &mut [f32]) {
         y[0] = (partial.iter().map(|&p| f64::from(p)).sum::<f64>() * f64::from(scale)) as f32;
         return;
     }
-    for_each_part([y], [1], (outer, n, 1), |part, [y]| {
+    for_each_part([y], [1], (outer, n, 1), move |part, [y]| {
         for (o, y) in part.zip(y) {
             *y = (sum_run(&x[o * n..(o + 1) * n]) * f64::from(scale)) as f32;
         }

@@ -22,23 +22,23 @@ pub fn sgd_step(p: &mut [f32], g: &[f32], momentum_buffer: Option<&mut [f32]>, s
     assert_eq!(g.len(), n);
     let lr = F32x4::splat(-sgd.lr as f32);
     let weight_decay = F32x4::splat(sgd.weight_decay as f32);
-    let decayed = |p: F32x4, g| if sgd.weight_decay == 0.0 { g } else { weight_decay.mul_add(p, g) };
+    let decayed = move |p: F32x4, g| if sgd.weight_decay == 0.0 { g } else { weight_decay.mul_add(p, g) };
     let work = (n, 1, 4);
     match momentum_buffer {
-        None => for_each_part([p], [1], work, |range, [p]| {
-            update([p], [&g[range]], |[p], [g]| [lr.mul_add(decayed(p, g), p)]);
+        None => for_each_part([p], [1], work, move |range, [p]| {
+            update([p], [&g[range]], move |[p], [g]| [lr.mul_add(decayed(p, g), p)]);
         }),
         Some(buffer) => {
             assert_eq!(buffer.len(), n);
             let momentum = F32x4::splat(sgd.momentum as f32);
             let share = F32x4::splat((1.0 - sgd.dampening) as f32);
-            let step = |[p, buffer]: [F32x4; 2], [g]: [F32x4; 1]| {
+            let step = move |[p, buffer]: [F32x4; 2], [g]: [F32x4; 1]| {
                 let d = decayed(p, g);
                 let buffer = if first_step { d } else { share.mul_add(d, momentum * buffer) };
                 let d = if sgd.nesterov { momentum.mul_add(buffer, d) } else { buffer };
                 [lr.mul_add(d, p), buffer]
             };
-            for_each_part([p, buffer], [1, 1], work, |range, outputs| update(outputs, [&g[range]], step))
+            for_each_part([p, buffer], [1, 1], work, move |range, outputs| update(outputs, [&g[range]], step))
         }
     }
 }

@@ -25,7 +25,7 @@ pub fn log_softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
     if cols == 0 {
         return;
     }
-    for_each_part([y], [cols], (rows, cols * EXP_COST, 4), |rows, [y]| {
+    for_each_part([y], [cols], (rows, cols * EXP_COST, 4), move |rows, [y]| {
         log_softmax_rows(cols, &x[rows.start * cols..rows.end * cols], y);
     });
 }
@@ -75,7 +75,7 @@ fn for_each_row(rows: usize, cols: usize, y: &mut [f32], f: impl Fn(usize, &mut 
     if cols == 0 {
         return;
     }
-    for_each_part([y], [cols], (rows, cols * EXP_COST, 1), |rows, [y]| {
+    for_each_part([y], [cols], (rows, cols * EXP_COST, 1), move |rows, [y]| {
         rows.zip(y.chunks_exact_mut(cols)).for_each(|(row, y)| f(row, y));
     });
 }

@@ -76,7 +76,7 @@ pub(super) fn write<M: Fn(usize) -> F32x4>(
         [y],
         chunks,
         |chunk| [shape.lanes_range(pieces(chunk))],
-        |chunk, [mut y]| {
+        move |chunk, [mut y]| {
             for piece in pieces(chunk) {
                 let (block, channel, range) = shape.lanes_piece(piece);
                 let (mine, rest) = std::mem::take(&mut y).split_at_mut(range.len());

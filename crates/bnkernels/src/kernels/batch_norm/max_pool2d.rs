@@ -50,7 +50,7 @@ pub fn batch_norm_max_pool2d_backward(
         [dx],
         chunks,
         |i| [input.item(items, chunk(i).start)..input.item(items, chunk(i).end)],
-        |i, [mut dx]| {
+        move |i, [mut dx]| {
             for item in chunk(i) {
                 let (lanes, images) = (input.width(item / items), input.images(item / items));
                 let channel = item / s.oh() % s.c;

@@ -87,7 +87,7 @@ pub(super) fn write<M: Fn(usize, usize) -> F32x4>(
     f: impl Fn(usize) -> M + Sync,
 ) {
     let BatchNormShape { n, c, .. } = *shape;
-    for_each_part([y], [c], (n, c, 1), |rows, [y]| {
+    for_each_part([y], [c], (n, c, 1), move |rows, [y]| {
         for (row, y) in rows.zip(y.chunks_exact_mut(c)) {
             let map = f(row * c);
             let mut column = 0;

@@ -71,7 +71,7 @@ pub fn conv2d_backward_weight(
         [&mut sums],
         chunks,
         |chunk| [start(units(chunk).start)..start(units(chunk).end)],
-        |chunk, [mut out]| {
+        move |chunk, [mut out]| {
             for unit in units(chunk) {
                 let o = unit % tiles * rows;
                 let rows = rows.min(s.oc - o);

@@ -71,7 +71,7 @@ pub(super) fn pack_rows<'a>(from: View, rows: usize, k: usize, scratch: &'a mut 
         [&mut scratch[..rows * k]],
         chunks,
         |chunk| [range(chunk).start * k..range(chunk).end * k],
-        |chunk, [to]| {
+        move |chunk, [to]| {
             let rows = range(chunk);
             let from = (&from.data[rows.start..], from.inner);
             transpose(from, k, rows.len(), &mut Dst::new(to), k);
