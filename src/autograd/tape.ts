@@ -173,7 +173,9 @@ export function isRecording(): boolean {
 /**
  * Runs `fn` without recording: no gradients, and what only the library has seen is freed at once.
  * Synchronous, so that two loops can't switch it under each other.
+ * https://pytorch.org/docs/stable/generated/torch.no_grad.html
  *
+ * @returns what `fn` returns
  * @throws {ArgumentError} when `fn` is asynchronous
  */
 export function noGrad<T>(fn: () => T): T {

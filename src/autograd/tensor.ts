@@ -25,24 +25,27 @@ export interface Producer {
 
 /**
  * An array of float32 values with a shape, which may take part in differentiation. Class indices are
- * whole float32 values (exact up to 2²⁴). The operations are its methods (see `methods.ts`); names,
- * arguments and defaults are those of https://pytorch.org/docs/stable/tensors.html in camelCase.
+ * whole float32 values (exact up to 2²⁴). The operations are its methods; names, arguments and defaults are
+ * those of https://pytorch.org/docs/stable/tensors.html in camelCase. `tensor`, `zeros`, `randn` and so on
+ * make one.
  */
 export class Tensor {
+  /** Sizes of the dimensions; [] for a single value. */
   readonly shape: Shape
   /** Whether gradients flow to this tensor. Set for leaves; an operation's result has it from its inputs. */
   requiresGrad: boolean
-  /** The recorded operation that made this tensor. */
+  /** The recorded operation that made this tensor. @internal */
   producer: Producer | undefined
-  /** True for what never left a library layer: `backward()` frees it. */
+  /** True for what never left a library layer: `backward()` frees it. @internal */
   internal = false
-  /** True for what a module of a user's has seen, and so may have kept. */
+  /** True for what a module of a user's has seen, and so may have kept. @internal */
   kept = false
   #storage: Storage
   #gradient: Tensor | undefined
   #gradientSeen = false
   #disposed = false
 
+  /** @internal */
   constructor(storage: Storage, shape: Shape, requiresGrad = false) {
     this.#storage = storage
     this.shape = shape
@@ -54,7 +57,7 @@ export class Tensor {
     return sizeOf(this.shape)
   }
 
-  /** @throws {DisposedError} after `dispose()`, also where another tensor still has the memory */
+  /** @internal @throws {DisposedError} after `dispose()`, also where another tensor still has the memory */
   get storage(): Storage {
     if (this.#disposed) {
       throw new DisposedError(
@@ -64,16 +67,22 @@ export class Tensor {
     return this.#storage
   }
 
-  /** Counts changes in place. */
+  /** Counts changes in place. @internal */
   get version(): number {
     return this.#storage.version
   }
 
+  /** How the values lie in memory. @internal */
   get layout(): Layout {
     return this.#storage.layout
   }
 
-  /** The gradient that `backward()` has accumulated; null before that and after `zeroGrad()`. */
+  /**
+   * The gradient that `backward()` has accumulated, of the tensor's shape; null before that and after
+   * `zeroGrad()`. May be set, as to clip it.
+   *
+   * @throws {ShapeError} when set to a tensor of another shape
+   */
   get grad(): Tensor | null {
     this.#gradientSeen = true
     return this.#gradient ?? null
@@ -87,7 +96,7 @@ export class Tensor {
     this.#gradientSeen = true
   }
 
-  /** The gradient, for the library's own use: what it alone has seen is freed by `zeroGrad`. */
+  /** The gradient, for the library's own use: what it alone has seen is freed by `zeroGrad`. @internal */
   get ownGradient(): Tensor | undefined {
     return this.#gradient
   }
@@ -111,7 +120,7 @@ export class Tensor {
     return this.storage.readFloat(0)
   }
 
-  /** A copy of the values in row-major order. */
+  /** A copy of the values in row-major order. @throws {DisposedError} after `dispose()` */
   toFloat32Array(): Float32Array {
     if (this.layout === 'lanes') {
       const rows = toLayout(this, 'rows')
@@ -154,7 +163,7 @@ export class Tensor {
     return this
   }
 
-  /** Makes the values lie in rows, as what is changed in place (a parameter) must. */
+  /** Makes the values lie in rows, as what is changed in place (a parameter) must. @internal */
   toRows_(): this {
     if (this.layout === 'rows') return this
     const rows = toLayout(this, 'rows')
@@ -165,7 +174,7 @@ export class Tensor {
     return this
   }
 
-  /** Overwrites every value, in place and unrecorded. */
+  /** Overwrites every element with `value`, in place and unrecorded. */
   fill_(value: number): this {
     fill(this.storage, value)
     this.#storage.version++
@@ -179,6 +188,7 @@ export class Tensor {
     this.#storage.release()
   }
 
+  /** Such as `Tensor(shape=[2,3], requiresGrad=true)`. */
   toString(): string {
     return `Tensor(shape=[${this.shape}]${this.requiresGrad ? ', requiresGrad=true' : ''})`
   }
@@ -237,6 +247,9 @@ export function scalar(value: number): Tensor {
  * A tensor with the given values: a number (shape []), nested arrays, or a flat or typed array, whose
  * shape is [length] unless `shape` says otherwise.
  *
+ * https://pytorch.org/docs/stable/generated/torch.tensor.html
+ *
+ * @param values numbers; they are rounded to float32
  * @throws {ShapeError} when nested arrays are ragged, or `shape` does not hold as many elements
  * @throws {ArgumentError} for values that are no numbers
  */

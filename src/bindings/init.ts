@@ -148,7 +148,11 @@ async function compile(
   }
 }
 
-/** Chunks that each worker has done since the start; empty with one thread. */
+/**
+ * Chunks that each worker has done since the start; empty with one thread. It tells whether workers work.
+ *
+ * @param threads `backend.threads`
+ */
 export function chunksDone(threads: number): number[] {
   return Array.from({ length: threads - 1 }, (_, index) => instance().kernels.team_chunks_done(index))
 }

@@ -20,10 +20,17 @@ export interface DataLoaderOptions {
  * https://pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
  */
 export class DataLoader {
+  /** Samples of a batch. */
   readonly batchSize: number
+  /** Whether each pass has its own random order. */
   readonly shuffle: boolean
+  /** Whether a last batch that is not full is left out. */
   readonly dropLast: boolean
 
+  /**
+   * @param dataset where the samples are
+   * @throws {ArgumentError} for a batch size below 1 or an unknown option
+   */
   constructor(
     readonly dataset: Dataset,
     options: DataLoaderOptions = {},
@@ -44,6 +51,7 @@ export class DataLoader {
     return this.dropLast ? Math.floor(batches) : Math.ceil(batches)
   }
 
+  /** One pass: batches of tensors [batchSize, ...], the last one smaller where the samples run out. */
   *[Symbol.iterator](): Generator<Tensor[]> {
     const { dataset, batchSize, length } = this
     const order = this.shuffle

@@ -8,7 +8,7 @@ export interface Dataset {
   readonly length: number
   /** True where each batch is new tensors that the dataset does not keep, so that `fit` may free them. */
   readonly freshBatches?: boolean
-  /** Samples `indices[first … first + count)` as tensors [count, ...], such as [x, y]. */
+  /** Samples `indices[first … first + count)` as tensors [`count`, ...], such as [x, y]. */
   batch(indices: Indices, first: number, count: number): Tensor[]
 }
 
@@ -18,9 +18,15 @@ export interface Dataset {
  */
 export class TensorDataset implements Dataset {
   readonly freshBatches = true
+  /** What it is made of. */
   readonly tensors: readonly Tensor[]
   readonly length: number
 
+  /**
+   * @param tensors at least one, such as x [N, ...] and y [N]
+   * @throws {ArgumentError} for none
+   * @throws {ShapeError} where their first dimensions differ
+   */
   constructor(...tensors: Tensor[]) {
     if (tensors.length === 0) throw new ArgumentError('TensorDataset: expected at least one tensor')
     for (const { shape } of tensors) {

@@ -29,7 +29,7 @@ const OTHER_TYPES = new Map([
  *
  * @param bytes the whole file, decompressed.
  * @param where names the file in errors.
- * @throws DataError when the magic is another one (and says what the file looks like), or when the
+ * @throws {DataError} when the magic is another one (and says what the file looks like), or when the
  *   length is not the one that the header tells.
  */
 export function parseIdx(bytes: Uint8Array, where: string): IdxArray {

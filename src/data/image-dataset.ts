@@ -17,6 +17,13 @@ export class ImageDataset implements Dataset {
   readonly #images: ByteArray
   readonly #transform: Transform
 
+  /**
+   * @param images bytes [N, H, W]
+   * @param labels a class for each image, [N]
+   * @param transform default: `normalize(0.5, 0.5)`, values from −1 to 1
+   * @throws {ShapeError} where images and labels differ in number
+   * @throws {ArgumentError} for a transform that is none
+   */
   constructor(images: IdxArray, labels: IdxArray, transform: Transform = normalize(0.5, 0.5)) {
     const [length, height, width] = images.shape
     const fits = typeof transform === 'function' || (transform instanceof Object && 'scale' in transform)

@@ -5,7 +5,10 @@ import { writeFileAtomic } from './atomic-write.js'
 import { decodeState, encodeState } from './state.js'
 
 /**
- * The state dict in a safetensors file, or in such a file's bytes.
+ * The state dict in a safetensors file, or in such a file's bytes (in a browser: bytes only). Every dtype becomes
+ * float32. https://huggingface.co/docs/safetensors
+ *
+ * @param from a path, or the bytes of a file
  * @throws {DataError} where the file can't be read or is no safetensors file
  */
 export async function loadSafetensors(from: string | Uint8Array): Promise<StateDict> {
@@ -21,7 +24,13 @@ export async function loadSafetensors(from: string | Uint8Array): Promise<StateD
   return decodeState(bytes, from)
 }
 
-/** Writes a state dict as a safetensors file: wholly, or not at all. PyTorch reads it. */
+/**
+ * Writes a state dict as a safetensors file: wholly, or not at all. PyTorch reads it. (In a browser it takes the
+ * state dict alone, and gives the bytes.)
+ *
+ * @param path of the file; one that is there is replaced
+ * @param state such as `net.stateDict()`
+ */
 export async function saveSafetensors(path: string, state: StateDict): Promise<void> {
   await writeFileAtomic(path, encodeState(state))
 }

@@ -17,12 +17,23 @@ function entriesOf(state: StateDict): Record<string, SafetensorsEntry> {
   )
 }
 
-/** A state dict as the bytes of a safetensors file that `safetensors.torch.load_file` reads. */
+/**
+ * A state dict as the bytes of a safetensors file that `safetensors.torch.load_file` reads: float32, and int64 for
+ * `num_batches_tracked`.
+ *
+ * @param state such as `net.stateDict()`
+ */
 export function encodeState(state: StateDict): Uint8Array {
   return encodeSafetensors(entriesOf(state), { format: 'pt' })
 }
 
-/** The state dict in a safetensors file's bytes. @throws {DataError} naming `where` if they are none */
+/**
+ * The state dict in a safetensors file's bytes; every dtype becomes float32.
+ *
+ * @param bytes the whole file
+ * @param where names the file in errors
+ * @throws {DataError} naming `where` if the bytes are no safetensors file
+ */
 export function decodeState(bytes: Uint8Array, where: string): StateDict {
   const { entries } = decodeSafetensors(bytes, where)
   return Object.fromEntries(
@@ -30,7 +41,12 @@ export function decodeState(bytes: Uint8Array, where: string): StateDict {
   )
 }
 
-/** SHA-256 of the state dict's names and bytes in key order, in hex. */
+/**
+ * SHA-256 of the state dict's names and bytes in key order, in hex: two nets are the same to the bit if theirs are.
+ *
+ * @param state such as `net.stateDict()`
+ * @throws {SimdgradError} in a page that is not secure (HTTPS or localhost), which has no Web Crypto
+ */
 export function hashState(state: StateDict): Promise<string> {
   return weightsHash(entriesOf(state))
 }

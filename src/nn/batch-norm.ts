@@ -23,22 +23,29 @@ export interface BatchNormLayerOptions {
 
 /** What BatchNorm1d and BatchNorm2d share: all but the shapes that they take. */
 abstract class BatchNorm extends Module {
+  /** @internal */
   override readonly keepsNothing = this.forward === BatchNorm.prototype.forward
   /** [numFeatures], γ; null without `affine`. */
   readonly weight: Parameter | null
   /** [numFeatures], β; null without `affine`. */
   readonly bias: Parameter | null
-  /** [numFeatures]; undefined without `trackRunningStats`. */
+  /** [numFeatures], of means, 0 at first; undefined without `trackRunningStats`. */
   declare readonly runningMean: Tensor | undefined
-  /** [numFeatures], of unbiased variances. */
+  /** [numFeatures], of unbiased variances, 1 at first; undefined without `trackRunningStats`. */
   declare readonly runningVar: Tensor | undefined
-  /** []: batches seen in training. */
+  /** Batches seen in training, of shape []; undefined without `trackRunningStats`. */
   declare readonly numBatchesTracked: Tensor | undefined
+  /** Added to the variance. */
   readonly eps: number
+  /** The weight of each new batch in the running statistics; null is the average over all. */
   readonly momentum: number | null
 
   protected abstract readonly ranks: readonly number[]
 
+  /**
+   * @param numFeatures channels C of the input, at least 1
+   * @throws {ArgumentError} for an option that is unknown or out of range
+   */
   constructor(
     readonly numFeatures: number,
     options: BatchNormLayerOptions = {},
@@ -70,11 +77,18 @@ abstract class BatchNorm extends Module {
     }
   }
 
+  /**
+   * The batch, normalised, and in training the running statistics moved.
+   *
+   * @param x of the class's shapes, C being `numFeatures`
+   * @returns the shape of `x`
+   * @throws {ShapeError} for another shape, or in training for one value per channel
+   */
   override forward(x: Tensor): Tensor {
     return this.#normalise(x, batchNorm)
   }
 
-  /** `maxPool2d(forward(x), 2)` in one, of even heights and widths; for Sequential, which sees both. */
+  /** `maxPool2d(forward(x), 2)` in one, of even heights and widths; for Sequential, which sees both. @internal */
   forwardMaxPool2d(x: Tensor): Tensor {
     return this.#normalise(x, batchNormMaxPool2d)
   }
@@ -95,7 +109,8 @@ abstract class BatchNorm extends Module {
 }
 
 /**
- * Batch normalisation of (N, C) or (N, C, L).
+ * Batch normalisation of (N, C) or (N, C, L): `(x − mean) / √(var + eps) · weight + bias` for each channel, with
+ * the batch's mean and biased variance in training and the running ones in evaluation (Ioffe and Szegedy, 2015).
  * https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
  */
 export class BatchNorm1d extends BatchNorm {
@@ -103,7 +118,8 @@ export class BatchNorm1d extends BatchNorm {
 }
 
 /**
- * Batch normalisation of (N, C, H, W).
+ * Batch normalisation of (N, C, H, W): `(x − mean) / √(var + eps) · weight + bias` for each channel, with the
+ * batch's mean and biased variance in training and the running ones in evaluation (Ioffe and Szegedy, 2015).
  * https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
  */
 export class BatchNorm2d extends BatchNorm {

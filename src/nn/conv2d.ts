@@ -12,17 +12,26 @@ export interface Conv2dLayerOptions extends Conv2dOptions {
 }
 
 /**
- * 2-D convolution: [N, inChannels, H, W] → [N, outChannels, H', W'].
+ * 2-D convolution: [N, inChannels, H, W] → [N, outChannels, H', W'], H' = ⌊(H + 2·padding − kernel) / stride⌋ + 1.
+ * Initial weights and bias are uniform in ±1 / √(inChannels · kh · kw).
  * https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
  */
 export class Conv2d extends Module {
+  /** @internal */
   override readonly keepsNothing = this.forward === Conv2d.prototype.forward
   /** [outChannels, inChannels, kh, kw]. */
   readonly weight: Parameter
   /** [outChannels], or null. */
   readonly bias: Parameter | null
+  /** Stride and padding, as pairs. */
   readonly options: Required<Conv2dOptions>
 
+  /**
+   * @param inChannels channels of the input
+   * @param outChannels channels of the result
+   * @param kernelSize a number, or [height, width]
+   * @throws {ArgumentError} for a size below 1, a padding below 0 or an unknown option
+   */
   constructor(
     readonly inChannels: number,
     readonly outChannels: number,
@@ -46,6 +55,7 @@ export class Conv2d extends Module {
     this.bias = bias ? uniformByFanIn([outChannels], fanIn(shape)) : null
   }
 
+  /** `conv2d(x, weight, bias)`. @throws {ShapeError} for other channels, or a kernel larger than the padded input */
   override forward(x: Tensor): Tensor {
     checkInput(
       `Conv2d(${this.inChannels}, ${this.outChannels}, ${this.kernelSize})`,

@@ -12,16 +12,23 @@ export interface LinearOptions {
 }
 
 /**
- * `x·Wᵀ + b` on the last dimension: [..., inFeatures] → [..., outFeatures].
+ * `x·Wᵀ + b` on the last dimension: [..., inFeatures] → [..., outFeatures]. Initial weights and bias are uniform
+ * in ±1 / √inFeatures.
  * https://pytorch.org/docs/stable/generated/torch.nn.Linear.html
  */
 export class Linear extends Module {
+  /** @internal */
   override readonly keepsNothing = this.forward === Linear.prototype.forward
   /** [outFeatures, inFeatures]. */
   readonly weight: Parameter
   /** [outFeatures], or null. */
   readonly bias: Parameter | null
 
+  /**
+   * @param inFeatures size of the input's last dimension
+   * @param outFeatures size of the result's
+   * @throws {ArgumentError} for a size below 1 or an unknown option
+   */
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
@@ -39,6 +46,7 @@ export class Linear extends Module {
     this.bias = (options.bias ?? true) ? uniformByFanIn([outFeatures], fanIn(shape)) : null
   }
 
+  /** `linear(x, weight, bias)`. @throws {ShapeError} for another last dimension */
   override forward(x: Tensor): Tensor {
     if (x.shape.at(-1) !== this.inFeatures) {
       throw new ShapeError(

@@ -4,6 +4,10 @@ import { ArgumentError, ShapeError, StateDictError } from '../errors.js'
 
 /** A tensor that a Module trains: `requiresGrad` is true, and a Module that has it as a field collects it. */
 export class Parameter extends Tensor {
+  /**
+   * @param values the first values, whose memory the parameter shares
+   * @param requiresGrad false freezes it. Default true
+   */
   constructor(values: Tensor, requiresGrad = true) {
     // What lies otherwise is copied, and `values` stays as it is.
     super(values.layout === 'rows' ? values.storage : values.storage.retain(), values.shape, requiresGrad)
@@ -22,7 +26,9 @@ export interface LoadOptions {
 
 /** What `loadStateDict` found. */
 export interface LoadResult {
+  /** Names that the module has and the state dict lacks. */
   missing: string[]
+  /** Names that the state dict has and the module lacks. */
   unexpected: string[]
 }
 
@@ -38,16 +44,24 @@ export abstract class Module {
   /**
    * True for the library's own layers, which keep neither their inputs nor their results: what passes from
    * one to the next inside a Sequential can be freed early. False where a derived class has its own forward.
+   * @internal
    */
   readonly keepsNothing: boolean = false
-  /** True for a container of the library, which marks as `kept` what it hands to a module that may keep it. */
+  /** True for a container of the library, which marks as `kept` what it hands to a module that may keep it. @internal */
   readonly marksKept: boolean = false
   readonly #buffers = new Map<string, Tensor>()
 
-  /** The result for an input. */
+  /** The result for the input `x`; what a net computes is written here. */
   abstract forward(x: Tensor): Tensor
 
-  /** Makes a tensor that is not trained part of the state, under the field of that name. */
+  /**
+   * Makes a tensor that is not trained part of the state, under the field of that name. Write it with `copy_`;
+   * an assignment to the field throws.
+   * https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_buffer
+   *
+   * @param name the field, in camelCase; the state dict has it in snake_case
+   * @param buffer its first value
+   */
   registerBuffer(name: string, buffer: Tensor): void {
     this.#buffers.set(name, buffer)
     Object.defineProperty(this, name, {
@@ -67,7 +81,7 @@ export abstract class Module {
     return Object.entries(this).filter((entry): entry is [string, Module] => entry[1] instanceof Module)
   }
 
-  /** This module and all below it, each with its path ('' for this one). */
+  /** This module and all below it, each with its path: `prefix` ('' by default) for this one, `prefix.field` below. */
   namedModules(prefix = ''): [name: string, module: Module][] {
     const below = this.namedChildren().flatMap(([name, child]) =>
       child.namedModules(prefix ? `${prefix}.${name}` : name),
@@ -96,7 +110,7 @@ export abstract class Module {
     )
   }
 
-  /** Sets training mode, here and below. */
+  /** Sets training mode, or evaluation mode where `mode` is false, here and below. */
   train(mode = true): this {
     for (const [, module] of this.namedModules()) module.training = mode
     return this
@@ -131,6 +145,7 @@ export abstract class Module {
    * Copies a state dict's values into the module. Nothing is changed unless all of it fits; a missing
    * `num_batches_tracked` (which old files lack) leaves the module's own as it is, as PyTorch does.
    *
+   * @param state names as of `stateDict()` to tensors of the same shapes
    * @returns the names that were missing and unexpected
    * @throws {StateDictError} naming missing and unexpected entries (unless `strict` is false) and those of
    *   another shape

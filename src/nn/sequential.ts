@@ -4,19 +4,23 @@ import { MaxPool2d, ReLU } from './layers.js'
 import { Module } from './module.js'
 
 /**
- * Modules one after the other. https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html
+ * Modules one after the other, by the names '0', '1' and so on. https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html
  *
  * What passes between two layers of the library is seen by nobody else, so its memory is freed by
  * `backward()`, or at once when nothing records. And neighbours whose values come out the same run in
  * another order, or as one: see `commuted` and `forward`.
  */
 export class Sequential extends Module {
+  /** @internal */
   override readonly keepsNothing: boolean
+  /** @internal */
   override readonly marksKept: boolean
+  /** In the order that they were given in. */
   readonly modules: readonly Module[]
   /** In the order in which they run. */
   readonly #order: readonly Module[]
 
+  /** @param modules any number, none of which may be missing */
   constructor(...modules: Module[]) {
     super()
     this.modules = modules
@@ -29,6 +33,7 @@ export class Sequential extends Module {
     return this.modules.map((module, i) => [String(i), module])
   }
 
+  /** The last module's result for the first one's input `x`; errors are the modules' own. */
   override forward(x: Tensor): Tensor {
     const order = this.#order
     let current = x

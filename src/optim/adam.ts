@@ -23,8 +23,11 @@ interface State {
 }
 
 class AdamFamily extends Optimizer {
+  /** Decay of the running means of the gradient and of its square. */
   readonly betas: readonly [number, number]
+  /** Added to the denominator. */
   readonly eps: number
+  /** The L2 penalty's weight (Adam), or the decay of the weights (AdamW). */
   readonly weightDecay: number
   readonly #decoupled: boolean
   readonly #state = new Map<Tensor, State>()
@@ -41,6 +44,7 @@ class AdamFamily extends Optimizer {
     atLeast(name, 'weightDecay', this.weightDecay, 0)
   }
 
+  /** Changes every parameter that has a gradient, in place. */
   override step(): void {
     const { lr, eps, weightDecay } = this
     const decoupled = this.#decoupled
@@ -60,6 +64,10 @@ class AdamFamily extends Optimizer {
 
 /** Adam (Kingma and Ba, 2014). https://pytorch.org/docs/stable/generated/torch.optim.Adam.html */
 export class Adam extends AdamFamily {
+  /**
+   * @param parameters those of a net: `net.parameters()`
+   * @throws {ArgumentError} for no parameters, or an option that is unknown or out of range
+   */
   constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
     super('Adam', parameters, options, false)
   }
@@ -70,6 +78,10 @@ export class Adam extends AdamFamily {
  * https://pytorch.org/docs/stable/generated/torch.optim.AdamW.html
  */
 export class AdamW extends AdamFamily {
+  /**
+   * @param parameters those of a net: `net.parameters()`
+   * @throws {ArgumentError} for no parameters, or an option that is unknown or out of range
+   */
   constructor(parameters: Iterable<Tensor>, options: AdamOptions = {}) {
     super('AdamW', parameters, options, true)
   }

@@ -3,8 +3,15 @@ import { ArgumentError } from '../errors.js'
 
 /** What all optimisers share: their parameters, and the learning rate, which may be changed at any time. */
 export abstract class Optimizer {
+  /** What it changes. */
   readonly parameters: readonly Tensor[]
 
+  /**
+   * @param name of the optimiser, for errors
+   * @param parameters what it changes
+   * @param lr the learning rate; it may be set at any time, as by a schedule
+   * @throws {ArgumentError} for no parameters, or a learning rate below 0
+   */
   constructor(
     name: string,
     parameters: Iterable<Tensor>,

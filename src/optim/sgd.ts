@@ -18,14 +18,26 @@ export interface SGDOptions {
   nesterov?: boolean
 }
 
-/** Stochastic gradient descent. https://pytorch.org/docs/stable/generated/torch.optim.SGD.html */
+/**
+ * Stochastic gradient descent: `g = gradient + weightDecay · p; b = momentum · b + (1 − dampening) · g` (the first
+ * time `b = g`); `p = p − lr · b`, or with `nesterov` `p − lr · (g + momentum · b)`.
+ * https://pytorch.org/docs/stable/generated/torch.optim.SGD.html
+ */
 export class SGD extends Optimizer {
+  /** Share of the last step that is kept. */
   readonly momentum: number
+  /** How much of the gradient does not enter the momentum. */
   readonly dampening: number
+  /** Weight of the L2 penalty. */
   readonly weightDecay: number
+  /** Whether the momentum is Nesterov's. */
   readonly nesterov: boolean
   readonly #buffers = new Map<Tensor, Tensor>()
 
+  /**
+   * @param parameters those of a net: `net.parameters()`
+   * @throws {ArgumentError} for no parameters, or an option that is unknown or out of range
+   */
   constructor(parameters: Iterable<Tensor>, options: SGDOptions = {}) {
     checkOptions('SGD', options, ['lr', 'momentum', 'dampening', 'weightDecay', 'nesterov'])
     super('SGD', parameters, options.lr ?? 1e-3)
@@ -40,6 +52,7 @@ export class SGD extends Optimizer {
     }
   }
 
+  /** Changes every parameter that has a gradient, in place. */
   override step(): void {
     for (const parameter of this.parameters) {
       const gradient = parameter.ownGradient

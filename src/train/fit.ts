@@ -11,6 +11,7 @@ import { yieldToEvents } from './yield.js'
 
 /** Something that gives one number for predictions and labels, such as `nn.CrossEntropyLoss`. */
 export interface Loss {
+  /** The loss of a batch, with one element, from `prediction` (what the net gave) and `labels`. */
   forward(prediction: Tensor, labels: Tensor): Tensor
   /** True where `forward` keeps neither what it is given nor what it gives, so that `fit` may free it. */
   readonly keepsNothing?: boolean
@@ -24,11 +25,13 @@ export interface EpochResult {
   trainLoss: number
   /** Share of right answers while training; NaN where labels are no classes. */
   trainAcc: number
-  /** In evaluation mode; NaN without `valid`. */
+  /** Mean over the validation samples, in evaluation mode; NaN without `valid`. */
   validLoss: number
+  /** Share of right answers, in evaluation mode; NaN without `valid`. */
   validAcc: number
-  /** Shuffle, gather, forward, loss, accuracy, backward and update of the whole epoch. */
+  /** Seconds of shuffle, gather, forward, loss, accuracy, backward and update of the whole epoch. */
   trainSeconds: number
+  /** Seconds of the validation pass; 0 without. */
   validSeconds: number
   /** Training images (samples) a second. */
   imagesPerSecond: number
@@ -36,20 +39,27 @@ export interface EpochResult {
 
 /** Where an epoch stands. */
 export interface BatchProgress {
+  /** From 0. */
   epoch: number
   /** Batches done. */
   batch: number
+  /** Batches of the epoch. */
   batches: number
   /** Mean training loss of the epoch so far. */
   loss: number
+  /** Training images (samples) a second, since the epoch began. */
   imagesPerSecond: number
 }
 
 /** What `fit` takes besides the net. */
 export interface FitOptions {
+  /** Batches [x, y] to train on. */
   train: DataLoader
+  /** Batches [x, y] to validate on after each epoch. */
   valid?: DataLoader | undefined
+  /** Made of the net's parameters. */
   optimizer: Optimizer
+  /** Such as `new nn.CrossEntropyLoss()`. */
   loss: Loss
   /** Passes over the training data. Default 1. */
   epochs?: number
@@ -77,6 +87,7 @@ const SLICE = 12
  * evaluation mode and without recording. Afterwards the net is in the mode that it came in. Yields often
  * enough to keep an event loop alive.
  *
+ * @param net its mode is set and put back
  * @throws {NumericError} at a loss that is NaN or infinite; the update of that step is not made
  * @throws {ArgumentError} for epochs that are no whole number
  */

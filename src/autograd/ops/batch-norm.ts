@@ -21,7 +21,7 @@ import { reshape } from './rearrange.js'
 export interface BatchNormOptions {
   /** [C]; what evaluation normalises with, and training moves towards the batch. */
   runningMean?: Tensor | null
-  /** [C]. */
+  /** [C]; the unbiased variance that goes with `runningMean`. */
   runningVar?: Tensor | null
   /** [C]; default 1. */
   weight?: Tensor | null

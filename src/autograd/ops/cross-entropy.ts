@@ -114,7 +114,14 @@ export function crossEntropy(logits: Tensor, labels: Labels, options: CrossEntro
   return run(operation, [logits, own], { labels: own, reduction, logProbabilities: empty(logits.shape) })
 }
 
-/** How many rows of logits [N, classes] are largest (the first of equals) at their label. */
+/**
+ * How many rows of logits are largest (the first of equals) at their label: accuracy is this over N.
+ *
+ * @param logits [N, classes]
+ * @param labels N class indices
+ * @throws {ShapeError} when the sizes do not fit
+ * @throws {ArgumentError} for a label that is no class
+ */
 export function correct(logits: Tensor, labels: Labels): number {
   checkLogits('correct', logits)
   const own = labelTensor('correct', labels, logits.shape[0])

@@ -22,7 +22,12 @@ const operation: Operation<Tensor> = {
 
 /**
  * In training, sets each element to 0 with probability `p` and scales the others by 1 / (1 − p); else `x`.
- * https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html
+ * https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html (Srivastava et al., 2014)
+ *
+ * @param x any shape
+ * @param p a probability from 0 to 1, default 0.5
+ * @param training default true; false gives `x` itself
+ * @throws {ArgumentError} for another probability
  */
 export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
   if (!(p >= 0 && p <= 1)) throw new ArgumentError(`dropout: p is a probability from 0 to 1, got ${p}`)

@@ -14,11 +14,14 @@ export class ByteArray {
   }
 }
 
-/** Indices in wasm memory, from which batches are taken. */
+/** An order of samples, made by a DataLoader; a Dataset hands it on to another one's `batch`. */
 export class Indices {
+  /** @internal */
   readonly storage: Storage
+  /** How many there are. */
   readonly length: number
 
+  /** @internal */
   constructor(values: ArrayLike<number>) {
     this.length = values.length
     this.storage = new Storage(values.length * 4, 'rows', 'leaf')
@@ -26,6 +29,7 @@ export class Indices {
     new Uint32Array(bytes().buffer, address, values.length).set(values)
   }
 
+  /** Frees the memory. */
   dispose(): void {
     this.storage.release()
   }

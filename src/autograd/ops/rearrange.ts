@@ -48,7 +48,14 @@ const reshapeOperation: Differentiable<undefined> = {
   backward: (call, dy) => [view(call.in('rows', dy), call.inputs[0].shape)],
 }
 
-/** The same values under another shape; one size may be −1 and is found. A view where that is possible. */
+/**
+ * The same values under another shape. A view where that is possible.
+ * https://pytorch.org/docs/stable/generated/torch.reshape.html
+ *
+ * @param x any shape
+ * @param shape as many elements; one size may be −1 and is found
+ * @throws {ShapeError} where the elements do not fit, or for more than one −1
+ */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   if (!Array.isArray(shape)) {
     throw new ShapeError(`reshape: a shape is an array, such as [2, -1]; got ${shape}`)
@@ -65,7 +72,16 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return runView(reshapeOperation, x, undefined, (source) => view(source, target))
 }
 
-/** Joins the dimensions from `startDim` to `endDim` into one. Defaults 0 and −1. */
+/**
+ * Joins the dimensions from `startDim` to `endDim` into one; −1 is the last.
+ * https://pytorch.org/docs/stable/generated/torch.flatten.html
+ *
+ * @param x [d₀, d₁, …]
+ * @param startDim the first, default 0
+ * @param endDim the last, default −1
+ * @returns [d₀, …, product of the joined, …]
+ * @throws {ArgumentError} for a dimension that `x` does not have, or an end before the start
+ */
 export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
   const { shape } = x
   if (shape.length === 0) return reshape(x, [1])
@@ -212,7 +228,15 @@ const catOperation: Operation<number> = {
   },
 }
 
-/** Tensors joined along a dimension, in which alone their shapes may differ. Default dimension 0. */
+/**
+ * Tensors joined along a dimension. https://pytorch.org/docs/stable/generated/torch.cat.html
+ *
+ * @param tensors at least one; their shapes may differ in dimension `dim` only
+ * @param dim default 0; −1 is the last
+ * @returns their shape, with the sum of the sizes in dimension `dim`
+ * @throws {ShapeError} where the shapes differ elsewhere
+ * @throws {ArgumentError} for no tensors, or a dimension that they do not have
+ */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   if (tensors.length === 0) throw new ArgumentError('cat: expected at least one tensor')
   const rank = tensors[0].shape.length

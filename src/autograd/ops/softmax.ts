@@ -33,8 +33,25 @@ function overDimension(name: string, forward: Forward, backward: Backward) {
   }
 }
 
-/** `eˣ / Σ eˣ` over one dimension. https://pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html */
+/**
+ * `eˣ / Σ eˣ` over one dimension. https://pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html
+ *
+ * @function
+ * @param x any shape of at least one dimension
+ * @param dim the dimension whose values then sum to 1; −1 is the last
+ * @returns the shape of `x`
+ * @throws {ArgumentError} for a dimension that `x` does not have
+ */
 export const softmax = overDimension('softmax', kernels.softmaxForward, kernels.softmaxBackward)
 
-/** `x − ln Σ eˣ` over one dimension. https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html */
+/**
+ * `x − ln Σ eˣ` over one dimension, stable for large values.
+ * https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
+ *
+ * @function
+ * @param x any shape of at least one dimension
+ * @param dim the dimension to sum over; −1 is the last
+ * @returns the shape of `x`
+ * @throws {ArgumentError} for a dimension that `x` does not have
+ */
 export const logSoftmax = overDimension('logSoftmax', kernels.logSoftmaxForward, kernels.logSoftmaxBackward)

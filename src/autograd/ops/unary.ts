@@ -45,11 +45,24 @@ export const sqrt = unary('sqrt', kernels.sqrtForward, kernels.sqrtBackward)
 export const exp = unary('exp', kernels.expForward, kernels.expBackward)
 /** The natural logarithm; −Infinity at 0, NaN below. Any shape. */
 export const log = unary('log', kernels.logForward, kernels.logBackward)
-/** `max(x, 0)`; gradient 0 at 0. Any shape. */
+/**
+ * `max(x, 0)`; gradient 0 at 0. Any shape.
+ * https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
+ *
+ * @function
+ */
 export const relu = unary('relu', kernels.reluForward, kernels.reluBackward, 'any')
-/** `1 / (1 + e⁻ˣ)`. Any shape. */
+/**
+ * `1 / (1 + e⁻ˣ)` of `x`. Any shape. https://pytorch.org/docs/stable/generated/torch.sigmoid.html
+ *
+ * @function
+ */
 export const sigmoid = unary('sigmoid', kernels.sigmoidForward, kernels.sigmoidBackward)
-/** The hyperbolic tangent. Any shape. */
+/**
+ * The hyperbolic tangent of `x`. Any shape. https://pytorch.org/docs/stable/generated/torch.tanh.html
+ *
+ * @function
+ */
 export const tanh = unary('tanh', kernels.tanhForward, kernels.tanhBackward)
 
 const powOperation: Operation<number> = {

@@ -1,0 +1,125 @@
+/** The API reference from the docstrings of src/, and what these lack. */
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Application, Converter, ReflectionKind } from 'typedoc'
+import ts from 'typescript'
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
+
+/**
+ * Reads the docstrings of an entry point, of the package unless another one is given.
+ *
+ * @returns `complaints`, one line for each thing that a docstring lacks, and `write(folder)`
+ */
+export async function readDocstrings(entryPoint = '../src/index.node.ts') {
+  const app = await Application.bootstrapWithPlugins({
+    options: path('typedoc.json'),
+    tsconfig: path('tsconfig.json'),
+    entryPoints: [path(entryPoint)],
+  })
+  const complaints = []
+  app.converter.on(Converter.EVENT_RESOLVE_END, (context) => {
+    for (const reflection of Object.values(context.project.reflections)) {
+      if (context.project.reflections[reflection.id] && isElsewhere(reflection, context)) {
+        context.project.removeReflection(reflection)
+      }
+    }
+    for (const reflection of Object.values(context.project.reflections)) {
+      complaints.push(...lacks(reflection, context))
+      nameErrors(reflection.comment)
+    }
+  })
+  const project = await app.convert()
+  if (!project) throw new Error('the sources were not read: see above')
+  return {
+    complaints: complaints.sort(),
+    async write(folder) {
+      app.options.setValue('out', folder)
+      await app.generateOutputs(project)
+      tidy(folder)
+    },
+  }
+}
+
+/** Whether a member is inherited from a class that is documented too: it is described there, once. */
+function isElsewhere(reflection, context) {
+  if (!reflection.inheritedFrom) return false
+  const declarations = (of) => context.getSymbolFromReflection(of)?.declarations ?? []
+  const classes = context.project.getReflectionsByKind(ReflectionKind.Class).flatMap(declarations)
+  return declarations(reflection).some(({ parent }) => classes.includes(parent))
+}
+
+const NEEDS_SUMMARY =
+  ReflectionKind.Class |
+  ReflectionKind.Interface |
+  ReflectionKind.TypeAlias |
+  ReflectionKind.Variable |
+  ReflectionKind.Property |
+  ReflectionKind.CallSignature |
+  ReflectionKind.GetSignature
+
+/** What the house asks for: a summary; each parameter named or described; the errors where it throws. */
+function lacks(reflection, context) {
+  const owner = reflection.kindOf(ReflectionKind.SomeSignature) ? reflection.parent : reflection
+  const name = owner.getFullName()
+  const found = []
+  const summary = textOf(reflection.comment?.summary)
+  // The parts of a type are described with the type.
+  if (reflection.parent?.kindOf(ReflectionKind.TypeLiteral)) return found
+  if (reflection.kindOf(NEEDS_SUMMARY) && !summary) found.push(`${name}: no summary`)
+  const isConstructor = reflection.kindOf(ReflectionKind.ConstructorSignature)
+  if (!isConstructor && !reflection.kindOf(ReflectionKind.CallSignature)) return found
+  for (const parameter of reflection.parameters ?? []) {
+    const named = [...summary.matchAll(/`([^`]*)`/g)].some(([, code]) =>
+      new RegExp(`(?<!\\w)${parameter.name}(?!\\w)`).test(code),
+    )
+    if (!named && !textOf(parameter.comment?.summary) && !describesItself(parameter)) {
+      found.push(`${name}: parameter ${parameter.name} is not described`)
+    }
+  }
+  if (throwsItself(reflection.parent, context) && !reflection.comment?.getTag('@throws')) {
+    found.push(`${name}: throws, and does not say what`)
+  }
+  return found
+}
+
+function textOf(parts) {
+  return (parts ?? []).map(({ text }) => text).join('')
+}
+
+/** An options object, whose properties are described one by one. */
+function describesItself({ type }) {
+  return type?.type === 'reference' && type.reflection?.kindOf(ReflectionKind.Interface)
+}
+
+/** Whether the function's own body throws, or checks its arguments with a `check…` function. */
+function throwsItself(reflection, context) {
+  const declarations = context.getSymbolFromReflection(reflection)?.declarations ?? []
+  const throws = (node) =>
+    ts.isThrowStatement(node) ||
+    (ts.isCallExpression(node) && /^check[A-Z]/.test(node.expression.getText())) ||
+    ts.forEachChild(node, (child) => (ts.isFunctionLike(child) ? undefined : throws(child) || undefined)) ===
+      true
+  return declarations.some((node) => node.body && throws(node.body))
+}
+
+/** TypeDoc leaves the braces of `@throws {ShapeError} when …` out: the error's name goes into the text. */
+function nameErrors(comment) {
+  for (const tag of comment?.blockTags ?? []) {
+    if (tag.tag !== '@throws' || !tag.typeAnnotation) continue
+    tag.content.unshift({ kind: 'code', text: `\`${tag.typeAnnotation.slice(1, -1)}\` ` })
+    tag.typeAnnotation = undefined
+  }
+}
+
+/** Short file names (nn.md), and no default where there is none. */
+function tidy(folder) {
+  const files = readdirSync(folder).filter((file) => file.endsWith('.md'))
+  const short = (text) => text.replace(/(?<=[(/.]|^)(nn\.)?Namespace\.(\w+\.md)/gm, '$1$2')
+  for (const file of files) {
+    const text = readFileSync(join(folder, file), 'utf8')
+    writeFileSync(join(folder, file), short(text).replace(/(?<!\\)\| `undefined` \|/g, '| |'))
+    renameSync(join(folder, file), join(folder, short(file)))
+  }
+}
