@@ -1,0 +1,110 @@
+// One page per bundler: how a user builds it, with the one line of configuration that the docs give.
+import { execFile } from 'node:child_process'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { files } from '../../bench/browsers.mjs'
+import { freshProject, root } from './fresh.mjs'
+
+const run = promisify(execFile)
+
+/** @typedef {import('../../bench/browsers.mjs').Answer} Answer */
+/** @typedef {{ answer: (headers: Record<string, string>) => Answer, close: () => Promise<void> }} Site */
+
+const APP = ['index.html', 'page.js', 'train.mjs', 'train-worker.js', 'locations.js']
+/** The bundler copies neither binary nor worker: the page says where they are. */
+const GIVEN = { 'locations.js': "export const locations = { wasm: './', worker: './worker.js' }\n" }
+
+const modules = createRequire(import.meta.url)
+const rootModules = createRequire(join(root, 'package.json'))
+
+/** The path of a package's program. @param {NodeJS.Require} from @param {string} name @param {string} program */
+const bin = (from, name, program) => join(dirname(from.resolve(`${name}/package.json`)), program)
+
+/** @param {string} cwd @param {string[]} args of Node */
+async function node(cwd, ...args) {
+  await run(process.execPath, args, { cwd, timeout: 120_000 })
+}
+
+/** @param {string} folder @returns {Site} */
+const folderSite = (folder) => ({
+  answer: (headers) => files((path) => join(folder, path), headers),
+  close: async () => {},
+})
+
+/** Copies the package's four binaries, as the docs say for bundlers that do not. @param {string} folder @param {string} to */
+function copyBinaries(folder, to) {
+  cpSync(join(folder, 'node_modules/simdgrad/dist/bindings/wasm'), join(folder, to), {
+    recursive: true,
+    filter: (path) => !/\.(json|ts)$/.test(path),
+  })
+}
+
+const vite = bin(rootModules, 'vite', 'bin/vite.js')
+const VITE = {
+  'vite.config.mjs': "export default { optimizeDeps: { exclude: ['simdgrad'] } }\n",
+}
+
+/** @type {Record<string, () => Promise<Site>>} */
+export const BUNDLES = {
+  static: async () => {
+    const folder = freshProject('static', APP)
+    // No bundler: the page names the file. (An import map would be an inline script, which a policy refuses.)
+    const train = join(folder, 'train.mjs')
+    const path = './node_modules/simdgrad/dist/index.js'
+    writeFileSync(train, readFileSync(train, 'utf8').replace("from 'simdgrad'", `from '${path}'`))
+    return folderSite(folder)
+  },
+  'vite-build': async () => {
+    const folder = freshProject('vite-build', APP, VITE)
+    await node(folder, vite, 'build')
+    return folderSite(join(folder, 'dist'))
+  },
+  'vite-dev': async () => {
+    const folder = freshProject('vite-dev', APP, VITE)
+    const { createServer } = await import(pathToFileURL(rootModules.resolve('vite')).href)
+    const server = await createServer({
+      root: folder,
+      logLevel: 'error',
+      cacheDir: join(folder, '.vite'),
+      server: { middlewareMode: true, hmr: false, ws: false },
+    })
+    return {
+      answer: (headers) => (request, response) => {
+        for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+        server.middlewares(request, response)
+      },
+      close: () => server.close(),
+    }
+  },
+  webpack: async () => {
+    const folder = freshProject('webpack', APP)
+    await node(folder, bin(modules, 'webpack-cli', 'bin/cli.js'), '--mode=production', '--entry=./page.js')
+    // What html-webpack-plugin would write.
+    const html = readFileSync(join(folder, 'index.html'), 'utf8')
+    const script = html.replace('type="module" src="./page.js"', 'defer src="./main.js"')
+    writeFileSync(join(folder, 'dist/index.html'), script)
+    return folderSite(join(folder, 'dist'))
+  },
+  esbuild: async () => {
+    const folder = freshProject('esbuild', APP, GIVEN)
+    const entries = ['page.js', 'train-worker.js', 'worker=simdgrad/worker.js']
+    const options = ['--bundle', '--format=esm', '--outdir=dist']
+    await node(folder, bin(modules, 'esbuild', 'bin/esbuild'), ...entries, ...options)
+    copyBinaries(folder, 'dist')
+    cpSync(join(folder, 'index.html'), join(folder, 'dist/index.html'))
+    return folderSite(join(folder, 'dist'))
+  },
+  rollup: async () => {
+    const folder = freshProject('rollup', APP, GIVEN)
+    const entries = ['page.js', 'train-worker.js', 'worker=simdgrad/worker.js']
+    const plugin = pathToFileURL(modules.resolve('@rollup/plugin-node-resolve')).pathname
+    const options = ['--dir=dist', '--format=es', `--plugin=${plugin}`]
+    await node(folder, bin(modules, 'rollup', 'dist/bin/rollup'), ...entries, ...options)
+    copyBinaries(folder, 'dist')
+    cpSync(join(folder, 'index.html'), join(folder, 'dist/index.html'))
+    return folderSite(join(folder, 'dist'))
+  },
+}

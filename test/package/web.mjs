@@ -1,0 +1,97 @@
+// Every bundle's page in real browsers: isolated, not isolated, and isolated under a strict policy; on the page's own
+// thread and in a Worker.
+import puppeteer from 'puppeteer-core'
+import { findBrowsers, ISOLATION, launch, serve } from '../../bench/browsers.mjs'
+import { BUNDLES } from './bundles.mjs'
+import { check, expectTrained, leftOut } from './checks.mjs'
+
+export const POLICY = {
+  'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'",
+}
+const NO_ISOLATION = /one thread, because SharedArrayBuffer.*Cross-Origin-Opener-Policy: same-origin/
+
+/** @type {{ name: string, headers: Record<string, string>, threads: number, reason: RegExp }[]} */
+const MODES = [
+  { name: 'isolated', headers: ISOLATION, threads: 2, reason: /2 threads on \d+ cores/ },
+  { name: 'not isolated', headers: {}, threads: 1, reason: NO_ISOLATION },
+  { name: 'strict policy', headers: { ...ISOLATION, ...POLICY }, threads: 2, reason: /2 threads on/ },
+]
+
+/** @typedef {{ name: string, browser: any }} Opened */
+/** @type {Opened[] | undefined} */
+let opened
+
+/** Those that this machine has, started once. @returns {Promise<Opened[]>} */
+export async function browsers() {
+  if (opened) return opened
+  opened = []
+  for (const which of findBrowsers()) {
+    const { name, path, install } = which
+    if (path) opened.push({ name, browser: await launch(puppeteer, { ...which, path }) })
+    else leftOut.push(`${name}: ${install}`)
+  }
+  return opened
+}
+
+export async function closeBrowsers() {
+  for (const { browser } of opened ?? []) await browser.close()
+}
+
+/**
+ * What a page left in `globalThis.result`; what it says on its console is an error.
+ *
+ * @param {any} browser
+ * @param {string} url
+ * @param {Record<string, unknown>} options of apps/page.js
+ */
+export async function resultOf(browser, url, options) {
+  const page = await browser.newPage()
+  /** @type {string[]} */
+  const complaints = []
+  page.on('console', (/** @type {any} */ message) => {
+    if (['error', 'warn'].includes(message.type())) complaints.push(message.text())
+  })
+  page.on('pageerror', (/** @type {Error} */ error) => complaints.push(String(error)))
+  try {
+    await page.goto(`${url}/?${encodeURIComponent(JSON.stringify(options))}`)
+    const handle = await page.waitForFunction('globalThis.result', { timeout: 60_000 })
+    return { result: await handle.jsonValue(), complaints }
+  } catch (error) {
+    throw new Error(`${error}; the console: ${complaints.join('; ') || 'nothing'}`)
+  } finally {
+    await page.close()
+  }
+}
+
+/** @param {string} what */
+async function trainInBrowsers(what) {
+  const all = await browsers()
+  /** @type {import('./bundles.mjs').Site | undefined} */
+  let site
+  await check([what, '', 'builds'], async () => {
+    site = await BUNDLES[what]()
+    return ''
+  })
+  if (!site) return
+  for (const { name: mode, headers, threads, reason } of MODES) {
+    const server = await serve(site.answer(headers))
+    for (const { name, browser } of all) {
+      for (const where of ['page', 'worker']) {
+        // Each way sees relaxed and strict builds, and each binary.
+        const deterministic = (where === 'worker') !== (mode === 'strict policy')
+        const how = `${mode}, in the ${where}${deterministic ? ', deterministic' : ''}`
+        await check([what, name, how], async () => {
+          const options = { where, threads: 2, deterministic }
+          const { result, complaints } = await resultOf(browser, server.url, options)
+          const seen = expectTrained(result, { threads, deterministic, reason })
+          if (complaints.length > 0) throw new Error(`the console: ${complaints.join('; ')}`)
+          return seen
+        })
+      }
+    }
+    server.close()
+  }
+  await site.close()
+}
+
+export const WEB = Object.fromEntries(Object.keys(BUNDLES).map((what) => [what, () => trainInBrowsers(what)]))
