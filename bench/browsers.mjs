@@ -75,11 +75,6 @@ export function files(find, headers) {
   return (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname))
     const file = find(path === '/' ? '/index.html' : path)
-    // Browsers ask for an icon; a page without one is no error.
-    if (path === '/favicon.ico') {
-      response.writeHead(204).end()
-      return
-    }
     if (path.includes('..') || !existsSync(file) || !statSync(file).isFile()) {
       response.writeHead(404).end()
       return

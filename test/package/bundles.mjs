@@ -5,13 +5,15 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { files } from '../../bench/browsers.mjs'
-import { freshProject, root } from './fresh.mjs'
+import { files, serve } from '../../bench/browsers.mjs'
+import { freshProject, here, root } from './fresh.mjs'
 
 const run = promisify(execFile)
 
-/** @typedef {import('../../bench/browsers.mjs').Answer} Answer */
-/** @typedef {{ answer: (headers: Record<string, string>) => Answer, close: () => Promise<void> }} Site */
+/**
+ * Serves the page with some headers.
+ * @typedef {(headers: Record<string, string>) => Promise<{ url: string, close: () => unknown }>} Site
+ */
 
 const APP = ['index.html', 'page.js', 'train.mjs', 'train-worker.js', 'locations.js']
 /** The bundler copies neither binary nor worker: the page says where they are. */
@@ -29,10 +31,7 @@ async function node(cwd, ...args) {
 }
 
 /** @param {string} folder @returns {Site} */
-const folderSite = (folder) => ({
-  answer: (headers) => files((path) => join(folder, path), headers),
-  close: async () => {},
-})
+const folderSite = (folder) => (headers) => serve(files((path) => join(folder, path), headers))
 
 /** Copies the package's four binaries, as the docs say for bundlers that do not. @param {string} folder @param {string} to */
 function copyBinaries(folder, to) {
@@ -65,18 +64,10 @@ export const BUNDLES = {
   'vite-dev': async () => {
     const folder = freshProject('vite-dev', APP, VITE)
     const { createServer } = await import(pathToFileURL(rootModules.resolve('vite')).href)
-    const server = await createServer({
-      root: folder,
-      logLevel: 'error',
-      cacheDir: join(folder, '.vite'),
-      server: { middlewareMode: true, hmr: false, ws: false },
-    })
-    return {
-      answer: (headers) => (request, response) => {
-        for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-        server.middlewares(request, response)
-      },
-      close: () => server.close(),
+    return async (headers) => {
+      const server = await createServer({ root: folder, logLevel: 'error', server: { port: 0, headers } })
+      await server.listen()
+      return { url: server.resolvedUrls.local[0].slice(0, -1), close: () => server.close() }
     }
   },
   webpack: async () => {
@@ -92,7 +83,7 @@ export const BUNDLES = {
     const folder = freshProject('esbuild', APP, GIVEN)
     const entries = ['page.js', 'train-worker.js', 'worker=simdgrad/worker.js']
     const options = ['--bundle', '--format=esm', '--outdir=dist']
-    await node(folder, bin(modules, 'esbuild', 'bin/esbuild'), ...entries, ...options)
+    await run(here('node_modules/.bin/esbuild'), [...entries, ...options], { cwd: folder })
     copyBinaries(folder, 'dist')
     cpSync(join(folder, 'index.html'), join(folder, 'dist/index.html'))
     return folderSite(join(folder, 'dist'))

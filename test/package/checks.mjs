@@ -38,7 +38,7 @@ export async function check([what, where, how], run) {
 
 /** @param {Row} row */
 function line({ what, where, how, passed, seen, seconds }) {
-  const cells = [passed ? 'passed' : 'FAILED', what.padEnd(13), where.padEnd(14), how.padEnd(36)]
+  const cells = [passed ? 'passed' : 'FAILED', what.padEnd(13), where.padEnd(14), how.padEnd(40)]
   return `${cells.join('  ')} ${seconds.toFixed(1).padStart(5)} s  ${seen}`
 }
 

@@ -1,12 +1,12 @@
 // Every bundle's page in real browsers: isolated, not isolated, and isolated under a strict policy; on the page's own
 // thread and in a Worker.
 import puppeteer from 'puppeteer-core'
-import { findBrowsers, ISOLATION, launch, serve } from '../../bench/browsers.mjs'
+import { findBrowsers, ISOLATION, launch } from '../../bench/browsers.mjs'
 import { BUNDLES } from './bundles.mjs'
 import { check, expectTrained, leftOut } from './checks.mjs'
 
 export const POLICY = {
-  'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'",
+  'Content-Security-Policy': "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'",
 }
 const NO_ISOLATION = /one thread, because SharedArrayBuffer.*Cross-Origin-Opener-Policy: same-origin/
 
@@ -74,7 +74,7 @@ async function trainInBrowsers(what) {
   })
   if (!site) return
   for (const { name: mode, headers, threads, reason } of MODES) {
-    const server = await serve(site.answer(headers))
+    const server = await site(headers)
     for (const { name, browser } of all) {
       for (const where of ['page', 'worker']) {
         // Each way sees relaxed and strict builds, and each binary.
@@ -89,9 +89,8 @@ async function trainInBrowsers(what) {
         })
       }
     }
-    server.close()
+    await server.close()
   }
-  await site.close()
 }
 
 export const WEB = Object.fromEntries(Object.keys(BUNDLES).map((what) => [what, () => trainInBrowsers(what)]))
