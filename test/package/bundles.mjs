@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { files, serve } from '../../bench/browsers.mjs'
-import { freshProject, here, root } from './fresh.mjs'
+import { freshProject, here, installedFile, root } from './fresh.mjs'
 
 const run = promisify(execFile)
 
@@ -19,11 +19,11 @@ const APP = ['index.html', 'page.js', 'train.mjs', 'train-worker.js', 'locations
 /** The bundler copies neither binary nor worker: the page says where they are. */
 const GIVEN = { 'locations.js': "export const locations = { wasm: './', worker: './worker.js' }\n" }
 
-const modules = createRequire(import.meta.url)
-const rootModules = createRequire(join(root, 'package.json'))
+/** The checkout's own Vite. */
+const vite = createRequire(join(root, 'package.json'))
 
-/** The path of a package's program. @param {NodeJS.Require} from @param {string} name @param {string} program */
-const bin = (from, name, program) => join(dirname(from.resolve(`${name}/package.json`)), program)
+/** The path of a package's program. @param {string} manifest of the package @param {string} program */
+const bin = (manifest, program) => join(dirname(manifest), program)
 
 /** @param {string} cwd @param {string[]} args of Node */
 async function node(cwd, ...args) {
@@ -41,29 +41,27 @@ function copyBinaries(folder, to) {
   })
 }
 
-const vite = bin(rootModules, 'vite', 'bin/vite.js')
-const VITE = {
-  'vite.config.mjs': "export default { optimizeDeps: { exclude: ['simdgrad'] } }\n",
+/** The page without a bundler. @param {string} name */
+export function staticFolder(name) {
+  const folder = freshProject(name, APP)
+  // It names the package's file. (An import map would be an inline script, which a policy refuses.)
+  const train = join(folder, 'train.mjs')
+  const path = './node_modules/simdgrad/dist/index.js'
+  writeFileSync(train, readFileSync(train, 'utf8').replace("from 'simdgrad'", `from '${path}'`))
+  return folder
 }
 
 /** @type {Record<string, () => Promise<Site>>} */
 export const BUNDLES = {
-  static: async () => {
-    const folder = freshProject('static', APP)
-    // No bundler: the page names the file. (An import map would be an inline script, which a policy refuses.)
-    const train = join(folder, 'train.mjs')
-    const path = './node_modules/simdgrad/dist/index.js'
-    writeFileSync(train, readFileSync(train, 'utf8').replace("from 'simdgrad'", `from '${path}'`))
-    return folderSite(folder)
-  },
+  static: async () => folderSite(staticFolder('static')),
   'vite-build': async () => {
-    const folder = freshProject('vite-build', APP, VITE)
-    await node(folder, vite, 'build')
+    const folder = freshProject('vite-build', APP)
+    await node(folder, bin(vite.resolve('vite/package.json'), 'bin/vite.js'), 'build')
     return folderSite(join(folder, 'dist'))
   },
   'vite-dev': async () => {
-    const folder = freshProject('vite-dev', APP, VITE)
-    const { createServer } = await import(pathToFileURL(rootModules.resolve('vite')).href)
+    const folder = freshProject('vite-dev', APP)
+    const { createServer } = await import(pathToFileURL(vite.resolve('vite')).href)
     return async (headers) => {
       const server = await createServer({ root: folder, logLevel: 'error', server: { port: 0, headers } })
       await server.listen()
@@ -72,7 +70,12 @@ export const BUNDLES = {
   },
   webpack: async () => {
     const folder = freshProject('webpack', APP)
-    await node(folder, bin(modules, 'webpack-cli', 'bin/cli.js'), '--mode=production', '--entry=./page.js')
+    await node(
+      folder,
+      bin(installedFile('webpack-cli/package.json'), 'bin/cli.js'),
+      '--mode=production',
+      '--entry=./page.js',
+    )
     // What html-webpack-plugin would write.
     const html = readFileSync(join(folder, 'index.html'), 'utf8')
     const script = html.replace('type="module" src="./page.js"', 'defer src="./main.js"')
@@ -91,9 +94,9 @@ export const BUNDLES = {
   rollup: async () => {
     const folder = freshProject('rollup', APP, GIVEN)
     const entries = ['page.js', 'train-worker.js', 'worker=simdgrad/worker.js']
-    const plugin = pathToFileURL(modules.resolve('@rollup/plugin-node-resolve')).pathname
+    const plugin = pathToFileURL(installedFile('@rollup/plugin-node-resolve')).pathname
     const options = ['--dir=dist', '--format=es', `--plugin=${plugin}`]
-    await node(folder, bin(modules, 'rollup', 'dist/bin/rollup'), ...entries, ...options)
+    await node(folder, bin(installedFile('rollup/package.json'), 'dist/bin/rollup'), ...entries, ...options)
     copyBinaries(folder, 'dist')
     cpSync(join(folder, 'index.html'), join(folder, 'dist/index.html'))
     return folderSite(join(folder, 'dist'))

@@ -1,14 +1,29 @@
 // The packed tarball, installed in fresh folders outside of the checkout.
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 /** @param {string} relative to this folder */
 export const here = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 
 export const root = here('../..')
+
+const modules = createRequire(import.meta.url)
+
+/** The path of a file of a package of this folder. @param {string} file such as `rollup/package.json` */
+export function installedFile(file) {
+  try {
+    return modules.resolve(file)
+  } catch (cause) {
+    throw new Error(`${file} is not installed; npm ci --prefix test/package brings it`, { cause })
+  }
+}
+
+/** A package of this folder, which the checkout does not need. @param {string} name @returns {Promise<any>} */
+export const needed = (name) => import(pathToFileURL(installedFile(name)).href)
 
 /** All that a run writes; removed at its end. */
 const scratch = mkdtempSync(join(tmpdir(), 'simdgrad-package-'))

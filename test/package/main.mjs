@@ -5,6 +5,7 @@
 //   npm ci --prefix test/package         brings bundlers and checkers; needed once
 import { parseArgs } from 'node:util'
 import { leftOut, rows } from './checks.mjs'
+import { failures } from './failures.mjs'
 import { cleanUp, pack } from './fresh.mjs'
 import { RUNTIMES } from './runtimes.mjs'
 import { closeBrowsers, WEB } from './web.mjs'
@@ -15,8 +16,8 @@ const { values, positionals } = parseArgs({
 })
 
 /** @type {Record<string, (context: { tarball: string, files: string[], quick: boolean }) => Promise<void>>} */
-const SHARES = { ...RUNTIMES, ...WEB }
-const QUICK = ['node', 'require', 'vite-build', 'static']
+const SHARES = { ...RUNTIMES, ...WEB, failures }
+const QUICK = ['node', 'require', 'vite-build', 'static', 'failures']
 
 const unknown = positionals.filter((name) => !(name in SHARES))
 if (unknown.length > 0) {

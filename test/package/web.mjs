@@ -1,9 +1,9 @@
 // Every bundle's page in real browsers: isolated, not isolated, and isolated under a strict policy; on the page's own
 // thread and in a Worker.
-import puppeteer from 'puppeteer-core'
 import { findBrowsers, ISOLATION, launch } from '../../bench/browsers.mjs'
 import { BUNDLES } from './bundles.mjs'
 import { check, expectTrained, leftOut } from './checks.mjs'
+import { needed } from './fresh.mjs'
 
 export const POLICY = {
   'Content-Security-Policy': "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'",
@@ -25,6 +25,7 @@ let opened
 export async function browsers() {
   if (opened) return opened
   opened = []
+  const { default: puppeteer } = await needed('puppeteer-core')
   for (const which of findBrowsers()) {
     const { name, path, install } = which
     if (path) opened.push({ name, browser: await launch(puppeteer, { ...which, path }) })
