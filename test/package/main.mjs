@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { leftOut, rows } from './checks.mjs'
 import { failures } from './failures.mjs'
 import { cleanUp, pack } from './fresh.mjs'
+import { manifest } from './manifest.mjs'
 import { RUNTIMES } from './runtimes.mjs'
 import { closeBrowsers, WEB } from './web.mjs'
 
@@ -16,8 +17,8 @@ const { values, positionals } = parseArgs({
 })
 
 /** @type {Record<string, (context: { tarball: string, files: string[], quick: boolean }) => Promise<void>>} */
-const SHARES = { ...RUNTIMES, ...WEB, failures }
-const QUICK = ['node', 'require', 'vite-build', 'static', 'failures']
+const SHARES = { manifest, ...RUNTIMES, ...WEB, failures }
+const QUICK = ['manifest', 'node', 'require', 'vite-build', 'static', 'failures']
 
 const unknown = positionals.filter((name) => !(name in SHARES))
 if (unknown.length > 0) {
