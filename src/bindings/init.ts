@@ -130,7 +130,7 @@ async function start(
   const own = givenShares ? sharedMemory() : undefined
   if (givenShares && !own) {
     throw new InitError(
-      `the given binary needs shared memory, which is not to be had here: ${reason}; give an unshared one, or the folder of all four`,
+      `the given binary needs shared memory, which is not to be had here; give an unshared one, or the folder of all four`,
       'needs-shared-memory',
     )
   }

@@ -2,7 +2,7 @@
  * Loads a binary: one of the package's own four, by name, or what the user gave. A server may send anything:
  * what it sent is looked at before it is compiled, and an error says what it was.
  */
-import { ArgumentError, InitError } from '../errors.js'
+import { InitError } from '../errors.js'
 import type { Instance } from './instance.js'
 import { platform } from './platform.js'
 import { bytesOf } from './response.js'
@@ -40,30 +40,22 @@ export async function loadNamed(
   return compile(await platform().readBytes(place), `${place}`)
 }
 
-/** The binary that the user gave. @throws {InitError} @throws {ArgumentError} */
+/** The binary that the user gave. @throws {InitError} */
 export async function loadGiven(source: WasmSource): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source
   if (isPlace(source)) return compile(await platform().readBytes(source), `${source}`)
-  if (source instanceof Response) {
-    const from = source.url || 'the given response'
-    return compile(await bytesOf(source, from), from)
-  }
-  const given = 'the given wasm'
-  if (source instanceof ArrayBuffer) return compile(new Uint8Array(source), given)
-  if (ArrayBuffer.isView(source)) {
-    return compile(new Uint8Array(source.buffer, source.byteOffset, source.byteLength), given)
-  }
-  throw new ArgumentError('init: wasm is a URL, a Response, the bytes of a binary or a WebAssembly.Module')
+  const response = source instanceof Response ? source : new Response(source)
+  const from = response.url || 'the given wasm'
+  return compile(await bytesOf(response, from), from)
 }
 
 async function compile(bytes: Uint8Array<ArrayBuffer>, from: string): Promise<WebAssembly.Module> {
   const start = new TextDecoder('latin1').decode(bytes.subarray(0, 64))
   if (!start.startsWith('\0asm')) {
-    const html = /^[\s\xef\xbb\xbf]*</.test(start)
-    throw new InitError(
-      `${from} is no WebAssembly binary${html ? ' but an HTML page: the server does not have the file at this address' : ''}`,
-      html ? 'html' : 'not-wasm',
-    )
+    const wrong = `${from} is no WebAssembly binary`
+    throw /^[\s\xef\xbb\xbf]*</.test(start)
+      ? new InitError(`${wrong} but an HTML page: the server does not have the file at this address`, 'html')
+      : new InitError(wrong, 'not-wasm')
   }
   try {
     return await WebAssembly.compile(bytes)
@@ -71,7 +63,7 @@ async function compile(bytes: Uint8Array<ArrayBuffer>, from: string): Promise<We
     // A page's policy forbids to compile, not to validate.
     throw WebAssembly.validate(bytes)
       ? new InitError(
-          `this page's Content-Security-Policy forbids WebAssembly: its script-src needs 'wasm-unsafe-eval'`,
+          "the page's Content-Security-Policy forbids WebAssembly: its script-src needs 'wasm-unsafe-eval'",
           'csp',
           { cause },
         )
