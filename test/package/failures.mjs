@@ -47,8 +47,8 @@ export async function failures() {
   const folder = staticFolder('failures')
   for (const [how, options, { code, message, threads, reason }, policy] of CASES) {
     const { url, close } = await serve(server(folder, policy))
-    for (const { name, browser } of await browsers()) {
-      await check(['failures', name, how], async () => {
+    for (const browser of await browsers()) {
+      await check(['failures', browser.name, how], async () => {
         const asked = { where: 'page', threads: 2, deterministic: true, ...options }
         const { result } = await resultOf(browser, url, asked)
         if (threads) return expectTrained(result, { threads, deterministic: true, reason })

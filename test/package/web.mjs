@@ -17,7 +17,7 @@ const MODES = [
   { name: 'strict policy', headers: { ...ISOLATION, ...POLICY }, threads: 2, reason: /2 threads on/ },
 ]
 
-/** @typedef {{ name: string, browser: any }} Opened */
+/** @typedef {{ name: string, open: () => Promise<any>, browser: any }} Opened */
 /** @type {Opened[] | undefined} */
 let opened
 
@@ -28,8 +28,12 @@ export async function browsers() {
   const { default: puppeteer } = await needed('puppeteer-core')
   for (const which of findBrowsers()) {
     const { name, path, install } = which
-    if (path) opened.push({ name, browser: await launch(puppeteer, { ...which, path }) })
-    else leftOut.push(`${name}: ${install}`)
+    if (path) {
+      const open = () => launch(puppeteer, { ...which, path })
+      opened.push({ name, open, browser: await open() })
+    } else {
+      leftOut.push(`${name}: ${install}`)
+    }
   }
   return opened
 }
@@ -41,12 +45,14 @@ export async function closeBrowsers() {
 /**
  * What a page left in `globalThis.result`; what it says on its console is an error.
  *
- * @param {any} browser
+ * @param {Opened} opened
  * @param {string} url
  * @param {Record<string, unknown>} options of apps/page.js
  */
-export async function resultOf(browser, url, options) {
-  const page = await browser.newPage()
+export async function resultOf(opened, url, options) {
+  // A browser that crashed has failed one check, not those after it.
+  if (!opened.browser.connected) opened.browser = await opened.open()
+  const page = await opened.browser.newPage()
   /** @type {string[]} */
   const complaints = []
   page.on('console', (/** @type {any} */ message) => {
@@ -76,12 +82,12 @@ async function trainInBrowsers(what) {
   if (!site) return
   for (const { name: mode, headers, threads, reason } of MODES) {
     const server = await site(headers)
-    for (const { name, browser } of all) {
+    for (const browser of all) {
       for (const where of ['page', 'worker']) {
         // Each way sees relaxed and strict builds, and each binary.
         const deterministic = (where === 'worker') !== (mode === 'strict policy')
         const how = `${mode}, in the ${where}${deterministic ? ', deterministic' : ''}`
-        await check([what, name, how], async () => {
+        await check([what, browser.name, how], async () => {
           const options = { where, threads: 2, deterministic }
           const { result, complaints } = await resultOf(browser, server.url, options)
           const seen = expectTrained(result, { threads, deterministic, reason })
