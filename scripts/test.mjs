@@ -22,8 +22,8 @@ const inModules = (/** @type {string} */ path) => join(root, 'node_modules', pat
 /** Colours are for a terminal, not for a log. */
 const plain = process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: undefined }
 
-/** What runs again on each further binary: what the kernels compute. */
-const COMPUTING = ['test/autograd/', 'test/nn/', 'test/optim/']
+/** What runs again on each further binary: what the kernels compute, and how a binary is loaded. */
+const COMPUTING = ['test/autograd/', 'test/nn/', 'test/optim/', 'test/bindings/load.test.ts']
 
 /** @type {Result[]} */
 const results = []

@@ -27,8 +27,34 @@ export class DisposedError extends SimdgradError {}
 /** `backward()` where there is no graph, or no longer one, or one whose values were changed since. */
 export class AutogradError extends SimdgradError {}
 
-/** `init` not called, called again with other options, or no binary that this runtime takes. */
-export class InitError extends SimdgradError {}
+/** Why there is no backend, for programs; the message says it in words. */
+export type InitErrorCode =
+  | 'not-initialised'
+  | 'other-options'
+  | 'no-simd'
+  | 'unreachable'
+  | 'http-status'
+  | 'html'
+  | 'not-wasm'
+  | 'damaged'
+  | 'csp'
+  | 'needs-shared-memory'
+
+/** `init` not called, called again with other options, or no binary that could be had and that this runtime takes. */
+export class InitError extends SimdgradError {
+  /**
+   * @param message what was wrong, where, and what to do
+   * @param code the same for programs
+   * @param options `{ cause }`, as of Error
+   */
+  constructor(
+    message: string,
+    readonly code: InitErrorCode,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
 
 /** More memory than the runtime gives. */
 export class OutOfMemoryError extends SimdgradError {}

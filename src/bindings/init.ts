@@ -1,6 +1,7 @@
 import { ArgumentError, InitError } from '../errors.js'
 import { type Instance, instance, setInstance } from './instance.js'
 import { instantiate } from './instantiate.js'
+import { fuses, isFolder, loadGiven, loadNamed, type WasmSource } from './load.js'
 import { platform } from './platform.js'
 import { RELAXED_SIMD_PROBE, SIMD_PROBE } from './probes.js'
 import { startTeam } from './team.js'
@@ -11,6 +12,13 @@ export interface InitOptions {
   threads?: number
   /** No relaxed SIMD, so that every runtime and machine gives the same bits. Default false. */
   deterministic?: boolean
+  /**
+   * Where the binary is, for a bundler that does not copy it: the URL of a folder that holds the package's
+   * four (it ends in `/`), or one of them as its URL, response, bytes or module. Default: beside the package.
+   */
+  wasm?: WasmSource
+  /** Where the script of the threads' workers is (`simdgrad/worker.js`). Default: beside the package. */
+  worker?: string | URL
 }
 
 /** What `init` chose, and why. */
@@ -36,15 +44,18 @@ let started: { key: string; backend: Promise<Backend> } | undefined
 
 /**
  * Loads the best binary that this runtime takes and starts the threads. Must be awaited before the first
- * tensor is made. Calling it again with the same options gives the same backend.
+ * tensor is made. Calling it again with the same threads and determinism gives the same backend.
  *
- * @throws {InitError} when called again with other options, or where the runtime has no WebAssembly SIMD
+ * @throws {InitError} when called again with others, where the binary can't be loaded, or where the runtime
+ * has no WebAssembly SIMD; its `code` tells which
  * @throws {ArgumentError} for an option that is unknown or out of range
  */
 export async function init(options: InitOptions = {}): Promise<Backend> {
-  const { threads = Math.min(platform().cores, 8), deterministic = false, ...unknown } = options
+  const { threads = Math.min(platform().cores, 8), deterministic = false, wasm, worker, ...unknown } = options
   for (const name of Object.keys(unknown)) {
-    throw new ArgumentError(`init: unknown option '${name}'; it takes threads and deterministic`)
+    throw new ArgumentError(
+      `init: unknown option '${name}'; it takes threads, deterministic, wasm and worker`,
+    )
   }
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
     throw new ArgumentError(`init: threads must be a whole number from 1 to ${MOST_THREADS}, not ${threads}`)
@@ -56,9 +67,10 @@ export async function init(options: InitOptions = {}): Promise<Backend> {
   if (started && started.key !== key) {
     throw new InitError(
       `init was called before with ${started.key} and can't change to ${key}: tensors live in the first one's memory`,
+      'other-options',
     )
   }
-  started ??= { key, backend: start(threads, deterministic) }
+  started ??= { key, backend: start(threads, deterministic, wasm, worker) }
   // A failed start may be tried again.
   started.backend.catch(() => {
     started = undefined
@@ -66,38 +78,48 @@ export async function init(options: InitOptions = {}): Promise<Backend> {
   return started.backend
 }
 
-async function start(threads: number, deterministic: boolean): Promise<Backend> {
+async function start(
+  threads: number,
+  deterministic: boolean,
+  source: WasmSource | undefined,
+  script: string | URL | undefined,
+): Promise<Backend> {
+  const { runtime, cores } = platform()
   if (!WebAssembly.validate(SIMD_PROBE)) {
     throw new InitError(
-      `${platform().runtime} has no WebAssembly SIMD; simdgrad needs it (browsers since 2021-2023, Node since 16.4)`,
+      `${runtime} has no WebAssembly SIMD; simdgrad needs it (browsers since 2021-2023, Node since 16.4)`,
+      'no-simd',
     )
   }
-  const relaxed = !deterministic && WebAssembly.validate(RELAXED_SIMD_PROBE)
-  const simd = relaxed ? 'relaxed' : 'strict'
-  const why = relaxed
-    ? 'relaxed SIMD validates here'
-    : deterministic
-      ? 'strict SIMD, because deterministic was asked for'
-      : 'strict SIMD, because this runtime has no relaxed SIMD'
-  const done = (loaded: Instance, shared: boolean, count: number, reason: string): Backend => {
+  const simd = !deterministic && WebAssembly.validate(RELAXED_SIMD_PROBE) ? 'relaxed' : 'strict'
+  const folder = isFolder(source) ? source : undefined
+  const given = isFolder(source) ? undefined : await loadGiven(source)
+  const load = (memory: 'shared' | 'unshared') => given ?? loadNamed(`${simd}-${memory}`, folder)
+  const givenShares = given && WebAssembly.Module.imports(given).some(({ kind }) => kind === 'memory')
+  const kindOf = (loaded: Instance): [Backend['simd'], string] =>
+    given ? kindOfGiven(loaded, deterministic) : [simd, whySimd(simd, deterministic)]
+  const done = (
+    loaded: Instance,
+    [kind, why]: [Backend['simd'], string],
+    rest: Pick<Backend, 'shared' | 'threads' | 'reason'>,
+  ): Backend => {
     setInstance(loaded)
-    return { simd, threads: count, shared, reason: `${why}; ${reason}`, runtime: platform().runtime }
+    return { ...rest, simd: kind, reason: `${why}; ${rest.reason}`, runtime }
   }
 
   let reason = 'one thread was asked for'
   if (threads > 1) {
     const memory = sharedMemory()
-    if (memory) {
-      const module = await compile(simd, 'shared')
-      const loaded = instantiate(module, memory, false)
-      const failure = await startTeam(module, memory, loaded, threads - 1, platform().cores)
+    if (givenShares === false) {
+      reason = 'one thread, because the given binary is one without shared memory'
+    } else if (memory) {
+      const module = await load('shared')
+      const kernels = instantiate(module, memory, false)
+      const kind = kindOf({ kernels, memory })
+      const failure = await startTeam(module, memory, kernels, threads - 1, script)
       if (!failure) {
-        return done(
-          { kernels: loaded, memory },
-          true,
-          threads,
-          `${threads} threads on ${platform().cores} cores`,
-        )
+        reason = `${threads} threads on ${cores} cores`
+        return done({ kernels, memory }, kind, { shared: true, threads, reason })
       }
       reason = `one thread, because ${failure}`
     } else {
@@ -105,9 +127,34 @@ async function start(threads: number, deterministic: boolean): Promise<Backend> 
         'one thread, because SharedArrayBuffer is not to be had here (a page needs the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp)'
     }
   }
-  const loaded = instantiate(await compile(simd, 'unshared'), undefined, false)
-  if (!loaded.memory) throw new InitError('the binary exports no memory; was it built from these sources?')
-  return done({ kernels: loaded, memory: loaded.memory }, false, 1, reason)
+  const own = givenShares ? sharedMemory() : undefined
+  if (givenShares && !own) {
+    throw new InitError(
+      `the given binary needs shared memory, which is not to be had here; give an unshared one, or the folder of all four`,
+      'needs-shared-memory',
+    )
+  }
+  const kernels = instantiate(await load('unshared'), own, false)
+  const memory = own ?? kernels.memory
+  if (!memory) {
+    throw new InitError('the binary exports no memory; was it built from these sources?', 'damaged')
+  }
+  const loaded = { kernels, memory }
+  return done(loaded, kindOf(loaded), { shared: own !== undefined, threads: 1, reason })
+}
+
+function whySimd(simd: Backend['simd'], deterministic: boolean): string {
+  if (simd === 'relaxed') return 'relaxed SIMD validates here'
+  return `strict SIMD, because ${deterministic ? 'deterministic was asked for' : 'this runtime has no relaxed SIMD'}`
+}
+
+/** What a given binary does says which it is. @throws {ArgumentError} where that is not what was asked for */
+function kindOfGiven(loaded: Instance, deterministic: boolean): [Backend['simd'], string] {
+  const simd = fuses(loaded) ? 'relaxed' : 'strict'
+  if (simd === 'relaxed' && deterministic) {
+    throw new ArgumentError('init: the given wasm has relaxed SIMD; deterministic needs a strict one')
+  }
+  return [simd, `${simd} SIMD, as the given binary has it`]
 }
 
 /** A shared memory with the largest maximum that the runtime grants; undefined where there is none. */
@@ -121,31 +168,6 @@ function sharedMemory(): WebAssembly.Memory | undefined {
     }
   }
   return undefined
-}
-
-async function compile(
-  simd: 'strict' | 'relaxed',
-  memory: 'shared' | 'unshared',
-): Promise<WebAssembly.Module> {
-  // Four literals, so that bundlers find and copy the files.
-  const urls = {
-    'strict-unshared': () => new URL('./wasm/strict-unshared.wasm', import.meta.url),
-    'relaxed-unshared': () => new URL('./wasm/relaxed-unshared.wasm', import.meta.url),
-    'strict-shared': () => new URL('./wasm/strict-shared.wasm', import.meta.url),
-    'relaxed-shared': () => new URL('./wasm/relaxed-shared.wasm', import.meta.url),
-  }
-  const url = urls[`${simd}-${memory}`]()
-  const bytes = await platform().readBytes(url)
-  if (bytes[0] !== 0 || bytes[1] !== 0x61 || bytes[2] !== 0x73 || bytes[3] !== 0x6d) {
-    const html =
-      bytes[0] === 0x3c ? ' but an HTML page: the server does not have the file at this address' : ''
-    throw new InitError(`${url} is no WebAssembly binary${html}`)
-  }
-  try {
-    return await WebAssembly.compile(bytes)
-  } catch (cause) {
-    throw new InitError(`${url} is damaged, or was built for a newer runtime than this one`, { cause })
-  }
 }
 
 /**

@@ -16,6 +16,9 @@ export function setInstance(instance: Instance): void {
 /** The instance that `init` made. @throws {InitError} before that */
 export function instance(): Instance {
   if (!current)
-    throw new InitError('simdgrad is not ready: call `await init()` before the first tensor is made')
+    throw new InitError(
+      'simdgrad is not ready: call `await init()` before the first tensor is made',
+      'not-initialised',
+    )
   return current
 }

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { InitError } from '../errors.js'
 import type { Platform } from './platform.js'
+import { bytesOf } from './response.js'
 
 function runtimeName(): string {
   const { bun, deno, node } = process.versions
@@ -10,26 +12,35 @@ function runtimeName(): string {
   return `Node ${node}`
 }
 
+/** A URL where it is one, else a file's path (`C:\\file` is no URL). */
+function locate(place: string | URL): string | URL {
+  return typeof place === 'string' && /^[a-z]+:\/\//i.test(place) ? new URL(place) : place
+}
+
 /** Node, Bun and Deno. */
 export const nodePlatform: Platform = {
   runtime: runtimeName(),
   cores: availableParallelism(),
   mayBlock: true,
   async readBytes(from) {
-    if (from instanceof URL && from.protocol !== 'file:') {
-      return new Uint8Array(await (await fetch(from)).arrayBuffer())
+    const place = locate(from)
+    try {
+      if (place instanceof URL && place.protocol !== 'file:')
+        return await bytesOf(await fetch(place), `${from}`)
+      return await readFile(place)
+    } catch (cause) {
+      if (cause instanceof InitError) throw cause
+      throw new InitError(`${from} can't be read (${cause})`, 'unreachable', { cause })
     }
-    return readFile(from)
   },
-  startWorker(module, memory, index, onReady) {
-    const worker = new Worker(new URL('./worker.node.js', import.meta.url), {
+  startWorker({ module, memory, index }, script, on) {
+    const worker = new Worker(script ? locate(script) : new URL('./worker.node.js', import.meta.url), {
       workerData: { module, memory, index },
       // Not the process's own flags: some, as --input-type, are for its main script only.
       execArgv: [],
     })
-    worker.once('message', onReady)
-    // A worker that fails to start is told by the time limit, with the reason in `backend.reason`.
-    worker.once('error', () => {})
+    worker.once('message', on.ready)
+    worker.on('error', (error) => on.failed(error.message))
     return worker
   },
 }

@@ -6,15 +6,24 @@ export interface Platform {
   readonly cores: number
   /** Whether this thread may block: a browser's main thread may not. */
   readonly mayBlock: boolean
-  /** The bytes of a file or URL; throws when it can't be read. */
+  /** The bytes of a file or URL. @throws {InitError} when it can't be read */
   readBytes(from: string | URL): Promise<Uint8Array<ArrayBuffer>>
-  /** Starts worker `index` of the team; `onReady` is called once it runs. */
-  startWorker(
-    module: WebAssembly.Module,
-    memory: WebAssembly.Memory,
-    index: number,
-    onReady: () => void,
-  ): TeamWorker
+  /** Starts a worker of the team from `script`, or from the package's own file. */
+  startWorker(work: TeamWork, script: string | URL | undefined, on: TeamWorkerEvents): TeamWorker
+}
+
+/** What a worker gets: the binary, the memory that it shares, and which of the team it is. */
+export interface TeamWork {
+  readonly module: WebAssembly.Module
+  readonly memory: WebAssembly.Memory
+  readonly index: number
+}
+
+export interface TeamWorkerEvents {
+  /** It runs. */
+  ready(): void
+  /** It can't be loaded, or ended by an error. */
+  failed(why: string): void
 }
 
 /** A started worker. */

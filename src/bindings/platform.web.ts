@@ -1,5 +1,6 @@
 import { InitError } from '../errors.js'
 import type { Platform } from './platform.js'
+import { bytesOf } from './response.js'
 
 /** Browsers' pages and workers. */
 export const webPlatform: Platform = {
@@ -7,18 +8,24 @@ export const webPlatform: Platform = {
   cores: globalThis.navigator?.hardwareConcurrency ?? 1,
   mayBlock: typeof document === 'undefined',
   async readBytes(from) {
-    const response = await fetch(from)
-    if (!response.ok) {
-      throw new InitError(
-        `${from} could not be loaded: the server said ${response.status} ${response.statusText}`,
-      )
+    let response: Response
+    try {
+      response = await fetch(from)
+    } catch (cause) {
+      // No connection, another origin that does not allow it, or a policy: browsers do not tell which.
+      throw new InitError(`${from} could not be reached (${cause})`, 'unreachable', { cause })
     }
-    return new Uint8Array(await response.arrayBuffer())
+    return bytesOf(response, `${from}`)
   },
-  startWorker(module, memory, index, onReady) {
-    const worker = new Worker(new URL('./worker.web.js', import.meta.url), { type: 'module' })
-    worker.onmessage = onReady
-    worker.postMessage({ module, memory, index })
+  startWorker(work, script, on) {
+    // The second is one literal, so that bundlers find the file.
+    const worker = script
+      ? new Worker(script, { type: 'module' })
+      : new Worker(new URL('./worker.web.js', import.meta.url), { type: 'module' })
+    worker.onmessage = on.ready
+    // A script that can't be loaded (a wrong address or type, a policy) comes without a message.
+    worker.onerror = ({ message }) => on.failed(message ?? 'its script could not be loaded')
+    worker.postMessage(work)
     return { unref() {}, terminate: () => worker.terminate() }
   },
 }

@@ -17,15 +17,28 @@ export async function startTeam(
   memory: WebAssembly.Memory,
   kernels: InitOutput,
   count: number,
-  cores: number,
+  script: string | URL | undefined,
 ): Promise<string | undefined> {
+  const { cores, mayBlock } = platform()
   const workers: TeamWorker[] = []
   let ready = 0
+  let failure: string | undefined
+  const on = {
+    ready: () => ready++,
+    failed: (why: string) => {
+      failure ??= `a worker could not be started (${why})`
+    },
+  }
   try {
     for (let index = 0; index < count; index++) {
-      workers.push(platform().startWorker(module, memory, index, () => ready++))
+      workers.push(platform().startWorker({ module, memory, index }, script, on))
     }
-    let failure = await until(() => ready === count, START_LIMIT, 'a worker did not start in time')
+    const late = await until(
+      () => ready === count || failure !== undefined,
+      START_LIMIT,
+      'a worker did not start in time',
+    )
+    failure ??= late
     if (!failure) {
       kernels.team_self_test_start(count)
       failure = await until(
@@ -43,7 +56,7 @@ export async function startTeam(
     return `a worker could not be started (${error instanceof Error ? error.message : error})`
   }
   for (const worker of workers) worker.unref()
-  kernels.team_set(count, Math.max(1, cores - 1), Number(platform().mayBlock))
+  kernels.team_set(count, Math.max(1, cores - 1), Number(mayBlock))
   return undefined
 }
 

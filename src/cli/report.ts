@@ -1,10 +1,9 @@
 /**
  * The HTML report of `simdgrad mnist`: one file that needs no network (its own policy forbids it),
- * with curves by uPlot and every figure in a table. Node, Bun and Deno only: uPlot is read from its
- * installed package.
+ * with curves by uPlot and every figure in a table.
  */
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import library from 'uplot/dist/uPlot.iife.min.js?raw'
+import libraryStyle from 'uplot/dist/uPlot.min.css?raw'
 import { type ChartData, drawCharts, STYLE, type Tone } from './report-page.js'
 import {
   type EpochRecord,
@@ -49,9 +48,6 @@ export function renderReport(runs: RunHistory[], about: ReportAbout): string {
   const nets = [...new Set(ran.map((run) => run.net))].join(', ')
   const cores = about.threads === 1 ? '1 thread' : `${about.threads} threads`
   const machine = [about.date, about.runtime, `SIMD: ${about.simd}`, cores].join(' · ')
-  const require = createRequire(import.meta.url)
-  const library = readFileSync(require.resolve('uplot/dist/uPlot.iife.min.js'), 'utf8')
-  const libraryStyle = readFileSync(require.resolve('uplot/dist/uPlot.min.css'), 'utf8')
   return `<!doctype html>
 <html lang="en">
 <head>

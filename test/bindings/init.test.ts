@@ -43,7 +43,7 @@ describe('options', () => {
   it('an unknown one is named', async () => {
     await expect(initWith({ thread: 2 })).rejects.toThrow(ArgumentError)
     await expect(initWith({ thread: 2 })).rejects.toThrow(
-      /unknown option 'thread'.*threads and deterministic/,
+      /unknown option 'thread'.*threads, deterministic, wasm and worker/,
     )
   })
 

@@ -1,0 +1,89 @@
+/**
+ * Loads a binary: one of the package's own four, by name, or what the user gave. A server may send anything:
+ * what it sent is looked at before it is compiled, and an error says what it was.
+ */
+import { InitError } from '../errors.js'
+import type { Instance } from './instance.js'
+import { platform } from './platform.js'
+import { bytesOf } from './response.js'
+
+/**
+ * Where the binary is: the URL of a folder (it ends in `/`) that holds the four under their names, or one
+ * binary as its URL, response, bytes or module. In Node a path will do for a URL.
+ */
+export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module
+
+export type BinaryName = `${'strict' | 'relaxed'}-${'shared' | 'unshared'}`
+
+// Four literals, so that bundlers find and copy the files.
+const OWN: Readonly<Record<BinaryName, () => URL>> = {
+  'strict-unshared': () => new URL('./wasm/strict-unshared.wasm', import.meta.url),
+  'relaxed-unshared': () => new URL('./wasm/relaxed-unshared.wasm', import.meta.url),
+  'strict-shared': () => new URL('./wasm/strict-shared.wasm', import.meta.url),
+  'relaxed-shared': () => new URL('./wasm/relaxed-shared.wasm', import.meta.url),
+}
+
+const isPlace = (source: unknown): source is string | URL =>
+  typeof source === 'string' || source instanceof URL
+
+/** Whether `source` leaves the choice between the four to `init`. */
+export function isFolder(source: WasmSource | undefined): source is string | URL | undefined {
+  return source === undefined || (isPlace(source) && `${source}`.endsWith('/'))
+}
+
+/** One of the four, from the package or from a folder. @throws {InitError} */
+export async function loadNamed(
+  name: BinaryName,
+  folder: string | URL | undefined,
+): Promise<WebAssembly.Module> {
+  const place = folder === undefined ? OWN[name]() : `${folder}${name}.wasm`
+  return compile(await platform().readBytes(place), `${place}`)
+}
+
+/** The binary that the user gave. @throws {InitError} */
+export async function loadGiven(source: WasmSource): Promise<WebAssembly.Module> {
+  if (source instanceof WebAssembly.Module) return source
+  if (isPlace(source)) return compile(await platform().readBytes(source), `${source}`)
+  const response = source instanceof Response ? source : new Response(source)
+  const from = response.url || 'the given wasm'
+  return compile(await bytesOf(response, from), from)
+}
+
+async function compile(bytes: Uint8Array<ArrayBuffer>, from: string): Promise<WebAssembly.Module> {
+  const start = new TextDecoder('latin1').decode(bytes.subarray(0, 64))
+  if (!start.startsWith('\0asm')) {
+    const wrong = `${from} is no WebAssembly binary`
+    throw /^[\s\xef\xbb\xbf]*</.test(start)
+      ? new InitError(`${wrong} but an HTML page: the server does not have the file at this address`, 'html')
+      : new InitError(wrong, 'not-wasm')
+  }
+  try {
+    return await WebAssembly.compile(bytes)
+  } catch (cause) {
+    // A page's policy forbids to compile, not to validate.
+    throw WebAssembly.validate(bytes)
+      ? new InitError(
+          "the page's Content-Security-Policy forbids WebAssembly: its script-src needs 'wasm-unsafe-eval'",
+          'csp',
+          { cause },
+        )
+      : new InitError(`${from} is damaged, or was built for a newer runtime than this one`, 'damaged', {
+          cause,
+        })
+  }
+}
+
+/**
+ * Whether the instance's `mul_add` rounds once, as relaxed SIMD does on most CPUs: a step of SGD leaves
+ * `fround(a²) - a · a`, which is 0 where the product is rounded first.
+ */
+export function fuses({ kernels, memory }: Instance): boolean {
+  const address = kernels.allocate(8)
+  const pair = new Float32Array(memory.buffer, address, 2)
+  const a = 1 + 2 ** -12
+  pair.set([a * a, a])
+  kernels.sgd_step(1, address, address + 4, 0, a, 0, 0, 0, 0, 0)
+  const fused = pair[0] !== 0
+  kernels.release(address, 8)
+  return fused
+}

@@ -1,0 +1,63 @@
+// What every check reports to, and what a trained net must be.
+
+/** @typedef {{ what: string, where: string, how: string, passed: boolean, seen: string, seconds: number }} Row */
+/** @typedef {{ simd: 'strict' | 'relaxed', threads: number, shared: boolean, reason: string, hash: string }} Trained */
+
+/**
+ * The hashes of the weights after apps/train.mjs: strict builds give the first on any machine, relaxed ones
+ * the second where the runtime has a fused multiply-add (Bun on x86-64 has none: its relaxed is as strict).
+ * They change with every change of what a kernel rounds: take the new ones from what failed.
+ */
+const STRICT = '2e1d5bc4dc64bb7f6c0c28519e541ba4cde50434dc36743dbe02beedfb7c793e'
+const FUSED = 'c20b7737a38d059c89b5e6cac200c2e2449ce7d18f4ea3f629b0db3f2bba1765'
+
+/** @type {Row[]} */
+export const rows = []
+/** @type {string[]} */
+export const leftOut = []
+
+/**
+ * Runs one check; what it returns is shown.
+ *
+ * @param {[what: string, where: string, how: string]} name
+ * @param {() => string | Promise<string>} run throws where it fails
+ */
+export async function check([what, where, how], run) {
+  const start = performance.now()
+  let [passed, seen] = [true, '']
+  try {
+    seen = await run()
+  } catch (error) {
+    passed = false
+    seen = error instanceof Error ? error.message : String(error)
+  }
+  const row = { what, where, how, passed, seen, seconds: (performance.now() - start) / 1000 }
+  rows.push(row)
+  console.log(line(row))
+}
+
+/** @param {Row} row */
+function line({ what, where, how, passed, seen, seconds }) {
+  const cells = [passed ? 'passed' : 'FAILED', what.padEnd(13), where.padEnd(14), how.padEnd(40)]
+  return `${cells.join('  ')} ${seconds.toFixed(1).padStart(5)} s  ${seen}`
+}
+
+/**
+ * What was trained is what was asked for, to the bit.
+ *
+ * @param {Trained & { error?: string }} trained
+ * @param {{ threads: number, deterministic?: boolean, reason?: RegExp }} expected
+ */
+export function expectTrained(trained, { threads, deterministic, reason }) {
+  const { error, simd, hash } = trained
+  if (error) throw new Error(error)
+  const seen = `${simd}, ${trained.threads} thread${trained.threads > 1 ? 's' : ''}`
+  if (trained.threads !== threads || trained.shared !== threads > 1) {
+    throw new Error(`${seen}, not ${threads}: ${trained.reason}`)
+  }
+  if (deterministic && simd !== 'strict') throw new Error(`${seen}: not deterministic`)
+  const known = simd === 'strict' ? [STRICT] : [STRICT, FUSED]
+  if (!known.includes(hash)) throw new Error(`${seen}: weights ${hash}, not ${known.join(' or ')}`)
+  if (reason && !reason.test(trained.reason)) throw new Error(`the reason is told as '${trained.reason}'`)
+  return seen
+}

@@ -1,0 +1,63 @@
+// What a page is told where something can't be loaded: an error with its code, or one thread and the reason.
+import { join } from 'node:path'
+import { files, ISOLATION, serve } from '../../bench/browsers.mjs'
+import { staticFolder } from './bundles.mjs'
+import { check, expectTrained } from './checks.mjs'
+import { browsers, resultOf } from './web.mjs'
+
+const BINARY = 'node_modules/simdgrad/dist/bindings/wasm/strict-shared.wasm'
+const SCRIPT = 'node_modules/simdgrad/dist/bindings/worker.web.js'
+const NO_WORKER = /one thread, because a worker could not be started/
+
+/** @typedef {{ code?: string, message?: RegExp, threads?: number, reason?: RegExp }} Expected */
+/** @type {[how: string, options: Record<string, string>, expected: Expected, policy?: string][]} */
+const CASES = [
+  ['binary: 404', { wasm: '/gone.wasm' }, { code: 'http-status', message: /gone\.wasm.*404/ }],
+  ['binary: an HTML page', { wasm: '/index.html' }, { code: 'html', message: /but an HTML page/ }],
+  ['binary: a server that is not there', { wasm: 'http://127.0.0.1:9/a.wasm' }, { code: 'unreachable' }],
+  ['binary: a wrong MIME type', { wasm: `/text/${BINARY}` }, { threads: 2 }],
+  ['worker: 404', { worker: '/gone.js' }, { threads: 1, reason: NO_WORKER }],
+  ['worker: an HTML page', { worker: '/index.html' }, { threads: 1, reason: NO_WORKER }],
+  ['worker: a wrong MIME type', { worker: `/text/${SCRIPT}` }, { threads: 1, reason: NO_WORKER }],
+  ['worker: of another site', { worker: 'http://127.0.0.1:9/a.js' }, { threads: 1, reason: NO_WORKER }],
+  ['worker: never starts', { worker: '/silent' }, { threads: 1, reason: /a worker did not start in time/ }],
+  [
+    'policy: no workers',
+    {},
+    { threads: 1, reason: NO_WORKER },
+    "script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'",
+  ],
+  ['policy: no WebAssembly', {}, { code: 'csp', message: /'wasm-unsafe-eval'/ }, "script-src 'self'"],
+]
+
+/** @param {string} folder @param {string | undefined} policy @returns {import('../../bench/browsers.mjs').Answer} */
+function server(folder, policy) {
+  /** @type {Record<string, string>} */
+  const headers = policy ? { ...ISOLATION, 'Content-Security-Policy': policy } : ISOLATION
+  const find = (/** @type {string} */ path) => join(folder, path.replace('/text/', '/'))
+  return (request, response) => {
+    // A connection that stays open without an answer.
+    if (request.url === '/silent') return
+    const text = request.url?.startsWith('/text/')
+    files(find, text ? { ...headers, 'Content-Type': 'text/plain' } : headers)(request, response)
+  }
+}
+
+export async function failures() {
+  const folder = staticFolder('failures')
+  for (const [how, options, { code, message, threads, reason }, policy] of CASES) {
+    const { url, close } = await serve(server(folder, policy))
+    for (const browser of await browsers()) {
+      await check(['failures', browser.name, how], async () => {
+        const asked = { where: 'page', threads: 2, deterministic: true, ...options }
+        const { result } = await resultOf(browser, url, asked)
+        if (threads) return expectTrained(result, { threads, deterministic: true, reason })
+        if (result.code !== code)
+          throw new Error(`code ${result.code}, not ${code}: ${JSON.stringify(result)}`)
+        if (message && !message.test(result.error)) throw new Error(result.error)
+        return `InitError: ${code}`
+      })
+    }
+    close()
+  }
+}

@@ -1,0 +1,39 @@
+// `npm run test:package`: packs the package, installs the tarball in fresh folders, and proves that it works there.
+//   npm run test:package                 everything
+//   npm run test:package -- vite node    a share, by name
+//   npm run test:package -- --quick      the share that CI runs: one browser each way, a minute or two
+//   npm ci --prefix test/package         brings bundlers and checkers; needed once
+import { parseArgs } from 'node:util'
+import { leftOut, rows } from './checks.mjs'
+import { failures } from './failures.mjs'
+import { cleanUp, pack } from './fresh.mjs'
+import { manifest } from './manifest.mjs'
+import { RUNTIMES } from './runtimes.mjs'
+import { closeBrowsers, WEB } from './web.mjs'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: 'boolean', default: false } },
+})
+
+/** @type {Record<string, (context: { tarball: string, files: string[], quick: boolean }) => Promise<void>>} */
+const SHARES = { manifest, ...RUNTIMES, ...WEB, failures }
+const QUICK = ['manifest', 'node', 'require', 'vite-build', 'static', 'failures']
+
+const unknown = positionals.filter((name) => !(name in SHARES))
+if (unknown.length > 0) {
+  console.error(`there is no ${unknown.join(', ')}; there are ${Object.keys(SHARES).join(', ')}`)
+  process.exit(2)
+}
+const names = positionals.length > 0 ? positionals : values.quick ? QUICK : Object.keys(SHARES)
+try {
+  const packed = pack()
+  for (const name of names) await SHARES[name]({ ...packed, quick: values.quick })
+} finally {
+  await closeBrowsers()
+  cleanUp()
+}
+for (const what of leftOut) console.log(`Left out: ${what}`)
+const failed = rows.filter(({ passed }) => !passed).length
+console.log(`\n${rows.length - failed} passed, ${failed} failed`)
+process.exitCode = failed > 0 ? 1 : 0
