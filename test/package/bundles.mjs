@@ -51,6 +51,17 @@ export function staticFolder(name) {
   return folder
 }
 
+/** @param {string} name @param {string} path of Vite @param {string} config @returns {Promise<Site>} */
+async function viteDev(name, path, config) {
+  const folder = freshProject(name, APP, { 'vite.config.mjs': `export default ${config}\n` })
+  const { createServer } = await import(pathToFileURL(path).href)
+  return async (headers) => {
+    const server = await createServer({ root: folder, logLevel: 'error', server: { port: 0, headers } })
+    await server.listen()
+    return { url: server.resolvedUrls.local[0].slice(0, -1), close: () => server.close() }
+  }
+}
+
 /** @type {Record<string, () => Promise<Site>>} */
 export const BUNDLES = {
   static: async () => folderSite(staticFolder('static')),
@@ -59,15 +70,10 @@ export const BUNDLES = {
     await node(folder, bin(vite.resolve('vite/package.json'), 'bin/vite.js'), 'build')
     return folderSite(join(folder, 'dist'))
   },
-  'vite-dev': async () => {
-    const folder = freshProject('vite-dev', APP)
-    const { createServer } = await import(pathToFileURL(vite.resolve('vite')).href)
-    return async (headers) => {
-      const server = await createServer({ root: folder, logLevel: 'error', server: { port: 0, headers } })
-      await server.listen()
-      return { url: server.resolvedUrls.local[0].slice(0, -1), close: () => server.close() }
-    }
-  },
+  'vite-dev': () => viteDev('vite-dev', vite.resolve('vite'), '{}'),
+  // Before version 8 its cache of dependencies loses the binaries.
+  'vite7-dev': () =>
+    viteDev('vite7-dev', installedFile('vite7'), "{ optimizeDeps: { exclude: ['simdgrad'] } }"),
   webpack: async () => {
     const folder = freshProject('webpack', APP)
     await node(
