@@ -20,3 +20,4 @@ export {
   type History,
   type Loss,
 } from './train/fit.js'
+export { recalibrate } from './train/recalibrate.js'

@@ -22,7 +22,7 @@ export interface BatchNormLayerOptions {
 }
 
 /** What BatchNorm1d and BatchNorm2d share: all but the shapes that they take. */
-abstract class BatchNorm extends Module {
+export abstract class BatchNorm extends Module {
   override readonly keepsNothing = this.forward === BatchNorm.prototype.forward
   /** [numFeatures], γ; null without `affine`. */
   readonly weight: Parameter | null
@@ -35,7 +35,7 @@ abstract class BatchNorm extends Module {
   /** []: batches seen in training. */
   declare readonly numBatchesTracked: Tensor | undefined
   readonly eps: number
-  readonly momentum: number | null
+  #momentum: number | null = null
 
   protected abstract readonly ranks: readonly number[]
 
@@ -51,11 +51,6 @@ abstract class BatchNorm extends Module {
         `${this.constructor.name}: expected a whole number of features, got ${numFeatures}`,
       )
     }
-    if (momentum !== null && !(momentum >= 0 && momentum <= 1)) {
-      throw new ArgumentError(
-        `${this.constructor.name}: momentum is a number from 0 to 1 or null, got ${momentum}`,
-      )
-    }
     if (!(eps >= 0 && Number.isFinite(eps))) {
       throw new ArgumentError(`${this.constructor.name}: eps is a number of at least 0, got ${eps}`)
     }
@@ -68,6 +63,20 @@ abstract class BatchNorm extends Module {
       this.registerBuffer('runningVar', ones([numFeatures]))
       this.registerBuffer('numBatchesTracked', zeros([]))
     }
+  }
+
+  /** The weight of each new batch in the running statistics; may be changed at any time. */
+  get momentum(): number | null {
+    return this.#momentum
+  }
+
+  set momentum(momentum: number | null) {
+    if (momentum !== null && !(momentum >= 0 && momentum <= 1)) {
+      throw new ArgumentError(
+        `${this.constructor.name}: momentum is a number from 0 to 1 or null, got ${momentum}`,
+      )
+    }
+    this.#momentum = momentum
   }
 
   override forward(x: Tensor): Tensor {
