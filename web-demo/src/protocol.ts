@@ -71,6 +71,8 @@ export type FromWorker =
     }
   | { kind: 'mistakes'; mistakes: Both<Mistakes> }
   | { kind: 'recalibrated'; digits: number; before: number; after: number }
+  /** A digit of the test data, for the pad. */
+  | { kind: 'example'; pixels: Uint8Array }
   | { kind: 'weights'; side: Side; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'failed'; message: string; fatal: boolean }
 
@@ -85,6 +87,7 @@ export type ToWorker =
   | { kind: 'shown' }
   | { kind: 'layer'; layer: number }
   | { kind: 'draw'; pixels: Uint8Array | undefined }
+  | { kind: 'example' }
   | { kind: 'recalibrate' }
   | { kind: 'weights'; side: Side }
   | { kind: 'fetch' }

@@ -1,5 +1,6 @@
 /** The training side: takes the page's messages, trains in short slices, sends frames as the page shows them. */
 import { init, SimdgradError, saveSafetensors } from 'simdgrad'
+import { PIXELS } from '../../shards.js'
 import type { Both, FromWorker, LayerStatistics, Point, ToWorker } from '../protocol.js'
 import { DigitStream } from './digits.js'
 import { statisticsOf } from './inspect.js'
@@ -198,6 +199,11 @@ async function handle(message: ToWorker): Promise<void> {
       drawing = message.pixels
       if (!playing) sendFrame()
       break
+    case 'example': {
+      const at = Math.floor(Math.random() * stream.test.count) * PIXELS
+      send({ kind: 'example', pixels: stream.test.pixels.slice(at, at + PIXELS) })
+      break
+    }
     case 'recalibrate':
       setPlaying(false)
       send({ kind: 'recalibrated', ...(await trainer.recalibrate()) })
