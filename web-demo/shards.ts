@@ -16,7 +16,7 @@ export const PIXELS = 784
 function cut(part: 'train' | 'test', counts: readonly number[]): Shard[] {
   let first = 0
   return counts.map((count, i) => {
-    const shard = { path: `mnist/${part}-${i}.bin`, part, first, count }
+    const shard = { path: `digits/${part}-${i}.bin`, part, first, count }
     first += count
     return shard
   })

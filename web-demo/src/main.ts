@@ -145,7 +145,7 @@ function take(message: FromWorker): void {
       takeHome.save(message.side, message.bytes)
       break
     case 'failed':
-      status.trouble(message.message)
+      status.failed(message.message)
       break
   }
 }

@@ -74,7 +74,7 @@ export type FromWorker =
   /** A digit of the test data, for the pad. */
   | { kind: 'example'; pixels: Uint8Array }
   | { kind: 'weights'; side: Side; bytes: Uint8Array<ArrayBuffer> }
-  | { kind: 'failed'; message: string; fatal: boolean }
+  | { kind: 'failed'; message: string }
 
 export type ToWorker =
   | { kind: 'start'; base: string; settings: Settings }

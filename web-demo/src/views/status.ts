@@ -26,6 +26,12 @@ export class Status {
     byId('retry').hidden = !mayRetry
   }
 
+  /** Training can't go on; it may never have begun. */
+  failed(message: string): void {
+    this.trouble(message)
+    if (byId('badge').textContent === 'Starting…') byId('badge').textContent = 'simdgrad could not start'
+  }
+
   backend({ simd, threads, reason, runtime }: Backend): void {
     const strong = document.createElement('strong')
     strong.textContent = `${browserOf(runtime)} · ${simd} SIMD · ${threads} ${threads === 1 ? 'thread' : 'threads'}`

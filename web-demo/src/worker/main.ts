@@ -1,5 +1,5 @@
 /** The training side: takes the page's messages, trains in short slices, sends frames as the page shows them. */
-import { init, SimdgradError, saveSafetensors } from 'simdgrad'
+import { init, saveSafetensors } from 'simdgrad'
 import { PIXELS } from '../../shards.js'
 import type { Both, FromWorker, LayerStatistics, Point, ToWorker } from '../protocol.js'
 import { DigitStream } from './digits.js'
@@ -14,7 +14,7 @@ const SLICE = 15
 /** Milliseconds between two frames, two batch norm statistics, two looks at the mistakes. */
 const FRAME = 60
 const STATISTICS = 250
-const MISTAKES = 2000
+const MISTAKES = 2500
 const SHOWN_MISTAKES = 20
 /** The page pauses by itself after so many epochs: a forgotten tab should not heat a laptop. */
 const EPOCHS = 20
@@ -37,9 +37,8 @@ function send(message: FromWorker, transfer: Transferable[] = []): void {
   postMessage(message, { transfer })
 }
 
-function fail(error: unknown, fatal: boolean): void {
-  const message = error instanceof Error ? error.message : String(error)
-  send({ kind: 'failed', message, fatal })
+function fail(error: unknown): void {
+  send({ kind: 'failed', message: error instanceof Error ? error.message : String(error) })
 }
 
 function setPlaying(value: boolean, why = ''): void {
@@ -76,7 +75,7 @@ async function run(): Promise<void> {
 /** Training can't go on as it is (no memory, mostly): says so and waits for other settings. */
 function stopAt(error: unknown): void {
   setPlaying(false, 'Training stopped.')
-  fail(error, !(error instanceof SimdgradError))
+  fail(error)
 }
 
 function advance(): void {
@@ -113,7 +112,7 @@ function answers(): Both<Float32Array> | undefined {
 function sendMistakes(): void {
   const { norm, plain } = trainer.trainees
   const { settings } = trainer
-  const indices = judged(stream.test, stream.test.count, settings)
+  const indices = judged(stream.test, trainer.looksAt, settings)
   const of = ({ net }: typeof norm) => mistakesOf(net, stream.test, indices, settings, SHOWN_MISTAKES)
   send({ kind: 'mistakes', mistakes: { norm: of(norm), plain: of(plain) } })
   lastMistakes = performance.now()
@@ -157,7 +156,7 @@ async function start({ base, settings }: ToWorker & { kind: 'start' }): Promise<
   try {
     send({ kind: 'ready', backend: await loaded })
   } catch (error) {
-    fail(error, true)
+    fail(error)
   }
 }
 

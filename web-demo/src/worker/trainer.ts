@@ -7,12 +7,13 @@ import { accuracyOf, judged } from './judge.js'
 import { activationNames, buildNet, buildOptimizer, isBatchNorm } from './nets.js'
 import { shuffled } from './order.js'
 
-/** Test digits behind each point of the accuracy curve. */
-const JUDGED = 500
-/** Test digits whose activations are shown. */
-const PROBED = { mlp: 200, conv: 40 }
+/** How much is looked at, so that looking takes a small part of the time: a convolution costs more. */
+const LOOKS = {
+  mlp: { judged: 500, probed: 200, mistakes: 10_000 },
+  conv: { judged: 200, probed: 32, mistakes: 1000 },
+}
 /** Points lie further and further apart, as on the curves' logarithmic axis. */
-const SPACING = 1.025
+const SPACING = { mlp: 1.025, conv: 1.08 }
 /** Digits that recalibration looks at, at most, and at a time. */
 const RECALIBRATED = 10_000
 const RECALIBRATED_BATCH = 200
@@ -62,6 +63,12 @@ export class Trainer {
 
   get layers(): string[] {
     return activationNames(this.trainees.norm.net)
+  }
+
+  /** Test digits among which mistakes are looked for: fewer where many small batches are judged. */
+  get looksAt(): number {
+    const { net, evaluation } = this.settings
+    return evaluation === 'eval' ? LOOKS[net].mistakes : 1000
   }
 
   /** Both nets anew, from the seed. */
@@ -151,10 +158,11 @@ export class Trainer {
 
   /** A point of the curves, here and now. */
   point(): Point {
-    this.#nextPoint = Math.max(this.step + 1, Math.ceil(this.step * SPACING))
+    const { net } = this.settings
+    this.#nextPoint = Math.max(this.step + 1, Math.ceil(this.step * SPACING[net]))
     const { test } = this.stream
-    const indices = judged(test, JUDGED, this.settings)
-    const probe = test.batch(Array.from({ length: PROBED[this.settings.net] }, (_, i) => i))
+    const indices = judged(test, LOOKS[net].judged, this.settings)
+    const probe = test.batch(Array.from({ length: LOOKS[net].probed }, (_, i) => i))
     const point: Point = {
       step: this.step,
       loss: this.#both((trainee) => {
