@@ -60,7 +60,7 @@ async function openDemo(browser, url, { width = 1280, dark = false, expectErrors
   const text = (id) => page.$eval(`#${id}`, (/** @type {Element} */ element) => element.textContent ?? '')
   /**
    * Waits for a condition in the page, longer than a busy machine needs.
-   * @param {(argument: any) => unknown} condition @param {unknown} [argument]
+   * @param {string | ((argument: any) => unknown)} condition @param {unknown} [argument]
    */
   const until = (condition, argument) =>
     page.waitForFunction(condition, { timeout: 120_000, polling: 100 }, argument)
@@ -72,10 +72,9 @@ async function openDemo(browser, url, { width = 1280, dark = false, expectErrors
     /** Clicks as a visitor does, but without moving the page under the pointer. @param {string} id */
     click: (id) => page.$eval(`#${id}`, (/** @type {HTMLElement} */ element) => element.click()),
     /** @param {number} step */
-    untilStep: (step) =>
-      until((least) => /** @type {any} */ (globalThis).samples.at(-1)?.step >= least, step),
+    untilStep: (step) => until(`samples.at(-1)?.step >= ${step}`),
     /** @returns {Promise<Sample[]>} */
-    samples: () => page.evaluate(() => /** @type {any} */ (globalThis).samples),
+    samples: () => page.evaluate('samples'),
     forget: () => page.evaluate(() => /** @type {any} */ ((globalThis.samples = []))),
     /** @param {string} id of a control @param {number | string} value its place in the list of choices */
     choose: (id, value) =>

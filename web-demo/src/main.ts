@@ -11,7 +11,7 @@ import { PresetButtons } from './views/presets.js'
 import { StatisticsView } from './views/statistics.js'
 import { Status } from './views/status.js'
 import { TakeHome } from './views/take-home.js'
-import { byId } from './views/theme.js'
+import { byId, nextTask } from './views/theme.js'
 
 const worker = new Worker(new URL('./worker/main.ts', import.meta.url), { type: 'module' })
 const send = (message: ToWorker) => worker.postMessage(message)
@@ -20,8 +20,14 @@ let settings: Settings = fromQuery(location.search)
 let playing = true
 let points: Point[] = []
 
+// The worker loads while the views are built, a task for each few of them; what it sends meanwhile waits.
+const early: FromWorker[] = []
+worker.onmessage = ({ data }: MessageEvent<FromWorker>) => early.push(data)
+send({ kind: 'start', base: document.baseURI, settings })
+
 const status = new Status(() => send({ kind: 'fetch' }))
 const curves = [new CurveChart(byId('accuracy'), 'accuracy'), new CurveChart(byId('loss'), 'loss')]
+await nextTask()
 const histograms = new Histograms(byId('histograms'))
 const statistics = new StatisticsView((layer) => send({ kind: 'layer', layer }))
 const answers = new Answers()
@@ -30,6 +36,7 @@ const pad = new Pad((pixels) => {
   if (!pixels) answers.show(undefined)
   answers.changed()
 })
+await nextTask()
 const mistakes = new MistakesView()
 const takeHome = new TakeHome(
   (side) => send({ kind: 'weights', side }),
@@ -99,6 +106,22 @@ function add(more: readonly Point[]): void {
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`
 
+/** Shows a frame, a task for each part of it. */
+async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {
+  status.progress(frame.progress, points.at(-1))
+  if (frame.answers) answers.show(frame.answers)
+  if (frame.points.length > 0) {
+    for (const curve of curves) {
+      curve.show(points)
+      await nextTask()
+    }
+    histograms.show(points)
+    await nextTask()
+  }
+  if (frame.statistics) statistics.show(frame.statistics)
+  send({ kind: 'shown' })
+}
+
 function take(message: FromWorker): void {
   switch (message.kind) {
     case 'ready':
@@ -118,16 +141,7 @@ function take(message: FromWorker): void {
     case 'frame':
       add(message.points)
       // Drawn when the browser paints; then the worker may send the next frame.
-      requestAnimationFrame(() => {
-        if (message.points.length > 0) {
-          for (const curve of curves) curve.show(points)
-          histograms.show(points)
-        }
-        status.progress(message.progress, points.at(-1))
-        if (message.statistics) statistics.show(message.statistics)
-        if (message.answers) answers.show(message.answers)
-        send({ kind: 'shown' })
-      })
+      requestAnimationFrame(() => show(message))
       break
     case 'mistakes':
       mistakes.show(message.mistakes)
@@ -150,9 +164,10 @@ function take(message: FromWorker): void {
   }
 }
 
-worker.onmessage = ({ data }: MessageEvent<FromWorker>) => take(data)
 worker.onerror = (event) => {
   status.trouble(`The training Worker could not be started (${event.message ?? 'no reason was given'}).`)
 }
+await nextTask()
 showSettings()
-send({ kind: 'start', base: document.baseURI, settings })
+for (const message of early) take(message)
+worker.onmessage = ({ data }: MessageEvent<FromWorker>) => take(data)

@@ -1,14 +1,20 @@
 import { PIXELS } from '../../shards.js'
 import { type Both, type Mistakes, SIDES, type Side } from '../protocol.js'
 import { inkOf } from './pad.js'
-import { byId, colour, onThemeChange } from './theme.js'
+import { byId, colour, nextTask, onThemeChange } from './theme.js'
 
 const NAMES = { norm: 'Batch norm', plain: 'Plain' }
 const SIZE = 28
 
+interface Item {
+  li: HTMLLIElement
+  canvas: HTMLCanvasElement
+  words: HTMLElement
+}
+
 /** The first test digits that each net gets wrong. */
 export class MistakesView {
-  readonly #places: Both<{ title: HTMLElement; list: HTMLElement }>
+  readonly #places: Both<{ title: HTMLElement; list: HTMLElement; items: Item[] }>
   #mistakes: Both<Mistakes> | undefined
 
   constructor() {
@@ -20,42 +26,47 @@ export class MistakesView {
       const list = document.createElement('ul')
       box.append(title, list)
       byId('mistakes').append(box)
-      return { title, list }
+      return { title, list, items: [] }
     }
     this.#places = { norm: place('norm'), plain: place('plain') }
     onThemeChange(() => this.#mistakes && this.show(this.#mistakes))
   }
 
-  show(mistakes: Both<Mistakes>): void {
+  async show(mistakes: Both<Mistakes>): Promise<void> {
     this.#mistakes = mistakes
     for (const side of SIDES) {
-      const { title, list } = this.#places[side]
+      const { title, list, items } = this.#places[side]
       const { count, of, shown, pixels } = mistakes[side]
       title.textContent = `${NAMES[side]}: ${count.toLocaleString('en')} of ${of.toLocaleString('en')} wrong`
-      list.replaceChildren(
-        ...shown.map(({ label, answer }, i) =>
-          item(pixels.subarray(i * PIXELS, (i + 1) * PIXELS), label, answer),
-        ),
-      )
+      while (items.length < shown.length) items.push(makeItem())
+      for (const [i, { label, answer }] of shown.entries()) {
+        const { canvas, words } = items[i]
+        draw(canvas, pixels.subarray(i * PIXELS, (i + 1) * PIXELS))
+        words.textContent = `${label}, not ${answer}`
+      }
+      list.replaceChildren(...items.slice(0, shown.length).map(({ li }) => li))
+      await nextTask()
     }
   }
 }
 
-function item(pixels: Uint8Array, label: number, answer: number): HTMLLIElement {
+function makeItem(): Item {
   const canvas = document.createElement('canvas')
   canvas.width = SIZE
   canvas.height = SIZE
   canvas.setAttribute('aria-hidden', 'true')
-  const context = canvas.getContext('2d')
-  if (context) {
-    context.fillStyle = colour('ink')
-    context.fillRect(0, 0, SIZE, SIZE)
-    context.globalCompositeOperation = 'destination-in'
-    context.drawImage(inkOf(pixels), 0, 0)
-  }
-  const li = document.createElement('li')
   const words = document.createElement('span')
-  words.textContent = `${label}, not ${answer}`
+  const li = document.createElement('li')
   li.append(canvas, words)
-  return li
+  return { li, canvas, words }
+}
+
+function draw(canvas: HTMLCanvasElement, pixels: Uint8Array): void {
+  const context = canvas.getContext('2d')
+  if (!context) return
+  context.globalCompositeOperation = 'copy'
+  context.drawImage(inkOf(pixels), 0, 0)
+  context.globalCompositeOperation = 'source-in'
+  context.fillStyle = colour('ink')
+  context.fillRect(0, 0, SIZE, SIZE)
 }

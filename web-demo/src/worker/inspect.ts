@@ -24,7 +24,8 @@ export function histograms(net: nn.Sequential, x: Tensor): Uint8Array {
 function histogram(values: Float32Array): Uint8Array {
   const counts = new Uint32Array(BINS)
   let finite = 0
-  for (const value of values) {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]
     if (Number.isNaN(value)) continue
     const bin = Math.floor(((value + RANGE) / (2 * RANGE)) * BINS)
     counts[Math.max(0, Math.min(BINS - 1, bin))]++

@@ -9,31 +9,10 @@ import { logitsInTraining } from './inspect.js'
 /** Images at a time in evaluation mode, where the batch's size changes nothing. */
 const SLICE = 250
 
-/**
- * The net's answers for these test digits. In training mode batch norm takes mean and variance from the
- * digits that are judged together, so then they are judged in batches of the size that is trained with.
- */
-export function answersOf(
-  net: nn.Sequential,
-  digits: Digits,
-  indices: readonly number[],
-  { evaluation, batch }: Settings,
-): Uint8Array {
-  const answers = new Uint8Array(indices.length)
-  const size = evaluation === 'eval' ? SLICE : Math.min(batch, indices.length)
-  noGrad(() => {
-    net.eval()
-    for (let first = 0; first < indices.length; first += size) {
-      // A last batch of one would have no variance: it is judged with those before it.
-      const start = evaluation === 'eval' ? first : Math.min(first, indices.length - size)
-      const { x, y } = digits.batch(indices.slice(start, start + size))
-      const logits = evaluation === 'eval' ? net.forward(x) : logitsInTraining(net, x)
-      answers.set(logits.argmax({ dim: 1 }).toFloat32Array(), start)
-      for (const tensor of [x, y]) tensor.dispose()
-    }
-    net.train()
-  })
-  return answers
+/** Images that are judged together, and where they stand among those to be judged. */
+interface Slice {
+  x: Tensor
+  start: number
 }
 
 /** Places of the first `count` digits, in the order in which they are judged. */
@@ -43,14 +22,67 @@ export function judged(digits: Digits, count: number, { evaluation }: Settings):
   return places
 }
 
-export function accuracyOf(
-  net: nn.Sequential,
-  digits: Digits,
-  indices: number[],
-  settings: Settings,
-): number {
-  const answers = answersOf(net, digits, indices, settings)
-  return answers.filter((answer, i) => answer === digits.labels[indices[i]]).length / indices.length
+/**
+ * In training mode batch norm takes mean and variance from the digits that are judged together, so then they
+ * are judged in batches of the size that is trained with.
+ */
+function* slicesOf(digits: Digits, indices: readonly number[], settings: Settings): Generator<Slice> {
+  const evaluating = settings.evaluation === 'eval'
+  const size = evaluating ? SLICE : Math.min(settings.batch, indices.length)
+  for (let first = 0; first < indices.length; first += size) {
+    // A last batch of one would have no variance: it is judged with those before it.
+    const start = evaluating ? first : Math.min(first, indices.length - size)
+    const { x, y } = digits.batch(indices.slice(start, start + size))
+    y.dispose()
+    yield { x, start }
+  }
+}
+
+function answersTo(net: nn.Sequential, { x }: Slice, { evaluation }: Settings): Float32Array {
+  return noGrad(() => {
+    net.eval()
+    const logits = evaluation === 'eval' ? net.forward(x) : logitsInTraining(net, x)
+    net.train()
+    return logits.argmax({ dim: 1 }).toFloat32Array()
+  })
+}
+
+/** The same test digits, judged again and again: they are made ready once. */
+export class Exam {
+  readonly #labels: Uint8Array
+  readonly #slices: Slice[]
+
+  constructor(
+    digits: Digits,
+    count: number,
+    readonly settings: Settings,
+  ) {
+    const indices = judged(digits, count, settings)
+    this.#labels = Uint8Array.from(indices, (index) => digits.labels[index])
+    this.#slices = [...slicesOf(digits, indices, settings)]
+  }
+
+  /** Share of right answers. */
+  accuracy(net: nn.Sequential): number {
+    const right = new Uint8Array(this.#labels.length)
+    for (const slice of this.#slices) {
+      const answers = answersTo(net, slice, this.settings)
+      for (let i = 0; i < answers.length; i++) {
+        right[slice.start + i] = answers[i] === this.#labels[slice.start + i] ? 1 : 0
+      }
+    }
+    return right.reduce((sum, one) => sum + one, 0) / right.length
+  }
+
+  /** Whether it is still as these settings want it. */
+  fits({ evaluation, batch, net }: Settings): boolean {
+    const { settings } = this
+    return settings.evaluation === evaluation && settings.batch === batch && settings.net === net
+  }
+
+  dispose(): void {
+    for (const { x } of this.#slices) x.dispose()
+  }
 }
 
 /** The digits that the net gets wrong, with the pixels of the first `most`. */
@@ -61,9 +93,13 @@ export function mistakesOf(
   settings: Settings,
   most: number,
 ): Mistakes {
-  const answers = answersOf(net, digits, indices, settings)
+  const given = new Uint8Array(indices.length)
+  for (const slice of slicesOf(digits, indices, settings)) {
+    given.set(answersTo(net, slice, settings), slice.start)
+    slice.x.dispose()
+  }
   const wrong = indices
-    .map((index, i) => ({ index, label: digits.labels[index], answer: answers[i] }))
+    .map((index, i) => ({ index, label: digits.labels[index], answer: given[i] }))
     .filter(({ label, answer }) => label !== answer)
     .sort((a, b) => a.index - b.index)
   const shown = wrong.slice(0, most)

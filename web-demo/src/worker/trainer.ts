@@ -3,7 +3,7 @@ import { type Both, type Point, type Progress, SIDES, type Side } from '../proto
 import { rebuilds, type Settings } from '../settings.js'
 import type { Batch, DigitStream, Digits } from './digits.js'
 import { histograms } from './inspect.js'
-import { accuracyOf, judged } from './judge.js'
+import { Exam } from './judge.js'
 import { activationNames, buildNet, buildOptimizer, isBatchNorm } from './nets.js'
 import { shuffled } from './order.js'
 
@@ -43,6 +43,8 @@ export class Trainer {
   #nextPoint = 1
   #order: Uint32Array = new Uint32Array(0)
   #at = 0
+  #exam: Exam | undefined
+  #probe: Batch | undefined
 
   constructor(
     public settings: Settings,
@@ -160,10 +162,8 @@ export class Trainer {
   point(): Point {
     const { net } = this.settings
     this.#nextPoint = Math.max(this.step + 1, Math.ceil(this.step * SPACING[net]))
-    const { test } = this.stream
-    const indices = judged(test, LOOKS[net].judged, this.settings)
-    const probe = test.batch(Array.from({ length: LOOKS[net].probed }, (_, i) => i))
-    const point: Point = {
+    const { exam, probe } = this.#lookers()
+    return {
       step: this.step,
       loss: this.#both((trainee) => {
         const mean = trainee.losses > 0 ? trainee.loss / trainee.losses : Number.NaN
@@ -171,12 +171,23 @@ export class Trainer {
         trainee.losses = 0
         return mean
       }),
-      accuracy: this.#both(({ net }) => accuracyOf(net, test, indices, this.settings)),
+      accuracy: this.#both(({ net }) => exam.accuracy(net)),
       histograms: this.#both(({ net }) => histograms(net, probe.x)),
     }
-    probe.x.dispose()
-    probe.y.dispose()
-    return point
+  }
+
+  /** The digits that every point looks at, made anew where settings have changed. */
+  #lookers(): { exam: Exam; probe: Batch } {
+    const { test } = this.stream
+    const looks = LOOKS[this.settings.net]
+    if (!this.#exam?.fits(this.settings)) {
+      this.#exam?.dispose()
+      this.#probe?.x.dispose()
+      this.#exam = new Exam(test, looks.judged, this.settings)
+      this.#probe = undefined
+    }
+    this.#probe ??= test.batch(Array.from({ length: looks.probed }, (_, i) => i))
+    return { exam: this.#exam, probe: this.#probe }
   }
 
   progress(): Progress {
@@ -201,11 +212,13 @@ export class Trainer {
     const { net } = this.trainees.norm
     const { train, test } = this.stream
     const settings: Settings = { ...this.settings, evaluation: 'eval' }
-    const indices = judged(test, test.count, settings)
+    const exam = new Exam(test, LOOKS[settings.net].mistakes, settings)
     const digits = Math.min(RECALIBRATED, train.count)
-    const before = accuracyOf(net, test, indices, settings)
+    const before = exam.accuracy(net)
     await recalibrate(net, batches(train, digits))
-    return { digits, before, after: accuracyOf(net, test, indices, settings) }
+    const after = exam.accuracy(net)
+    exam.dispose()
+    return { digits, before, after }
   }
 
   *#each(): Generator<Trainee> {
