@@ -75,7 +75,7 @@ async function openDemo(browser, url, { width = 1280, dark = false, expectErrors
     untilStep: (step) => until(`samples.at(-1)?.step >= ${step}`),
     /** @returns {Promise<Sample[]>} */
     samples: () => page.evaluate('samples'),
-    forget: () => page.evaluate(() => /** @type {any} */ ((globalThis.samples = []))),
+    forget: () => page.evaluate('samples = []'),
     /** @param {string} id of a control @param {number | string} value its place in the list of choices */
     choose: (id, value) =>
       page.$eval(

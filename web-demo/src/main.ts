@@ -26,7 +26,10 @@ worker.onmessage = ({ data }: MessageEvent<FromWorker>) => early.push(data)
 send({ kind: 'start', base: document.baseURI, settings })
 
 const status = new Status(() => send({ kind: 'fetch' }))
-const curves = [new CurveChart(byId('accuracy'), 'accuracy'), new CurveChart(byId('loss'), 'loss')]
+await nextTask()
+const curves = [new CurveChart(byId('accuracy'), 'accuracy')]
+await nextTask()
+curves.push(new CurveChart(byId('loss'), 'loss'))
 await nextTask()
 const histograms = new Histograms(byId('histograms'))
 const statistics = new StatisticsView((layer) => send({ kind: 'layer', layer }))
@@ -115,8 +118,7 @@ async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {
       curve.show(points)
       await nextTask()
     }
-    histograms.show(points)
-    await nextTask()
+    await histograms.show(points)
   }
   if (frame.statistics) statistics.show(frame.statistics)
   send({ kind: 'shown' })

@@ -1,5 +1,5 @@
 import { BINS, type Point, SIDES, type Side } from '../protocol.js'
-import { colour, onThemeChange, sharp } from './theme.js'
+import { nextTask, onThemeChange, rgb, sharp } from './theme.js'
 
 const NAMES = { norm: 'Batch norm', plain: 'Plain' }
 const HEIGHT = 64
@@ -45,9 +45,12 @@ export class Histograms {
     }
   }
 
-  show(points: readonly Point[]): void {
+  async show(points: readonly Point[]): Promise<void> {
     this.#points = points
-    for (const row of this.#rows) this.#draw(row)
+    for (const row of this.#rows) {
+      this.#draw(row)
+      if (row.side === 'plain') await nextTask()
+    }
   }
 
   #draw({ side, layer, canvas }: Row): void {
@@ -56,7 +59,7 @@ export class Histograms {
     if (width === 0 || points.length === 0) return
     const context = sharp(canvas, width, HEIGHT)
     const image = new ImageData(points.length, BINS)
-    const [red, green, blue] = rgb(colour(side))
+    const [red, green, blue] = rgb(side)
     for (const [x, { histograms }] of points.entries()) {
       for (let bin = 0; bin < BINS; bin++) {
         const at = 4 * ((BINS - 1 - bin) * points.length + x)
@@ -71,9 +74,4 @@ export class Histograms {
     context.imageSmoothingEnabled = false
     context.drawImage(unscaled, 0, 0, width, HEIGHT)
   }
-}
-
-/** #rrggbb as three numbers. */
-function rgb(hex: string): number[] {
-  return [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16))
 }

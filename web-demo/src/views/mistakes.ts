@@ -1,7 +1,6 @@
 import { PIXELS } from '../../shards.js'
 import { type Both, type Mistakes, SIDES, type Side } from '../protocol.js'
-import { inkOf } from './pad.js'
-import { byId, colour, nextTask, onThemeChange } from './theme.js'
+import { byId, nextTask, onThemeChange, rgb } from './theme.js'
 
 const NAMES = { norm: 'Batch norm', plain: 'Plain' }
 const SIZE = 28
@@ -34,6 +33,7 @@ export class MistakesView {
 
   async show(mistakes: Both<Mistakes>): Promise<void> {
     this.#mistakes = mistakes
+    const ink = rgb('ink')
     for (const side of SIDES) {
       const { title, list, items } = this.#places[side]
       const { count, of, shown, pixels } = mistakes[side]
@@ -41,7 +41,7 @@ export class MistakesView {
       while (items.length < shown.length) items.push(makeItem())
       for (const [i, { label, answer }] of shown.entries()) {
         const { canvas, words } = items[i]
-        draw(canvas, pixels.subarray(i * PIXELS, (i + 1) * PIXELS))
+        draw(canvas, pixels.subarray(i * PIXELS, (i + 1) * PIXELS), ink)
         words.textContent = `${label}, not ${answer}`
       }
       list.replaceChildren(...items.slice(0, shown.length).map(({ li }) => li))
@@ -61,12 +61,11 @@ function makeItem(): Item {
   return { li, canvas, words }
 }
 
-function draw(canvas: HTMLCanvasElement, pixels: Uint8Array): void {
-  const context = canvas.getContext('2d')
-  if (!context) return
-  context.globalCompositeOperation = 'copy'
-  context.drawImage(inkOf(pixels), 0, 0)
-  context.globalCompositeOperation = 'source-in'
-  context.fillStyle = colour('ink')
-  context.fillRect(0, 0, SIZE, SIZE)
+function draw(canvas: HTMLCanvasElement, pixels: Uint8Array, ink: number[]): void {
+  const image = new ImageData(SIZE, SIZE)
+  for (let i = 0; i < PIXELS; i++) {
+    for (let channel = 0; channel < 3; channel++) image.data[4 * i + channel] = ink[channel]
+    image.data[4 * i + 3] = pixels[i]
+  }
+  canvas.getContext('2d')?.putImageData(image, 0, 0)
 }

@@ -141,7 +141,7 @@ function contextOf(canvas: OffscreenCanvas): OffscreenCanvasRenderingContext2D {
 }
 
 /** Bytes as ink. */
-export function inkOf(pixels: Uint8Array): OffscreenCanvas {
+function inkOf(pixels: Uint8Array): OffscreenCanvas {
   const canvas = new OffscreenCanvas(OUTER, OUTER)
   const image = new ImageData(OUTER, OUTER)
   for (let i = 0; i < PIXELS; i++) image.data[4 * i + 3] = pixels[i]

@@ -15,6 +15,11 @@ export function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
 }
 
+/** The same as red, green and blue. */
+export function rgb(name: string): number[] {
+  return [1, 3, 5].map((at) => Number.parseInt(colour(name).slice(at, at + 2), 16))
+}
+
 /** Calls back when light turns to dark or back. */
 export function onThemeChange(redraw: () => void): void {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw)
