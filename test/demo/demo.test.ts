@@ -192,7 +192,7 @@ describe('presets', () => {
   })
 
   it('tiny: batch norm’s loss stays higher, and its batches’ statistics are far from the running ones', () => {
-    const { points, trainer } = run(settingsOf('tiny'), 1500)
+    const { points, trainer } = run(settingsOf('tiny'), 1000)
     const last = points.slice(-20)
     expect(mean(last.map(({ loss }) => loss.norm))).toBeGreaterThan(
       mean(last.map(({ loss }) => loss.plain)) + 0.5,

@@ -63,7 +63,7 @@ async function openDemo(browser, url, { width = 1280, dark = false, expectErrors
    * @param {string | ((argument: any) => unknown)} condition @param {unknown} [argument]
    */
   const until = (condition, argument) =>
-    page.waitForFunction(condition, { timeout: 120_000, polling: 100 }, argument)
+    page.waitForFunction(condition, { timeout: 300_000, polling: 100 }, argument)
   return {
     page,
     errors,

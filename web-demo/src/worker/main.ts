@@ -120,6 +120,7 @@ function sendMistakes(): void {
 
 /** All that there is to see, of nets that stand still. */
 function sendAll(): void {
+  if (points.at(-1)?.step !== trainer.step) points.push(trainer.point())
   sendFrame(true)
   sendMistakes()
 }
@@ -162,16 +163,14 @@ async function start({ base, settings }: ToWorker & { kind: 'start' }): Promise<
 
 async function handle(message: ToWorker): Promise<void> {
   if (message.kind === 'start') return start(message)
-  if (message.kind === 'fetch') return stream.fetch()
+  // Not awaited: the messages after it need not wait for the digits.
+  if (message.kind === 'fetch') stream.fetch()
   if (message.kind === 'shown') unshown = false
   if (!trainer) return
   switch (message.kind) {
     case 'settings':
       if (trainer.change(message.settings)) rebuilt()
-      else if (!playing) {
-        points.push(trainer.point())
-        sendAll()
-      }
+      else if (!playing) sendAll()
       break
     case 'play':
       setPlaying(true)
@@ -183,7 +182,6 @@ async function handle(message: ToWorker): Promise<void> {
     case 'step':
       setPlaying(false)
       advance()
-      if (points.at(-1)?.step !== trainer.step) points.push(trainer.point())
       sendAll()
       break
     case 'reset':
@@ -206,7 +204,6 @@ async function handle(message: ToWorker): Promise<void> {
     case 'recalibrate':
       setPlaying(false)
       send({ kind: 'recalibrated', ...(await trainer.recalibrate()) })
-      points.push(trainer.point())
       sendAll()
       break
     case 'weights': {
