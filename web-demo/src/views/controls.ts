@@ -8,6 +8,8 @@ export class Controls {
   readonly #show: ((settings: Settings) => void)[] = []
 
   constructor(onChange: OnChange) {
+    // On a phone the curves come first, and the settings open at a touch.
+    byId<HTMLDetailsElement>('settings').open = !matchMedia('(max-width: 760px)').matches
     for (const control of CONTROLS) {
       const box = document.createElement('div')
       box.className = 'control'

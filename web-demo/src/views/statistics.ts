@@ -3,7 +3,7 @@ import { byId, colour, onThemeChange, sharp } from './theme.js'
 
 const HEIGHT = 170
 const FONT = '11px system-ui, sans-serif'
-const EDGE = 30
+const EDGE = 36
 
 interface Figure {
   readonly title: string
