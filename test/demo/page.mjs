@@ -21,8 +21,8 @@ function watch() {
     const [norm, plain] = ['accuracy-norm', 'accuracy-plain'].map((id) => Number.parseFloat(text(id)) / 100)
     if (Number.isNaN(norm)) return
     page.firstFigures ??= performance.now()
-    const last = page.samples.at(-1)
-    if (last?.step !== step) page.samples.push({ step, norm, plain })
+    if (page.samples.at(-1)?.step === step) page.samples.pop()
+    page.samples.push({ step, norm, plain })
   }
   document.addEventListener('DOMContentLoaded', () => {
     const bar = document.querySelector('.bar')
