@@ -3,7 +3,9 @@
 //   npm run test:demo              everything, from the built site and from the dev server
 //   npm run test:demo -- --quick   a share of it, in about a minute
 //   npm run test:demo -- --only preset   the checks with this in their name
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +17,8 @@ import { CHECKS } from './checks.mjs'
 import { startBrowser } from './page.mjs'
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } })
-const configFile = fileURLToPath(new URL('../../web-demo/vite.config.ts', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const configFile = join(root, 'web-demo/vite.config.ts')
 const folder = mkdtempSync(join(tmpdir(), 'simdgrad-demo-'))
 let [passed, failed] = [0, 0]
 
@@ -56,6 +59,7 @@ async function inBrowser(which) {
     for (const { name, quick, only, run } of CHECKS) {
       if ((values.quick && !quick) || (only && only !== which.name) || !chosen(name)) continue
       await check(name, () => run(browser, site))
+      await browser.closePages()
     }
     const dev = 'the dev server: it trains, with threads'
     if (!values.quick && chosen(dev)) await check(dev, () => onDevServer(browser))
@@ -81,6 +85,12 @@ async function onDevServer(browser) {
 }
 
 try {
+  await check('types of the page', async () => {
+    const tsc = createRequire(import.meta.url)
+      .resolve('typescript/package.json')
+      .replace('package.json', 'bin/tsc')
+    execFileSync(process.execPath, [tsc, '-p', join(root, 'web-demo')], { stdio: 'inherit' })
+  })
   if (!(await optional('puppeteer-core'))) {
     console.log(`Left out: all of it, for want of puppeteer-core; ${INSTALL} brings it`)
   } else {

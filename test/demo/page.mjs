@@ -38,6 +38,10 @@ export async function startBrowser(which) {
     version: await browser.version(),
     /** @param {string} url @param {View} [view] */
     open: (url, view) => openDemo(browser, url, view),
+    /** After a failure: leaves no page behind that would go on training. */
+    async closePages() {
+      for (const page of (await browser.pages()).slice(1)) await page.close()
+    },
     close: () => browser.close(),
   }
 }

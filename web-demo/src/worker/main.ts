@@ -33,8 +33,9 @@ let lastStatistics = 0
 let lastMistakes = 0
 let pauseAt = EPOCHS
 
-function send(message: FromWorker, transfer: Transferable[] = []): void {
-  postMessage(message, { transfer })
+/** @param given arrays of the message that are handed over instead of copied */
+function send(message: FromWorker, given: Uint8Array[] = []): void {
+  postMessage(message, { transfer: given.map(({ buffer }) => buffer as ArrayBuffer) })
 }
 
 function fail(error: unknown): void {
@@ -90,11 +91,8 @@ function sendFrame(complete = false): void {
     statistics = statisticsOf(trainer.trainees.norm.net, trainer.last.x, layer)
     lastStatistics = now
   }
-  const transfer = points.flatMap(({ histograms: { norm, plain } }) => [norm.buffer, plain.buffer])
-  send(
-    { kind: 'frame', points, progress: trainer.progress(), statistics, answers: answers() },
-    transfer as ArrayBuffer[],
-  )
+  const arrays = points.flatMap(({ histograms: { norm, plain } }) => [norm, plain])
+  send({ kind: 'frame', points, progress: trainer.progress(), statistics, answers: answers() }, arrays)
   points = []
   unshown = true
   lastFrame = performance.now()
@@ -114,7 +112,8 @@ function sendMistakes(): void {
   const { settings } = trainer
   const indices = judged(stream.test, trainer.looksAt, settings)
   const of = ({ net }: typeof norm) => mistakesOf(net, stream.test, indices, settings, SHOWN_MISTAKES)
-  send({ kind: 'mistakes', mistakes: { norm: of(norm), plain: of(plain) } })
+  const mistakes = { norm: of(norm), plain: of(plain) }
+  send({ kind: 'mistakes', mistakes }, [mistakes.norm.pixels, mistakes.plain.pixels])
   lastMistakes = performance.now()
 }
 
@@ -209,7 +208,7 @@ async function handle(message: ToWorker): Promise<void> {
     case 'weights': {
       const bytes = saveSafetensors(trainer.trainees[message.side].net.stateDict())
       const copy = new Uint8Array(bytes)
-      send({ kind: 'weights', side: message.side, bytes: copy }, [copy.buffer])
+      send({ kind: 'weights', side: message.side, bytes: copy }, [copy])
       break
     }
   }
