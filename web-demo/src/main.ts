@@ -112,7 +112,8 @@ const percent = (share: number) => `${(100 * share).toFixed(1)} %`
 /** Shows a frame, a task for each part of it. */
 async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {
   status.progress(frame.progress, points.at(-1))
-  if (frame.answers) answers.show(frame.answers)
+  // A frame may be older than the last touch of Clear.
+  if (frame.answers && !pad.empty) answers.show(frame.answers)
   if (frame.points.length > 0) {
     for (const curve of curves) {
       curve.show(points)

@@ -27,6 +27,11 @@ export class Pad {
     this.#paint()
   }
 
+  /** Whether nothing is drawn. */
+  get empty(): boolean {
+    return this.#empty
+  }
+
   clear(): void {
     this.#context.clearRect(0, 0, SIZE, SIZE)
     this.#empty = true
