@@ -5,16 +5,10 @@ import { launch } from '../../bench/browsers.mjs'
 /** @typedef {Awaited<ReturnType<typeof openDemo>>} Demo */
 /** @typedef {{ width?: number, dark?: boolean, expectErrors?: boolean }} View */
 
-/** Runs in the page: records every figure that it shows, and its long tasks. */
+/** Runs in the page: records every figure that it shows. */
 function watch() {
   const page = /** @type {any} */ (globalThis)
   page.samples = []
-  page.longTasks = []
-  if (PerformanceObserver.supportedEntryTypes.includes('longtask')) {
-    new PerformanceObserver((list) => {
-      for (const { duration, startTime } of list.getEntries()) page.longTasks.push({ duration, startTime })
-    }).observe({ type: 'longtask', buffered: true })
-  }
   const text = (/** @type {string} */ id) => document.getElementById(id)?.textContent ?? ''
   const look = () => {
     const step = Number(text('steps').replaceAll(',', ''))

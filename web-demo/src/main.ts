@@ -3,7 +3,6 @@ import type { FromWorker, Point, ToWorker } from './protocol.js'
 import { fromQuery, type Key, rebuilds, type Settings, toQuery, withSetting } from './settings.js'
 import { Answers } from './views/answers.js'
 import { Controls } from './views/controls.js'
-import { CurveChart } from './views/curves.js'
 import { Histograms } from './views/histograms.js'
 import { MistakesView } from './views/mistakes.js'
 import { Pad } from './views/pad.js'
@@ -26,6 +25,10 @@ worker.onmessage = ({ data }: MessageEvent<FromWorker>) => early.push(data)
 send({ kind: 'start', base: document.baseURI, settings })
 
 const status = new Status(() => send({ kind: 'fetch' }))
+// The first canvas of a page, and the charts' library, take their time to start: each gets a task of its own.
+document.createElement('canvas').getContext('2d')
+await nextTask()
+const { CurveChart } = await import('./views/curves.js')
 await nextTask()
 const curves = [new CurveChart(byId('accuracy'), 'accuracy')]
 await nextTask()
