@@ -14,7 +14,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/runtimes/**'] },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/runtimes/**', '**/node_modules/**'],
+        },
       },
       // Needs dist/ and, but for threads.test.ts, `npm ci --prefix test/runtimes`.
       { extends: true, test: { name: 'runtimes', include: ['test/runtimes/*.test.ts'] } },

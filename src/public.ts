@@ -24,3 +24,4 @@ export {
   type History,
   type Loss,
 } from './train/fit.js'
+export { recalibrate } from './train/recalibrate.js'

@@ -21,8 +21,8 @@ export interface BatchNormLayerOptions {
   trackRunningStats?: boolean
 }
 
-/** What BatchNorm1d and BatchNorm2d share: all but the shapes that they take. */
-abstract class BatchNorm extends Module {
+/** What BatchNorm1d and BatchNorm2d share: all but the shapes that they take. @internal */
+export abstract class BatchNorm extends Module {
   /** @internal */
   override readonly keepsNothing = this.forward === BatchNorm.prototype.forward
   /** [numFeatures], γ; null without `affine`. */
@@ -37,8 +37,7 @@ abstract class BatchNorm extends Module {
   declare readonly numBatchesTracked: Tensor | undefined
   /** Added to the variance. */
   readonly eps: number
-  /** The weight of each new batch in the running statistics; null is the average over all. */
-  readonly momentum: number | null
+  #momentum: number | null = null
 
   protected abstract readonly ranks: readonly number[]
 
@@ -58,11 +57,6 @@ abstract class BatchNorm extends Module {
         `${this.constructor.name}: expected a whole number of features, got ${numFeatures}`,
       )
     }
-    if (momentum !== null && !(momentum >= 0 && momentum <= 1)) {
-      throw new ArgumentError(
-        `${this.constructor.name}: momentum is a number from 0 to 1 or null, got ${momentum}`,
-      )
-    }
     if (!(eps >= 0 && Number.isFinite(eps))) {
       throw new ArgumentError(`${this.constructor.name}: eps is a number of at least 0, got ${eps}`)
     }
@@ -75,6 +69,23 @@ abstract class BatchNorm extends Module {
       this.registerBuffer('runningVar', ones([numFeatures]))
       this.registerBuffer('numBatchesTracked', zeros([]))
     }
+  }
+
+  /**
+   * The weight of each new batch in the running statistics, from 0 to 1; null is the average over all. It may
+   * be changed at any time.
+   */
+  get momentum(): number | null {
+    return this.#momentum
+  }
+
+  set momentum(momentum: number | null) {
+    if (momentum !== null && !(momentum >= 0 && momentum <= 1)) {
+      throw new ArgumentError(
+        `${this.constructor.name}: momentum is a number from 0 to 1 or null, got ${momentum}`,
+      )
+    }
+    this.#momentum = momentum
   }
 
   /**

@@ -1,0 +1,107 @@
+// `npm run test:demo`: the demo in real browsers. The last line is `N passed, N failed`.
+//   npm ci --prefix bench          brings puppeteer-core, which drives the browsers
+//   npm run test:demo              everything, from the built site and from the dev server
+//   npm run test:demo -- --quick   a share of it, in about a minute
+//   npm run test:demo -- --only preset   the checks with this in their name
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { build, createServer } from 'vite'
+import { findBrowsers, servePage } from '../../bench/browsers.mjs'
+import { INSTALL, optional } from '../../bench/optional.mjs'
+import { CHECKS } from './checks.mjs'
+import { startBrowser } from './page.mjs'
+
+const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } })
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const configFile = join(root, 'web-demo/vite.config.ts')
+const folder = mkdtempSync(join(tmpdir(), 'simdgrad-demo-'))
+let [passed, failed] = [0, 0]
+
+/** @param {string} name @param {() => Promise<void>} run */
+async function check(name, run) {
+  const start = performance.now()
+  const error = await run().then(
+    () => undefined,
+    (/** @type {unknown} */ reason) => reason,
+  )
+  const seconds = ((performance.now() - start) / 1000).toFixed(1)
+  console.log(`  ${error ? 'FAILED' : 'passed'}: ${name} (${seconds} s)`)
+  if (error) console.log(error)
+  if (error) failed++
+  else passed++
+}
+
+/** @param {string} name */
+const chosen = (name) => !values.only || name.includes(values.only)
+
+/** @param {Parameters<typeof startBrowser>[0]} which */
+async function inBrowser(which) {
+  /** @type {string | undefined} */
+  let refused
+  const refuses = (/** @type {string} */ path) => refused !== undefined && path.endsWith(refused)
+  const isolated = await servePage(folder, { refuses })
+  const alone = await servePage(folder, { isolated: false })
+  const browser = await startBrowser(which)
+  console.log(`\n${which.name}: ${browser.version}`)
+  const site = {
+    url: isolated.url,
+    alone: alone.url,
+    refuse: (/** @type {string | undefined} */ path) => {
+      refused = path
+    },
+  }
+  try {
+    for (const { name, quick, only, run } of CHECKS) {
+      if ((values.quick && !quick) || (only && only !== which.name) || !chosen(name)) continue
+      await check(name, () => run(browser, site))
+      await browser.closePages()
+    }
+    const dev = 'the dev server: it trains, with threads'
+    if (!values.quick && chosen(dev)) await check(dev, () => onDevServer(browser))
+  } finally {
+    await browser.close()
+    isolated.close()
+    alone.close()
+  }
+}
+
+/** @param {Awaited<ReturnType<typeof startBrowser>>} browser */
+async function onDevServer(browser) {
+  const server = await createServer({ configFile, logLevel: 'error', server: { port: 0 } })
+  try {
+    await server.listen()
+    const demo = await browser.open(server.resolvedUrls?.local[0] ?? '')
+    await demo.untilStep(100)
+    if (!/[2-9] threads/.test(await demo.text('badge'))) throw new Error(await demo.text('badge'))
+    await demo.close()
+  } finally {
+    await server.close()
+  }
+}
+
+try {
+  await check('types of the page', async () => {
+    const tsc = createRequire(import.meta.url)
+      .resolve('typescript/package.json')
+      .replace('package.json', 'bin/tsc')
+    execFileSync(process.execPath, [tsc, '-p', join(root, 'web-demo')], { stdio: 'inherit' })
+  })
+  if (!(await optional('puppeteer-core'))) {
+    console.log(`Left out: all of it, for want of puppeteer-core; ${INSTALL} brings it`)
+  } else {
+    await build({ configFile, logLevel: 'error', build: { outDir: folder, emptyOutDir: true } })
+    for (const { path, ...browser } of findBrowsers()) {
+      if (path) await inBrowser({ ...browser, path })
+      else console.log(`\nLeft out: ${browser.name}, which is not installed; ${browser.install}`)
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exit(failed > 0 ? 1 : 0)

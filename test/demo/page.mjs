@@ -1,0 +1,96 @@
+// The demo in a real browser: opened, watched and driven as a visitor would.
+import { launch } from '../../bench/browsers.mjs'
+import { needed } from '../../bench/optional.mjs'
+
+/** @typedef {{ step: number, norm: number, plain: number }} Sample what the page's figures said at a step */
+/** @typedef {Awaited<ReturnType<typeof openDemo>>} Demo */
+/** @typedef {{ width?: number, dark?: boolean, expectErrors?: boolean }} View */
+
+/** Runs in the page: records every figure that it shows. */
+function watch() {
+  const page = /** @type {any} */ (globalThis)
+  page.samples = []
+  const text = (/** @type {string} */ id) => document.getElementById(id)?.textContent ?? ''
+  const look = () => {
+    const step = Number(text('steps').replaceAll(',', ''))
+    const [norm, plain] = ['accuracy-norm', 'accuracy-plain'].map((id) => Number.parseFloat(text(id)) / 100)
+    if (Number.isNaN(norm)) return
+    page.firstFigures ??= performance.now()
+    if (page.samples.at(-1)?.step === step) page.samples.pop()
+    page.samples.push({ step, norm, plain })
+  }
+  document.addEventListener('DOMContentLoaded', () => {
+    const bar = document.querySelector('.bar')
+    if (bar) new MutationObserver(look).observe(bar, { subtree: true, childList: true, characterData: true })
+  })
+}
+
+/** @param {Parameters<typeof launch>[1]} which */
+export async function startBrowser(which) {
+  const { default: puppeteer } = await needed('puppeteer-core')
+  const browser = await launch(puppeteer, which)
+  return {
+    name: which.name,
+    version: await browser.version(),
+    /** @param {string} url @param {View} [view] */
+    open: (url, view) => openDemo(browser, url, view),
+    /** After a failure: leaves no page behind that would go on training. */
+    async closePages() {
+      for (const page of (await browser.pages()).slice(1)) await page.close()
+    },
+    close: () => browser.close(),
+  }
+}
+
+/** @param {any} browser @param {string} url @param {View} [view] */
+async function openDemo(browser, url, { width = 1280, dark = false, expectErrors = false } = {}) {
+  const page = await browser.newPage()
+  /** @type {string[]} */
+  const errors = []
+  page.on('pageerror', (/** @type {Error} */ error) => errors.push(String(error)))
+  page.on('console', (/** @type {any} */ message) => {
+    if (['error', 'warn', 'warning'].includes(message.type())) errors.push(message.text())
+  })
+  await page.setViewport({ width, height: 900 })
+  if (dark) await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }])
+  await page.evaluateOnNewDocument(watch)
+  await page.goto(url)
+
+  /** @param {string} id @returns {Promise<string>} */
+  const text = (id) => page.$eval(`#${id}`, (/** @type {Element} */ element) => element.textContent ?? '')
+  /**
+   * Waits for a condition in the page, longer than a busy machine needs.
+   * @param {string | ((argument: any) => unknown)} condition @param {unknown} [argument]
+   */
+  const until = (condition, argument) =>
+    page.waitForFunction(condition, { timeout: 300_000, polling: 100 }, argument)
+  return {
+    page,
+    errors,
+    text,
+    until,
+    /** Clicks as a visitor does, but without moving the page under the pointer. @param {string} id */
+    click: (id) => page.$eval(`#${id}`, (/** @type {HTMLElement} */ element) => element.click()),
+    /** @param {number} step */
+    untilStep: (step) => until(`samples.at(-1)?.step >= ${step}`),
+    /** @returns {Promise<Sample[]>} */
+    samples: () => page.evaluate('samples'),
+    forget: () => page.evaluate('samples = []'),
+    /** @param {string} id of a control @param {number | string} value its place in the list of choices */
+    choose: (id, value) =>
+      page.$eval(
+        `#${id}`,
+        (/** @type {any} */ input, /** @type {any} */ at) => {
+          if (input.tagName === 'SELECT') input.selectedIndex = at
+          else input.value = String(at)
+          input.dispatchEvent(new Event('input', { bubbles: true }))
+          input.dispatchEvent(new Event('change', { bubbles: true }))
+        },
+        value,
+      ),
+    async close() {
+      if (!expectErrors && errors.length > 0) throw new Error(`console errors: ${errors.join(' | ')}`)
+      await page.close()
+    },
+  }
+}

@@ -1,0 +1,124 @@
+import { ArgumentError, data, manualSeed, nn, randn, recalibrate, type Tensor, tensor } from 'simdgrad'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { expectClose } from '../support/all-close.js'
+import { initForTest } from '../support/init.js'
+
+beforeAll(initForTest)
+beforeEach(() => manualSeed(0))
+
+const values = (x: Tensor | undefined) => [...(x?.toFloat32Array() ?? [])]
+
+/** Mean and unbiased variance, by hand. */
+function moments(x: number[]): [mean: number, variance: number] {
+  const mean = x.reduce((a, b) => a + b, 0) / x.length
+  return [mean, x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (x.length - 1)]
+}
+
+const average = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length
+
+/** The values of channel `c` of [N, C, S]. */
+const channel = (x: number[], c: number, channels: number, spatial: number) =>
+  x.filter((_, i) => Math.floor(i / spatial) % channels === c)
+
+describe('recalibrate', () => {
+  it('averages mean and unbiased variance over the batches, whatever was there before', async () => {
+    const layer = new nn.BatchNorm1d(3, { momentum: 0.9 })
+    layer.forward(randn([5, 3]).mul(100))
+    const batches = [randn([4, 3]), randn([4, 3]).add(2), randn([4, 3]).mul(3)]
+    await recalibrate(
+      layer,
+      batches.map((x) => [x]),
+    )
+    for (let c = 0; c < 3; c++) {
+      const each = batches.map((x) => moments(channel(values(x), c, 3, 1)))
+      expectClose([values(layer.runningMean)[c]], [average(each.map(([mean]) => mean))], { tolerance: 1e-5 })
+      expectClose([values(layer.runningVar)[c]], [average(each.map(([, variance]) => variance))], {
+        tolerance: 1e-5,
+      })
+    }
+    expect(layer.numBatchesTracked?.item()).toBe(3)
+  })
+
+  it('gives a second layer what the first makes of the batch, also where pooling is fused', async () => {
+    const first = new nn.BatchNorm2d(2)
+    const second = new nn.BatchNorm2d(2)
+    const net = new nn.Sequential(first, new nn.ReLU(), new nn.MaxPool2d(2), second)
+    const x = randn([3, 2, 4, 4])
+    await recalibrate(net, [[x]])
+    const input = nn.functional.maxPool2d(
+      nn.functional.relu(nn.functional.batchNorm(x, { training: true })),
+      2,
+    )
+    for (let c = 0; c < 2; c++) {
+      const [mean, variance] = moments(channel(values(input), c, 2, 4))
+      expectClose([values(second.runningMean)[c]], [mean], { tolerance: 1e-5 })
+      expectClose([values(second.runningVar)[c]], [variance], { tolerance: 1e-5 })
+    }
+  })
+
+  it('takes a DataLoader, and leaves parameters, modes and momenta as they were', async () => {
+    const net = new nn.Sequential(
+      new nn.Linear(2, 4),
+      new nn.BatchNorm1d(4, { momentum: null }),
+      new nn.Dropout(0.5),
+      new nn.BatchNorm1d(4, { momentum: 0.3 }),
+    )
+    const [, one, , two] = net.modules as [nn.Linear, nn.BatchNorm1d, nn.Dropout, nn.BatchNorm1d]
+    const parameters = net.parameters().map(values)
+    one.eval()
+    const dataset = new data.TensorDataset(randn([10, 2]), tensor([0, 1, 0, 1, 0, 1, 0, 1, 0, 1]))
+    await recalibrate(net, new data.DataLoader(dataset, { batchSize: 5 }))
+    expect(net.parameters().map(values)).toEqual(parameters)
+    expect(net.modules.map(({ training }) => training)).toEqual([true, false, true, true])
+    expect([one.momentum, two.momentum]).toEqual([null, 0.3])
+    expect(one.numBatchesTracked?.item()).toBe(2)
+  })
+
+  it.each([
+    ['no batch', [], ArgumentError],
+    ['a batch of one', [[0, 1, 2, 3], [5]], Error],
+  ])('with %s it throws, and the net is as it was', async (_, rows, error) => {
+    const layer = new nn.BatchNorm1d(1)
+    layer.forward(randn([6, 1]))
+    layer.eval()
+    const before = layer.namedBuffers().map(([, buffer]) => values(buffer))
+    const batches = rows.map((row) => [tensor(row.map((value) => [value]))])
+    await expect(recalibrate(layer, batches)).rejects.toThrow(error)
+    expect(layer.namedBuffers().map(([, buffer]) => values(buffer))).toEqual(before)
+    expect(layer.momentum).toBe(0.1)
+    expect(layer.training).toBe(false)
+  })
+
+  it('does nothing to a net without running statistics', async () => {
+    const net = new nn.Sequential(new nn.Linear(2, 2), new nn.BatchNorm1d(2, { trackRunningStats: false }))
+    await recalibrate(net, [])
+    expect(net.training).toBe(true)
+  })
+
+  it('lets timers run in between', async () => {
+    const net = new nn.Sequential(new nn.Linear(256, 256), new nn.BatchNorm1d(256))
+    const x = randn([512, 256])
+    let ticks = 0
+    const timer = setInterval(() => ticks++, 1)
+    const end = performance.now() + 300
+    function* forAWhile() {
+      while (performance.now() < end) yield [x]
+    }
+    await recalibrate(net, forAWhile())
+    clearInterval(timer)
+    expect(ticks).toBeGreaterThan(1)
+  })
+})
+
+describe('momentum of a batch norm layer', () => {
+  it('may be changed at any time, within its range', () => {
+    const layer = new nn.BatchNorm1d(1)
+    layer.momentum = 1
+    layer.forward(tensor([[1], [3]]))
+    expect(values(layer.runningMean)).toEqual([2])
+    expect(() => {
+      layer.momentum = 1.5
+    }).toThrow(ArgumentError)
+    expect(layer.momentum).toBe(1)
+  })
+})

@@ -1,0 +1,98 @@
+import type { Backend } from 'simdgrad'
+import { TOTAL } from '../../shards.js'
+import { type Both, type Point, type Progress, SIDES } from '../protocol.js'
+import { byId } from './theme.js'
+
+const whole = (value: number) => value.toLocaleString('en')
+
+/** The line above everything: numbers, the badge, what has just happened, what went wrong. */
+export class Status {
+  readonly #trouble = byId('trouble')
+  #diverged = ''
+
+  constructor(onRetry: () => void) {
+    byId('retry').addEventListener('click', onRetry)
+  }
+
+  /** Says something, once, to everyone. */
+  say(text: string): void {
+    byId('status').textContent = text
+  }
+
+  trouble(text: string | undefined, mayRetry = false): void {
+    this.#trouble.hidden = text === undefined
+    const place = this.#trouble.querySelector('span')
+    if (place) place.textContent = text ?? ''
+    byId('retry').hidden = !mayRetry
+  }
+
+  /** Training can't go on; it may never have begun. */
+  failed(message: string): void {
+    this.trouble(message)
+    if (byId('badge').textContent === 'Starting…') byId('badge').textContent = 'simdgrad could not start'
+  }
+
+  backend({ simd, threads, reason, runtime }: Backend): void {
+    const strong = document.createElement('strong')
+    strong.textContent = `${browserOf(runtime)} · ${simd} SIMD · ${threads} ${threads === 1 ? 'thread' : 'threads'}`
+    const why = document.createElement('span')
+    why.textContent = reason
+    byId('badge').replaceChildren(strong, why)
+    byId('badge').title = runtime
+  }
+
+  data(train: number, test: number, failure: string | undefined): void {
+    byId('digits').textContent = whole(train)
+    const bar = byId<HTMLProgressElement>('loading')
+    bar.value = train + test
+    bar.hidden = train + test >= TOTAL.train + TOTAL.test
+    if (failure === undefined) this.trouble(undefined)
+    else if (train === 0) this.trouble(`The digits could not be loaded (${failure}).`, true)
+    else {
+      const some = `Only ${whole(train)} of ${whole(TOTAL.train)} digits could be loaded (${failure})`
+      this.trouble(`${some}. Training goes on with them.`, true)
+    }
+  }
+
+  progress({ step, epoch, imagesPerSecond, diverged }: Progress, last: Point | undefined): void {
+    byId('steps').textContent = whole(step)
+    byId('epoch').textContent = whole(epoch)
+    for (const side of SIDES) {
+      const output = byId(`accuracy-${side}`)
+      const stopped = diverged[side] !== undefined
+      output.textContent = last ? `${(100 * last.accuracy[side]).toFixed(1)} %` : '–'
+      if (stopped) {
+        const note = document.createElement('small')
+        note.textContent = ' diverged'
+        output.append(note)
+      }
+    }
+    byId('speed').textContent = speedOf(imagesPerSecond)
+    const news = SIDES.filter((side) => diverged[side] !== undefined)
+      .map(
+        (side) =>
+          `${side === 'norm' ? 'Batch norm' : 'The plain net'} diverged at step ${diverged[side]}: its loss is no number any more, and it trains no further. Reset starts anew.`,
+      )
+      .join(' ')
+    if (news && news !== this.#diverged) this.say(news)
+    this.#diverged = news
+  }
+}
+
+/** Images a second, and how long an epoch of all digits takes at that rate. */
+function speedOf(rate: Both<number>): string {
+  if (rate.norm === 0) return ''
+  const of = (name: string, images: number) =>
+    `${name} ${whole(Math.round(images / 100) * 100)} images/s (an epoch of ${whole(TOTAL.train)} in ${(TOTAL.train / images).toFixed(1)} s)`
+  const parts = [of('Batch norm:', rate.norm)]
+  if (rate.plain > 0) parts.push(of('plain:', rate.plain))
+  return `${parts.join(', ')}.`
+}
+
+/** A browser's name and version from its user agent. */
+function browserOf(agent: string): string {
+  const known = /(Firefox|Edg|OPR|Chrome)\/(\d+)/.exec(agent)
+  if (known) return `${{ Edg: 'Edge', OPR: 'Opera' }[known[1]] ?? known[1]} ${known[2]}`
+  const safari = /Version\/(\d+).*Safari/.exec(agent)
+  return safari ? `Safari ${safari[1]}` : 'This browser'
+}

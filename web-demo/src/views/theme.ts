@@ -1,0 +1,47 @@
+/** Ends the task at hand, so that none takes long: input and painting go between. */
+export function nextTask(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(null)
+  })
+}
+
+/** A colour of the style sheet, for what is drawn on a canvas. */
+export function colour(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
+}
+
+/** The same as red, green and blue. */
+export function rgb(name: string): number[] {
+  return [1, 3, 5].map((at) => Number.parseInt(colour(name).slice(at, at + 2), 16))
+}
+
+/** Calls back when light turns to dark or back. */
+export function onThemeChange(redraw: () => void): void {
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw)
+}
+
+/** A canvas's context, its size set for sharp lines at `width` × `height` CSS pixels. */
+export function sharp(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
+  const ratio = Math.min(2, devicePixelRatio || 1)
+  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+    canvas.width = Math.round(width * ratio)
+    canvas.height = Math.round(height * ratio)
+  }
+  const context = canvas.getContext('2d')
+  if (!context) throw new Error('this browser has no 2D canvas')
+  context.setTransform(ratio, 0, 0, ratio, 0, 0)
+  context.clearRect(0, 0, width, height)
+  return context
+}
+
+/** The element of the page with this id. */
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const element = document.getElementById(id)
+  if (!element) throw new Error(`the page has no element ${id}`)
+  return element as T
+}

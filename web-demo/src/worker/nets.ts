@@ -1,0 +1,78 @@
+import { manualSeed, nn, noGrad, optim } from 'simdgrad'
+import type { Settings } from '../settings.js'
+
+const UNITS = 100
+const CLASSES = 10
+/** Channels of the convolutions; pooling comes after the first two. */
+const CHANNELS = [8, 16, 16, 16, 16, 16]
+const POOLED = 2
+
+/** The net of the settings, with batch normalisation or without. The same seed gives both the same weights. */
+export function buildNet(settings: Settings, norm: boolean): nn.Sequential {
+  manualSeed(settings.seed)
+  const net = settings.net === 'mlp' ? mlp(settings, norm) : conv(settings, norm)
+  if (settings.scale !== 1) scaleWeights(net, settings.scale)
+  return net
+}
+
+function mlp({ depth, momentum }: Settings, norm: boolean): nn.Sequential {
+  const modules: nn.Module[] = [new nn.Flatten()]
+  for (let i = 0; i < depth; i++) {
+    modules.push(new nn.Linear(i === 0 ? 784 : UNITS, UNITS))
+    if (norm) modules.push(new nn.BatchNorm1d(UNITS, { momentum }))
+    modules.push(new nn.ReLU())
+  }
+  return new nn.Sequential(...modules, new nn.Linear(UNITS, CLASSES))
+}
+
+function conv({ depth, momentum }: Settings, norm: boolean): nn.Sequential {
+  const modules: nn.Module[] = []
+  for (let i = 0; i < depth; i++) {
+    modules.push(new nn.Conv2d(i === 0 ? 1 : CHANNELS[i - 1], CHANNELS[i], 3, { padding: 1 }))
+    if (norm) modules.push(new nn.BatchNorm2d(CHANNELS[i], { momentum }))
+    modules.push(new nn.ReLU())
+    if (i < POOLED) modules.push(new nn.MaxPool2d(2))
+  }
+  const size = 28 / 2 ** Math.min(depth, POOLED)
+  const last = new nn.Linear(CHANNELS[depth - 1] * size * size, CLASSES)
+  return new nn.Sequential(...modules, new nn.Flatten(), last)
+}
+
+/** Weights of linear and convolution layers, not γ and not biases. */
+function scaleWeights(net: nn.Sequential, scale: number): void {
+  for (const module of net.modules) {
+    if (!(module instanceof nn.Linear || module instanceof nn.Conv2d)) continue
+    const { weight } = module
+    noGrad(() => weight.copy_(weight.mul(scale)))
+  }
+}
+
+export function buildOptimizer({ optimizer, lr }: Settings, net: nn.Module): optim.Optimizer {
+  const parameters = net.parameters()
+  switch (optimizer) {
+    case 'sgd':
+      return new optim.SGD(parameters, { lr })
+    case 'momentum':
+      return new optim.SGD(parameters, { lr, momentum: 0.9 })
+    case 'adam':
+      return new optim.Adam(parameters, { lr })
+    case 'adamw':
+      return new optim.AdamW(parameters, { lr })
+  }
+}
+
+/** The layers whose results are normalised, or would be: what goes into each ReLU. */
+export function activationNames(net: nn.Sequential): string[] {
+  let layer = ''
+  const names: string[] = []
+  for (const module of net.modules) {
+    if (module instanceof nn.Linear) layer = `Linear(${module.inFeatures}, ${module.outFeatures})`
+    if (module instanceof nn.Conv2d) layer = `Conv2d(${module.inChannels}, ${module.outChannels})`
+    if (module instanceof nn.ReLU) names.push(layer)
+  }
+  return names
+}
+
+export function isBatchNorm(module: nn.Module): module is nn.BatchNorm1d | nn.BatchNorm2d {
+  return module instanceof nn.BatchNorm1d || module instanceof nn.BatchNorm2d
+}

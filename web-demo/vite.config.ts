@@ -1,0 +1,23 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vite'
+import { mnist } from './mnist-plugin.js'
+
+// With these two headers a page gets SharedArrayBuffer, and so threads. Without them the demo runs too.
+const headers = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+}
+
+export default defineConfig({
+  root: fileURLToPath(new URL('.', import.meta.url)),
+  // Relative, so that the built site works in any folder of any host.
+  base: './',
+  plugins: [mnist()],
+  // `simdgrad` is the package that this folder lies in: Node's self-reference finds its dist/. It brings
+  // binaries and a worker by address, which pre-bundling would lose.
+  optimizeDeps: { exclude: ['simdgrad'], include: ['uplot'] },
+  worker: { format: 'es' },
+  server: { headers, fs: { allow: ['..'] } },
+  preview: { headers },
+  build: { target: 'es2022', assetsInlineLimit: 0, chunkSizeWarningLimit: 1000 },
+})
