@@ -1,6 +1,6 @@
 // `npm run test:package`: packs the package, installs the tarball in fresh folders, and proves that it works there.
 //   npm run test:package                 everything
-//   npm run test:package -- vite node    a share, by name
+//   npm run test:package -- webpack deno a share, by name
 //   npm run test:package -- --quick      the share that CI runs, in a minute or two
 //   npm ci --prefix test/package         brings bundlers and checkers; needed once
 import { parseArgs } from 'node:util'
