@@ -56,9 +56,14 @@ async function viteDev(name, path, config) {
   const folder = freshProject(name, APP, { 'vite.config.mjs': `export default ${config}\n` })
   const { createServer } = await import(pathToFileURL(path).href)
   return async (headers) => {
-    const server = await createServer({ root: folder, logLevel: 'error', server: { port: 0, headers } })
+    // Vite has no "any port", and a port used before brings answers from the browser's cache, old headers and all.
+    const free = await serve(() => {})
+    free.close()
+    const port = Number(new URL(free.url).port)
+    const options = { host: '127.0.0.1', port, strictPort: true, headers }
+    const server = await createServer({ root: folder, logLevel: 'error', server: options })
     await server.listen()
-    return { url: server.resolvedUrls.local[0].slice(0, -1), close: () => server.close() }
+    return { url: free.url, close: () => server.close() }
   }
 }
 

@@ -39,7 +39,7 @@ export async function browsers() {
 }
 
 export async function closeBrowsers() {
-  for (const { browser } of opened ?? []) await browser.close()
+  for (const { browser } of opened ?? []) if (browser.connected) await browser.close()
 }
 
 /**
