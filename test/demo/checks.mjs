@@ -10,7 +10,7 @@ const TRAIN = '60,000'
 
 /**
  * Milliseconds of each task of the pages' main threads, by the thread's own clock and by the wall's.
- * @param {{ name: string, ph: string, pid: number, tid: number, dur: number, tdur: number, args: { name?: string } }[]} events
+ * @param {{ name: string, ph: string, pid: number, tid: number, dur: number, tdur?: number, args: { name?: string } }[]} events
  */
 function taskTimes(events) {
   const thread = (/** @type {{ pid: number, tid: number }} */ { pid, tid }) => `${pid}:${tid}`
@@ -21,7 +21,7 @@ function taskTimes(events) {
       (event) =>
         event.name === 'ThreadControllerImpl::RunTask' && event.ph === 'X' && known.has(thread(event)),
     )
-    .map(({ dur, tdur }) => ({ own: tdur / 1000, wall: dur / 1000 }))
+    .map(({ dur, tdur }) => ({ own: (tdur ?? dur) / 1000, wall: dur / 1000 }))
 }
 
 /** Whether a chart's canvas changes. @param {Demo} demo @param {string} id */

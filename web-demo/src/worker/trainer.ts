@@ -36,6 +36,8 @@ interface Trainee {
 export class Trainer {
   step = 0
   epoch = 0
+  /** Digits trained with, all epochs together. */
+  seen = 0
   trainees: Both<Trainee>
   /** The batch of the last step, for batch norm's statistics. */
   last: Batch | undefined
@@ -78,6 +80,7 @@ export class Trainer {
     this.trainees = this.#build()
     this.step = 0
     this.epoch = 0
+    this.seen = 0
     this.#nextPoint = 1
     this.#order = new Uint32Array(0)
     this.#at = 0
@@ -131,6 +134,7 @@ export class Trainer {
     }
     const indices = this.#order.subarray(this.#at, this.#at + this.settings.batch)
     this.#at += this.settings.batch
+    this.seen += this.settings.batch
     return this.stream.train.batch(indices)
   }
 
