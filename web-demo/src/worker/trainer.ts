@@ -1,4 +1,5 @@
 import { nn, type optim, recalibrate, type Tensor } from 'simdgrad'
+import { FIRST_EPOCH } from '../../shards.js'
 import { type Both, type Point, type Progress, SIDES, type Side } from '../protocol.js'
 import { rebuilds, type Settings } from '../settings.js'
 import type { Batch, DigitStream, Digits } from './digits.js'
@@ -122,7 +123,9 @@ export class Trainer {
   }
 
   #shuffle(): void {
-    this.#order = shuffled(this.stream.train.count, this.settings.seed, this.epoch)
+    const { count } = this.stream.train
+    const digits = this.epoch === 0 ? Math.min(FIRST_EPOCH, count) : count
+    this.#order = shuffled(digits, this.settings.seed, this.epoch)
     this.#at = 0
   }
 
