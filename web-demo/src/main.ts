@@ -25,9 +25,9 @@ worker.onmessage = ({ data }: MessageEvent<FromWorker>) => early.push(data)
 send({ kind: 'start', base: document.baseURI, settings })
 
 const status = new Status(() => send({ kind: 'fetch' }))
-// The first canvas of a page, and the charts' library, take their time to start: each gets a task of its own.
-document.createElement('canvas').getContext('2d')
-await nextTask()
+// Before the first paint a canvas is slow to make: the browser would have to start its drawing for it.
+await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))
+// The charts' library takes its time to start, so it gets a task of its own.
 const { CurveChart } = await import('./views/curves.js')
 await nextTask()
 const curves = [new CurveChart(byId('accuracy'), 'accuracy')]

@@ -1,6 +1,6 @@
 /** The training side: takes the page's messages, trains in short slices, sends frames as the page shows them. */
 import { init, saveSafetensors } from 'simdgrad'
-import { PIXELS } from '../../shards.js'
+import { PIXELS, TOTAL } from '../../shards.js'
 import type { Both, FromWorker, LayerStatistics, Point, ToWorker } from '../protocol.js'
 import { DigitStream } from './digits.js'
 import { statisticsOf } from './inspect.js'
@@ -16,8 +16,8 @@ const FRAME = 60
 const STATISTICS = 250
 const MISTAKES = 2500
 const SHOWN_MISTAKES = 20
-/** The page pauses by itself after so many epochs: a forgotten tab should not heat a laptop. */
-const EPOCHS = 20
+/** Training pauses by itself after so many digits (20 times all): a forgotten tab should not heat a laptop. */
+const PAUSE = 20 * TOTAL.train
 
 let stream: DigitStream
 let trainer: Trainer
@@ -31,7 +31,7 @@ let drawing: Uint8Array | undefined
 let lastFrame = 0
 let lastStatistics = 0
 let lastMistakes = 0
-let pauseAt = EPOCHS
+let pauseAt = PAUSE
 
 /** @param given arrays of the message that are handed over instead of copied */
 function send(message: FromWorker, given: Uint8Array[] = []): void {
@@ -60,9 +60,9 @@ async function run(): Promise<void> {
       await yieldToEvents()
       while (unshown && performance.now() - lastFrame > 1000)
         await new Promise((done) => setTimeout(done, 50))
-      if (trainer.epoch >= pauseAt) {
-        pauseAt += EPOCHS
-        setPlaying(false, `Paused after ${trainer.epoch} epochs. Play goes on.`)
+      if (trainer.seen >= pauseAt) {
+        pauseAt += PAUSE
+        setPlaying(false, `Paused after ${trainer.seen.toLocaleString('en')} digits. Play goes on.`)
         sendAll()
       }
     }
@@ -126,7 +126,7 @@ function sendAll(): void {
 
 function rebuilt(): void {
   points = []
-  pauseAt = EPOCHS
+  pauseAt = PAUSE
   layer = Math.min(layer, trainer.layers.length - 1)
   send({ kind: 'built', layers: trainer.layers })
   if (!playing) {

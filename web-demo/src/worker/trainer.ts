@@ -1,4 +1,5 @@
 import { nn, type optim, recalibrate, type Tensor } from 'simdgrad'
+import { FIRST_EPOCH } from '../../shards.js'
 import { type Both, type Point, type Progress, SIDES, type Side } from '../protocol.js'
 import { rebuilds, type Settings } from '../settings.js'
 import type { Batch, DigitStream, Digits } from './digits.js'
@@ -36,6 +37,8 @@ interface Trainee {
 export class Trainer {
   step = 0
   epoch = 0
+  /** Digits trained with, all epochs together. */
+  seen = 0
   trainees: Both<Trainee>
   /** The batch of the last step, for batch norm's statistics. */
   last: Batch | undefined
@@ -78,6 +81,7 @@ export class Trainer {
     this.trainees = this.#build()
     this.step = 0
     this.epoch = 0
+    this.seen = 0
     this.#nextPoint = 1
     this.#order = new Uint32Array(0)
     this.#at = 0
@@ -119,7 +123,9 @@ export class Trainer {
   }
 
   #shuffle(): void {
-    this.#order = shuffled(this.stream.train.count, this.settings.seed, this.epoch)
+    const { count } = this.stream.train
+    const digits = this.epoch === 0 ? Math.min(FIRST_EPOCH, count) : count
+    this.#order = shuffled(digits, this.settings.seed, this.epoch)
     this.#at = 0
   }
 
@@ -131,6 +137,7 @@ export class Trainer {
     }
     const indices = this.#order.subarray(this.#at, this.#at + this.settings.batch)
     this.#at += this.settings.batch
+    this.seen += this.settings.batch
     return this.stream.train.batch(indices)
   }
 
