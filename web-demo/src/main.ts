@@ -142,6 +142,7 @@ function take(message: FromWorker): void {
     case 'playing':
       playing = message.playing
       byId('play').textContent = playing ? 'Pause' : 'Play'
+      if (playing) status.plays()
       if (message.why) status.say(message.why)
       break
     case 'frame':

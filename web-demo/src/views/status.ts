@@ -9,6 +9,7 @@ const whole = (value: number) => value.toLocaleString('en')
 export class Status {
   readonly #trouble = byId('trouble')
   #diverged = ''
+  #failed = false
 
   constructor(onRetry: () => void) {
     byId('retry').addEventListener('click', onRetry)
@@ -28,8 +29,15 @@ export class Status {
 
   /** Training can't go on; it may never have begun. */
   failed(message: string): void {
+    this.#failed = true
     this.trouble(message)
     if (byId('badge').textContent === 'Starting…') byId('badge').textContent = 'simdgrad could not start'
+  }
+
+  /** Training goes on after all, perhaps with other settings. */
+  plays(): void {
+    if (this.#failed) this.trouble(undefined)
+    this.#failed = false
   }
 
   backend({ simd, threads, reason, runtime }: Backend): void {
@@ -46,6 +54,8 @@ export class Status {
     const bar = byId<HTMLProgressElement>('loading')
     bar.value = train + test
     bar.hidden = train + test >= TOTAL.train + TOTAL.test
+    // What stopped training is worse than what digits may do.
+    if (this.#failed) return
     if (failure === undefined) this.trouble(undefined)
     else if (train === 0) this.trouble(`The digits could not be loaded (${failure}).`, true)
     else {
