@@ -213,6 +213,14 @@ export const CHECKS = [
     },
   },
   {
+    name: 'a Worker that stands still is replaced',
+    run: async (browser, { url }) => {
+      const demo = await browser.open(url, { still: true })
+      await demo.untilStep(20)
+      await demo.close()
+    },
+  },
+  {
     name: 'where the binary can’t be loaded it says so',
     run: async (browser, site) => {
       site.refuse('.wasm')

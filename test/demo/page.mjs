@@ -4,7 +4,20 @@ import { needed } from '../../bench/optional.mjs'
 
 /** @typedef {{ step: number, norm: number, plain: number }} Sample what the page's figures said at a step */
 /** @typedef {Awaited<ReturnType<typeof openDemo>>} Demo */
-/** @typedef {{ width?: number, dark?: boolean, expectErrors?: boolean }} View */
+/** @typedef {{ width?: number, dark?: boolean, expectErrors?: boolean, still?: boolean }} View */
+
+/** Runs in the page: its first Worker does nothing. */
+function standStill() {
+  const page = /** @type {any} */ (globalThis)
+  let first = true
+  page.Worker = class extends page.Worker {
+    /** @param {string} url @param {unknown} options */
+    constructor(url, options) {
+      super(first ? 'data:text/javascript,' : url, options)
+      first = false
+    }
+  }
+}
 
 /** Runs in the page: records every figure that it shows. */
 function watch() {
@@ -43,7 +56,11 @@ export async function startBrowser(which) {
 }
 
 /** @param {any} browser @param {string} url @param {View} [view] */
-async function openDemo(browser, url, { width = 1280, dark = false, expectErrors = false } = {}) {
+async function openDemo(
+  browser,
+  url,
+  { width = 1280, dark = false, expectErrors = false, still = false } = {},
+) {
   const page = await browser.newPage()
   /** @type {string[]} */
   const errors = []
@@ -54,6 +71,7 @@ async function openDemo(browser, url, { width = 1280, dark = false, expectErrors
   await page.setViewport({ width, height: 900 })
   if (dark) await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }])
   await page.evaluateOnNewDocument(watch)
+  if (still) await page.evaluateOnNewDocument(standStill)
   await page.goto(url)
 
   /** @param {string} id @returns {Promise<string>} */

@@ -12,19 +12,47 @@ import { Status } from './views/status.js'
 import { TakeHome } from './views/take-home.js'
 import { byId, nextTask } from './views/theme.js'
 
-const worker = new Worker(new URL('./worker/main.ts', import.meta.url), { type: 'module' })
-const send = (message: ToWorker) => worker.postMessage(message)
-
 let settings: Settings = fromQuery(location.search)
 let playing = true
 let points: Point[] = []
 
+/** Milliseconds after which a worker that is not ready is replaced (init waits for threads up to 10 s), and how often. */
+const PATIENCE = 12_000
+const STARTS = 3
+
 // The worker loads while the views are built, a task for each few of them; what it sends meanwhile waits.
 const early: FromWorker[] = []
-worker.onmessage = ({ data }: MessageEvent<FromWorker>) => early.push(data)
-send({ kind: 'start', base: document.baseURI, settings })
+let receive = (message: FromWorker) => {
+  early.push(message)
+}
+let worker = startWorker(STARTS)
+const send = (message: ToWorker) => worker.postMessage(message)
 
 const status = new Status(() => send({ kind: 'fetch' }))
+
+/** In Firefox a Worker may stand still for good where it starts Workers of its own: then a new one is started. */
+function startWorker(starts: number): Worker {
+  const started = new Worker(new URL('./worker/main.ts', import.meta.url), { type: 'module' })
+  const patience = setTimeout(() => {
+    started.terminate()
+    if (starts > 1) worker = startWorker(starts - 1)
+    else
+      receive({
+        kind: 'failed',
+        message: 'The training Worker does not answer. Reload the page to try again.',
+      })
+  }, PATIENCE)
+  started.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+    if (data.kind === 'ready' || data.kind === 'failed') clearTimeout(patience)
+    receive(data)
+  }
+  started.onerror = (event) => {
+    clearTimeout(patience)
+    status.trouble(`The training Worker could not be started (${event.message ?? 'no reason was given'}).`)
+  }
+  started.postMessage({ kind: 'start', base: document.baseURI, settings } satisfies ToWorker)
+  return started
+}
 // Before the first paint a canvas is slow to make: the browser would have to start its drawing for it.
 await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))
 // The charts' library takes its time to start, so it gets a task of its own.
@@ -171,10 +199,7 @@ function take(message: FromWorker): void {
   }
 }
 
-worker.onerror = (event) => {
-  status.trouble(`The training Worker could not be started (${event.message ?? 'no reason was given'}).`)
-}
 await nextTask()
 showSettings()
 for (const message of early) take(message)
-worker.onmessage = ({ data }: MessageEvent<FromWorker>) => take(data)
+receive = take
