@@ -9,6 +9,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findBrowsers } from '../bench/browsers.mjs'
 import { INSTALL_RUNTIMES, runtimePath, takesRelaxedSimd } from '../test/runtimes/runtimes.mjs'
 
 /**
@@ -161,6 +162,12 @@ function main() {
 
   if (spawnSync('cargo', ['--version']).status === 0) rust()
   else leftOut.push("Rust's own tests: no cargo was found")
+
+  const missing = findBrowsers().filter(({ path }) => !path)
+  const browsers = missing.map(({ name, install }) => `; no ${name} was found: ${install}`)
+  leftOut.push(
+    `the package and the demo in real browsers: npm run test:package and npm run test:demo${browsers.join('')}`,
+  )
 }
 
 /** The table and the last line. */
