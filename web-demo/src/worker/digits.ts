@@ -54,6 +54,11 @@ export class DigitStream {
     readonly onProgress: (failure: string | undefined) => void,
   ) {}
 
+  /** Whether digits are on their way. */
+  get busy(): boolean {
+    return this.#busy
+  }
+
   /** Fetches the shards that are missing, one after the other; ends at the first that fails. */
   async fetch(): Promise<void> {
     if (this.#busy) return
