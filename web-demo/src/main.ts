@@ -1,4 +1,5 @@
 /** The page: hands what the visitor does to the worker, and what the worker sends to the views. */
+import { nextTask } from './next-task.js'
 import type { FromWorker, Point, ToWorker } from './protocol.js'
 import { fromQuery, type Key, rebuilds, type Settings, toQuery, withSetting } from './settings.js'
 import { Answers } from './views/answers.js'
@@ -10,7 +11,7 @@ import { PresetButtons } from './views/presets.js'
 import { StatisticsView } from './views/statistics.js'
 import { Status } from './views/status.js'
 import { TakeHome } from './views/take-home.js'
-import { byId, nextTask } from './views/theme.js'
+import { byId } from './views/theme.js'
 
 let settings: Settings = fromQuery(location.search)
 let playing = true

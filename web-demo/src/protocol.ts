@@ -11,6 +11,8 @@ export interface Both<T> {
 export const SIDES = ['norm', 'plain'] as const
 export type Side = (typeof SIDES)[number]
 
+export const NAMES: Both<string> = { norm: 'Batch norm', plain: 'Plain' }
+
 /** A point of the curves, and a column of the histograms. */
 export interface Point {
   step: number

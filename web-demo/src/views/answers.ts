@@ -1,7 +1,6 @@
-import { type Both, SIDES, type Side } from '../protocol.js'
+import { type Both, NAMES, SIDES, type Side } from '../protocol.js'
 import { byId } from './theme.js'
 
-const NAMES = { norm: 'Batch norm', plain: 'Plain' }
 const DIGITS = Array.from({ length: 10 }, (_, digit) => digit)
 /** A screen reader hears the answers this long after the last change of what was drawn. */
 const QUIET = 900

@@ -1,7 +1,7 @@
-import { BINS, type Point, SIDES, type Side } from '../protocol.js'
-import { nextTask, onThemeChange, rgb, sharp } from './theme.js'
+import { nextTask } from '../next-task.js'
+import { BINS, NAMES, type Point, SIDES, type Side } from '../protocol.js'
+import { onThemeChange, rgb, sharp } from './theme.js'
 
-const NAMES = { norm: 'Batch norm', plain: 'Plain' }
 const HEIGHT = 64
 
 interface Row {

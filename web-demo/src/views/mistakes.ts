@@ -1,8 +1,8 @@
 import { PIXELS } from '../../shards.js'
-import { type Both, type Mistakes, SIDES, type Side } from '../protocol.js'
-import { byId, nextTask, onThemeChange, rgb } from './theme.js'
+import { nextTask } from '../next-task.js'
+import { type Both, type Mistakes, NAMES, SIDES, type Side } from '../protocol.js'
+import { byId, onThemeChange, rgb } from './theme.js'
 
-const NAMES = { norm: 'Batch norm', plain: 'Plain' }
 const SIZE = 28
 
 interface Item {

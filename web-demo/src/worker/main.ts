@@ -1,13 +1,13 @@
 /** The training side: takes the page's messages, trains in short slices, sends frames as the page shows them. */
 import { init, saveSafetensors } from 'simdgrad'
 import { PIXELS, TOTAL } from '../../shards.js'
+import { nextTask } from '../next-task.js'
 import type { Both, FromWorker, LayerStatistics, Point, ToWorker } from '../protocol.js'
 import { DigitStream } from './digits.js'
 import { statisticsOf } from './inspect.js'
 import { judged, mistakesOf, probabilities } from './judge.js'
 import { pixelsToTensor } from './pixels.js'
 import { Trainer } from './trainer.js'
-import { yieldToEvents } from './yield.js'
 
 /** Milliseconds of training between two looks at the messages. */
 const SLICE = 15
@@ -60,7 +60,7 @@ async function run(): Promise<void> {
       while (playing && performance.now() - start < slice) advance()
       if (start - lastFrame > FRAME && !unshown) sendFrame()
       if (start - lastMistakes > MISTAKES && !unshown) sendMistakes()
-      await yieldToEvents()
+      await nextTask()
       while (unshown && performance.now() - lastFrame > 1000)
         await new Promise((done) => setTimeout(done, 50))
       if (trainer.seen >= pauseAt) {
