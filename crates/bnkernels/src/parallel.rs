@@ -462,8 +462,8 @@ pub fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     let mut scratch = free.pop().unwrap_or_default();
     FREE.set(free);
     if scratch.len() < length + 16 {
-        // Generously, so that it need not grow when a thread comes to a larger chunk late.
-        scratch = vec![0.0; (length + 16).next_power_of_two().max(SCRATCH)];
+        // Not too little, so that it need not grow when a thread comes to a larger chunk late.
+        scratch = vec![0.0; (length + 16).max(SCRATCH)];
     }
     let start = scratch.as_ptr().align_offset(64).min(16);
     let result = f(&mut scratch[start..start + length]);
