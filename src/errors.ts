@@ -56,6 +56,14 @@ export class InitError extends SimdgradError {
   }
 }
 
+/**
+ * A worker of the thread team trapped, or is gone; or a kernel failed, which is a fault of simdgrad's. The work at
+ * hand was given up: what was written in place (a parameter in an optimiser's step) may be half-written. What runs
+ * afterwards computes right, on one thread where the team is gone; `await init()` with the same options starts a new
+ * team.
+ */
+export class WorkerError extends SimdgradError {}
+
 /** More memory than the runtime gives. */
 export class OutOfMemoryError extends SimdgradError {}
 

@@ -8,14 +8,18 @@ import { matmul } from './ops/matmul.js'
 import { cat, flatten, permute, reshape, slice, transpose } from './ops/rearrange.js'
 import { argmax, max, mean, type ReduceOptions, sum } from './ops/reduce.js'
 import { logSoftmax, softmax } from './ops/softmax.js'
-import { abs, exp, log, neg, pow, relu, sigmoid, sqrt, tanh } from './ops/unary.js'
+import { pow } from './ops/unary.js'
+import * as unary from './ops/unary.generated.js'
 import { type VarOptions, variance } from './ops/variance.js'
-import type { Shape } from './shape.js'
-import { backward } from './tape.js'
-import { Tensor } from './tensor.js'
+import type { Shape } from '../tensor/shape.js'
+import { Tensor } from '../tensor/tensor.js'
+import { backward } from './backward.js'
 
-declare module './tensor.js' {
-  interface Tensor {
+/** The rows of the unary table are all methods. */
+type UnaryMethods = { [name in keyof typeof unary]: () => Tensor }
+
+declare module '../tensor/tensor.js' {
+  interface Tensor extends UnaryMethods {
     /** `this + other`, broadcast. @throws {ShapeError} where the shapes do not broadcast */
     add(other: Tensor | number): Tensor
     /** `this − other`, broadcast. @throws {ShapeError} where the shapes do not broadcast */
@@ -31,22 +35,6 @@ declare module './tensor.js' {
     maximum(other: Tensor | number): Tensor
     /** `this` to the power of a number `exponent`; NaN where a negative base meets a broken exponent. */
     pow(exponent: number): Tensor
-    /** `−this`. */
-    neg(): Tensor
-    /** `|this|`; gradient 0 at 0. */
-    abs(): Tensor
-    /** The square root; NaN below 0. */
-    sqrt(): Tensor
-    /** e to the power of `this`. */
-    exp(): Tensor
-    /** The natural logarithm; −Infinity at 0, NaN below. */
-    log(): Tensor
-    /** `max(this, 0)`; gradient 0 at 0. */
-    relu(): Tensor
-    /** `1 / (1 + exp(−this))`. */
-    sigmoid(): Tensor
-    /** The hyperbolic tangent. */
-    tanh(): Tensor
     /**
      * The matrix product. [m, k]·[k, n] → [m, n]; a vector counts as a row (left) or a column (right), and
      * that dimension goes again; leading dimensions are a batch and broadcast.
@@ -121,15 +109,8 @@ const OPERATIONS = {
   mul,
   div,
   maximum,
+  ...unary,
   pow,
-  neg,
-  abs,
-  sqrt,
-  exp,
-  log,
-  relu,
-  sigmoid,
-  tanh,
   matmul,
   sum,
   mean,

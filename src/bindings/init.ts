@@ -1,10 +1,11 @@
+import { kindOf } from '../check.js'
 import { ArgumentError, InitError } from '../errors.js'
 import { type Instance, instance, setInstance } from './instance.js'
 import { instantiate } from './instantiate.js'
 import { fuses, isFolder, loadGiven, loadNamed, type WasmSource } from './load.js'
 import { platform } from './platform.js'
 import { RELAXED_SIMD_PROBE, SIMD_PROBE } from './probes.js'
-import { startTeam } from './team.js'
+import { startTeam, type TeamPlan } from './team.js'
 
 /** What `init` takes. */
 export interface InitOptions {
@@ -21,7 +22,7 @@ export interface InitOptions {
   worker?: string | URL
 }
 
-/** What `init` chose, and why. */
+/** What `init` chose, and why. Where a worker is lost later, `threads` and `reason` say so from then on. */
 export interface Backend {
   /** `relaxed` has a fused multiply-add where the CPU has one; `strict` gives the same bits everywhere. */
   readonly simd: 'strict' | 'relaxed'
@@ -42,15 +43,24 @@ const MOST_THREADS = 32
 
 let started: { key: string; backend: Promise<Backend> } | undefined
 
+/** A team that was lost, and how to have a new one. */
+let lost: { plan: TeamPlan; backend: Writable<Backend>; why: string } | undefined
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
 /**
  * Loads the best binary that this runtime takes and starts the threads. Must be awaited before the first
- * tensor is made. Calling it again with the same threads and determinism gives the same backend.
+ * tensor is made. Calling it again with the same threads and determinism gives the same backend; where its team
+ * was lost (a WorkerError), with a new one.
  *
  * @throws {InitError} when called again with others, where the binary can't be loaded, or where the runtime
  * has no WebAssembly SIMD; its `code` tells which
  * @throws {ArgumentError} for an option that is unknown or out of range
  */
 export async function init(options: InitOptions = {}): Promise<Backend> {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new ArgumentError(`init: options are given by name, as { threads: 2 }, not as ${kindOf(options)}`)
+  }
   const { threads = Math.min(platform().cores, 8), deterministic = false, wasm, worker, ...unknown } = options
   for (const name of Object.keys(unknown)) {
     throw new ArgumentError(
@@ -58,10 +68,10 @@ export async function init(options: InitOptions = {}): Promise<Backend> {
     )
   }
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
-    throw new ArgumentError(`init: threads must be a whole number from 1 to ${MOST_THREADS}, not ${threads}`)
+    throw new ArgumentError(`init: threads must be a whole number from 1 to ${MOST_THREADS}, not ${kindOf(threads)}`)
   }
   if (typeof deterministic !== 'boolean') {
-    throw new ArgumentError(`init: deterministic is true or false, not ${deterministic}`)
+    throw new ArgumentError(`init: deterministic is true or false, not ${kindOf(deterministic)}`)
   }
   const key = JSON.stringify({ threads, deterministic })
   if (started && started.key !== key) {
@@ -75,7 +85,23 @@ export async function init(options: InitOptions = {}): Promise<Backend> {
   started.backend.catch(() => {
     started = undefined
   })
-  return started.backend
+  const backend = await started.backend
+  if (lost) await startAgain(lost)
+  return backend
+}
+
+/** A new team in the place of the lost one; where there is none, `reason` says why. */
+async function startAgain(last: NonNullable<typeof lost>): Promise<void> {
+  lost = undefined
+  const { plan, backend, why } = last
+  const failure = await startTeam(plan)
+  if (failure) {
+    lost = last
+    backend.reason = `one thread, because ${why}, and then ${failure}`
+  } else {
+    backend.threads = plan.count + 1
+    backend.reason = `${backend.threads} threads on ${platform().cores} cores, a new team after ${why}`
+  }
 }
 
 async function start(
@@ -96,7 +122,7 @@ async function start(
   const given = isFolder(source) ? undefined : await loadGiven(source)
   const load = (memory: 'shared' | 'unshared') => given ?? loadNamed(`${simd}-${memory}`, folder)
   const givenShares = given && WebAssembly.Module.imports(given).some(({ kind }) => kind === 'memory')
-  const kindOf = (loaded: Instance): [Backend['simd'], string] =>
+  const simdOf = (loaded: Instance): [Backend['simd'], string] =>
     given ? kindOfGiven(loaded, deterministic) : [simd, whySimd(simd, deterministic)]
   const done = (
     loaded: Instance,
@@ -106,7 +132,6 @@ async function start(
     setInstance(loaded)
     return { ...rest, simd: kind, reason: `${why}; ${rest.reason}`, runtime }
   }
-
   let reason = 'one thread was asked for'
   if (threads > 1) {
     const memory = sharedMemory()
@@ -114,12 +139,22 @@ async function start(
       reason = 'one thread, because the given binary is one without shared memory'
     } else if (memory) {
       const module = await load('shared')
-      const kernels = instantiate(module, memory, false)
-      const kind = kindOf({ kernels, memory })
-      const failure = await startTeam(module, memory, kernels, threads - 1, script)
+      const loaded = instanceOf(instantiate(module, memory, false), memory)
+      const { kernels } = loaded
+      const kind = simdOf(loaded)
+      let backend: Writable<Backend> | undefined
+      const onLost = (why: string) => {
+        if (!backend) return
+        lost = { plan, backend, why }
+        backend.threads = 1
+        backend.reason = `one thread, because ${why}`
+      }
+      const plan: TeamPlan = { module, memory, kernels, count: threads - 1, script, onLost }
+      const failure = await startTeam(plan)
       if (!failure) {
         reason = `${threads} threads on ${cores} cores`
-        return done({ kernels, memory }, kind, { shared: true, threads, reason })
+        backend = done(loaded, kind, { shared: true, threads, reason })
+        return backend
       }
       reason = `one thread, because ${failure}`
     } else {
@@ -139,8 +174,13 @@ async function start(
   if (!memory) {
     throw new InitError('the binary exports no memory; was it built from these sources?', 'damaged')
   }
-  const loaded = { kernels, memory }
-  return done(loaded, kindOf(loaded), { shared: own !== undefined, threads: 1, reason })
+  const loaded = instanceOf(kernels, memory)
+  return done(loaded, simdOf(loaded), { shared: own !== undefined, threads: 1, reason })
+}
+
+function instanceOf(kernels: Instance['kernels'], memory: WebAssembly.Memory): Instance {
+  const { __stack_pointer: pointer } = kernels as { __stack_pointer?: unknown }
+  return { kernels, memory, stackPointer: pointer instanceof WebAssembly.Global ? pointer : undefined }
 }
 
 function whySimd(simd: Backend['simd'], deterministic: boolean): string {

@@ -1,9 +1,14 @@
+/**
+ * Storages: pieces of wasm memory, how long they stay there, and the one place that reads and writes them from
+ * TypeScript. No view of the memory leaves this file and call.ts: what allocates may make it grow, and every
+ * view is then stale.
+ */
 import { DisposedError, OutOfMemoryError } from '../errors.js'
 import { instance } from './instance.js'
 
 /**
- * How the values of a tensor lie in memory: `rows` is row-major; `lanes` is batch in lanes, for 4-D
- * activations (see crates/bnkernels/src/lib.rs).
+ * How the values of a tensor lie in memory: `rows` is row-major; `lanes` is batch in lanes, for activations
+ * whose first dimension is the batch (see crates/bnkernels/src/lib.rs).
  */
 export type Layout = 'rows' | 'lanes'
 
@@ -13,93 +18,114 @@ export type Layout = 'rows' | 'lanes'
  */
 export type Lifetime = 'temporary' | 'leaf'
 
+/** What a kernel takes for an array: a storage, or a part of one. */
+export interface Memory {
+  /** Where it begins in wasm memory. Valid until the step ends. */
+  readonly address: number
+  /** How many elements it has. */
+  readonly length: number
+  /** Counts changes in place. */
+  version: number
+}
+
 /**
  * Memory looks after itself: finalizers run only when the event loop turns, so a synchronous training
  * loop would never get its memory back. Instead, what was not used for two steps moves out of wasm
  * memory into an ArrayBuffer that only its Storage owns, and garbage collection does the rest; when it is
- * used again, it moves back in. A step ends with `backward()`, with the outermost `noGrad`, or when much
- * was allocated without either.
+ * used again, it moves back in. A step ends with `backward()`, with the outermost `noGrad`, or when many
+ * bytes, or many storages, were made without either. (Many small ones are as bad: each holds an object.)
  */
 const IDLE_STEPS = 2
 
-/** Bytes of temporaries after which a step ends by itself, at least. */
-const STEP_BYTES = 64 << 20
+/** A step ends by itself when so much was made in it, or twice as much as the largest step had. */
+const STEP = { bytes: 64 << 20, storages: 8192 }
 
-/** Bytes of new leaves after which the idle ones are looked through. */
-const LEAF_BYTES = 16 << 20
+/** After so much of new leaves the idle ones are looked through: few enough that it takes no time. */
+const SWEEP = { bytes: 16 << 20, storages: 1024 }
+
+/** No piece of wasm memory is larger: an address has 32 bits, and sizes are whole numbers below 2^31 there. */
+const MOST_BYTES = 2 ** 31 - 65536
 
 let step = 0
 let temporaries: Storage[] = []
 let leaves: Storage[] = []
-let allocatedThisStep = 0
-let largestStep = STEP_BYTES
-let leafBytesSinceSweep = 0
+let made = { bytes: 0, storages: 0 }
+const largest = { ...STEP }
+let newLeaves = { bytes: 0, storages: 0 }
 let liveBytes = 0
 let liveStorages = 0
 
-let cachedFloats = new Float32Array(0)
-let cachedBytes = new Uint8Array(0)
-let cachedWords = new Uint32Array(0)
+let cached = new Uint8Array(0)
 
-/** All of wasm memory as floats. Ask anew after any call that may allocate: growth detaches old views. */
-export function floats(): Float32Array {
+/** All of wasm memory. */
+function bytes(): Uint8Array {
   const { buffer } = instance().memory
-  if (cachedFloats.buffer !== buffer) cachedFloats = new Float32Array(buffer)
-  return cachedFloats
-}
-
-/** All of wasm memory as bytes; see `floats`. */
-export function bytes(): Uint8Array {
-  const { buffer } = instance().memory
-  if (cachedBytes.buffer !== buffer) cachedBytes = new Uint8Array(buffer)
-  return cachedBytes
-}
-
-/** All of wasm memory as words; see `floats`. */
-export function words(): Uint32Array {
-  const { buffer } = instance().memory
-  if (cachedWords.buffer !== buffer) cachedWords = new Uint32Array(buffer)
-  return cachedWords
+  if (cached.buffer !== buffer) cached = new Uint8Array(buffer)
+  return cached
 }
 
 function allocate(size: number): number {
+  if (!(size <= MOST_BYTES)) throw outOfMemory(size)
   const { kernels } = instance()
   let address = kernels.allocate(size)
   if (!address) {
-    // Everything that the current operation does not use may go.
-    temporaries = moveOutIdle(temporaries, 1)
-    leaves = moveOutIdle(leaves, 1)
+    relieve()
     address = kernels.allocate(size)
   }
-  if (!address) {
-    throw new OutOfMemoryError(
-      `no ${size} bytes left in wasm memory (${liveBytes} are live, the memory has ${instance().memory.buffer.byteLength}); use smaller batches, or dispose of what is not needed`,
-    )
-  }
+  if (!address) throw outOfMemory(size)
   return address >>> 0
 }
 
-/** A piece of wasm memory that tensors share, or its copy in an ArrayBuffer while nothing uses it. */
-export class Storage {
-  /** Counts changes in place, so that backward can tell that a saved value is no longer what it was. */
+function outOfMemory(size: number): OutOfMemoryError {
+  const { byteLength } = instance().memory.buffer
+  return new OutOfMemoryError(
+    `no ${size} bytes left in wasm memory (${liveBytes} are live, the memory has ${byteLength} and grows to ${MOST_BYTES} at most); use smaller batches or shapes, or dispose of what is not needed`,
+  )
+}
+
+/** Makes room: everything that the current step has not used leaves wasm memory. */
+export function relieve(): void {
+  temporaries = moveOutIdle(temporaries, 1)
+  leaves = moveOutIdle(leaves, 1)
+  instance().kernels.scratch_trim()
+}
+
+/** Thrown where a kernel found no room for what it needs beside its arguments. */
+export function outOfScratch(kernel: string): OutOfMemoryError {
+  return new OutOfMemoryError(
+    `${kernel}: no room left in wasm memory for intermediate values (${liveBytes} bytes are live); use smaller batches or shapes, or dispose of what is not needed`,
+  )
+}
+
+/**
+ * A piece of wasm memory that tensors share, or its copy in an ArrayBuffer while nothing uses it. It lives as
+ * long as a tensor has it (`retain`, `release`) or the tape needs it for backward (`save`, `unsave`).
+ */
+export class Storage implements Memory {
   version = 0
   #address = 0
   #lastUsed = step
-  #outside: Uint8Array | undefined
+  #outside: Uint8Array<ArrayBuffer> | undefined
   #owners = 1
+  #saves = 0
   readonly #lifetime: Lifetime
+  readonly #elementBytes: number
 
-  /** `size` bytes of uninitialised memory. */
+  /** `length` uninitialised elements. @throws {OutOfMemoryError} */
   constructor(
-    readonly size: number,
+    readonly length: number,
     readonly layout: Layout = 'rows',
     lifetime: Lifetime = 'temporary',
+    elementBytes: 1 | 4 = 4,
   ) {
-    this.#address = allocate(size)
-    liveBytes += size
-    liveStorages++
+    this.#elementBytes = elementBytes
     this.#lifetime = lifetime
-    this.#enlist()
+    this.#enter()
+  }
+
+  /** Its size in bytes. */
+  get bytes(): number {
+    return this.length * this.#elementBytes
   }
 
   /** Where it lies in wasm memory: moved back in if need be. Valid until the step ends. */
@@ -107,10 +133,6 @@ export class Storage {
     this.#lastUsed = step
     if (this.#address === 0) this.#moveIn()
     return this.#address
-  }
-
-  get disposed(): boolean {
-    return this.#owners === 0
   }
 
   get idleSteps(): number {
@@ -121,79 +143,124 @@ export class Storage {
     return this.#address !== 0
   }
 
-  /** Whether a single tensor (or other holder) has it. */
+  /** Whether a single tensor has it, and the tape not. */
   get exclusive(): boolean {
-    return this.#owners === 1
+    return this.#owners === 1 && this.#saves === 0
+  }
+
+  get disposed(): boolean {
+    return this.#owners + this.#saves === 0
   }
 
   /** A copy of its bytes, without moving it in. */
   copyOut(): Uint8Array<ArrayBuffer> {
     this.#checkAlive()
-    if (this.#outside) return this.#outside.slice() as Uint8Array<ArrayBuffer>
+    if (this.#outside) return this.#outside.slice()
     // A slice of an array on shared memory lies in memory of its own; it is not filled with zeros first.
-    return bytes().slice(this.#address, this.#address + this.size) as Uint8Array<ArrayBuffer>
+    return bytes().slice(this.#address, this.#address + this.bytes) as Uint8Array<ArrayBuffer>
   }
 
   /** The float at `index`, without moving it in. */
   readFloat(index: number): number {
     this.#checkAlive()
-    if (this.#outside) return new Float32Array(this.#outside.buffer)[index]
-    return floats()[this.#address / 4 + index]
+    const { buffer, byteOffset } = this.#outside ?? bytes()
+    const start = this.#outside ? byteOffset : this.#address
+    return new Float32Array(buffer, start + 4 * index, 1)[0]
   }
 
-  /** One more holder. */
+  /** Overwrites all of it with these elements. */
+  write(values: ArrayLike<number>, as: 'f32' | 'u32' | 'u8' = 'f32'): void {
+    // The address first: moving in may make the memory grow.
+    const { address } = this
+    const { buffer } = instance().memory
+    const View = { f32: Float32Array, u32: Uint32Array, u8: Uint8Array }[as]
+    new View(buffer, address, this.length).set(values)
+    this.version++
+  }
+
+  /** Overwrites all of it with another storage of the same length and layout. */
+  copyFrom(other: Storage): void {
+    const [to, from] = [this.address, other.address]
+    bytes().copyWithin(to, from, from + other.bytes)
+    this.version++
+  }
+
+  /** One more tensor has it. */
   retain(): this {
     this.#checkAlive()
     this.#owners++
     return this
   }
 
-  /** One holder fewer; the last frees the memory. */
+  /** One tensor fewer has it. */
   release(): void {
-    if (this.#owners === 0) return
+    this.#owners--
+    if (this.disposed) this.#free()
+  }
+
+  /** As `release`, by a user who wants the memory back now: what the tape has saved goes too. */
+  dispose(): void {
     this.#owners--
     if (this.#owners > 0) return
-    this.#outside = undefined
+    this.#saves = 0
     this.#free()
+  }
+
+  /** The tape needs it. */
+  save(): this {
+    this.#checkAlive()
+    this.#saves++
+    return this
+  }
+
+  /** The tape needs it no longer. */
+  unsave(): void {
+    // A user's `dispose` may have come first.
+    if (this.#saves === 0) return
+    this.#saves--
+    if (this.disposed) this.#free()
   }
 
   moveOut(): void {
     this.#outside = this.copyOut()
-    this.#free()
+    this.#leave()
   }
 
   #moveIn(): void {
     this.#checkAlive()
     const outside = this.#outside
     if (!outside) throw new DisposedError('a storage has lost its values')
-    this.#address = allocate(this.size)
-    liveBytes += this.size
-    liveStorages++
+    this.#enter()
     bytes().set(outside, this.#address)
     this.#outside = undefined
-    this.#enlist()
   }
 
-  #enlist(): void {
-    if (this.#lifetime === 'leaf') {
-      leaves.push(this)
-      leafBytesSinceSweep += this.size
-    } else {
-      temporaries.push(this)
-      allocatedThisStep += this.size
-    }
+  #enter(): void {
+    const size = this.bytes
+    this.#address = allocate(size)
+    liveBytes += size
+    liveStorages++
+    const [list, counted] = this.#lifetime === 'leaf' ? [leaves, newLeaves] : [temporaries, made]
+    list.push(this)
+    counted.bytes += size
+    counted.storages++
   }
 
-  #free(): void {
+  #leave(): void {
     if (this.#address === 0) return
-    instance().kernels.release(this.#address, this.size)
+    instance().kernels.release(this.#address, this.bytes)
     this.#address = 0
-    liveBytes -= this.size
+    liveBytes -= this.bytes
     liveStorages--
   }
 
+  #free(): void {
+    this.#outside = undefined
+    this.#leave()
+  }
+
   #checkAlive(): void {
-    if (this.#owners === 0) {
+    if (this.disposed) {
       throw new DisposedError(
         'this tensor was disposed of; use it before dispose(), or keep a copy (toFloat32Array)',
       )
@@ -201,36 +268,80 @@ export class Storage {
   }
 }
 
+/** A part of a storage, as a kernel takes it: `length` elements from `start` on. */
+export class Part implements Memory {
+  constructor(
+    readonly of: Memory,
+    readonly start: number,
+    readonly length: number,
+  ) {}
+
+  get address(): number {
+    return this.of.address + 4 * this.start
+  }
+
+  get version(): number {
+    return this.of.version
+  }
+
+  set version(version: number) {
+    this.of.version = version
+  }
+}
+
 /** Moves out what has been idle for `limit` steps, and gives what is still inside. */
 function moveOutIdle(storages: Storage[], limit: number): Storage[] {
-  let kept = 0
+  const inside: Storage[] = []
   for (const storage of storages) {
     if (!storage.resident) continue
-    if (storage.idleSteps >= limit) storage.moveOut()
-    else storages[kept++] = storage
+    if (storage.idleSteps < limit || !moves(storage)) inside.push(storage)
   }
-  storages.length = kept
-  return storages
+  return inside
+}
+
+/** Whether it could be moved out: there may be no room outside either, and then it stays. */
+function moves(storage: Storage): boolean {
+  try {
+    storage.moveOut()
+    return true
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
+  }
 }
 
 /** Ends a step: what two steps did not use leaves wasm memory. */
 export function endStep(): void {
-  step++
-  largestStep = Math.max(largestStep, 2 * allocatedThisStep)
-  allocatedThisStep = 0
-  temporaries = moveOutIdle(temporaries, IDLE_STEPS)
-  if (leafBytesSinceSweep > LEAF_BYTES) {
-    leafBytesSinceSweep = 0
-    leaves = moveOutIdle(leaves, IDLE_STEPS)
-  }
+  largest.bytes = Math.max(largest.bytes, 2 * made.bytes)
+  largest.storages = Math.max(largest.storages, 2 * made.storages)
+  nextStep()
 }
 
-/** Ends a step if much was allocated since the last one: for loops that call neither backward nor noGrad. */
+/** Ends a step if much was made since the last one: for loops that call neither backward nor noGrad. */
 export function endStepIfLarge(): void {
-  if (allocatedThisStep <= largestStep && leafBytesSinceSweep <= LEAF_BYTES) return
-  const natural = largestStep
-  endStep()
-  largestStep = natural
+  if (isMore(made, largest) || isMore(newLeaves, SWEEP)) nextStep()
+}
+
+function nextStep(): void {
+  step++
+  made = { bytes: 0, storages: 0 }
+  temporaries = moveOutIdle(temporaries, IDLE_STEPS)
+  if (!isMore(newLeaves, SWEEP)) return
+  newLeaves = { bytes: 0, storages: 0 }
+  leaves = moveOutIdle(leaves, IDLE_STEPS)
+}
+
+/**
+ * Ends a step because memory ran out, and moves out all that the last one used: what runs next may have it.
+ * Not while a kernel's addresses are in use.
+ */
+export function makeRoom(): void {
+  nextStep()
+  relieve()
+}
+
+function isMore(a: typeof STEP, b: typeof STEP): boolean {
+  return a.bytes > b.bytes || a.storages > b.storages
 }
 
 /** What is in wasm memory now. */

@@ -41,6 +41,7 @@ export const nodePlatform: Platform = {
     })
     worker.once('message', on.ready)
     worker.on('error', (error) => on.failed(error.message))
+    worker.on('exit', (code) => on.failed(`exit code ${code}`))
     return worker
   },
 }

@@ -22,7 +22,7 @@ export interface TeamWork {
 export interface TeamWorkerEvents {
   /** It runs. */
   ready(): void
-  /** It can't be loaded, or ended by an error. */
+  /** It can't be loaded, or ended. */
   failed(why: string): void
 }
 
@@ -30,7 +30,7 @@ export interface TeamWorkerEvents {
 export interface TeamWorker {
   /** Lets the process end although the worker runs (Node); nothing elsewhere. */
   unref(): void
-  terminate(): void
+  terminate(): unknown
 }
 
 let current: Platform | undefined

@@ -1,3 +1,6 @@
+/** The thread team: started, told to be lost where a worker fails, and started anew. */
+import { WorkerError } from '../errors.js'
+import { instance } from './instance.js'
 import type { TeamWorker } from './platform.js'
 import { platform } from './platform.js'
 import type { InitOutput } from './wasm/bnkernels.js'
@@ -6,29 +9,50 @@ import type { InitOutput } from './wasm/bnkernels.js'
 const START_LIMIT = 10_000
 const SELF_TEST_LIMIT = 2_000
 
+/** What a team is made of. */
+export interface TeamPlan {
+  readonly module: WebAssembly.Module
+  readonly memory: WebAssembly.Memory
+  readonly kernels: InitOutput
+  /** Workers beside the caller. */
+  readonly count: number
+  /** Where their script is, if not in the package. */
+  readonly script: string | URL | undefined
+  /** Called once when the team is lost after it had started, with the reason. */
+  readonly onLost: (why: string) => void
+}
+
+interface Team {
+  readonly workers: readonly TeamWorker[]
+  readonly plan: TeamPlan
+}
+
+let team: Team | undefined
+/** The workers of the last team, as long as they may still be running. */
+let ending: Promise<unknown> = Promise.resolve()
+
 /**
- * Starts `count` workers on `memory` and lets each do a chunk before it counts as one of the team (Bun has
+ * Starts the workers on the memory and lets each do a chunk before it counts as one of the team (Bun has
  * had workers that do not see each other's writes).
  *
  * @returns undefined, or why there is no team; then no worker is left running
  */
-export async function startTeam(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
-  kernels: InitOutput,
-  count: number,
-  script: string | URL | undefined,
-): Promise<string | undefined> {
+export async function startTeam(plan: TeamPlan): Promise<string | undefined> {
+  const { module, memory, kernels, count, script } = plan
   const { cores, mayBlock } = platform()
   const workers: TeamWorker[] = []
   let ready = 0
   let failure: string | undefined
+  let started = false
   const on = {
     ready: () => ready++,
     failed: (why: string) => {
+      if (started && team?.workers === workers) lose(`a worker ended (${why})`)
       failure ??= `a worker could not be started (${why})`
     },
   }
+  await ending
+  kernels.team_reset()
   try {
     for (let index = 0; index < count; index++) {
       workers.push(platform().startWorker({ module, memory, index }, script, on))
@@ -48,16 +72,57 @@ export async function startTeam(
       )
     }
     if (failure) {
-      for (const worker of workers) worker.terminate()
+      end(workers)
       return failure
     }
   } catch (error) {
-    for (const worker of workers) worker.terminate()
+    end(workers)
     return `a worker could not be started (${error instanceof Error ? error.message : error})`
   }
   for (const worker of workers) worker.unref()
   kernels.team_set(count, Math.max(1, cores - 1), Number(mayBlock))
+  team = { workers, plan }
+  started = true
   return undefined
+}
+
+function end(workers: readonly TeamWorker[]): void {
+  ending = Promise.allSettled(workers.map((worker) => worker.terminate()))
+}
+
+/** The team is no more: from now on the caller works alone. */
+function lose(why: string): void {
+  if (!team) return
+  const { workers, plan } = team
+  team = undefined
+  plan.kernels.team_set(0, 1, Number(platform().mayBlock))
+  end(workers)
+  plan.onLost(why)
+}
+
+/** What `team_failure` says of how a worker failed, in its low byte; above it, its index. */
+const KINDS: Readonly<Record<number, string>> = {
+  1: 'trapped',
+  2: 'is gone: it held a piece of work and stood still for several seconds',
+}
+
+/** The error behind a trap: a worker's failure, which ends the team, or a kernel's own, after which the team goes on. */
+export function teamFailure(trap: unknown): WorkerError {
+  const { kernels } = instance()
+  const failure = kernels.team_failure()
+  if (failure === 0) {
+    kernels.team_abandon()
+    return new WorkerError(
+      `a kernel failed (${trap instanceof Error ? trap.message : trap}), which is a fault of simdgrad's: please report it`,
+      { cause: trap },
+    )
+  }
+  const why = `worker ${failure >> 8} of the thread team ${KINDS[failure & 255] ?? 'failed'}`
+  lose(why)
+  return new WorkerError(
+    `${why}; what was being computed is lost. Work goes on with one thread; await init() with the same options starts a new team`,
+    { cause: trap },
+  )
 }
 
 /** Waits for `condition` without blocking; undefined once it holds, `failure` after `limit` ms. */

@@ -4,5 +4,10 @@ import { instantiate } from './instantiate.js'
 globalThis.onmessage = ({ data: { module, memory, index } }) => {
   const kernels = instantiate(module, memory, true)
   globalThis.postMessage('ready')
-  kernels.team_work_forever(index)
+  try {
+    kernels.team_work_forever(index)
+  } catch {
+    // It trapped: the caller, which waits, is told through the memory.
+    kernels.team_worker_failed(index)
+  }
 }

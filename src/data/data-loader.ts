@@ -1,7 +1,8 @@
-import { Indices } from '../autograd/ops/gather.js'
-import { checkOptions } from '../autograd/options.js'
-import { randomPermutation } from '../autograd/random.js'
-import type { Tensor } from '../autograd/tensor.js'
+import { Indices } from '../tensor/gather.js'
+import { checkOptions } from '../check.js'
+import { randomPermutation } from '../tensor/random.js'
+import { outside } from '../tensor/scope.js'
+import type { Tensor } from '../tensor/tensor.js'
 import { ArgumentError } from '../errors.js'
 import type { Dataset } from './dataset.js'
 
@@ -61,7 +62,10 @@ export class DataLoader {
     try {
       for (let batch = 0; batch < length; batch++) {
         const first = batch * batchSize
-        yield dataset.batch(indices, first, Math.min(batchSize, dataset.length - first))
+        const count = Math.min(batchSize, dataset.length - first)
+        const take = () => dataset.batch(indices, first, count)
+        // A user's data set may keep what it gives.
+        yield dataset.libraryBatch === dataset.batch ? take() : outside([], take)
       }
     } finally {
       indices.dispose()

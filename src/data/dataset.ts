@@ -1,13 +1,13 @@
-import { gather, type Indices } from '../autograd/ops/gather.js'
-import type { Tensor } from '../autograd/tensor.js'
+import { gather, type Indices } from '../tensor/gather.js'
+import type { Tensor } from '../tensor/tensor.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 
 /** Samples with an order, of which a DataLoader takes batches. */
 export interface Dataset {
   /** Number of samples. */
   readonly length: number
-  /** True where each batch is new tensors that the dataset does not keep, so that `fit` may free them. */
-  readonly freshBatches?: boolean
+  /** The `batch` that the library has written for this class, where it has: it keeps nothing of what it gives. @internal */
+  readonly libraryBatch?: unknown
   /** Samples `indices[first … first + count)` as tensors [`count`, ...], such as [x, y]. */
   batch(indices: Indices, first: number, count: number): Tensor[]
 }
@@ -17,7 +17,6 @@ export interface Dataset {
  * https://pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
  */
 export class TensorDataset implements Dataset {
-  readonly freshBatches = true
   /** What it is made of. */
   readonly tensors: readonly Tensor[]
   readonly length: number
@@ -42,5 +41,10 @@ export class TensorDataset implements Dataset {
 
   batch(indices: Indices, first: number, count: number): Tensor[] {
     return this.tensors.map((tensor) => gather(tensor, indices, first, count))
+  }
+
+  /** @internal */
+  get libraryBatch(): unknown {
+    return TensorDataset.prototype.batch
   }
 }

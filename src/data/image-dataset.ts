@@ -1,6 +1,6 @@
-import { ByteArray, gather, gatherBytes, type Indices } from '../autograd/ops/gather.js'
-import type { Tensor } from '../autograd/tensor.js'
-import { fromValues } from '../autograd/tensor.js'
+import { ByteArray, gather, gatherBytes, type Indices } from '../tensor/gather.js'
+import { outside } from '../tensor/scope.js'
+import { fromValues, type Tensor } from '../tensor/tensor.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import type { Dataset } from './dataset.js'
 import type { IdxArray } from './idx.js'
@@ -9,7 +9,6 @@ import { normalize, type Transform } from './transforms.js'
 /** Images of bytes with a class each: batches are [x: [N, 1, H, W], y: [N]]. */
 export class ImageDataset implements Dataset {
   readonly length: number
-  readonly freshBatches: boolean
   /** [1, H, W]. */
   readonly imageShape: readonly number[]
   /** The class of each image. */
@@ -42,7 +41,6 @@ export class ImageDataset implements Dataset {
     this.#images = new ByteArray(images.data)
     this.labels = fromValues(labels.data, [length])
     this.#transform = transform
-    this.freshBatches = typeof transform !== 'function'
   }
 
   batch(indices: Indices, first: number, count: number): Tensor[] {
@@ -50,6 +48,11 @@ export class ImageDataset implements Dataset {
     const y = gather(this.labels, indices, first, count)
     const [scale, shift] = typeof transform === 'function' ? [1 / 255, 0] : [transform.scale, transform.shift]
     const x = gatherBytes(this.#images, this.imageShape, indices, first, count, scale, shift)
-    return [typeof transform === 'function' ? transform(x) : x, y]
+    return [typeof transform === 'function' ? outside([x], () => transform(x)) : x, y]
+  }
+
+  /** @internal */
+  get libraryBatch(): unknown {
+    return ImageDataset.prototype.batch
   }
 }

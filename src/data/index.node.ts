@@ -1,4 +1,4 @@
-import { checkOptions } from '../autograd/options.js'
+import { checkOptions } from '../check.js'
 import { type Mnist, type MnistOptions, mnistFrom } from './mnist.js'
 import { readMnistFiles } from './mnist-files.js'
 

@@ -1,4 +1,4 @@
-export type { Indices } from '../autograd/ops/gather.js'
+export type { Indices } from '../tensor/gather.js'
 export { DataLoader, type DataLoaderOptions } from './data-loader.js'
 export { type Dataset, TensorDataset } from './dataset.js'
 export { type IdxArray, parseIdx } from './idx.js'

@@ -1,4 +1,4 @@
-import type { Tensor } from '../autograd/tensor.js'
+import type { Tensor } from '../tensor/tensor.js'
 import { ArgumentError } from '../errors.js'
 
 /** `byte · scale + shift`, which the gather of a batch does on the way. */

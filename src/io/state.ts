@@ -1,4 +1,4 @@
-import { fromValues } from '../autograd/tensor.js'
+import { fromValues } from '../tensor/tensor.js'
 import type { StateDict } from '../nn/module.js'
 import { weightsHash } from './hash.js'
 import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from './safetensors.js'

@@ -1,9 +1,8 @@
-import { ones, zeros } from '../autograd/create.js'
-import { batchNorm, batchNormMaxPool2d } from '../autograd/ops/batch-norm.js'
-import { checkOptions } from '../autograd/options.js'
-import type { Tensor } from '../autograd/tensor.js'
-import { ArgumentError } from '../errors.js'
-import { checkInput, Module, Parameter } from './module.js'
+import { countedBatchNorm } from '../autograd/ops/batch-norm.js'
+import { checkBoolean, checkNumber, checkOptions } from '../check.js'
+import { ones, zeros } from '../tensor/create.js'
+import type { Tensor } from '../tensor/tensor.js'
+import { checkInput, Module, numberText, Parameter } from './module.js'
 
 /** Options of BatchNorm1d and BatchNorm2d. */
 export interface BatchNormLayerOptions {
@@ -23,8 +22,6 @@ export interface BatchNormLayerOptions {
 
 /** What BatchNorm1d and BatchNorm2d share: all but the shapes that they take. @internal */
 export abstract class BatchNorm extends Module {
-  /** @internal */
-  override readonly keepsNothing = this.forward === BatchNorm.prototype.forward
   /** [numFeatures], γ; null without `affine`. */
   readonly weight: Parameter | null
   /** [numFeatures], β; null without `affine`. */
@@ -52,14 +49,11 @@ export abstract class BatchNorm extends Module {
     super()
     checkOptions(this.constructor.name, options, ['eps', 'momentum', 'affine', 'trackRunningStats'])
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options
-    if (!Number.isInteger(numFeatures) || numFeatures < 1) {
-      throw new ArgumentError(
-        `${this.constructor.name}: expected a whole number of features, got ${numFeatures}`,
-      )
-    }
-    if (!(eps >= 0 && Number.isFinite(eps))) {
-      throw new ArgumentError(`${this.constructor.name}: eps is a number of at least 0, got ${eps}`)
-    }
+    const name = this.constructor.name
+    checkNumber(name, 'numFeatures', numFeatures, { least: 1, below: 2 ** 31, whole: true })
+    checkNumber(name, 'eps', eps, { least: 0 })
+    checkBoolean(name, 'affine', affine)
+    checkBoolean(name, 'trackRunningStats', trackRunningStats)
     this.eps = eps
     this.momentum = momentum
     this.weight = affine ? new Parameter(ones([numFeatures])) : null
@@ -80,10 +74,8 @@ export abstract class BatchNorm extends Module {
   }
 
   set momentum(momentum: number | null) {
-    if (momentum !== null && !(momentum >= 0 && momentum <= 1)) {
-      throw new ArgumentError(
-        `${this.constructor.name}: momentum is a number from 0 to 1 or null, got ${momentum}`,
-      )
+    if (momentum !== null) {
+      checkNumber(this.constructor.name, 'momentum (null for the average over all batches)', momentum, { least: 0, most: 1 })
     }
     this.#momentum = momentum
   }
@@ -96,26 +88,25 @@ export abstract class BatchNorm extends Module {
    * @throws {ShapeError} for another shape, or in training for one value per channel
    */
   override forward(x: Tensor): Tensor {
-    return this.#normalise(x, batchNorm)
-  }
-
-  /** `maxPool2d(forward(x), 2)` in one, of even heights and widths; for Sequential, which sees both. @internal */
-  forwardMaxPool2d(x: Tensor): Tensor {
-    return this.#normalise(x, batchNormMaxPool2d)
-  }
-
-  #normalise(x: Tensor, operation: typeof batchNorm): Tensor {
     const name = `${this.constructor.name}(${this.numFeatures})`
     checkInput(name, x, this.ranks, this.numFeatures, `${this.numFeatures} features`)
     const { runningMean = null, runningVar = null, numBatchesTracked, weight, bias, eps } = this
     const training = this.training || !runningMean
-    // Counted only once the shapes were found good, below.
-    const batches = this.training && numBatchesTracked ? numBatchesTracked.item() + 1 : 0
-    const momentum = this.momentum ?? 1 / batches
-    const running = this.training || !training ? { runningMean, runningVar } : {}
-    const y = operation(x, { ...running, weight, bias, training, momentum, eps, name })
-    if (batches > 0) numBatchesTracked?.fill_(batches)
-    return y
+    // The average over all batches: each weighs one part of those there will be.
+    const momentum = this.momentum ?? 1 / ((numBatchesTracked?.item() ?? 0) + 1)
+    const running = { runningMean, runningVar, ...(this.training && { numBatchesTracked }) }
+    return countedBatchNorm(x, { ...running, weight, bias, training, momentum, eps, name })
+  }
+
+  /** @internal */
+  override get libraryForward(): unknown {
+    return BatchNorm.prototype.forward
+  }
+
+  override extraRepr(): string {
+    const { numFeatures, eps, momentum, weight, runningMean } = this
+    const more = `affine=${weight !== null}, trackRunningStats=${runningMean !== undefined}`
+    return `${numFeatures}, eps=${numberText(eps)}, momentum=${momentum}, ${more}`
   }
 }
 

@@ -1,9 +1,8 @@
-import { type Conv2dOptions, conv2d, type Pair, pair } from '../autograd/ops/conv2d.js'
-import { checkOptions } from '../autograd/options.js'
-import type { Tensor } from '../autograd/tensor.js'
-import { ArgumentError } from '../errors.js'
+import { type Conv2dOptions, conv2d } from '../autograd/ops/conv2d.js'
+import { checkBoolean, checkNumber, checkOptions, type Pair, pair } from '../check.js'
+import type { Tensor } from '../tensor/tensor.js'
 import { fanIn, uniformByFanIn } from './init.js'
-import { checkInput, Module, type Parameter } from './module.js'
+import { checkInput, Module, type Parameter, pairText } from './module.js'
 
 /** Options of Conv2d. */
 export interface Conv2dLayerOptions extends Conv2dOptions {
@@ -17,14 +16,12 @@ export interface Conv2dLayerOptions extends Conv2dOptions {
  * https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
  */
 export class Conv2d extends Module {
-  /** @internal */
-  override readonly keepsNothing = this.forward === Conv2d.prototype.forward
   /** [outChannels, inChannels, kh, kw]. */
   readonly weight: Parameter
   /** [outChannels], or null. */
   readonly bias: Parameter | null
   /** Stride and padding, as pairs. */
-  readonly options: Required<Conv2dOptions>
+  readonly options: Required<{ [K in keyof Conv2dOptions]: readonly [number, number] }>
 
   /**
    * @param inChannels channels of the input
@@ -41,11 +38,10 @@ export class Conv2d extends Module {
     super()
     checkOptions('Conv2d', options, ['stride', 'padding', 'bias'])
     const { stride = 1, padding = 0, bias = true } = options
-    if (![inChannels, outChannels].every((n) => Number.isInteger(n) && n > 0)) {
-      throw new ArgumentError(
-        `Conv2d: channels are whole numbers of at least 1, got ${inChannels} and ${outChannels}`,
-      )
+    for (const [what, channels] of Object.entries({ inChannels, outChannels })) {
+      checkNumber('Conv2d', what, channels, { least: 1, below: 2 ** 31, whole: true })
     }
+    checkBoolean('Conv2d', 'bias', bias)
     const shape = [outChannels, inChannels, ...pair('Conv2d', 'kernelSize', kernelSize, 1)]
     this.options = {
       stride: pair('Conv2d', 'stride', stride, 1),
@@ -65,5 +61,17 @@ export class Conv2d extends Module {
       `${this.inChannels} input channels`,
     )
     return conv2d(x, this.weight, this.bias, this.options)
+  }
+
+  /** @internal */
+  override get libraryForward(): unknown {
+    return Conv2d.prototype.forward
+  }
+
+  override extraRepr(): string {
+    const { stride, padding } = this.options
+    const kernel = pairText(pair('Conv2d', 'kernelSize', this.kernelSize, 1))
+    const more = `kernelSize=${kernel}, stride=${pairText(stride)}, padding=${pairText(padding)}`
+    return `${this.inChannels}, ${this.outChannels}, ${more}${this.bias ? '' : ', bias=false'}`
   }
 }

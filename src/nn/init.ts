@@ -1,6 +1,6 @@
-import { fillUniform } from '../autograd/random.js'
-import { type Shape, sizeOf } from '../autograd/shape.js'
-import { empty } from '../autograd/tensor.js'
+import { fillUniform } from '../tensor/random.js'
+import { type Shape, sizeOf } from '../tensor/shape.js'
+import { empty } from '../tensor/tensor.js'
 import { Parameter } from './module.js'
 
 /**

@@ -1,71 +1,17 @@
-/** The layers without parameters. */
-
-import type { Pair } from '../autograd/ops/conv2d.js'
+/** Further layers without parameters. */
 import { type CrossEntropyOptions, crossEntropy, type Labels } from '../autograd/ops/cross-entropy.js'
 import { dropout } from '../autograd/ops/dropout.js'
-import { type MaxPool2dOptions, maxPool2d } from '../autograd/ops/max-pool2d.js'
 import { flatten } from '../autograd/ops/rearrange.js'
-import { relu } from '../autograd/ops/unary.js'
-import { checkOptions } from '../autograd/options.js'
-import type { Tensor } from '../autograd/tensor.js'
+import { checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
+import type { Tensor } from '../tensor/tensor.js'
 import { Module } from './module.js'
-
-/** `max(x, 0)`. https://pytorch.org/docs/stable/generated/torch.nn.ReLU.html */
-export class ReLU extends Module {
-  /** @internal */
-  override readonly keepsNothing = this.forward === ReLU.prototype.forward
-
-  /** `relu(x)`, of any shape. */
-  override forward(x: Tensor): Tensor {
-    return relu(x)
-  }
-}
-
-/**
- * The largest value in each window: [N, C, H, W] → [N, C, H', W'].
- * https://pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
- */
-export class MaxPool2d extends Module {
-  /** @internal */
-  override readonly keepsNothing = this.forward === MaxPool2d.prototype.forward
-  /** Whether the windows are 2 × 2, side by side. @internal */
-  readonly halves: boolean
-
-  /**
-   * @param kernelSize the window: a number, or [height, width]
-   * @param options stride and padding
-   * @throws {ArgumentError} for an unknown option
-   */
-  constructor(
-    readonly kernelSize: Pair,
-    readonly options: MaxPool2dOptions = {},
-  ) {
-    super()
-    checkOptions('MaxPool2d', options, ['stride', 'padding'])
-    const { stride = kernelSize, padding = 0 } = options
-    const is = (value: Pair, size: number) => [value].flat().every((v) => v === size)
-    this.halves = is(kernelSize, 2) && is(stride, 2) && is(padding, 0)
-  }
-
-  /**
-   * `maxPool2d(x, kernelSize, options)`.
-   * @throws {ShapeError} for an input that is not 4-D, or a window that does not fit
-   * @throws {ArgumentError} for a padding of more than half the window
-   */
-  override forward(x: Tensor): Tensor {
-    return maxPool2d(x, this.kernelSize, this.options)
-  }
-}
 
 /**
  * The dimensions from `startDim` to `endDim` joined into one.
  * https://pytorch.org/docs/stable/generated/torch.nn.Flatten.html
  */
 export class Flatten extends Module {
-  /** @internal */
-  override readonly keepsNothing = this.forward === Flatten.prototype.forward
-
   /**
    * @param startDim the first, default 1
    * @param endDim the last, default −1
@@ -75,11 +21,22 @@ export class Flatten extends Module {
     readonly endDim = -1,
   ) {
     super()
+    checkNumber('Flatten', 'startDim', startDim, { whole: true })
+    checkNumber('Flatten', 'endDim', endDim, { whole: true })
   }
 
   /** `flatten(x, startDim, endDim)`. @throws {ArgumentError} for a dimension that is not there */
   override forward(x: Tensor): Tensor {
     return flatten(x, this.startDim, this.endDim)
+  }
+
+  /** @internal */
+  override get libraryForward(): unknown {
+    return Flatten.prototype.forward
+  }
+
+  override extraRepr(): string {
+    return `startDim=${this.startDim}, endDim=${this.endDim}`
   }
 }
 
@@ -88,21 +45,29 @@ export class Flatten extends Module {
  * https://pytorch.org/docs/stable/generated/torch.nn.Dropout.html
  */
 export class Dropout extends Module {
-  /** @internal */
-  override readonly keepsNothing = this.forward === Dropout.prototype.forward
-
   /**
    * @param p a probability from 0 to 1, default 0.5
    * @throws {ArgumentError} for another one
    */
   constructor(readonly p = 0.5) {
     super()
-    if (!(p >= 0 && p <= 1)) throw new ArgumentError(`Dropout: p is a probability from 0 to 1, got ${p}`)
+    if (!(typeof p === 'number' && p >= 0 && p <= 1)) {
+      throw new ArgumentError(`Dropout: p is a probability from 0 to 1, got ${kindOf(p)}`)
+    }
   }
 
   /** `dropout(x, p, training)`: in evaluation `x` itself. */
   override forward(x: Tensor): Tensor {
     return dropout(x, this.p, this.training)
+  }
+
+  /** @internal */
+  override get libraryForward(): unknown {
+    return Dropout.prototype.forward
+  }
+
+  override extraRepr(): string {
+    return `p=${this.p}`
   }
 }
 
@@ -111,9 +76,6 @@ export class Dropout extends Module {
  * https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
  */
 export class CrossEntropyLoss {
-  /** As of a Module: `fit` may free at once what it was given. */
-  readonly keepsNothing: boolean = this.forward === CrossEntropyLoss.prototype.forward
-
   /**
    * @param options the reduction, 'mean' by default
    * @throws {ArgumentError} for an unknown option
@@ -133,5 +95,10 @@ export class CrossEntropyLoss {
    */
   forward(logits: Tensor, labels: Labels): Tensor {
     return crossEntropy(logits, labels, this.options)
+  }
+
+  /** As of a Module. @internal */
+  get libraryForward(): unknown {
+    return CrossEntropyLoss.prototype.forward
   }
 }

@@ -1,7 +1,7 @@
 import { linear } from '../autograd/ops/matmul.js'
-import { checkOptions } from '../autograd/options.js'
-import type { Tensor } from '../autograd/tensor.js'
+import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, ShapeError } from '../errors.js'
+import { Tensor } from '../tensor/tensor.js'
 import { fanIn, uniformByFanIn } from './init.js'
 import { Module, type Parameter } from './module.js'
 
@@ -17,8 +17,6 @@ export interface LinearOptions {
  * https://pytorch.org/docs/stable/generated/torch.nn.Linear.html
  */
 export class Linear extends Module {
-  /** @internal */
-  override readonly keepsNothing = this.forward === Linear.prototype.forward
   /** [outFeatures, inFeatures]. */
   readonly weight: Parameter
   /** [outFeatures], or null. */
@@ -36,23 +34,37 @@ export class Linear extends Module {
   ) {
     super()
     checkOptions('Linear', options, ['bias'])
-    if (![inFeatures, outFeatures].every((n) => Number.isInteger(n) && n > 0)) {
-      throw new ArgumentError(
-        `Linear: features are whole numbers of at least 1, got ${inFeatures} and ${outFeatures}`,
-      )
+    const { bias = true } = options
+    for (const [what, features] of Object.entries({ inFeatures, outFeatures })) {
+      checkNumber('Linear', what, features, { least: 1, below: 2 ** 31, whole: true })
     }
+    checkBoolean('Linear', 'bias', bias)
     const shape = [outFeatures, inFeatures]
     this.weight = uniformByFanIn(shape, fanIn(shape))
-    this.bias = (options.bias ?? true) ? uniformByFanIn([outFeatures], fanIn(shape)) : null
+    this.bias = bias ? uniformByFanIn([outFeatures], fanIn(shape)) : null
   }
 
   /** `linear(x, weight, bias)`. @throws {ShapeError} for another last dimension */
   override forward(x: Tensor): Tensor {
+    if (!(x instanceof Tensor)) {
+      throw new ArgumentError(
+        `Linear(${this.inFeatures}, ${this.outFeatures}): the input is a tensor, got ${kindOf(x)}; make one with tensor(…)`,
+      )
+    }
     if (x.shape.at(-1) !== this.inFeatures) {
       throw new ShapeError(
         `Linear(${this.inFeatures}, ${this.outFeatures}): expected an input of shape [..., ${this.inFeatures}], got [${x.shape}]`,
       )
     }
     return linear(x, this.weight, this.bias)
+  }
+
+  /** @internal */
+  override get libraryForward(): unknown {
+    return Linear.prototype.forward
+  }
+
+  override extraRepr(): string {
+    return `inFeatures=${this.inFeatures}, outFeatures=${this.outFeatures}, bias=${this.bias !== null}`
   }
 }

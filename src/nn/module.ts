@@ -1,6 +1,9 @@
-import { checkOptions } from '../autograd/options.js'
-import { sameShape, Tensor } from '../autograd/tensor.js'
+import { unfused } from '../autograd/fusion.js'
+import { checkBoolean, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, ShapeError, StateDictError } from '../errors.js'
+import { outside } from '../tensor/scope.js'
+import { sameShape } from '../tensor/shape.js'
+import { Tensor } from '../tensor/tensor.js'
 
 /** A tensor that a Module trains: `requiresGrad` is true, and a Module that has it as a field collects it. */
 export class Parameter extends Tensor {
@@ -9,9 +12,18 @@ export class Parameter extends Tensor {
    * @param requiresGrad false freezes it. Default true
    */
   constructor(values: Tensor, requiresGrad = true) {
-    // What lies otherwise is copied, and `values` stays as it is.
-    super(values.layout === 'rows' ? values.storage : values.storage.retain(), values.shape, requiresGrad)
+    if (!(values instanceof Tensor)) {
+      throw new ArgumentError(`Parameter: expected a tensor, got ${kindOf(values)}; make one with tensor(…)`)
+    }
+    checkBoolean('Parameter', 'requiresGrad', requiresGrad)
+    // Shared, so that `values` may be disposed of; what lies in lanes is copied.
+    super(values.storage.retain(), values.shape, requiresGrad)
     this.toRows_()
+  }
+
+  /** As of a tensor, below a line that says that it is a parameter. */
+  override toString(): string {
+    return `Parameter containing:\n${super.toString()}`
   }
 }
 
@@ -41,18 +53,34 @@ export interface LoadResult {
 export abstract class Module {
   /** Whether the module is in training mode; set it with `train()` and `eval()`. */
   training = true
-  /**
-   * True for the library's own layers, which keep neither their inputs nor their results: what passes from
-   * one to the next inside a Sequential can be freed early. False where a derived class has its own forward.
-   * @internal
-   */
-  readonly keepsNothing: boolean = false
-  /** True for a container of the library, which marks as `kept` what it hands to a module that may keep it. @internal */
-  readonly marksKept: boolean = false
   readonly #buffers = new Map<string, Tensor>()
 
   /** The result for the input `x`; what a net computes is written here. */
   abstract forward(x: Tensor): Tensor
+
+  /** The `forward` that the library has written for this class, if any (see `callForward`). @internal */
+  get libraryForward(): unknown {
+    return undefined
+  }
+
+  /** What stands in brackets behind the class's name where the net is printed. */
+  extraRepr(): string {
+    return ''
+  }
+
+  /** The tree of layers, as PyTorch prints it. */
+  toString(): string {
+    const children = this.namedChildren().map(
+      ([name, child]) => `  (${name}): ${String(child).replaceAll('\n', '\n  ')}\n`,
+    )
+    const inside = children.length > 0 ? `\n${children.join('')}` : this.extraRepr()
+    return `${this.constructor.name}(${inside})`
+  }
+
+  /** What console.log prints in Node, Bun and Deno. @internal */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString()
+  }
 
   /**
    * Makes a tensor that is not trained part of the state, under the field of that name. Write it with `copy_`;
@@ -61,8 +89,15 @@ export abstract class Module {
    *
    * @param name the field, in camelCase; the state dict has it in snake_case
    * @param buffer its first value
+   * @throws {ArgumentError} for a buffer that is no tensor
    */
   registerBuffer(name: string, buffer: Tensor): void {
+    if (typeof name !== 'string' || name === '') {
+      throw new ArgumentError(`registerBuffer: the name is a string, as of a field, got ${kindOf(name)}`)
+    }
+    if (!(buffer instanceof Tensor)) {
+      throw new ArgumentError(`registerBuffer: the buffer '${name}' is a tensor, got ${kindOf(buffer)}`)
+    }
     this.#buffers.set(name, buffer)
     Object.defineProperty(this, name, {
       configurable: true,
@@ -76,23 +111,27 @@ export abstract class Module {
     })
   }
 
-  /** The modules right below this one, by field. */
+  /**
+   * The modules right below this one, by field.
+   * @throws {ArgumentError} for modules or parameters in a plain array, object, Map or Set, which would stay untrained
+   */
   namedChildren(): [name: string, module: Module][] {
-    return Object.entries(this).filter((entry): entry is [string, Module] => entry[1] instanceof Module)
+    return fieldsOf(this).filter((entry): entry is [string, Module] => entry[1] instanceof Module)
   }
 
-  /** This module and all below it, each with its path: `prefix` ('' by default) for this one, `prefix.field` below. */
+  /**
+   * This module and all below it, each with its path: `prefix` ('' by default) for this one, `prefix.field` below.
+   * One that stands in several places has several paths.
+   * @throws {ArgumentError} where a module stands below itself, or as of `namedChildren`
+   */
   namedModules(prefix = ''): [name: string, module: Module][] {
-    const below = this.namedChildren().flatMap(([name, child]) =>
-      child.namedModules(prefix ? `${prefix}.${name}` : name),
-    )
-    return [[prefix, this], ...below]
+    return below(this, prefix, [])
   }
 
   /** All parameters with their paths, in the order of the fields. */
   namedParameters(): [name: string, parameter: Parameter][] {
     return this.namedModules().flatMap(([path, module]) =>
-      Object.entries(module)
+      fieldsOf(module)
         .filter((entry): entry is [string, Parameter] => entry[1] instanceof Parameter)
         .map(([name, parameter]): [string, Parameter] => [join(path, snakeCase(name)), parameter]),
     )
@@ -112,6 +151,7 @@ export abstract class Module {
 
   /** Sets training mode, or evaluation mode where `mode` is false, here and below. */
   train(mode = true): this {
+    checkBoolean('train', 'the mode', mode)
     for (const [, module] of this.namedModules()) module.training = mode
     return this
   }
@@ -133,7 +173,7 @@ export abstract class Module {
   stateDict(): StateDict {
     const state: StateDict = {}
     for (const [path, module] of this.namedModules()) {
-      for (const [name, value] of Object.entries(module)) {
+      for (const [name, value] of fieldsOf(module)) {
         if (value instanceof Parameter) state[join(path, snakeCase(name))] = value
       }
       for (const [name, buffer] of module.#buffers) state[join(path, snakeCase(name))] = buffer
@@ -153,6 +193,8 @@ export abstract class Module {
   loadStateDict(state: StateDict, options: LoadOptions = {}): LoadResult {
     checkOptions('loadStateDict', options, ['strict'])
     const { strict = true } = options
+    checkBoolean('loadStateDict', 'strict', strict)
+    checkState(state)
     const own = this.stateDict()
     const tolerated = (name: string) => name.split('.').at(-1) === 'num_batches_tracked'
     const missing = Object.keys(own).filter((name) => !Object.hasOwn(state, name) && !tolerated(name))
@@ -171,9 +213,86 @@ export abstract class Module {
         `loadStateDict: the state does not fit this ${this.constructor.name}; ${problems.join('; ')}`,
       )
     }
-    for (const [name, tensor] of Object.entries(own)) if (state[name]) tensor.copy_(state[name])
+    const given = Object.entries(own).filter(([name]) => state[name] !== undefined)
+    // All in wasm memory first: then the copies can't fail half-way.
+    for (const [name, tensor] of given) void [state[name].storage.address, tensor.storage.address]
+    for (const [name, tensor] of given) tensor.copy_(state[name])
     return { missing, unexpected }
   }
+}
+
+/** @throws {ArgumentError} unless it is an object of tensors */
+function checkState(state: StateDict): void {
+  if (typeof state !== 'object' || state === null || state instanceof Tensor || Array.isArray(state)) {
+    throw new ArgumentError(`loadStateDict: expected an object of tensors by name, got ${kindOf(state)}`)
+  }
+  for (const [name, value] of Object.entries(state)) {
+    if (value instanceof Tensor) continue
+    throw new ArgumentError(`loadStateDict: '${name}' is ${kindOf(value)}, expected a tensor`)
+  }
+}
+
+/** Something with a `forward`: a module, or a loss. */
+interface Callable<Inputs extends readonly unknown[]> {
+  forward(...inputs: Inputs): Tensor
+  /** The `forward` that the library has written, where it has. */
+  readonly libraryForward?: unknown
+}
+
+/**
+ * Whether a `forward` is the library's own, which keeps neither what it is given nor what it gives. A derived
+ * class's, or one that was put in its place, is a user's.
+ */
+export function isLibrary(module: Callable<never>): boolean {
+  return module.libraryForward === module.forward
+}
+
+/** Runs a `forward`: the library's own in the scope at hand, a user's outside of it (see tensor/scope.ts). */
+export function callForward<Inputs extends readonly unknown[]>(
+  module: Callable<Inputs>,
+  ...inputs: Inputs
+): Tensor {
+  return isLibrary(module) ? module.forward(...inputs) : outside(inputs, () => unfused(inputs, () => module.forward(...inputs)))
+}
+
+/** The fields of a module. @throws {ArgumentError} for what holds modules or parameters and is no module */
+function fieldsOf(module: Module): [name: string, value: unknown][] {
+  const fields: [string, unknown][] = Object.entries(module)
+  for (const [name, value] of fields) {
+    const held = heldBy(value).find((one) => one instanceof Module || one instanceof Parameter)
+    if (held === undefined) continue
+    const what = held instanceof Module ? 'modules' : 'parameters'
+    const cure =
+      held instanceof Module
+        ? `make it \`${name} = new nn.ModuleList([…])\``
+        : 'give each parameter a field of its own'
+    throw new ArgumentError(
+      `${module.constructor.name}: the field '${name}' has ${what} in ${kindOf(value)}, which would not be found and stay untrained; ${cure}`,
+    )
+  }
+  return fields
+}
+
+/** What a field's value has inside, where it is one of JavaScript's own containers. */
+function heldBy(value: unknown): unknown[] {
+  if (typeof value !== 'object' || value === null) return []
+  if (Array.isArray(value)) return value
+  if (value instanceof Map) return [...value.values()]
+  if (value instanceof Set) return [...value]
+  return Object.getPrototypeOf(value) === Object.prototype ? Object.values(value) : []
+}
+
+/** A module and those below it. `above` are those that it stands below. */
+function below(module: Module, path: string, above: readonly Module[]): [name: string, module: Module][] {
+  if (above.includes(module)) {
+    throw new ArgumentError(
+      `${module.constructor.name}: the module stands below itself, as '${path}'; keep a reference to a parent out of the fields (in a private #field, or a WeakRef)`,
+    )
+  }
+  const children = module
+    .namedChildren()
+    .flatMap(([name, child]) => below(child, path ? `${path}.${name}` : name, [...above, module]))
+  return [[path, module], ...children]
 }
 
 function join(path: string, name: string): string {
@@ -185,7 +304,17 @@ function snakeCase(name: string): string {
   return name.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
-/** Checks an input's rank and channels (dimension 1) for a layer. @throws {ShapeError} */
+/** A number as PyTorch prints an eps: `1e-5`. */
+export function numberText(value: number): string {
+  return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(value)
+}
+
+/** A pair as PyTorch prints it: a number where both are the same. */
+export function pairText(value: number | readonly number[]): string {
+  return typeof value === 'number' ? String(value) : `[${value.join(', ')}]`
+}
+
+/** Checks an input's rank and channels (dimension 1) for a layer. @throws {ShapeError} @throws {ArgumentError} */
 export function checkInput(
   layer: string,
   x: Tensor,
@@ -193,6 +322,9 @@ export function checkInput(
   size: number,
   what: string,
 ): void {
+  if (!(x instanceof Tensor)) {
+    throw new ArgumentError(`${layer}: the input is a tensor, got ${kindOf(x)}; make one with tensor(…)`)
+  }
   if (!ranks.includes(x.shape.length) || x.shape[1] !== size) {
     const dims = ranks.map((rank) => `[N, ${[size, 'H', 'W'].slice(0, rank - 1).join(', ')}]`)
     throw new ShapeError(

@@ -1,8 +1,9 @@
-import { zeros } from '../autograd/create.js'
-import { checkOptions } from '../autograd/options.js'
-import type { Tensor } from '../autograd/tensor.js'
-import { adamStep } from '../bindings/kernels.js'
-import { atLeast, Optimizer } from './optimizer.js'
+import { adamStep } from '../bindings/kernels.generated.js'
+import { checkNumber, checkOptions, kindOf } from '../check.js'
+import { ArgumentError } from '../errors.js'
+import { zeros } from '../tensor/create.js'
+import type { Tensor } from '../tensor/tensor.js'
+import { Optimizer, touch } from './optimizer.js'
 
 /** Options of Adam and AdamW. */
 export interface AdamOptions {
@@ -39,25 +40,27 @@ class AdamFamily extends Optimizer {
     this.betas = options.betas ?? [0.9, 0.999]
     this.eps = options.eps ?? 1e-8
     this.weightDecay = options.weightDecay ?? (decoupled ? 0.01 : 0)
-    for (const beta of this.betas) atLeast(name, 'betas', beta, 0, 1)
-    atLeast(name, 'eps', this.eps, 0)
-    atLeast(name, 'weightDecay', this.weightDecay, 0)
+    if (!Array.isArray(this.betas) || this.betas.length !== 2) {
+      throw new ArgumentError(`${name}: betas are two numbers, such as [0.9, 0.999], got ${kindOf(this.betas)}`)
+    }
+    for (const beta of this.betas) checkNumber(name, 'each of betas', beta, { least: 0, below: 1 })
+    checkNumber(name, 'eps', this.eps, { least: 0 })
+    checkNumber(name, 'weightDecay', this.weightDecay, { least: 0 })
   }
 
-  /** Changes every parameter that has a gradient, in place. */
-  override step(): void {
+  protected override prepare(parameter: Tensor, gradient: Tensor): () => void {
     const { lr, eps, weightDecay } = this
     const decoupled = this.#decoupled
     const [beta1, beta2] = this.betas
-    for (const parameter of this.parameters) {
-      const gradient = parameter.ownGradient
-      if (!gradient) continue
-      const fresh = () => ({ mean: zeros(parameter.shape), square: zeros(parameter.shape), step: 0 })
-      const state = this.#state.get(parameter) ?? fresh()
+    const fresh = () => ({ mean: zeros(parameter.shape), square: zeros(parameter.shape), step: 0 })
+    const state = this.#state.get(parameter) ?? fresh()
+    touch(parameter, gradient, state.mean, state.square)
+    return () => {
       this.#state.set(parameter, state)
       state.step++
+      const arrays = { p: parameter.storage, g: gradient.storage, m: state.mean.storage, v: state.square.storage }
       const scalars = { lr, beta1, beta2, eps, weightDecay, decoupled, step: state.step }
-      adamStep(parameter.storage, gradient.storage, state.mean.storage, state.square.storage, scalars)
+      adamStep({ ...arrays, ...scalars })
     }
   }
 }

@@ -1,33 +1,56 @@
-import type { Tensor } from '../autograd/tensor.js'
+import { checkNumber, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
+import { Tensor } from '../tensor/tensor.js'
 
 /** What all optimisers share: their parameters, and the learning rate, which may be changed at any time. */
 export abstract class Optimizer {
   /** What it changes. */
   readonly parameters: readonly Tensor[]
+  readonly #name: string
+  #lr = 0
 
   /**
    * @param name of the optimiser, for errors
    * @param parameters what it changes
    * @param lr the learning rate; it may be set at any time, as by a schedule
-   * @throws {ArgumentError} for no parameters, or a learning rate below 0
+   * @throws {ArgumentError} for what are no tensors, none, or one given twice; for a learning rate below 0
    */
-  constructor(
-    name: string,
-    parameters: Iterable<Tensor>,
-    public lr: number,
-  ) {
-    this.parameters = [...parameters]
-    if (this.parameters.length === 0) {
-      throw new ArgumentError(`${name}: got no parameters; pass net.parameters()`)
-    }
-    atLeast(name, 'lr', lr, 0)
+  constructor(name: string, parameters: Iterable<Tensor>, lr: number) {
+    this.#name = name
+    this.parameters = parametersOf(name, parameters)
+    this.lr = lr
     // A gradient lies in rows; so must what it is taken from.
     for (const parameter of this.parameters) parameter.toRows_()
   }
 
-  /** Changes every parameter that has a gradient, in place. */
-  abstract step(): void
+  /** The learning rate. @throws {ArgumentError} when set to what is no number of at least 0 */
+  get lr(): number {
+    return this.#lr
+  }
+
+  set lr(lr: number) {
+    checkNumber(this.#name, 'lr', lr, { least: 0 })
+    this.#lr = lr
+  }
+
+  /**
+   * Changes every parameter that has a gradient, in place: all of them, or, where memory does not suffice for what
+   * the optimiser keeps of them, none.
+   */
+  step(): void {
+    const steps: (() => void)[] = []
+    for (const parameter of this.parameters) {
+      const gradient = parameter.ownGradient
+      if (gradient) steps.push(this.prepare(parameter, gradient))
+    }
+    for (const step of steps) step()
+  }
+
+  /**
+   * Makes what one parameter's step needs, and brings all of it into wasm memory (`touch`); gives the step, which
+   * then can't fail.
+   */
+  protected abstract prepare(parameter: Tensor, gradient: Tensor): () => void
 
   /** Forgets all gradients. */
   zeroGrad(): void {
@@ -35,10 +58,32 @@ export abstract class Optimizer {
   }
 }
 
-/** @throws {ArgumentError} unless `value` is a number of at least `least` (and, if given, below `below`) */
-export function atLeast(name: string, option: string, value: number, least: number, below?: number): void {
-  if (!(value >= least) || (below !== undefined && !(value < below)) || !Number.isFinite(value)) {
-    const range = below === undefined ? `of at least ${least}` : `from ${least} to below ${below}`
-    throw new ArgumentError(`${name}: ${option} is a number ${range}, got ${value}`)
+/** The parameters, looked through. @throws {ArgumentError} */
+function parametersOf(name: string, parameters: Iterable<Tensor>): Tensor[] {
+  if (typeof parameters !== 'object' || parameters === null || !(Symbol.iterator in parameters)) {
+    const cure = parameters && 'parameters' in (parameters as object) ? 'pass net.parameters()' : 'such as net.parameters()'
+    throw new ArgumentError(`${name}: expected the parameters to change, got ${kindOf(parameters)}; ${cure}`)
   }
+  const all = [...parameters]
+  if (all.length === 0) {
+    throw new ArgumentError(`${name}: got no parameters; pass net.parameters()`)
+  }
+  for (const [i, parameter] of all.entries()) {
+    if (parameter instanceof Tensor) continue
+    const group = typeof parameter === 'object' && parameter !== null && 'params' in parameter
+    const cure = group ? '; parameter groups are not supported: make an optimiser for each' : ''
+    throw new ArgumentError(`${name}: element ${i} of the parameters is no tensor but ${kindOf(parameter)}${cure}`)
+  }
+  for (const [i, parameter] of all.entries()) {
+    if (all.indexOf(parameter) === i) continue
+    throw new ArgumentError(
+      `${name}: element ${i} of the parameters (shape [${parameter.shape}]) is there twice, and would be stepped twice; net.parameters() has each once`,
+    )
+  }
+  return all
+}
+
+/** Brings tensors into wasm memory; they stay there till the step ends. */
+export function touch(...tensors: readonly (Tensor | undefined)[]): void {
+  for (const tensor of tensors) void tensor?.storage.address
 }

@@ -1,8 +1,8 @@
-import { checkOptions } from '../autograd/options.js'
-import { empty, type Tensor } from '../autograd/tensor.js'
-import { sgdStep } from '../bindings/kernels.js'
+import { sgdStep } from '../bindings/kernels.generated.js'
+import { checkBoolean, checkNumber, checkOptions } from '../check.js'
 import { ArgumentError } from '../errors.js'
-import { atLeast, Optimizer } from './optimizer.js'
+import { empty, type Tensor } from '../tensor/tensor.js'
+import { Optimizer, touch } from './optimizer.js'
 
 /** Options of SGD. */
 export interface SGDOptions {
@@ -45,24 +45,26 @@ export class SGD extends Optimizer {
     this.dampening = options.dampening ?? 0
     this.weightDecay = options.weightDecay ?? 0
     this.nesterov = options.nesterov ?? false
-    atLeast('SGD', 'momentum', this.momentum, 0)
-    atLeast('SGD', 'weightDecay', this.weightDecay, 0)
+    const { momentum, dampening, weightDecay } = this
+    for (const [what, value] of Object.entries({ momentum, dampening, weightDecay })) {
+      checkNumber('SGD', what, value, { least: 0 })
+    }
+    checkBoolean('SGD', 'nesterov', this.nesterov)
     if (this.nesterov && (this.momentum === 0 || this.dampening !== 0)) {
       throw new ArgumentError('SGD: nesterov needs a momentum above 0 and no dampening')
     }
   }
 
-  /** Changes every parameter that has a gradient, in place. */
-  override step(): void {
-    for (const parameter of this.parameters) {
-      const gradient = parameter.ownGradient
-      if (!gradient) continue
-      const known = this.#buffers.get(parameter)
-      const buffer = this.momentum === 0 ? undefined : (known ?? empty(parameter.shape, 'rows', 'leaf'))
+  protected override prepare(parameter: Tensor, gradient: Tensor): () => void {
+    const { lr, momentum, dampening, weightDecay, nesterov } = this
+    const known = this.#buffers.get(parameter)
+    const buffer = momentum === 0 ? undefined : (known ?? empty(parameter.shape, 'rows', 'leaf'))
+    touch(parameter, gradient, buffer)
+    return () => {
       if (buffer) this.#buffers.set(parameter, buffer)
-      const { lr, momentum, dampening, weightDecay, nesterov } = this
+      const arrays = { p: parameter.storage, g: gradient.storage, momentumBuffer: buffer?.storage }
       const scalars = { lr, momentum, dampening, weightDecay, nesterov, firstStep: !known }
-      sgdStep(parameter.storage, gradient.storage, buffer?.storage, scalars)
+      sgdStep({ ...arrays, ...scalars })
     }
   }
 }

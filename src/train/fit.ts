@@ -1,20 +1,22 @@
-import type { Labels } from '../autograd/ops/cross-entropy.js'
+import { leavesBehind } from '../autograd/backward.js'
 import { correct } from '../autograd/ops/cross-entropy.js'
-import { checkOptions } from '../autograd/options.js'
 import { noGrad } from '../autograd/tape.js'
-import type { Tensor } from '../autograd/tensor.js'
-import type { DataLoader } from '../data/data-loader.js'
+import { checkNumber, checkOptions, kindOf } from '../check.js'
+import { DataLoader } from '../data/data-loader.js'
 import { ArgumentError, NumericError } from '../errors.js'
-import type { Module } from '../nn/module.js'
-import type { Optimizer } from '../optim/optimizer.js'
+import { callForward, Module, Parameter } from '../nn/module.js'
+import { Optimizer } from '../optim/optimizer.js'
+import { scoped } from '../tensor/scope.js'
+import { inLoss } from '../tensor/shape.js'
+import { Tensor } from '../tensor/tensor.js'
 import { yieldToEvents } from './yield.js'
 
 /** Something that gives one number for predictions and labels, such as `nn.CrossEntropyLoss`. */
 export interface Loss {
   /** The loss of a batch, with one element, from `prediction` (what the net gave) and `labels`. */
   forward(prediction: Tensor, labels: Tensor): Tensor
-  /** True where `forward` keeps neither what it is given nor what it gives, so that `fit` may free it. */
-  readonly keepsNothing?: boolean
+  /** @internal */
+  readonly libraryForward?: unknown
 }
 
 /** One epoch in numbers. */
@@ -82,6 +84,9 @@ export interface History {
 /** Milliseconds of work between two turns of the event loop. */
 const SLICE = 12
 
+/** Nets that a `fit` is training now: a second one would set their mode under the first one's feet. */
+const inTraining = new WeakSet<Module>()
+
 /**
  * Trains a net: for each epoch all batches of `train` (forward, loss, backward, step), then `valid` in
  * evaluation mode and without recording. Afterwards the net is in the mode that it came in. Yields often
@@ -89,9 +94,52 @@ const SLICE = 12
  *
  * @param net its mode is set and put back
  * @throws {NumericError} at a loss that is NaN or infinite; the update of that step is not made
- * @throws {ArgumentError} for epochs that are no whole number
+ * @throws {ArgumentError} for options that are missing or of another kind, a net that another `fit` is training, or
+ *   one that uses parameters which it does not have as fields
+ * @throws {ShapeError} for a loss that is no single number, or in which [N, 1] stands against [N]
  */
 export async function fit(net: Module, options: FitOptions): Promise<History> {
+  checkFit(net, options)
+  const { train, valid, epochs = 1, signal, onEpoch } = options
+  if (inTraining.has(net)) {
+    throw new ArgumentError('fit: this net is being trained by another fit; await that one first')
+  }
+  inTraining.add(net)
+  const mode = net.training
+  const history: History = { epochs: [], aborted: false }
+  const clock = { turn: performance.now() }
+  try {
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      net.train()
+      const trained = await pass(net, train, options, epoch, true, clock)
+      if (signal?.aborted) break
+      net.eval()
+      const validation = valid && (await pass(net, valid, options, epoch, false, clock))
+      if (signal?.aborted) break
+      const result: EpochResult = {
+        epoch,
+        trainLoss: trained.loss,
+        trainAcc: trained.accuracy,
+        validLoss: validation?.loss ?? Number.NaN,
+        validAcc: validation?.accuracy ?? Number.NaN,
+        trainSeconds: trained.seconds,
+        validSeconds: validation?.seconds ?? 0,
+        imagesPerSecond: trained.samples / trained.seconds,
+      }
+      history.epochs.push(result)
+      await onEpoch?.(result)
+    }
+  } finally {
+    inTraining.delete(net)
+    net.train(mode)
+  }
+  history.aborted = signal?.aborted ?? false
+  return history
+}
+
+/** @throws {ArgumentError} for what is missing, unknown or of another kind */
+function checkFit(net: Module, options: FitOptions): void {
+  if (!(net instanceof Module)) throw new ArgumentError(`fit: expected a Module to train, got ${kindOf(net)}`)
   checkOptions('fit', options, [
     'train',
     'valid',
@@ -102,38 +150,21 @@ export async function fit(net: Module, options: FitOptions): Promise<History> {
     'onProgress',
     'onEpoch',
   ])
-  const { train, valid, epochs = 1, signal, onEpoch } = options
-  if (!Number.isInteger(epochs) || epochs < 0) {
-    throw new ArgumentError(`fit: epochs is a whole number of at least 0, got ${epochs}`)
+  const { train, valid, optimizer, loss, epochs = 1, signal, onProgress, onEpoch } = options
+  const expect = (what: string, fits: boolean, expected: string, value: unknown) => {
+    if (!fits) throw new ArgumentError(`fit: ${what} is ${expected}, got ${kindOf(value)}`)
   }
-  const mode = net.training
-  const history: History = { epochs: [], aborted: false }
-  try {
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      net.train()
-      const training = await pass(net, train, options, epoch, true)
-      if (signal?.aborted) break
-      net.eval()
-      const validation = valid && (await pass(net, valid, options, epoch, false))
-      if (signal?.aborted) break
-      const result: EpochResult = {
-        epoch,
-        trainLoss: training.loss,
-        trainAcc: training.accuracy,
-        validLoss: validation?.loss ?? Number.NaN,
-        validAcc: validation?.accuracy ?? Number.NaN,
-        trainSeconds: training.seconds,
-        validSeconds: validation?.seconds ?? 0,
-        imagesPerSecond: training.samples / training.seconds,
-      }
-      history.epochs.push(result)
-      await onEpoch?.(result)
-    }
-  } finally {
-    net.train(mode)
+  const loads = (value: unknown) => value instanceof DataLoader
+  expect('train', loads(train), 'a data.DataLoader', train)
+  expect('valid', valid === undefined || loads(valid), 'a data.DataLoader', valid)
+  expect('optimizer', optimizer instanceof Optimizer, 'an optimizer, such as new optim.SGD(net.parameters())', optimizer)
+  const computes = typeof (loss as Partial<Loss> | undefined)?.forward === 'function'
+  expect('loss', computes, 'something with a forward(prediction, labels), such as new nn.CrossEntropyLoss()', loss)
+  checkNumber('fit', 'epochs', epochs, { least: 0, whole: true })
+  expect('signal', signal === undefined || signal instanceof AbortSignal, 'an AbortSignal', signal)
+  for (const [what, value] of Object.entries({ onProgress, onEpoch })) {
+    expect(what, value === undefined || typeof value === 'function', 'a function', value)
   }
-  history.aborted = signal?.aborted ?? false
-  return history
 }
 
 interface PassResult {
@@ -147,65 +178,94 @@ interface PassResult {
 async function pass(
   net: Module,
   loader: DataLoader,
-  { optimizer, loss, signal, onProgress }: FitOptions,
+  options: FitOptions,
   epoch: number,
   training: boolean,
+  clock: { turn: number },
 ): Promise<PassResult> {
+  const { signal, onProgress } = options
   const start = performance.now()
   let [total, right, samples, batch] = [0, 0, 0, 0]
-  let turn = start
-  // What nobody else can have seen is freed at once, instead of some steps later.
-  const unseen = (net.keepsNothing || net.marksKept) && loss.keepsNothing && loader.dataset.freshBatches
-  for (const [x, y] of loader) {
-    if (signal?.aborted) break
-    const count = x.shape[0]
-    const step = () => {
-      const prediction = net.forward(x)
-      const value = loss.forward(prediction, y)
-      const number = value.item()
-      if (!Number.isFinite(number)) throw notFinite(number, epoch, batch, loader.length, training)
-      total += number * count
-      right += rightAnswers(prediction, y)
-      return { prediction, value }
-    }
-    const made = training ? step() : noGrad(step)
-    if (training) {
-      optimizer.zeroGrad()
-      made.value.backward()
-      optimizer.step()
-    }
-    if (unseen) {
-      for (const tensor of [x, y, made.prediction, made.value]) if (!tensor.kept) tensor.dispose()
-    }
-    samples += count
-    batch++
-    const now = performance.now()
-    if (now - turn > SLICE) {
-      if (training) {
-        const imagesPerSecond = (samples / (now - start)) * 1000
-        onProgress?.({ epoch, batch, batches: loader.length, loss: total / samples, imagesPerSecond })
+  const batches = loader[Symbol.iterator]()
+  try {
+    while (!signal?.aborted) {
+      // What nobody else can have seen is freed at the end of the step.
+      const step = scoped(() => {
+        const next = batches.next()
+        if (next.done) return undefined
+        const where = { epoch, batch, batches: loader.length, training }
+        return training ? trainStep(net, next.value, options, where) : noGrad(() => measure(net, next.value, options, where))
+      })
+      if (!step) break
+      total += step.loss * step.count
+      right += step.right
+      samples += step.count
+      batch++
+      const now = performance.now()
+      if (now - clock.turn > SLICE) {
+        if (training) {
+          const imagesPerSecond = (samples / (now - start)) * 1000
+          onProgress?.({ epoch, batch, batches: loader.length, loss: total / samples, imagesPerSecond })
+        }
+        await yieldToEvents()
+        clock.turn = performance.now()
       }
-      await yieldToEvents()
-      turn = performance.now()
     }
+  } finally {
+    batches.return(undefined)
   }
   const seconds = (performance.now() - start) / 1000
   return { loss: total / samples, accuracy: right / samples, samples, seconds }
 }
 
-/** How many predictions are right; NaN where these are no logits with a class each. */
-function rightAnswers(prediction: Tensor, labels: Labels & Tensor): number {
-  const classes = prediction.shape.length === 2 && labels.shape.length === 1
-  return classes ? correct(prediction, labels) : Number.NaN
+/** Where a step is, for errors. */
+interface Where {
+  epoch: number
+  batch: number
+  batches: number
+  training: boolean
 }
 
-function notFinite(
-  value: number,
-  epoch: number,
-  batch: number,
-  batches: number,
-  training: boolean,
-): NumericError {
+/** Loss and right answers of a batch. */
+function measure(net: Module, [x, y]: readonly Tensor[], { loss }: FitOptions, where: Where) {
+  const prediction = callForward(net, x)
+  const value = inLoss(() => callForward(loss, prediction, y))
+  if (!(value instanceof Tensor)) {
+    throw new ArgumentError(`fit: the loss's forward gives a tensor with one element, got ${kindOf(value)}`)
+  }
+  const number = value.item()
+  if (!Number.isFinite(number)) throw notFinite(number, where)
+  return { loss: number, value, count: x.shape[0], right: rightAnswers(prediction, y) }
+}
+
+function trainStep(net: Module, batch: readonly Tensor[], options: FitOptions, where: Where) {
+  const measured = measure(net, batch, options, where)
+  const { optimizer } = options
+  if (where.epoch === 0 && where.batch === 0) checkParameters(net, measured.value)
+  optimizer.zeroGrad()
+  measured.value.backward()
+  optimizer.step()
+  return measured
+}
+
+/** @throws {ArgumentError} where the loss depends on parameters that `net.parameters()` does not give */
+function checkParameters(net: Module, loss: Tensor): void {
+  const known = new Set<Tensor>(net.parameters())
+  for (const leaf of leavesBehind(loss)) {
+    if (!(leaf instanceof Parameter) || !leaf.requiresGrad || known.has(leaf)) continue
+    throw new ArgumentError(
+      `fit: the net uses a parameter of shape [${leaf.shape}] that net.parameters() does not give, and that would stay untrained; a module in a private #field or a variable is not found: make it a public field`,
+    )
+  }
+}
+
+/** How many predictions are right; NaN where these are no logits of several classes with a class each. */
+function rightAnswers(prediction: Tensor, labels: Tensor | undefined): number {
+  const classes = prediction.shape.length === 2 && prediction.shape[1] > 1 && labels?.shape.length === 1
+  return classes && labels ? correct(prediction, labels) : Number.NaN
+}
+
+function notFinite(value: number, { epoch, batch, batches, training }: Where): NumericError {
   const what = training ? 'training' : 'validation'
   return new NumericError(
     `fit: the ${what} loss is ${value} at step ${epoch * batches + batch} (epoch ${epoch}, batch ${batch}); the parameters are as the step before left them. A smaller learning rate often helps, or batch normalisation; look for NaN in the data`,

@@ -1,9 +1,10 @@
-import { zeros } from '../autograd/create.js'
+import { zeros } from '../tensor/create.js'
 import { noGrad } from '../autograd/tape.js'
-import type { Tensor } from '../autograd/tensor.js'
+import { Tensor } from '../tensor/tensor.js'
+import { kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { BatchNorm } from '../nn/batch-norm.js'
-import type { Module } from '../nn/module.js'
+import { Module } from '../nn/module.js'
 import { yieldToEvents } from './yield.js'
 
 /** Milliseconds of work between two turns of the event loop. */
@@ -27,6 +28,7 @@ const SLICE = 12
  * @throws {ArgumentError} for data without a batch; at this and any other error, the net is as it was
  */
 export async function recalibrate(net: Module, data: Iterable<readonly Tensor[]>): Promise<void> {
+  checkArguments(net, data)
   const modules = net.namedModules().map(([, module]) => module)
   const layers = modules
     .filter((module) => module instanceof BatchNorm)
@@ -46,7 +48,11 @@ export async function recalibrate(net: Module, data: Iterable<readonly Tensor[]>
     net.train()
     let batches = 0
     let turn = performance.now()
-    for (const [x] of data) {
+    for (const batch of data) {
+      const x = Array.isArray(batch) ? batch[0] : batch
+      if (!(x instanceof Tensor)) {
+        throw new ArgumentError(`recalibrate: expected batches of tensors, [x, …], got ${kindOf(batch)}`)
+      }
       noGrad(() => net.forward(x))
       batches++
       if (performance.now() - turn > SLICE) {
@@ -62,4 +68,11 @@ export async function recalibrate(net: Module, data: Iterable<readonly Tensor[]>
     for (const [i, module] of modules.entries()) module.training = modes[i]
     for (const [i, layer] of layers.entries()) layer.momentum = momenta[i]
   }
+}
+
+/** @throws {ArgumentError} */
+function checkArguments(net: Module, data: Iterable<readonly Tensor[]>): void {
+  if (!(net instanceof Module)) throw new ArgumentError(`recalibrate: expected a Module, got ${kindOf(net)}`)
+  if (typeof data === 'object' && data !== null && Symbol.iterator in data) return
+  throw new ArgumentError(`recalibrate: expected batches, such as a data.DataLoader, got ${kindOf(data)}`)
 }

@@ -1,141 +1,111 @@
-import type { Dimensions } from '../../bindings/kernels.js'
-import * as kernels from '../../bindings/kernels.js'
-import type { Storage } from '../../bindings/memory.js'
+/** Elementwise operations of two tensors, broadcast. */
+import { BINARY, unaryForward } from '../../bindings/kernels.generated.js'
+import { kindOf } from '../../check.js'
 import { ArgumentError } from '../../errors.js'
-import { broadcastShapes, broadcastStrides, joinDimensions, reduceShape, type Shape } from '../shape.js'
-import { type Call, type Operation, run } from '../tape.js'
-import { empty, sameShape, scalar, Tensor, view } from '../tensor.js'
+import { broadcastShapes } from '../../tensor/shape.js'
+import { scalar, Tensor } from '../../tensor/tensor.js'
+import { checkTensor } from '../arguments.js'
+import type { Call } from '../call.js'
+import { defineOperation } from '../operation.js'
+import { combine, sumTo } from '../strided.js'
+import { run } from '../tape.js'
+import { neg } from './unary.generated.js'
 
-type Kernel = (dimensions: Dimensions, a: Storage, b: Storage, y: Storage, n: number) => void
+type BinaryCall = Call<undefined>
 
-/** `kernel` on two unrecorded tensors in rows, broadcast to `shape`. */
-function compute(kernel: Kernel, a: Tensor, b: Tensor, y: Tensor): Tensor {
-  const { size } = y
-  if (a.size === size && (b.size === size || b.size === 1)) {
-    kernel([[size], [1], [b.size === 1 ? 0 : 1]], a.storage, b.storage, y.storage, size)
-    return y
-  }
-  const strides = [broadcastStrides(a.shape, y.shape), broadcastStrides(b.shape, y.shape)]
-  const [joined, [aStrides, bStrides]] = joinDimensions(y.shape, strides)
-  kernel([joined, aStrides, bStrides], a.storage, b.storage, y.storage, size)
-  return y
+/** The gradient of one operand, of the result's shape or already of the operand's. */
+type Gradient = (call: BinaryCall) => Tensor
+
+interface Rule {
+  /** What it reads besides `dy`. */
+  reads: readonly ('a' | 'b' | 'output')[]
+  of: Gradient
 }
 
-/** `x` summed over the dimensions in which `shape` was repeated. Takes `x` over. */
-function sumTo(x: Tensor, shape: Shape): Tensor {
-  if (sameShape(x.shape, shape)) return x
-  const offset = x.shape.length - shape.length
-  const repeated = (d: number) => d < offset || (shape[d - offset] === 1 && x.shape[d] !== 1)
-  let current = x
-  // From the last to the first, each run of neighbouring repeated dimensions in one reduction.
-  for (let d = x.shape.length - 1; d >= 0; d--) {
-    if (!repeated(d)) continue
-    const last = d
-    while (d > 0 && repeated(d - 1)) d--
-    const from = current.shape
-    const y = empty(from.map((s, k) => (k >= d && k <= last ? 1 : s)))
-    kernels.sumForward(reduceShape(from, d, last), current.storage, 1, y.storage)
-    current.dispose()
-    current = y
-  }
-  const result = view(current, shape)
-  current.dispose()
-  return result
-}
-
-/** `dy` itself, or summed over what was repeated. */
-function share(dy: Tensor, shape: Shape): Tensor {
-  return sameShape(dy.shape, shape) ? dy : sumTo(view(dy, dy.shape), shape)
-}
-
-function product(kernel: Kernel, a: Tensor, b: Tensor, shape: Shape): Tensor {
-  return sumTo(compute(kernel, a, b, empty(broadcastShapes('backward', a.shape, b.shape))), shape)
-}
-
-function negated(x: Tensor): Tensor {
-  const y = empty(x.shape)
-  kernels.negForward(x.storage, y.storage, y.size)
-  x.dispose()
-  return y
-}
-
-type Gradient = (call: Call<Tensor | undefined>, dy: Tensor) => Tensor
-
-function binary(name: string, kernel: Kernel, gradientA: Gradient, gradientB: Gradient) {
-  /** The attribute is what was made of a number, to be freed with the call. */
-  const operation: Operation<Tensor | undefined> = {
+function binary(name: string, code: number, a: Rule, b: Rule) {
+  const operation = defineOperation<undefined>({
     name,
-    shape: ([a, b]) => broadcastShapes(name, a.shape, b.shape),
-    forward(call) {
-      if (call.attributes) call.keep(call.attributes)
-      compute(kernel, call.input(0), call.input(1), call.output)
+    inputs: { a: 'any', b: 'any' },
+    output: 'any',
+    gradients: { a: a.reads, b: b.reads },
+    shape: ([x, y]) => broadcastShapes(name, x.shape, y.shape),
+    forward: ({ inputs: [x, y], output }) => void combine(code, x, y, output),
+    backward(call) {
+      for (const [i, { of }] of [a, b].entries()) {
+        if (call.wants(i)) call.pass(i, sumTo(call, of(call), call.shapeOf(i)))
+      }
     },
-    backward(call, dy) {
-      const rows = call.in('rows', dy)
-      return [
-        call.needs(0) ? gradientA(call, rows) : undefined,
-        call.needs(1) ? gradientB(call, rows) : undefined,
-      ]
-    },
-  }
-  return (a: Tensor, b: Tensor | number): Tensor => {
-    if (b instanceof Tensor) return run(operation, [a, b], undefined)
-    if (typeof b !== 'number')
-      throw new ArgumentError(`${name}: expected a tensor or a number, got ${typeof b}`)
-    const constant = scalar(b)
-    return run(operation, [a, constant], constant)
+  })
+  return (x: Tensor, other: Tensor | number): Tensor => {
+    checkTensor(name, 'left operand', x)
+    if (other instanceof Tensor) return run(operation, [x, other], undefined)
+    if (typeof other !== 'number') {
+      throw new ArgumentError(`${name}: expected a tensor or a number, got ${kindOf(other)}`)
+    }
+    const constant = scalar(other)
+    try {
+      return run(operation, [x, constant], undefined)
+    } finally {
+      constant.release()
+    }
   }
 }
+
+/** `x ∘ z` in memory of the call's. */
+function product(call: BinaryCall, op: number, x: Tensor, z: Tensor): Tensor {
+  return combine(op, x, z, call.temporary(call.dy.shape, call.dy.layout))
+}
+
+function negated(call: BinaryCall, x: Tensor): Tensor {
+  const y = call.temporary(x.shape, x.layout)
+  unaryForward({ op: neg.code, x: x.storage, y: y.storage })
+  return y
+}
+
+const itself: Rule = { reads: [], of: ({ dy }) => dy }
 
 /** `a + b`, broadcast. https://numpy.org/doc/stable/user/basics.broadcasting.html */
-export const add = binary(
-  'add',
-  kernels.add,
-  (call, dy) => share(dy, call.inputs[0].shape),
-  (call, dy) => share(dy, call.inputs[1].shape),
-)
+export const add = binary('add', BINARY.add, itself, itself)
 
 /** `a − b`, broadcast. */
-export const sub = binary(
-  'sub',
-  kernels.sub,
-  (call, dy) => share(dy, call.inputs[0].shape),
-  (call, dy) => negated(sumTo(view(dy, dy.shape), call.inputs[1].shape)),
-)
+export const sub = binary('sub', BINARY.sub, itself, {
+  reads: [],
+  of: (call) => negated(call, sumTo(call, call.dy, call.shapeOf(1))),
+})
 
 /** `a · b`, broadcast. */
 export const mul = binary(
   'mul',
-  kernels.mul,
-  (call, dy) => product(kernels.mul, dy, call.input(1), call.inputs[0].shape),
-  (call, dy) => product(kernels.mul, dy, call.input(0), call.inputs[1].shape),
+  BINARY.mul,
+  { reads: ['b'], of: (call) => product(call, BINARY.mul, call.dy, call.inputs[1]) },
+  { reads: ['a'], of: (call) => product(call, BINARY.mul, call.dy, call.inputs[0]) },
 )
 
 /** `a / b`, broadcast. The gradient of `b` is `−dy · y / b`. */
 export const div = binary(
   'div',
-  kernels.div,
-  (call, dy) => product(kernels.div, dy, call.input(1), call.inputs[0].shape),
-  (call, dy) => {
-    const ratio = compute(kernels.div, call.output, call.input(1), empty(call.output.shape))
-    const gradient = product(kernels.mul, dy, ratio, call.inputs[1].shape)
-    ratio.dispose()
-    return negated(gradient)
+  BINARY.div,
+  { reads: ['b'], of: (call) => product(call, BINARY.div, call.dy, call.inputs[1]) },
+  {
+    reads: ['b', 'output'],
+    of(call) {
+      const ratio = product(call, BINARY.div, call.output, call.inputs[1])
+      const gradient = product(call, BINARY.mul, call.dy, ratio)
+      return negated(call, sumTo(call, gradient, call.shapeOf(1)))
+    },
   },
 )
 
-function maximumGradient(call: Call<Tensor | undefined>, dy: Tensor, to: 0 | 1): Tensor {
-  const [mine, other] = to === 0 ? [call.input(0), call.input(1)] : [call.input(1), call.input(0)]
-  const part = compute(kernels.maximumShare, mine, other, empty(dy.shape))
-  const gradient = product(kernels.mul, dy, part, mine.shape)
-  part.dispose()
-  return gradient
+/** Of `maximum`, for operand `i`: what it passes on is 1, 0 or ½ of the gradient. */
+function share(i: 0 | 1): Rule {
+  return {
+    reads: ['a', 'b'],
+    of(call) {
+      const [mine, other] = [call.inputs[i], call.inputs[1 - i]]
+      return product(call, BINARY.mul, call.dy, product(call, BINARY.maximumShare, mine, other))
+    },
+  }
 }
 
 /** The larger of `a` and `b`, broadcast; equals share the gradient in halves. */
-export const maximum = binary(
-  'maximum',
-  kernels.maximum,
-  (call, dy) => maximumGradient(call, dy, 0),
-  (call, dy) => maximumGradient(call, dy, 1),
-)
+export const maximum = binary('maximum', BINARY.maximum, share(0), share(1))

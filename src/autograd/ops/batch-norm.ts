@@ -1,21 +1,22 @@
+/** Batch normalisation. */
 import {
-  type BatchNormShape,
-  type BatchNormStatistics,
   batchNormBackward,
   batchNormForward,
   batchNormMaxPool2dBackward,
   batchNormStatistics,
   batchNormUpdateRunning,
-  type MaxPool2dShape,
   maxPool2dForward,
-} from '../../bindings/kernels.js'
-import type { Storage } from '../../bindings/memory.js'
+} from '../../bindings/kernels.generated.js'
+import type { Layout } from '../../bindings/memory.js'
+import { checkBoolean, checkNumber, checkOptions } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
-import { checkOptions } from '../options.js'
-import { type Shape, sizeOf } from '../shape.js'
-import { type Call, type Operation, run } from '../tape.js'
-import { empty, type Tensor } from '../tensor.js'
-import { reshape } from './rearrange.js'
+import { type Shape, sizeOf } from '../../tensor/shape.js'
+import type { Tensor } from '../../tensor/tensor.js'
+import { checkOptionalTensor, checkTensor } from '../arguments.js'
+import type { Call } from '../call.js'
+import { defineOperation } from '../operation.js'
+import { run } from '../tape.js'
+import { poolSizes, type Windows } from './max-pool2d.js'
 
 /** What `batchNorm` takes besides its input. */
 export interface BatchNormOptions {
@@ -39,120 +40,138 @@ export interface BatchNormOptions {
 
 const OPTIONS = ['runningMean', 'runningVar', 'weight', 'bias', 'training', 'momentum', 'eps', 'name']
 
-interface Attributes {
-  shape: BatchNormShape
+/** What a layer adds: the count of batches, which goes up with the running statistics. */
+interface Counted extends BatchNormOptions {
+  numBatchesTracked?: Tensor | undefined
+}
+
+export interface BatchNormAttributes {
   training: boolean
-  statistics: BatchNormStatistics
-  /** Tensors of the call's own. */
-  own: readonly Tensor[]
-  hasWeight: boolean
-  hasBias: boolean
+  /** undefined where no running statistics are moved. */
+  momentum: number | undefined
+  eps: number
+  numBatchesTracked: Tensor | undefined
 }
 
-/** The batch's statistics, in training. */
-function statisticsOf(call: Call<Attributes>, x: Storage): void {
-  const { shape, own, training } = call.attributes
-  for (const tensor of own) call.keep(tensor)
-  if (!training) return
-  const [mean, residual, variance] = own
-  batchNormStatistics(shape, x, mean.storage, residual.storage, variance.storage)
+type BatchNormCall = Call<BatchNormAttributes>
+
+/** (N, C) in rows; (N, C, L), (N, C, H, W) and (N, C, D, H, W) in lanes, as [N, C, S]. */
+function sizesOf(shape: Shape) {
+  const [n, c] = shape
+  const layout: Layout = shape.length === 2 ? 'rows' : 'lanes'
+  return { layout, n, c, s: sizeOf(shape.slice(2)) }
 }
 
-/** The gradients that were asked for, of the three. */
-function wanted(call: Call<Attributes>, dx: Tensor | undefined, dweight: Tensor, dbias: Tensor) {
-  const { hasWeight, hasBias } = call.attributes
-  if (!hasWeight) dweight.dispose()
-  if (!hasBias) dbias.dispose()
-  return [dx, ...(hasWeight ? [dweight] : []), ...(hasBias ? [dbias] : [])]
+/** What normalises: the batch's own statistics, the mean in two floats, or the running ones. */
+function statisticsOf({ inputs, attributes: { training, eps } }: BatchNormCall, own: readonly Tensor[]) {
+  const [mean, residual, variance] = training ? own : [inputs[3], undefined, inputs[4]]
+  return { mean: mean.storage, residual: residual?.storage, variance: (variance as Tensor).storage, eps }
 }
 
-const operation: Operation<Attributes> = {
+/** Fills the batch's own statistics, in training. */
+function takeStatistics({ inputs: [x], attributes }: BatchNormCall, own: readonly Tensor[]): void {
+  if (!attributes.training) return
+  const [mean, residual, variance] = own.map(({ storage }) => storage)
+  batchNormStatistics({ ...sizesOf(x.shape), x: x.storage, mean, residual, variance })
+}
+
+/** Moves the running statistics: the last thing that a forward does, when nothing can fail any more. */
+function moveRunning({ inputs, attributes }: BatchNormCall, own: readonly Tensor[]): void {
+  const [x, , , runningMean, runningVar] = inputs
+  const { training, momentum, numBatchesTracked } = attributes
+  if (!training || momentum === undefined) return
+  // Moved in before anything is changed.
+  void numBatchesTracked?.storage.address
+  const { n, c, s } = sizesOf(x.shape)
+  batchNormUpdateRunning({
+    ...{ c, count: n * s, momentum, mean: own[0].storage, variance: own[2].storage },
+    ...{ runningMean: runningMean.storage, runningVar: runningVar.storage },
+  })
+  numBatchesTracked?.fill_(numBatchesTracked.item() + 1)
+}
+
+const STATISTICS = ['mean', 'residual', 'variance']
+
+const reads = ({ training }: BatchNormAttributes) => ['x', ...(training ? STATISTICS : ['runningMean', 'runningVar'])]
+
+const madeOf = ([{ shape }]: readonly Tensor[], { training }: BatchNormAttributes) =>
+  training ? STATISTICS.map(() => ({ shape: [shape[1]] })) : []
+
+export const batchNormOperation = defineOperation<BatchNormAttributes>({
   name: 'batchNorm',
+  inputs: { x: 'any', weight: 'rows', bias: 'rows', runningMean: 'rows', runningVar: 'rows' },
+  output: 'any',
+  // Matrices in rows, all else in lanes.
+  lanes: ([x]) => x?.shape.length !== 2,
+  makes: STATISTICS,
+  made: madeOf,
+  gradients: { x: (a) => [...reads(a), 'weight'], weight: reads, bias: reads },
   shape: ([x]) => x.shape,
-  layout: (_, { shape }) => shape.layout,
   forward(call) {
-    const { shape, statistics } = call.attributes
-    const x = call.input(0, shape.layout).storage
-    statisticsOf(call, x)
-    const [weight, bias] = [weightOf(call)?.storage, biasOf(call)?.storage]
-    batchNormForward(shape, x, statistics, weight, bias, call.output.storage)
+    const { inputs, output, made } = call
+    const [x, weight, bias] = inputs
+    takeStatistics(call, made)
+    const affine = { weight: weight?.storage, bias: bias?.storage }
+    const arrays = { ...statisticsOf(call, made), ...affine, x: x.storage, y: output.storage }
+    batchNormForward({ ...sizesOf(x.shape), ...arrays })
+    moveRunning(call, made)
   },
-  backward(call, dy) {
-    const { shape, statistics, training } = call.attributes
-    const x = call.input(0, shape.layout)
-    const dx = call.needs(0) ? empty(x.shape, shape.layout) : undefined
-    const [dweight, dbias] = [empty([shape.c]), empty([shape.c])]
-    batchNormBackward(
-      shape,
-      x.storage,
-      call.in(shape.layout, dy).storage,
-      statistics,
-      weightOf(call)?.storage,
-      training,
-      dx?.storage,
-      dweight.storage,
-      dbias.storage,
-    )
-    return wanted(call, dx, dweight, dbias)
+  backward(call) {
+    const [x, weight] = call.inputs
+    const [dx, dweight, dbias] = [call.gradient(0), call.gradient(1), call.gradient(2)]
+    batchNormBackward({
+      ...{ ...sizesOf(x.shape), ...statisticsOf(call, call.made), training: call.attributes.training },
+      ...{ x: x.storage, dy: call.dy.storage, weight: weight?.storage },
+      ...{ dx: dx?.storage, dweight: dweight?.storage, dbias: dbias?.storage },
+    })
   },
-}
-
-/**
- * Batch normalisation with max pooling in windows of 2 × 2 after it. The affine part is monotone, so the
- * pooling goes first: a quarter is normalised, and nothing of full size is kept but the input.
- */
-const pooledOperation: Operation<Attributes & { pooled: Tensor }> = {
-  name: 'batchNormMaxPool2d',
-  shape: ([x]) => [x.shape[0], x.shape[1], x.shape[2] / 2, x.shape[3] / 2],
-  layout: () => 'lanes',
-  forward(call) {
-    const { shape, statistics, pooled } = call.attributes
-    const x = call.input(0, 'lanes').storage
-    statisticsOf(call, x)
-    const [weight, bias] = [weightOf(call)?.storage, biasOf(call)?.storage]
-    const z = call.keep(pooled).storage
-    maxPool2dForward(windows(call.inputs[0]), x, weight, z)
-    batchNormForward({ ...shape, s: shape.s / 4 }, z, statistics, weight, bias, call.output.storage)
-  },
-  backward(call, dy) {
-    const { shape, statistics, training, pooled } = call.attributes
-    const x = call.input(0, 'lanes')
-    const dx = call.needs(0) ? empty(x.shape, 'lanes') : undefined
-    const [dweight, dbias] = [empty([shape.c]), empty([shape.c])]
-    batchNormMaxPool2dBackward(
-      windows(x),
-      x.storage,
-      pooled.storage,
-      call.in('lanes', dy).storage,
-      statistics,
-      weightOf(call)?.storage,
-      training,
-      dx?.storage,
-      dweight.storage,
-      dbias.storage,
-    )
-    return wanted(call, dx, dweight, dbias)
-  },
-}
+})
 
 /** Windows of 2 × 2 side by side. */
-function windows({ shape: [n, c, h, w] }: Tensor): MaxPool2dShape {
-  return { n, c, h, w, kernel: [2, 2], stride: [2, 2], padding: [0, 0] }
-}
+const QUARTER: Windows = { kernel: [2, 2], stride: [2, 2], padding: [0, 0] }
 
-function weightOf(call: Call<Attributes>): Tensor | undefined {
-  return call.attributes.hasWeight ? call.input(1) : undefined
-}
+/**
+ * Batch normalisation with max pooling in windows of 2 × 2 after it: the same values, and the same gradients but
+ * where batch normalisation rounds two values of a window to the same. The affine part is monotone, so the pooling
+ * goes first: a quarter is normalised, and nothing of full size is kept but the input.
+ */
+export const batchNormMaxPool2dOperation = defineOperation<BatchNormAttributes>({
+  name: 'batchNormMaxPool2d',
+  inputs: { x: 'lanes', weight: 'rows', bias: 'rows', runningMean: 'rows', runningVar: 'rows' },
+  output: 'lanes',
+  makes: ['pooled', ...STATISTICS],
+  made: ([x], attributes) => [{ shape: quarterOf(x.shape), layout: 'lanes' }, ...madeOf([x], attributes)],
+  gradients: {
+    x: (a) => [...reads(a), 'weight', 'pooled'],
+    weight: (a) => [...reads(a), 'pooled'],
+    bias: (a) => [...reads(a), 'pooled'],
+  },
+  shape: ([x]) => quarterOf(x.shape),
+  forward(call) {
+    const { inputs, output, made } = call
+    const [x, weight, bias] = inputs
+    const [pooled, ...own] = made
+    takeStatistics(call, own)
+    const affine = { weight: weight?.storage, bias: bias?.storage }
+    maxPool2dForward({ ...poolSizes(x.shape, QUARTER), x: x.storage, factors: affine.weight, y: pooled.storage })
+    const arrays = { ...statisticsOf(call, own), ...affine, x: pooled.storage, y: output.storage }
+    batchNormForward({ ...sizesOf(pooled.shape), ...arrays })
+    moveRunning(call, own)
+  },
+  backward(call) {
+    const [x, weight] = call.inputs
+    const [n, c, h, w] = x.shape
+    const [pooled, ...own] = call.made
+    const [dx, dweight, dbias] = [call.gradient(0), call.gradient(1), call.gradient(2)]
+    batchNormMaxPool2dBackward({
+      ...{ n, c, h, w, ...statisticsOf(call, own), training: call.attributes.training },
+      ...{ x: x.storage, z: pooled.storage, dy: call.dy.storage, weight: weight?.storage },
+      ...{ dx: dx?.storage, dweight: dweight?.storage, dbias: dbias?.storage },
+    })
+  },
+})
 
-function biasOf(call: Call<Attributes>): Tensor | undefined {
-  return call.attributes.hasBias ? call.input(call.attributes.hasWeight ? 2 : 1) : undefined
-}
-
-/** (N, C) in rows; (N, C, L), (N, C, H, W) and (N, C, D, H, W) as [N, C, S, 1] in lanes. */
-function kernelShape(shape: Shape): BatchNormShape {
-  const [n, c] = shape
-  return { layout: shape.length === 2 ? 'rows' : 'lanes', n, c, s: sizeOf(shape.slice(2)) }
-}
+const quarterOf = ([n, c, h, w]: Shape): Shape => [n, c, h / 2, w / 2]
 
 /**
  * Batch normalisation, `(x − mean) / √(var + eps) · weight + bias` for each channel.
@@ -167,38 +186,33 @@ function kernelShape(shape: Shape): BatchNormShape {
  * @throws {ArgumentError} in evaluation without running statistics
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
-  return normalise(x, options, false)
-}
-
-/**
- * `maxPool2d(batchNorm(x, options), 2)` in one, for a library that sees both: the same values, and the same
- * gradients but where batch normalisation rounds two values of a window to the same.
- *
- * @param x (N, C, H, W), H and W even
- */
-export function batchNormMaxPool2d(x: Tensor, options: BatchNormOptions = {}): Tensor {
-  return normalise(x, options, true)
-}
-
-function normalise(x: Tensor, options: BatchNormOptions, pool: boolean): Tensor {
   checkOptions('batchNorm', options, OPTIONS)
+  return countedBatchNorm(x, options)
+}
+
+/** As `batchNorm`, for a layer, whose count of batches goes up too. */
+export function countedBatchNorm(x: Tensor, options: Counted): Tensor {
   const { runningMean, runningVar, weight, bias, training = false, momentum = 0.1, eps = 1e-5 } = options
   const name = options.name ?? 'batchNorm'
+  checkTensor(name, 'input', x)
   if (x.shape.length < 2 || x.shape.length > 5) {
     throw new ShapeError(
       `${name}: expected an input of shape (N, C), (N, C, L), (N, C, H, W) or (N, C, D, H, W), got [${x.shape}]`,
     )
   }
-  const shape = kernelShape(x.shape)
-  const count = shape.n * shape.s
+  const { n, c, s } = sizesOf(x.shape)
   for (const [what, tensor] of Object.entries({ runningMean, runningVar, weight, bias })) {
-    if (tensor && (tensor.shape.length !== 1 || tensor.shape[0] !== shape.c)) {
+    checkOptionalTensor(name, what, tensor)
+    if (tensor && (tensor.shape.length !== 1 || tensor.shape[0] !== c)) {
       throw new ShapeError(
-        `${name}: ${what} has shape [${tensor.shape}], but the input [${x.shape}] has ${shape.c} channels`,
+        `${name}: ${what} has shape [${tensor.shape}], but the input [${x.shape}] has ${c} channels`,
       )
     }
   }
-  if (training && count < 2) {
+  checkBoolean(name, 'training', training)
+  checkNumber(name, 'momentum', momentum)
+  checkNumber(name, 'eps', eps, { least: 0 })
+  if (training && n * s < 2) {
     throw new ShapeError(
       `${name}: expected more than one value per channel in training, got an input of shape [${x.shape}]; use larger batches, leave the last small one out (dropLast), or call eval()`,
     )
@@ -206,34 +220,9 @@ function normalise(x: Tensor, options: BatchNormOptions, pool: boolean): Tensor 
   if (!training && (!runningMean || !runningVar)) {
     throw new ArgumentError(`${name}: evaluation needs runningMean and runningVar`)
   }
-  if (x.shape.length === 3 || x.shape.length === 5) {
-    const flat = batchNorm(reshape(x, [shape.n, shape.c, shape.s, 1]), options)
-    return reshape(flat, x.shape)
-  }
-  const inputs = [x, ...(weight ? [weight] : []), ...(bias ? [bias] : [])]
-  // As inputs, so that backward notices when they were changed since.
-  if (!training && runningMean && runningVar) inputs.push(runningMean, runningVar)
-  const own = training
-    ? [empty([shape.c]), empty([shape.c]), empty([shape.c])]
-    : inputs.slice(-2).map((running) => running.detach())
-  const storages = own.map((t) => t.storage)
-  const [mean, second, third] = storages
-  const statistics: BatchNormStatistics = training
-    ? { mean, residual: second, var: third, eps }
-    : { mean, residual: undefined, var: second, eps }
-  // Kept over the run, which frees them when nothing records.
-  for (const storage of storages) storage.retain()
-  const attributes = { shape, training, statistics, own, hasWeight: Boolean(weight), hasBias: Boolean(bias) }
-  const y = pool ? runPooled(inputs, attributes) : run(operation, inputs, attributes)
-  if (training && runningMean && runningVar) {
-    batchNormUpdateRunning(shape.c, statistics, count, momentum, runningMean.storage, runningVar.storage)
-  }
-  for (const storage of storages) storage.release()
-  return y
-}
-
-function runPooled(inputs: readonly Tensor[], attributes: Attributes): Tensor {
-  const [n, c, h, w] = inputs[0].shape
-  const pooled = empty([n, c, h / 2, w / 2], 'lanes')
-  return run(pooledOperation, inputs, { ...attributes, pooled })
+  const running = runningMean && runningVar ? [runningMean, runningVar] : []
+  return run(batchNormOperation, [x, weight ?? undefined, bias ?? undefined, ...running], {
+    ...{ training, eps, momentum: running.length > 0 ? momentum : undefined },
+    numBatchesTracked: options.numBatchesTracked,
+  })
 }

@@ -1,32 +1,14 @@
-import {
-  type Conv2dShape,
-  conv2dBackwardInput,
-  conv2dBackwardWeight,
-  conv2dForward,
-} from '../../bindings/kernels.js'
-import { ArgumentError, ShapeError } from '../../errors.js'
-import { checkOptions } from '../options.js'
-import { type Call, type Operation, run } from '../tape.js'
-import { empty, type Tensor } from '../tensor.js'
-
-/** A number for both directions, or [vertical, horizontal]. */
-export type Pair = number | readonly [number, number]
-
-/** `value` as a pair of whole numbers of at least `least`. @throws {ArgumentError} if it is none */
-export function pair(operation: string, name: string, value: Pair, least: number): readonly [number, number] {
-  const both = typeof value === 'number' ? ([value, value] as const) : value
-  if (both.length !== 2 || !both.every((v) => Number.isInteger(v) && v >= least)) {
-    throw new ArgumentError(
-      `${operation}: ${name} is a whole number of at least ${least} or a pair of them, got ${JSON.stringify(value)}`,
-    )
-  }
-  return both
-}
-
-/** The size of the output along one direction. */
-export function outputSize(size: number, kernel: number, stride: number, padding: number): number {
-  return Math.floor((size + 2 * padding - kernel) / stride) + 1
-}
+/** 2-D convolution. */
+import { conv2dBackwardInput, conv2dBackwardWeight, conv2dForward } from '../../bindings/kernels.generated.js'
+import { checkOptions, type Pair, pair } from '../../check.js'
+import { ShapeError } from '../../errors.js'
+import { type Tensor, view } from '../../tensor/tensor.js'
+import { checkOptionalTensor, checkTensor } from '../arguments.js'
+import type { Call } from '../call.js'
+import { defineOperation } from '../operation.js'
+import { sumTo } from '../strided.js'
+import { run } from '../tape.js'
+import { outputSize } from './window.js'
 
 /** What `conv2d` takes besides tensors. */
 export interface Conv2dOptions {
@@ -36,16 +18,22 @@ export interface Conv2dOptions {
   padding?: Pair
 }
 
-type Attributes = Pick<Conv2dShape, 'stride' | 'padding'>
+type Attributes = Required<{ [K in keyof Conv2dOptions]: readonly [number, number] }>
 
-function shapeOf(call: Call<Attributes>): Conv2dShape {
-  const [n, c, h, w] = call.inputs[0].shape
-  const [oc, , kh, kw] = call.inputs[1].shape
-  return { n, c, h, w, oc, kernel: [kh, kw], ...call.attributes }
+/** The sizes as the kernels take them. */
+function sizesOf(call: Call<Attributes>) {
+  const [n, c, h, w] = call.shapeOf(0)
+  const [oc, , kh, kw] = call.shapeOf(1)
+  const { stride, padding } = call.attributes
+  const [strideH, strideW, paddingH, paddingW] = [...stride, ...padding]
+  return { n, c, h, w, oc, kh, kw, strideH, strideW, paddingH, paddingW }
 }
 
-const operation: Operation<Attributes> = {
+const operation = defineOperation<Attributes>({
   name: 'conv2d',
+  inputs: { x: 'lanes', weight: 'rows', bias: 'rows' },
+  output: 'lanes',
+  gradients: { x: ['weight'], weight: ['x'], bias: [] },
   shape([x, weight, bias], { stride, padding }) {
     if (weight.shape.length !== 4)
       throw new ShapeError(`conv2d: expected a weight of shape [out, in, kh, kw], got [${weight.shape}]`)
@@ -55,6 +43,7 @@ const operation: Operation<Attributes> = {
         `conv2d: expected an input of shape [N, ${c}, H, W] (weight [${weight.shape}]), got [${x.shape}]`,
       )
     }
+    if (oc === 0) throw new ShapeError(`conv2d: expected at least one output channel, got a weight of shape [${weight.shape}]`)
     if (bias && (bias.shape.length !== 1 || bias.shape[0] !== oc)) {
       throw new ShapeError(`conv2d: expected a bias of shape [${oc}], got [${bias.shape}]`)
     }
@@ -68,33 +57,27 @@ const operation: Operation<Attributes> = {
     }
     return [n, oc, oh, ow]
   },
-  layout: () => 'lanes',
   forward(call) {
-    const bias = call.inputs.length > 2 ? call.input(2).storage : undefined
-    conv2dForward(
-      shapeOf(call),
-      call.input(0, 'lanes').storage,
-      call.input(1).storage,
-      bias,
-      call.output.storage,
-    )
+    const [x, weight, bias] = call.inputs
+    const arrays = { x: x.storage, weight: weight.storage, bias: bias?.storage, y: call.output.storage }
+    conv2dForward({ ...sizesOf(call), ...arrays })
   },
-  backward(call, dy) {
-    const shape = shapeOf(call)
-    const lanes = call.in('lanes', dy)
-    const [x, weight] = [call.input(0, 'lanes'), call.input(1)]
-    const dx = call.needs(0) ? empty(x.shape, 'lanes') : undefined
-    if (dx) conv2dBackwardInput(shape, lanes.storage, weight.storage, dx.storage)
-    const needsBias = call.inputs.length > 2 && call.needs(2)
-    if (!call.needs(1) && !needsBias) return [dx]
-    const dw = empty(weight.shape)
-    const db = needsBias ? empty([shape.oc]) : undefined
-    conv2dBackwardWeight(shape, x.storage, lanes.storage, dw.storage, db?.storage)
-    if (call.needs(1)) return [dx, dw, db]
-    dw.dispose()
-    return [dx, undefined, db]
+  backward(call) {
+    const sizes = sizesOf(call)
+    const dy = call.dy.storage
+    const [x, weight] = call.inputs
+    const dx = call.gradient(0)
+    if (dx) conv2dBackwardInput({ ...sizes, dy, weight: weight.storage, dx: dx.storage })
+    const dweight = call.gradient(1)
+    if (dweight) {
+      const dbias = call.gradient(2)?.storage
+      conv2dBackwardWeight({ ...sizes, x: x.storage, dy, dweight: dweight.storage, dbias })
+    } else if (call.wants(2)) {
+      // Of a frozen weight the input was not kept.
+      call.pass(2, call.hold(view(sumTo(call, call.dy, [sizes.oc, 1, 1]), [sizes.oc])))
+    }
   },
-}
+})
 
 /**
  * 2-D convolution (cross-correlation).
@@ -113,8 +96,11 @@ export function conv2d(
   bias: Tensor | null = null,
   options: Conv2dOptions = {},
 ): Tensor {
+  checkTensor('conv2d', 'input', x)
+  checkTensor('conv2d', 'weight', weight)
+  checkOptionalTensor('conv2d', 'bias', bias)
   checkOptions('conv2d', options, ['stride', 'padding'])
   const stride = pair('conv2d', 'stride', options.stride ?? 1, 1)
   const padding = pair('conv2d', 'padding', options.padding ?? 0, 0)
-  return run(operation, bias ? [x, weight, bias] : [x, weight], { stride, padding })
+  return run(operation, [x, weight, bias ?? undefined], { stride, padding })
 }

@@ -1,13 +1,16 @@
+/** Cross entropy with class indices. */
 import {
   countCorrect,
   crossEntropyBackward,
   crossEntropyForward,
   sumForward,
-} from '../../bindings/kernels.js'
+} from '../../bindings/kernels.generated.js'
+import { checkOptions, kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
-import { checkOptions } from '../options.js'
-import { type Operation, run } from '../tape.js'
-import { empty, fromValues, Tensor } from '../tensor.js'
+import { fromValues, Tensor, toLayout } from '../../tensor/tensor.js'
+import { checkTensor } from '../arguments.js'
+import { defineOperation } from '../operation.js'
+import { run } from '../tape.js'
 
 /** Class indices: a tensor of whole numbers, or a list. */
 export type Labels = Tensor | ArrayLike<number>
@@ -18,65 +21,59 @@ export interface CrossEntropyOptions {
   reduction?: 'mean' | 'sum' | 'none'
 }
 
-interface Attributes {
-  labels: Tensor
-  reduction: 'mean' | 'sum' | 'none'
-  logProbabilities: Tensor
-}
+type Reduction = NonNullable<CrossEntropyOptions['reduction']>
 
-const operation: Operation<Attributes> = {
+const operation = defineOperation<Reduction>({
   name: 'crossEntropy',
-  shape: ([logits], { reduction }) => (reduction === 'none' ? [logits.shape[0]] : []),
+  inputs: { logits: 'rows', labels: 'rows' },
+  output: 'rows',
+  makes: ['logProbabilities'],
+  made: ([logits]) => [{ shape: logits.shape }],
+  gradients: { logits: ['logProbabilities', 'labels'] },
+  shape: ([logits], reduction) => (reduction === 'none' ? [logits.shape[0]] : []),
   forward(call) {
-    const { labels, reduction, logProbabilities } = call.attributes
-    call.keep(labels)
-    call.keep(logProbabilities)
-    const logits = call.input(0)
+    const [logits, labels] = call.inputs
     const [n, classes] = logits.shape
-    const losses = reduction === 'none' ? call.output : empty([n])
-    const bad = crossEntropyForward(
-      n,
-      classes,
-      logits.storage,
-      labels.storage,
-      logProbabilities.storage,
-      losses.storage,
-    )
+    const losses = call.attributes === 'none' ? call.output : call.temporary([n])
+    const bad = crossEntropyForward({
+      ...{ n, classes, logits: logits.storage, labels: labels.storage },
+      ...{ logProbabilities: call.made[0].storage, losses: losses.storage },
+    })
     if (bad >= 0) {
-      const found = labels.toFloat32Array()[bad]
-      call.free()
       throw new ArgumentError(
-        `crossEntropy: label ${bad} is ${found}, expected a whole number from 0 to ${classes - 1} (logits [${logits.shape}])`,
+        `crossEntropy: label ${bad} is ${labels.storage.readFloat(bad)}, expected a whole number from 0 to ${classes - 1} (logits [${logits.shape}])`,
       )
     }
     if (losses === call.output) return
-    sumForward([1, n, 1], losses.storage, reduction === 'mean' ? 1 / n : 1, call.output.storage)
-    losses.dispose()
+    const scale = call.attributes === 'mean' ? 1 / n : 1
+    sumForward({ outer: 1, n, inner: 1, x: losses.storage, scale, y: call.output.storage })
   },
-  backward(call, dy) {
-    const { labels, reduction, logProbabilities } = call.attributes
-    const [n, classes] = logProbabilities.shape
-    const dlogits = empty([n, classes])
-    let scale = call.in('rows', dy)
-    if (reduction === 'mean') {
-      scale = call.keep(empty([]))
-      sumForward([1, 1, 1], dy.storage, 1 / n, scale.storage)
+  backward(call) {
+    const dlogits = call.gradient(0)
+    if (!dlogits) return
+    const [, labels] = call.inputs
+    const [logProbabilities] = call.made
+    const [n, classes] = dlogits.shape
+    let scale = call.dy
+    if (call.attributes === 'mean') {
+      scale = call.temporary([])
+      sumForward({ outer: 1, n: 1, inner: 1, x: call.dy.storage, scale: 1 / n, y: scale.storage })
     }
-    crossEntropyBackward(
-      n,
-      classes,
-      logProbabilities.storage,
-      labels.storage,
-      scale.storage,
-      scale.size,
-      dlogits.storage,
-    )
-    return [dlogits]
+    crossEntropyBackward({
+      ...{ n, classes, logProbabilities: logProbabilities.storage, labels: labels.storage },
+      ...{ scale: scale.storage, dlogits: dlogits.storage },
+    })
   },
-}
+})
 
 /** Labels as a tensor that the caller owns. */
 function labelTensor(operationName: string, labels: Labels, n: number): Tensor {
+  const list = labels instanceof Tensor ? undefined : labels
+  if (list !== undefined && !isList(list)) {
+    throw new ArgumentError(
+      `${operationName}: labels are a tensor or an array of class indices, got ${kindOf(labels)}${(list as unknown) instanceof BigInt64Array ? '; turn 64-bit integers into numbers with Array.from(labels, Number)' : ''}`,
+    )
+  }
   const given = labels instanceof Tensor ? labels.shape : [labels.length]
   if (given.length !== 1 || given[0] !== n) {
     throw new ShapeError(
@@ -86,7 +83,16 @@ function labelTensor(operationName: string, labels: Labels, n: number): Tensor {
   return labels instanceof Tensor ? labels.detach() : fromValues(labels, [n])
 }
 
+/** Whether it is an array of numbers, typed or not. */
+function isList(labels: unknown): labels is ArrayLike<number> {
+  if (ArrayBuffer.isView(labels)) {
+    return 'length' in labels && !(labels instanceof BigInt64Array) && !(labels instanceof BigUint64Array)
+  }
+  return Array.isArray(labels) && labels.every((label) => typeof label === 'number')
+}
+
 function checkLogits(operationName: string, logits: Tensor): void {
+  checkTensor(operationName, 'logits', logits)
   if (logits.shape.length !== 2) {
     throw new ShapeError(`${operationName}: expected logits of shape [batch, classes], got [${logits.shape}]`)
   }
@@ -106,12 +112,16 @@ export function crossEntropy(logits: Tensor, labels: Labels, options: CrossEntro
   checkOptions('crossEntropy', options, ['reduction'])
   const { reduction = 'mean' } = options
   if (!['mean', 'sum', 'none'].includes(reduction)) {
-    throw new ArgumentError(`crossEntropy: reduction is 'mean', 'sum' or 'none', not '${reduction}'`)
+    throw new ArgumentError(`crossEntropy: reduction is 'mean', 'sum' or 'none', not ${kindOf(reduction)}`)
   }
   checkLogits('crossEntropy', logits)
-  const own = labelTensor('crossEntropy', labels, logits.shape[0])
   // The labels as an input, so that backward notices when they were changed since.
-  return run(operation, [logits, own], { labels: own, reduction, logProbabilities: empty(logits.shape) })
+  const own = labelTensor('crossEntropy', labels, logits.shape[0])
+  try {
+    return run(operation, [logits, own], reduction)
+  } finally {
+    own.release()
+  }
 }
 
 /**
@@ -120,12 +130,21 @@ export function crossEntropy(logits: Tensor, labels: Labels, options: CrossEntro
  * @param logits [N, classes]
  * @param labels N class indices
  * @throws {ShapeError} when the sizes do not fit
- * @throws {ArgumentError} for a label that is no class
+ * @throws {ArgumentError} for labels that are no numbers
  */
 export function correct(logits: Tensor, labels: Labels): number {
   checkLogits('correct', logits)
-  const own = labelTensor('correct', labels, logits.shape[0])
-  const count = countCorrect(logits.shape[0], logits.shape[1], logits.storage, own.storage)
-  own.dispose()
-  return count
+  const [n, classes] = logits.shape
+  const own = [labelTensor('correct', labels, n)]
+  const inRows = (x: Tensor) => {
+    if (x.layout === 'rows') return x.storage
+    const rows = toLayout(x, 'rows')
+    own.push(rows)
+    return rows.storage
+  }
+  try {
+    return countCorrect({ n, classes, logits: inRows(logits), labels: inRows(own[0]) })
+  } finally {
+    for (const x of own) x.release()
+  }
 }

@@ -1,24 +1,31 @@
-import { mul } from '../../bindings/kernels.js'
-import { ArgumentError } from '../../errors.js'
-import { bernoulliMask } from '../random.js'
-import { type Operation, run } from '../tape.js'
-import { empty, type Tensor } from '../tensor.js'
+/** Dropout. */
+import { BINARY } from '../../bindings/kernels.generated.js'
+import { checkBoolean, checkNumber } from '../../check.js'
+import { fillBernoulli } from '../../tensor/random.js'
+import type { Tensor } from '../../tensor/tensor.js'
+import { checkTensor } from '../arguments.js'
+import { defineOperation } from '../operation.js'
+import { combine } from '../strided.js'
+import { run } from '../tape.js'
 
-function masked(x: Tensor, mask: Tensor, y: Tensor): Tensor {
-  mul([[y.size], [1], [1]], x.storage, mask.storage, y.storage, y.size)
-  return y
-}
-
-const operation: Operation<Tensor> = {
+/** The attribute is the probability of 0. */
+const operation = defineOperation<number>({
   name: 'dropout',
+  inputs: { x: 'any' },
+  output: 'any',
+  makes: ['mask'],
+  made: ([x], _, layout) => [{ shape: x.shape, layout }],
+  gradients: { x: ['mask'] },
   shape: ([x]) => x.shape,
-  forward(call) {
-    masked(call.input(0), call.keep(call.attributes), call.output)
+  forward({ inputs: [x], output, made: [mask], attributes: p }) {
+    fillBernoulli(mask, 1 - p, p === 1 ? 0 : 1 / (1 - p))
+    combine(BINARY.mul, x, mask, output)
   },
-  backward(call, dy) {
-    return [masked(call.in('rows', dy), call.attributes, empty(dy.shape))]
+  backward(call) {
+    const dx = call.gradient(0)
+    if (dx) combine(BINARY.mul, call.dy, call.made[0], dx)
   },
-}
+})
 
 /**
  * In training, sets each element to 0 with probability `p` and scales the others by 1 / (1 − p); else `x`.
@@ -30,7 +37,9 @@ const operation: Operation<Tensor> = {
  * @throws {ArgumentError} for another probability
  */
 export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
-  if (!(p >= 0 && p <= 1)) throw new ArgumentError(`dropout: p is a probability from 0 to 1, got ${p}`)
+  checkTensor('dropout', 'input', x)
+  checkNumber('dropout', 'p', p, { least: 0, most: 1 })
+  checkBoolean('dropout', 'training', training)
   if (!training || p === 0) return x
-  return run(operation, [x], bernoulliMask(x.shape, 1 - p, p === 1 ? 0 : 1 / (1 - p)))
+  return run(operation, [x], p)
 }

@@ -1,9 +1,13 @@
-import { type MaxPool2dShape, maxPool2dBackward, maxPool2dForward } from '../../bindings/kernels.js'
+/** 2-D max pooling. */
+import { maxPool2dBackward, maxPool2dForward } from '../../bindings/kernels.generated.js'
+import { checkOptions, type Pair, pair } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
-import { checkOptions } from '../options.js'
-import { type Call, type Operation, run } from '../tape.js'
-import { empty, type Tensor } from '../tensor.js'
-import { outputSize, type Pair, pair } from './conv2d.js'
+import type { Shape } from '../../tensor/shape.js'
+import type { Tensor } from '../../tensor/tensor.js'
+import { checkTensor } from '../arguments.js'
+import { defineOperation } from '../operation.js'
+import { run } from '../tape.js'
+import { outputSize } from './window.js'
 
 /** What `maxPool2d` takes besides the kernel size. */
 export interface MaxPool2dOptions {
@@ -13,15 +17,24 @@ export interface MaxPool2dOptions {
   padding?: Pair
 }
 
-type Attributes = Pick<MaxPool2dShape, 'kernel' | 'stride' | 'padding'>
-
-function shapeOf(call: Call<Attributes>): MaxPool2dShape {
-  const [n, c, h, w] = call.inputs[0].shape
-  return { n, c, h, w, ...call.attributes }
+/** The windows of a max pooling. */
+export interface Windows {
+  kernel: readonly [number, number]
+  stride: readonly [number, number]
+  padding: readonly [number, number]
 }
 
-const operation: Operation<Attributes> = {
+/** The sizes as the kernels take them. */
+export function poolSizes([n, c, h, w]: Shape, { kernel, stride, padding }: Windows) {
+  const [kh, kw, strideH, strideW] = [...kernel, ...stride]
+  return { n, c, h, w, kh, kw, strideH, strideW, paddingH: padding[0], paddingW: padding[1] }
+}
+
+export const maxPool2dOperation = defineOperation<Windows>({
   name: 'maxPool2d',
+  inputs: { x: 'lanes' },
+  output: 'lanes',
+  gradients: { x: ['x', 'output'] },
   shape([x], { kernel, stride, padding }) {
     if (x.shape.length !== 4)
       throw new ShapeError(`maxPool2d: expected an input of shape [N, C, H, W], got [${x.shape}]`)
@@ -35,17 +48,16 @@ const operation: Operation<Attributes> = {
     }
     return [n, c, oh, ow]
   },
-  layout: () => 'lanes',
-  forward(call) {
-    maxPool2dForward(shapeOf(call), call.input(0, 'lanes').storage, undefined, call.output.storage)
+  forward({ inputs: [x], output, attributes }) {
+    maxPool2dForward({ ...poolSizes(x.shape, attributes), x: x.storage, y: output.storage })
   },
-  backward(call, dy) {
-    const x = call.input(0, 'lanes')
-    const dx = empty(x.shape, 'lanes')
-    maxPool2dBackward(shapeOf(call), x.storage, call.output.storage, call.in('lanes', dy).storage, dx.storage)
-    return [dx]
+  backward(call) {
+    const dx = call.gradient(0)
+    if (!dx) return
+    const arrays = { x: call.inputs[0].storage, y: call.output.storage, dy: call.dy.storage, dx: dx.storage }
+    maxPool2dBackward({ ...poolSizes(dx.shape, call.attributes), ...arrays })
   },
-}
+})
 
 /**
  * The largest value in each window; the gradient goes to the first of equals.
@@ -58,14 +70,19 @@ const operation: Operation<Attributes> = {
  * @throws {ArgumentError} for a padding of more than half the window
  */
 export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
+  checkTensor('maxPool2d', 'input', x)
   checkOptions('maxPool2d', options, ['stride', 'padding'])
   const kernel = pair('maxPool2d', 'kernelSize', kernelSize, 1)
   const stride = pair('maxPool2d', 'stride', options.stride ?? kernelSize, 1)
   const padding = pair('maxPool2d', 'padding', options.padding ?? 0, 0)
-  if (padding[0] > kernel[0] / 2 || padding[1] > kernel[1] / 2) {
-    throw new ArgumentError(
-      `maxPool2d: the padding is at most half the window, got padding [${padding}] for [${kernel}]`,
-    )
-  }
-  return run(operation, [x], { kernel, stride, padding })
+  checkPadding('maxPool2d', kernel, padding)
+  return run(maxPool2dOperation, [x], { kernel, stride, padding })
+}
+
+/** @throws {ArgumentError} for a padding of more than half the window, which some windows would not leave */
+export function checkPadding(name: string, kernel: readonly number[], padding: readonly number[]): void {
+  if (padding.every((size, d) => size <= kernel[d] / 2)) return
+  throw new ArgumentError(
+    `${name}: the padding is at most half the window, got padding [${padding}] for [${kernel}]`,
+  )
 }

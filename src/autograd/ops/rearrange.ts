@@ -1,52 +1,27 @@
-import { copyStrided, fill, mul } from '../../bindings/kernels.js'
+/** The same values under another shape or in another order. */
+import { fill } from '../../bindings/kernels.generated.js'
+import { kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
-import {
-  broadcastStrides,
-  checkShape,
-  dimension,
-  joinDimensions,
-  type Shape,
-  sizeOf,
-  stridesOf,
-} from '../shape.js'
-import { type Differentiable, type Operation, run, runView } from '../tape.js'
-import { empty, scalar, type Tensor, view } from '../tensor.js'
+import { checkShape, dimension, type Shape, sizeOf, stridesOf } from '../../tensor/shape.js'
+import { type Tensor, view } from '../../tensor/tensor.js'
+import { checkTensor } from '../arguments.js'
+import { defineOperation } from '../operation.js'
+import { copyRegion } from '../strided.js'
+import { run } from '../tape.js'
 
-/** Copies between strided places; neighbouring dimensions are joined first. */
-function copy(
-  shape: Shape,
-  x: Tensor,
-  xStrides: readonly number[],
-  xOffset: number,
-  y: Tensor,
-  yStrides: readonly number[],
-  yOffset: number,
-): void {
-  if (sizeOf(shape) === 0) return
-  const [joined, [from, to]] = joinDimensions(shape, [xStrides, yStrides])
-  copyStrided([joined, from, to], x.storage, xOffset, y.storage, yOffset)
-}
+const liesInLanes = (x: Tensor | undefined) => x?.layout === 'lanes'
 
-/** `x` (rows) repeated to `shape` and scaled, as a new unrecorded tensor. Takes `x` over. */
-export function expandInto(x: Tensor, shape: Shape, scale = 1): Tensor {
-  const y = empty(shape)
-  const strides = broadcastStrides(x.shape, shape)
-  if (scale === 1) copy(shape, x, strides, 0, y, stridesOf(shape), 0)
-  else {
-    const factor = scalar(scale)
-    const [joined, [own, none]] = joinDimensions(shape, [strides, shape.map(() => 0)])
-    // The kernel wants an innermost stride of 0 or 1, which joining contiguous rows gives.
-    mul([joined, own, none], x.storage, factor.storage, y.storage, y.size)
-    factor.dispose()
-  }
-  x.dispose()
-  return y
-}
-
-const reshapeOperation: Differentiable<undefined> = {
+const reshapeOperation = defineOperation<Shape>({
   name: 'reshape',
-  backward: (call, dy) => [view(call.in('rows', dy), call.inputs[0].shape)],
-}
+  inputs: { x: 'any' },
+  output: 'any',
+  gradients: { x: [] },
+  // Images lie in lanes in row-major order: as long as the batch stays, so may they.
+  lanes: ([x], _, shape) => liesInLanes(x) && shape.length >= 2 && shape[0] === x?.shape[0],
+  shape: (_, shape) => shape,
+  view,
+  backward: (call) => call.pass(0, call.hold(view(call.dy, call.shapeOf(0)))),
+})
 
 /**
  * The same values under another shape. A view where that is possible.
@@ -57,19 +32,21 @@ const reshapeOperation: Differentiable<undefined> = {
  * @throws {ShapeError} where the elements do not fit, or for more than one −1
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  checkTensor('reshape', 'input', x)
   if (!Array.isArray(shape)) {
-    throw new ShapeError(`reshape: a shape is an array, such as [2, -1]; got ${shape}`)
+    throw new ShapeError(`reshape: a shape is an array, such as [2, -1]; got ${kindOf(shape)}`)
   }
   const known = shape.filter((size) => size !== -1)
   checkShape('reshape', known)
-  if (known.length < shape.length - 1)
+  if (known.length < shape.length - 1) {
     throw new ShapeError(`reshape: only one size may be -1, got [${shape}]`)
+  }
   const rest = sizeOf(known)
   const target = shape.map((size) => (size === -1 ? x.size / rest : size))
   if (sizeOf(target) !== x.size || !target.every(Number.isInteger)) {
     throw new ShapeError(`reshape: shape [${x.shape}] has ${x.size} elements and can't become [${shape}]`)
   }
-  return runView(reshapeOperation, x, undefined, (source) => view(source, target))
+  return run(reshapeOperation, [x], target)
 }
 
 /**
@@ -83,51 +60,45 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
  * @throws {ArgumentError} for a dimension that `x` does not have, or an end before the start
  */
 export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
+  checkTensor('flatten', 'input', x)
   const { shape } = x
-  if (shape.length === 0) return reshape(x, [1])
   const start = dimension('flatten', startDim, shape.length)
   const end = dimension('flatten', endDim, shape.length)
   if (start > end) throw new ArgumentError(`flatten: startDim ${startDim} comes after endDim ${endDim}`)
+  if (shape.length === 0) return reshape(x, [1])
   return reshape(x, [...shape.slice(0, start), sizeOf(shape.slice(start, end + 1)), ...shape.slice(end + 1)])
 }
 
-const permuteOperation: Operation<readonly number[]> = {
+const permuteOperation = defineOperation<readonly number[]>({
   name: 'permute',
+  inputs: { x: 'any' },
+  output: 'any',
+  gradients: { x: [] },
+  lanes: ([x], order) => liesInLanes(x) && order[0] === 0,
   shape: ([x], order) => order.map((d) => x.shape[d]),
-  forward(call) {
-    const x = call.input(0)
+  forward({ inputs: [x], output, attributes: order }) {
     const strides = stridesOf(x.shape)
-    const { output } = call
-    copy(
-      output.shape,
-      x,
-      call.attributes.map((d) => strides[d]),
-      0,
-      output,
-      stridesOf(output.shape),
-      0,
-    )
+    copyRegion(output.shape, { of: x, strides: order.map((d) => strides[d]) }, { of: output })
   },
-  backward(call, dy) {
-    const dx = empty(call.inputs[0].shape)
+  backward(call) {
+    const dx = call.gradient(0)
+    if (!dx) return
     const strides = stridesOf(dx.shape)
-    const source = call.in('rows', dy)
-    copy(
-      dy.shape,
-      source,
-      stridesOf(dy.shape),
-      0,
-      dx,
-      call.attributes.map((d) => strides[d]),
-      0,
+    copyRegion(
+      call.dy.shape,
+      { of: call.dy },
+      { of: dx, strides: call.attributes.map((d) => strides[d]) },
     )
-    return [dx]
   },
-}
+})
 
 /** The dimensions in another order: dimension `i` of the result is dimension `order[i]` of `x`. A copy. */
 export function permute(x: Tensor, order: readonly number[]): Tensor {
+  checkTensor('permute', 'input', x)
   const rank = x.shape.length
+  if (!Array.isArray(order)) {
+    throw new ArgumentError(`permute: the order is an array, such as [1, 0], got ${kindOf(order)}`)
+  }
   const dims = order.map((d) => dimension('permute', d, rank))
   if (dims.length !== rank || new Set(dims).size !== rank) {
     throw new ArgumentError(`permute: expected each of the ${rank} dimensions once, got [${order}]`)
@@ -137,6 +108,7 @@ export function permute(x: Tensor, order: readonly number[]): Tensor {
 
 /** Swaps two dimensions. A copy. */
 export function transpose(x: Tensor, a: number, b: number): Tensor {
+  checkTensor('transpose', 'input', x)
   const order = x.shape.map((_, d) => d)
   const [from, to] = [dimension('transpose', a, order.length), dimension('transpose', b, order.length)]
   if (order.length > 0) {
@@ -152,30 +124,33 @@ interface Cut {
   end: number
 }
 
-const sliceOperation: Operation<Cut> = {
+const sliceOperation = defineOperation<Cut>({
   name: 'slice',
+  inputs: { x: 'any' },
+  output: 'any',
+  gradients: { x: [] },
+  lanes: ([x], { dim }) => liesInLanes(x) && dim > 0,
   shape: ([x], { dim, start, end }) => x.shape.map((size, d) => (d === dim ? end - start : size)),
-  forward(call) {
-    const x = call.input(0)
+  forward({ inputs: [x], output, attributes: { dim, start } }) {
     const strides = stridesOf(x.shape)
-    const { dim, start } = call.attributes
-    copy(call.output.shape, x, strides, start * strides[dim], call.output, stridesOf(call.output.shape), 0)
+    copyRegion(output.shape, { of: x, start: start * strides[dim], strides }, { of: output })
   },
-  backward(call, dy) {
-    const dx = empty(call.inputs[0].shape)
-    fill(dx.storage, 0)
+  backward(call) {
+    const dx = call.gradient(0)
+    if (!dx) return
+    fill({ y: dx.storage, value: 0 })
     const strides = stridesOf(dx.shape)
     const { dim, start } = call.attributes
-    copy(dy.shape, call.in('rows', dy), stridesOf(dy.shape), 0, dx, strides, start * strides[dim])
-    return [dx]
+    copyRegion(call.dy.shape, { of: call.dy }, { of: dx, start: start * strides[dim], strides })
   },
-}
+})
 
 /**
  * The part from `start` up to (not including) `end` of one dimension; both may count from the end and are
  * cut to the size, as in Python. A copy.
  */
 export function slice(x: Tensor, dim: number, start = 0, end = Number.POSITIVE_INFINITY): Tensor {
+  checkTensor('slice', 'input', x)
   const d = dimension('slice', dim, x.shape.length)
   if (x.shape.length === 0) throw new ShapeError('slice: a tensor of no dimension has nothing to slice')
   const size = x.shape[d]
@@ -187,8 +162,13 @@ export function slice(x: Tensor, dim: number, start = 0, end = Number.POSITIVE_I
   return run(sliceOperation, [x], { dim: d, start: from, end: Math.max(from, to) })
 }
 
-const catOperation: Operation<number> = {
+const catOperation = defineOperation<number>({
   name: 'cat',
+  inputs: { tensors: 'any' },
+  variadic: true,
+  output: 'any',
+  gradients: { tensors: [] },
+  lanes: (inputs, dim) => dim > 0 && inputs.some(liesInLanes),
   shape([first, ...others], dim) {
     let size = first.shape[dim]
     for (const other of others) {
@@ -204,29 +184,26 @@ const catOperation: Operation<number> = {
     }
     return first.shape.map((s, d) => (d === dim ? size : s))
   },
-  forward(call) {
-    const strides = stridesOf(call.output.shape)
-    let at = 0
-    for (let i = 0; i < call.inputs.length; i++) {
-      const x = call.input(i)
-      copy(x.shape, x, stridesOf(x.shape), 0, call.output, strides, at)
-      at += x.shape[call.attributes] * strides[call.attributes]
+  forward({ inputs, output, attributes: dim }) {
+    const strides = stridesOf(output.shape)
+    let start = 0
+    for (const x of inputs) {
+      copyRegion(x.shape, { of: x }, { of: output, start, strides })
+      start += x.shape[dim] * strides[dim]
     }
   },
-  backward(call, dy) {
-    const source = call.in('rows', dy)
+  backward(call) {
+    const { dy, attributes: dim, sources } = call
     const strides = stridesOf(dy.shape)
-    let at = 0
-    return call.inputs.map((input, i) => {
-      const from = at
-      at += input.shape[call.attributes] * strides[call.attributes]
-      if (!call.needs(i)) return undefined
-      const dx = empty(input.shape)
-      copy(dx.shape, source, strides, from, dx, stridesOf(dx.shape), 0)
-      return dx
-    })
+    let start = 0
+    for (let i = 0; i < sources.length; i++) {
+      const dx = call.gradient(i)
+      const shape = call.shapeOf(i)
+      if (dx) copyRegion(shape, { of: dy, start, strides }, { of: dx })
+      start += shape[dim] * strides[dim]
+    }
   },
-}
+})
 
 /**
  * Tensors joined along a dimension. https://pytorch.org/docs/stable/generated/torch.cat.html
@@ -235,10 +212,12 @@ const catOperation: Operation<number> = {
  * @param dim default 0; −1 is the last
  * @returns their shape, with the sum of the sizes in dimension `dim`
  * @throws {ShapeError} where the shapes differ elsewhere
- * @throws {ArgumentError} for no tensors, or a dimension that they do not have
+ * @throws {ArgumentError} for no tensors, what is none, or a dimension that they do not have
  */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
+  if (!Array.isArray(tensors)) throw new ArgumentError(`cat: expected an array of tensors, got ${kindOf(tensors)}`)
   if (tensors.length === 0) throw new ArgumentError('cat: expected at least one tensor')
+  for (const [i, x] of tensors.entries()) checkTensor('cat', `element ${i}`, x)
   const rank = tensors[0].shape.length
   if (rank === 0) throw new ShapeError('cat: tensors of no dimension can not be joined; reshape them to [1]')
   return run(catOperation, tensors, dimension('cat', dim, rank))

@@ -1,10 +1,14 @@
-import { maxBackward, maxForward, type ReduceShape, sumForward } from '../../bindings/kernels.js'
+/** Sums, means and maxima over some dimensions. */
+import { BINARY, maxBackward, maxForward } from '../../bindings/kernels.generated.js'
+import { checkBoolean, checkOptions } from '../../check.js'
 import { ShapeError } from '../../errors.js'
-import { checkOptions } from '../options.js'
-import { dimension, reduceShape, type Shape } from '../shape.js'
-import { type Operation, run } from '../tape.js'
-import { empty, type Tensor, view } from '../tensor.js'
-import { expandInto, permute } from './rearrange.js'
+import { scoped } from '../../tensor/scope.js'
+import { broadcastStrides, dimension, type Shape } from '../../tensor/shape.js'
+import { scalar, type Tensor, view } from '../../tensor/tensor.js'
+import { checkTensor } from '../arguments.js'
+import { defineOperation } from '../operation.js'
+import { combine, copyRegion, reducedPieces, sumOver } from '../strided.js'
+import { run } from '../tape.js'
 
 /** Which dimensions a reduction goes over. */
 export interface ReduceOptions {
@@ -16,21 +20,26 @@ export interface ReduceOptions {
 
 const REDUCE_OPTIONS = ['dim', 'keepdim']
 
+/** A reduction over neighbouring dimensions: `first` … `last`, none of them where `last` comes before. */
 interface Reduction {
-  /** The input's shape, as the kernel sees it. */
-  kernel: ReduceShape
+  first: number
+  last: number
+  /** The input's shape with size 1 in the reduced dimensions. */
+  kept: Shape
   /** The result's shape. */
   shape: Shape
-  /** The result's shape with reduced dimensions kept as 1. */
-  kept: Shape
 }
 
 /** The reduced dimensions, counted from 0, ascending and each once. */
-function reducedDimensions(operation: string, x: Tensor, dim: ReduceOptions['dim']): number[] {
+function reducedDimensions(operation: string, x: Tensor, options: ReduceOptions): number[] {
+  checkTensor(operation, 'input', x)
+  checkOptions(operation, options, REDUCE_OPTIONS)
+  const { dim, keepdim = false } = options
+  checkBoolean(operation, 'keepdim', keepdim)
   const rank = x.shape.length
   if (dim === undefined || (Array.isArray(dim) && dim.length === 0)) return x.shape.map((_, d) => d)
-  if (typeof dim === 'number') {
-    const only = dimension(operation, dim, rank)
+  if (!Array.isArray(dim)) {
+    const only = dimension(operation, dim as number, rank)
     return rank === 0 ? [] : [only]
   }
   const dims = dim.map((d) => dimension(operation, d, rank))
@@ -40,40 +49,54 @@ function reducedDimensions(operation: string, x: Tensor, dim: ReduceOptions['dim
   return dims.sort((a, b) => a - b)
 }
 
-/** How to reduce `dims` of `shape`, which must be neighbours. */
+/** How to reduce `dims` of `shape`, which are neighbours. */
 function plan(shape: Shape, dims: readonly number[], keepdim: boolean): Reduction {
   const kept = shape.map((size, d) => (dims.includes(d) ? 1 : size))
   return {
-    kernel: reduceShape(shape, dims[0] ?? 0, dims.at(-1) ?? -1),
-    shape: keepdim ? kept : shape.filter((_, d) => !dims.includes(d)),
+    first: dims[0] ?? 0,
+    last: dims.at(-1) ?? -1,
     kept,
+    shape: keepdim ? kept : shape.filter((_, d) => !dims.includes(d)),
   }
 }
 
-/** `x` and the dimensions, with the reduced ones moved next to each other at the end if they are not. */
-function together(
-  operation: string,
-  x: Tensor,
-  options: ReduceOptions,
-): [Tensor, number[], Shape | undefined] {
-  const dims = reducedDimensions(operation, x, options.dim)
-  if (dims.every((d, i) => i === 0 || d === dims[i - 1] + 1)) return [x, dims, undefined]
-  const others = x.shape.map((_, d) => d).filter((d) => !dims.includes(d))
-  const kept = x.shape.map((size, d) => (dims.includes(d) ? 1 : size))
-  return [permute(x, [...others, ...dims]), dims.map((_, i) => others.length + i), kept]
-}
+/** A batch in lanes stays there, unless it is reduced itself. */
+const inLanes = ([x]: readonly (Tensor | undefined)[], { first, last }: Reduction) =>
+  x?.layout === 'lanes' && first > 0 && last >= first
 
-const sumOperation: Operation<{ reduction: Reduction; scale: number }> = {
+const sumOperation = defineOperation<Reduction & { scale: number }>({
   name: 'sum',
-  shape: (_, { reduction }) => reduction.shape,
-  forward(call) {
-    const { reduction, scale } = call.attributes
-    sumForward(reduction.kernel, call.input(0).storage, scale, call.output.storage)
+  inputs: { x: 'any' },
+  output: 'any',
+  gradients: { x: [] },
+  lanes: inLanes,
+  shape: (_, { shape }) => shape,
+  forward({ inputs: [x], output, attributes: { first, last, scale } }) {
+    sumOver(x, first, last, scale, output)
   },
-  backward(call, dy) {
-    const { reduction, scale } = call.attributes
-    return [expandInto(view(call.in('rows', dy), reduction.kept), call.inputs[0].shape, scale)]
+  backward(call) {
+    const dx = call.gradient(0)
+    if (!dx) return
+    const { kept, scale } = call.attributes
+    const dy = call.hold(view(call.dy, kept))
+    if (scale === 1) copyRegion(dx.shape, { of: dy, strides: broadcastStrides(kept, dx.shape) }, { of: dx })
+    else combine(BINARY.mul, dy, call.hold(scalar(scale)), dx)
   },
+})
+
+/**
+ * Runs of neighbouring dimensions, the last first; the batch by itself, so that what is in lanes is reduced in
+ * lanes as far as it goes.
+ */
+function runsOf(dims: readonly number[], x: Tensor): number[][] {
+  const runs: number[][] = []
+  for (const d of dims) {
+    const run = runs.at(-1)
+    const joins = run?.at(-1) === d - 1 && !(d === 1 && x.layout === 'lanes')
+    if (run && joins) run.push(d)
+    else runs.push([d])
+  }
+  return runs.length > 0 ? runs.reverse() : [[]]
 }
 
 function sumScaled(
@@ -82,19 +105,17 @@ function sumScaled(
   options: ReduceOptions,
   scale: (n: number) => number,
 ): Tensor {
-  checkOptions(operation, options, REDUCE_OPTIONS)
-  const [source, dims, kept] = together(operation, x, options)
-  const reduction = plan(source.shape, dims, kept === undefined && (options.keepdim ?? false))
-  const y = run(sumOperation, [source], { reduction, scale: scale(reduction.kernel[1]) })
-  return kept && options.keepdim ? reshaped(y, kept) : y
-}
-
-/** `y` under a shape that differs in dimensions of size 1 only. */
-function reshaped(y: Tensor, shape: Shape): Tensor {
-  const result = view(y, shape)
-  result.requiresGrad = y.requiresGrad
-  result.producer = y.producer
-  return result
+  const dims = reducedDimensions(operation, x, options)
+  const keepdim = options.keepdim ?? false
+  const n = dims.reduce((product, d) => product * x.shape[d], 1)
+  const runs = runsOf(dims, x)
+  return scoped(() =>
+    runs.reduce((current, dims, i) => {
+      // Dimensions still to come lie before these, so they keep their numbers.
+      const part = i === runs.length - 1 ? scale(n) : 1
+      return run(sumOperation, [current], { ...plan(current.shape, dims, keepdim), scale: part })
+    }, x),
+  )
 }
 
 /**
@@ -110,30 +131,60 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   return sumScaled('mean', x, options, (n) => 1 / n)
 }
 
-const maxOperation: Operation<Reduction & { index: Tensor }> = {
+const maxOperation = defineOperation<Reduction>({
   name: 'max',
+  inputs: { x: 'any' },
+  output: 'any',
+  makes: ['index'],
+  made: (_, { shape }, layout) => [{ shape, layout }],
+  gradients: { x: ['index'] },
+  lanes: inLanes,
   shape: (_, { shape }) => shape,
-  forward(call) {
-    const { kernel, index } = call.attributes
-    call.keep(index)
-    maxForward(kernel, call.input(0).storage, call.output.storage, index.storage)
+  forward({ inputs: [x], output, made: [index], attributes: { first, last } }) {
+    findMax(x, first, last, output, index)
   },
-  backward(call, dy) {
-    const { kernel, index } = call.attributes
-    const dx = empty(call.inputs[0].shape)
-    maxBackward(kernel, index.storage, call.in('rows', dy).storage, dx.storage)
-    return [dx]
+  backward(call) {
+    const dx = call.gradient(0)
+    if (!dx) return
+    const { first, last } = call.attributes
+    const index = reducedPieces(dx, first, last, call.made[0])
+    for (const [i, piece] of reducedPieces(dx, first, last, call.dy).entries()) {
+      const { outer, n, inner, x, y } = piece
+      maxBackward({ outer, n, inner, index: index[i].y, dy: y, dx: x })
+    }
   },
+})
+
+function findMax(x: Tensor, first: number, last: number, y: Tensor, index: Tensor): void {
+  const places = reducedPieces(x, first, last, index)
+  for (const [i, piece] of reducedPieces(x, first, last, y).entries()) {
+    maxForward({ ...piece, index: places[i].y })
+  }
 }
 
+const argmaxOperation = defineOperation<Reduction>({
+  name: 'argmax',
+  inputs: { x: 'any' },
+  output: 'any',
+  makes: ['max'],
+  made: (_, { shape }, layout) => [{ shape, layout }],
+  gradients: {},
+  lanes: inLanes,
+  shape: (_, { shape }) => shape,
+  forward({ inputs: [x], output, made: [max], attributes: { first, last } }) {
+    findMax(x, first, last, max, output)
+  },
+  backward() {},
+})
+
 function planMax(operation: string, x: Tensor, options: ReduceOptions): Reduction {
-  checkOptions(operation, options, REDUCE_OPTIONS)
-  const dims = reducedDimensions(operation, x, options.dim)
+  const dims = reducedDimensions(operation, x, options)
   if (options.dim !== undefined && dims.length > 1) {
     throw new ShapeError(`${operation}: takes one dimension or none (all), got [${options.dim}]`)
   }
   const reduction = plan(x.shape, dims, options.keepdim ?? false)
-  if (reduction.kernel[1] === 0) {
+  // As PyTorch: along a dimension it must have an element, even where there is none to be found in.
+  if (dims.some((d) => x.shape[d] === 0)) {
     throw new ShapeError(`${operation}: there is nothing to choose from in shape [${x.shape}]`)
   }
   return reduction
@@ -144,18 +195,10 @@ function planMax(operation: string, x: Tensor, options: ReduceOptions): Reductio
  * https://pytorch.org/docs/stable/generated/torch.max.html
  */
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
-  const reduction = planMax('max', x, options)
-  return run(maxOperation, [x], { ...reduction, index: empty(reduction.shape) })
+  return run(maxOperation, [x], planMax('max', x, options))
 }
 
 /** The index of the largest value (the first of equals) over one dimension, or in the flattened tensor. */
 export function argmax(x: Tensor, options: ReduceOptions = {}): Tensor {
-  const reduction = planMax('argmax', x, options)
-  const index = empty(reduction.shape)
-  // Not differentiable: run on a detached input, and keep the index instead of the value.
-  const source = x.detach()
-  const best = run(maxOperation, [source], { ...reduction, index: view(index, index.shape) })
-  best.dispose()
-  source.dispose()
-  return index
+  return run(argmaxOperation, [x], planMax('argmax', x, options))
 }

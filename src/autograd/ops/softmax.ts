@@ -1,7 +1,11 @@
-import * as kernels from '../../bindings/kernels.js'
-import { dimension } from '../shape.js'
-import { type Operation, run } from '../tape.js'
-import { empty, type Tensor } from '../tensor.js'
+/** softmax and its logarithm. */
+import * as kernels from '../../bindings/kernels.generated.js'
+import { scoped } from '../../tensor/scope.js'
+import { dimension } from '../../tensor/shape.js'
+import type { Tensor } from '../../tensor/tensor.js'
+import { checkTensor } from '../arguments.js'
+import { defineOperation } from '../operation.js'
+import { run } from '../tape.js'
 import { transpose } from './rearrange.js'
 
 type Forward = typeof kernels.softmaxForward
@@ -9,27 +13,28 @@ type Backward = typeof kernels.softmaxBackward
 
 /** An operation over the last dimension, applied to any other by moving that to the end and back. */
 function overDimension(name: string, forward: Forward, backward: Backward) {
-  const rows = (x: Tensor): [number, number] => {
-    const cols = x.shape[x.shape.length - 1] ?? 1
-    return [cols === 0 ? 0 : x.size / cols, cols]
+  const matrix = ({ shape, size }: Tensor) => {
+    const cols = shape[shape.length - 1] ?? 1
+    return { rows: cols === 0 ? 0 : size / cols, cols }
   }
-  const operation: Operation<undefined> = {
+  const operation = defineOperation<undefined>({
     name,
+    inputs: { x: 'rows' },
+    output: 'rows',
+    gradients: { x: ['output'] },
     shape: ([x]) => x.shape,
-    forward(call) {
-      forward(...rows(call.output), call.input(0).storage, call.output.storage)
+    forward: ({ inputs: [x], output }) => forward({ ...matrix(x), x: x.storage, y: output.storage }),
+    backward(call) {
+      const dx = call.gradient(0)
+      if (dx) backward({ ...matrix(dx), y: call.output.storage, dy: call.dy.storage, dx: dx.storage })
     },
-    backward(call, dy) {
-      const dx = empty(dy.shape)
-      backward(...rows(dx), call.output.storage, call.in('rows', dy).storage, dx.storage)
-      return [dx]
-    },
-  }
+  })
   return (x: Tensor, dim: number): Tensor => {
+    checkTensor(name, 'input', x)
     const last = x.shape.length - 1
     const d = dimension(name, dim, x.shape.length)
     if (d >= last) return run(operation, [x], undefined)
-    return transpose(run(operation, [transpose(x, d, last)], undefined), d, last)
+    return scoped(() => transpose(run(operation, [transpose(x, d, last)], undefined), d, last))
   }
 }
 

@@ -1,90 +1,68 @@
-import * as kernels from '../../bindings/kernels.js'
-import type { Storage } from '../../bindings/memory.js'
-import { type Operation, run } from '../tape.js'
-import { empty, type Tensor } from '../tensor.js'
+/** Elementwise operations of one tensor. unary.generated.ts has those of the table in crates/bnkernels/src/tables.rs. */
+import { powBackward, powForward, unaryBackward, unaryForward } from '../../bindings/kernels.generated.js'
+import { checkNumber } from '../../check.js'
+import type { Tensor } from '../../tensor/tensor.js'
+import { checkTensor } from '../arguments.js'
+import { defineOperation, type Operation } from '../operation.js'
+import { run } from '../tape.js'
 
-/** An operation of one array, elementwise, in whatever layout it comes. */
-function unary(
-  name: string,
-  forward: (x: Storage, y: Storage, n: number) => void,
-  backward: (x: Storage, y: Storage, dy: Storage, dx: Storage, n: number) => void,
-  layouts: 'rows' | 'any' = 'rows',
-): (x: Tensor) => Tensor {
-  const operation: Operation<undefined> = {
+/** A function of the elements, and the operation behind it. */
+export interface Unary {
+  (x: Tensor): Tensor
+  readonly operation: Operation<undefined>
+  /** Its place in the table. */
+  readonly code: number
+}
+
+/**
+ * A row of the table as a function.
+ *
+ * @param code its place in the table
+ * @param reads what its gradient reads: the input, the result, both or neither
+ */
+export function unary(name: string, code: number, reads: readonly ('x' | 'y')[]): Unary {
+  const [readsX, readsY] = [reads.includes('x'), reads.includes('y')]
+  const operation = defineOperation<undefined>({
     name,
+    inputs: { x: 'any' },
+    output: 'any',
+    gradients: { x: [...(readsX ? ['x'] : []), ...(readsY ? ['output'] : [])] },
     shape: ([x]) => x.shape,
-    // Padding lanes must stay finite: only what keeps 0 at 0 runs in lanes.
-    layout: ([x]) => (layouts === 'any' ? x.layout : 'rows'),
-    forward(call) {
-      const x = call.input(0, call.output.layout).storage
-      forward(x, call.output.storage, x.size / 4)
+    forward: ({ inputs: [x], output }) => unaryForward({ op: code, x: x.storage, y: output.storage }),
+    backward(call) {
+      const dx = call.gradient(0)
+      if (!dx) return
+      const x = readsX ? call.inputs[0].storage : undefined
+      const y = readsY ? call.output.storage : undefined
+      unaryBackward({ op: code, x, y, dy: call.dy.storage, dx: dx.storage })
     },
-    backward(call, dy) {
-      const { layout, storage } = call.output
-      const dx = empty(dy.shape, layout)
-      backward(
-        call.input(0, layout).storage,
-        storage,
-        call.in(layout, dy).storage,
-        dx.storage,
-        dx.storage.size / 4,
-      )
-      return [dx]
-    },
+  })
+  const apply = (x: Tensor) => {
+    checkTensor(name, 'input', x)
+    return run(operation, [x], undefined)
   }
-  return (x) => run(operation, [x], undefined)
+  return Object.assign(apply, { operation, code })
 }
 
-/** `−x`. Any shape. */
-export const neg = unary('neg', kernels.negForward, kernels.negBackward)
-/** `|x|`; gradient 0 at 0. Any shape. */
-export const abs = unary('abs', kernels.absForward, kernels.absBackward)
-/** `√x`; NaN below 0. Any shape. */
-export const sqrt = unary('sqrt', kernels.sqrtForward, kernels.sqrtBackward)
-/** `eˣ`. Any shape. */
-export const exp = unary('exp', kernels.expForward, kernels.expBackward)
-/** The natural logarithm; −Infinity at 0, NaN below. Any shape. */
-export const log = unary('log', kernels.logForward, kernels.logBackward)
-/**
- * `max(x, 0)`; gradient 0 at 0. Any shape.
- * https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
- *
- * @function
- */
-export const relu = unary('relu', kernels.reluForward, kernels.reluBackward, 'any')
-/**
- * `1 / (1 + e⁻ˣ)` of `x`. Any shape. https://pytorch.org/docs/stable/generated/torch.sigmoid.html
- *
- * @function
- */
-export const sigmoid = unary('sigmoid', kernels.sigmoidForward, kernels.sigmoidBackward)
-/**
- * The hyperbolic tangent of `x`. Any shape. https://pytorch.org/docs/stable/generated/torch.tanh.html
- *
- * @function
- */
-export const tanh = unary('tanh', kernels.tanhForward, kernels.tanhBackward)
-
-const powOperation: Operation<number> = {
+const powOperation = defineOperation<number>({
   name: 'pow',
+  inputs: { x: 'any' },
+  output: 'any',
+  gradients: { x: ['x'] },
   shape: ([x]) => x.shape,
-  forward(call) {
-    kernels.powForward(call.input(0).storage, call.attributes, call.output.storage, call.output.size)
+  forward: ({ inputs: [x], output, attributes }) =>
+    powForward({ x: x.storage, exponent: attributes, y: output.storage }),
+  backward(call) {
+    const dx = call.gradient(0)
+    if (!dx) return
+    const [x] = call.inputs
+    powBackward({ x: x.storage, exponent: call.attributes, dy: call.dy.storage, dx: dx.storage })
   },
-  backward(call, dy) {
-    const dx = empty(dy.shape)
-    kernels.powBackward(
-      call.input(0).storage,
-      call.attributes,
-      call.in('rows', dy).storage,
-      dx.storage,
-      dx.size,
-    )
-    return [dx]
-  },
-}
+})
 
 /** `xᵉ` for a number `e`; NaN where a negative base meets a broken exponent. Any shape. */
 export function pow(x: Tensor, exponent: number): Tensor {
+  checkTensor('pow', 'input', x)
+  checkNumber('pow', 'the exponent', exponent)
   return run(powOperation, [x], exponent)
 }

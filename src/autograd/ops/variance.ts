@@ -1,5 +1,8 @@
-import { checkOptions } from '../options.js'
-import type { Tensor } from '../tensor.js'
+/** The variance, made of other operations. */
+import { checkBoolean, checkOptions } from '../../check.js'
+import { scoped } from '../../tensor/scope.js'
+import type { Tensor } from '../../tensor/tensor.js'
+import { checkTensor } from '../arguments.js'
 import { div, sub } from './arithmetic.js'
 import { mean, type ReduceOptions, sum } from './reduce.js'
 import { pow } from './unary.js'
@@ -15,11 +18,15 @@ export interface VarOptions extends ReduceOptions {
  * harm: what its rounding left in the deviations is taken off them, too. https://pytorch.org/docs/stable/generated/torch.var.html
  */
 export function variance(x: Tensor, options: VarOptions = {}): Tensor {
+  checkTensor('var', 'input', x)
   checkOptions('var', options, ['dim', 'keepdim', 'unbiased'])
   const { unbiased = true, dim, keepdim = false } = options
+  checkBoolean('var', 'unbiased', unbiased)
   const over = dim === undefined ? {} : { dim }
-  const centred = (from: Tensor) => sub(from, mean(from, { ...over, keepdim: true }))
-  const squares = sum(pow(centred(centred(x)), 2), { ...over, keepdim })
-  const n = squares.size === 0 ? 0 : x.size / squares.size
-  return div(squares, unbiased ? n - 1 : n)
+  return scoped(() => {
+    const centred = (from: Tensor) => sub(from, mean(from, { ...over, keepdim: true }))
+    const squares = sum(pow(centred(centred(x)), 2), { ...over, keepdim })
+    const n = squares.size === 0 ? 0 : x.size / squares.size
+    return div(squares, unbiased ? n - 1 : n)
+  })
 }

@@ -1,5 +1,6 @@
-import * as kernels from '../bindings/kernels.js'
-import { bytes, Storage } from '../bindings/memory.js'
+import * as kernels from '../bindings/kernels.generated.js'
+import { Storage } from '../bindings/memory.js'
+import { kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { checkShape, type Shape } from './shape.js'
 import { empty, type Tensor } from './tensor.js'
@@ -22,50 +23,53 @@ let position = 0
  */
 export function manualSeed(value: number): void {
   if (!Number.isSafeInteger(value) || value < 0) {
-    throw new ArgumentError(`manualSeed: expected a whole number from 0 to 2^53 - 1, got ${value}`)
+    throw new ArgumentError(`manualSeed: expected a whole number from 0 to 2^53 - 1, got ${kindOf(value)}`)
   }
   seed = value
   position = 0
 }
 
-const words = (value: number): [low: number, high: number] => [value % 2 ** 32, Math.floor(value / 2 ** 32)]
-
-/** Where the stream stands; moves it on by `blocks`. */
-function take(blocks: number): kernels.RandomState {
-  const state = [...words(seed), ...words(position)] as const
+/** Where the stream stands, in two words each; moves it on by `blocks`. */
+function take(blocks: number) {
+  const low = (value: number) => value % 2 ** 32
+  const high = (value: number) => Math.floor(value / 2 ** 32)
+  const state = {
+    ...{ seedLow: low(seed), seedHigh: high(seed) },
+    ...{ offsetLow: low(position), offsetHigh: high(position) },
+  }
   position += blocks
   return state
 }
 
+/** Blocks of four words that a tensor's memory takes. */
+const blocksOf = ({ storage }: Tensor) => Math.ceil(storage.length / 4)
+
 /** Fills a tensor with uniform numbers from [low, high). */
 export function fillUniform(x: Tensor, low: number, high: number): Tensor {
-  kernels.fillUniform(x.storage, x.size, take(Math.ceil(x.size / 4)), low, high)
-  x.storage.version++
+  kernels.fillUniform({ y: x.storage, ...take(blocksOf(x)), low, high })
   return x
 }
 
 /** Fills a tensor with normal numbers. */
 export function fillNormal(x: Tensor, mean: number, std: number): Tensor {
-  kernels.fillNormal(x.storage, x.size, take(Math.ceil(x.size / 4)), mean, std)
-  x.storage.version++
+  kernels.fillNormal({ y: x.storage, ...take(blocksOf(x)), mean, std })
   return x
 }
 
-/** A mask of the shape: `scale` with probability `keep`, else 0. */
-export function bernoulliMask(shape: Shape, keep: number, scale: number): Tensor {
-  const mask = empty(shape)
-  kernels.fillBernoulli(mask.storage, mask.size, take(Math.ceil(mask.size / 4)), keep, scale)
-  return mask
+/** Fills a tensor, in either layout, with `scale` with probability `keep`, else 0. */
+export function fillBernoulli(x: Tensor, keep: number, scale: number): void {
+  kernels.fillBernoulli({ y: x.storage, ...take(blocksOf(x)), keep, scale })
 }
 
 /** The numbers 0 … n − 1 in random order. */
 export function randomPermutation(n: number): Uint32Array {
-  const storage = new Storage(n * 4)
-  const address = storage.address
-  position += kernels.randomPermutation(storage, n, take(0))
-  const order = new Uint32Array(bytes().buffer, address, n).slice()
-  storage.release()
-  return order
+  const storage = new Storage(n)
+  try {
+    position += kernels.randomPermutation({ y: storage, ...take(0) })
+    return new Uint32Array(storage.copyOut().buffer)
+  } finally {
+    storage.release()
+  }
 }
 
 /**

@@ -1,13 +1,23 @@
+import { kindOf } from '../check.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 
 /** Sizes of a tensor's dimensions; [] for a single value. */
 export type Shape = readonly number[]
+
+/** More than anybody uses; the kernels of strided arrays have room for no more than twice as many. */
+export const MOST_DIMENSIONS = 16
 
 /** Number of elements. */
 export function sizeOf(shape: Shape): number {
   let size = 1
   for (const s of shape) size *= s
   return size
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  if (a.length !== b.length) return false
+  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false
+  return true
 }
 
 /** What lies before, from `first` to `last`, and after: sizes of a reduction over these dimensions. */
@@ -20,7 +30,10 @@ export function reduceShape(shape: Shape, first: number, last: number): [number,
 /** Checks that a shape is made of whole numbers of at least 0. */
 export function checkShape(operation: string, shape: Shape): void {
   if (!Array.isArray(shape)) {
-    throw new ShapeError(`${operation}: a shape is an array, such as [2, 3]; got ${shape}`)
+    throw new ShapeError(`${operation}: a shape is an array, such as [2, 3]; got ${kindOf(shape)}`)
+  }
+  if (shape.length > MOST_DIMENSIONS) {
+    throw new ShapeError(`${operation}: at most ${MOST_DIMENSIONS} dimensions, got ${shape.length}`)
   }
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
@@ -34,7 +47,9 @@ export function dimension(operation: string, d: number, rank: number): number {
   // A tensor of no dimension is addressed as if it had one, as in PyTorch.
   const found = d < 0 ? d + Math.max(rank, 1) : d
   if (!Number.isInteger(d) || found < 0 || found >= Math.max(rank, 1)) {
-    throw new ArgumentError(`${operation}: dimension ${d} is out of range for a tensor of ${rank} dimensions`)
+    throw new ArgumentError(
+      `${operation}: dimension ${typeof d === 'number' ? d : kindOf(d)} is out of range for a tensor of ${rank} dimensions`,
+    )
   }
   return found
 }
@@ -50,11 +65,37 @@ export function stridesOf(shape: Shape): number[] {
   return strides
 }
 
+let strict = false
+
+/**
+ * Runs a loss: in it a column [N, 1] against [N] throws, which would broadcast to [N, N] and give a wrong loss in
+ * silence.
+ */
+export function inLoss<T>(fn: () => T): T {
+  const before = strict
+  strict = true
+  try {
+    return fn()
+  } finally {
+    strict = before
+  }
+}
+
+function checkColumns(operation: string, a: Shape, b: Shape): void {
+  const [column, list] = a.length === 2 ? [a, b] : [b, a]
+  if (column.length !== 2 || list.length !== 1 || list[0] < 2) return
+  if (column[1] !== 1 || column[0] !== list[0]) return
+  throw new ShapeError(
+    `${operation}: in the loss [${a}] stands against [${b}], which would broadcast to [${list[0]},${list[0]}]; reshape one of them, as with prediction.reshape([-1])`,
+  )
+}
+
 /**
  * The shape of two broadcast against each other: aligned at the last dimension, sizes equal or 1.
  * https://numpy.org/doc/stable/user/basics.broadcasting.html
  */
 export function broadcastShapes(operation: string, a: Shape, b: Shape): Shape {
+  if (strict) checkColumns(operation, a, b)
   const rank = Math.max(a.length, b.length)
   const shape = new Array<number>(rank)
   for (let d = 0; d < rank; d++) {

@@ -1,16 +1,18 @@
-import { gatherF32, gatherU8 } from '../../bindings/kernels.js'
-import { bytes, Storage } from '../../bindings/memory.js'
-import { ArgumentError } from '../../errors.js'
-import { type Shape, sizeOf } from '../shape.js'
-import { empty, type Tensor } from '../tensor.js'
+/** Batches of samples, gathered from a tensor or from bytes. */
+import { gatherF32, gatherU8 } from '../bindings/kernels.generated.js'
+import { Storage } from '../bindings/memory.js'
+import { ArgumentError } from '../errors.js'
+import { adopt } from './scope.js'
+import { type Shape, sizeOf } from './shape.js'
+import { empty, type Tensor } from './tensor.js'
 
 /** Bytes in wasm memory, as of images. */
 export class ByteArray {
   readonly storage: Storage
 
   constructor(values: Uint8Array) {
-    this.storage = new Storage(values.length, 'rows', 'leaf')
-    bytes().set(values, this.storage.address)
+    this.storage = new Storage(values.length, 'rows', 'leaf', 1)
+    this.storage.write(values, 'u8')
   }
 }
 
@@ -24,9 +26,8 @@ export class Indices {
   /** @internal */
   constructor(values: ArrayLike<number>) {
     this.length = values.length
-    this.storage = new Storage(values.length * 4, 'rows', 'leaf')
-    const address = this.storage.address
-    new Uint32Array(bytes().buffer, address, values.length).set(values)
+    this.storage = new Storage(values.length, 'rows', 'leaf')
+    this.storage.write(values, 'u32')
   }
 
   /** Frees the memory. */
@@ -54,9 +55,14 @@ export function gatherBytes(
   shift: number,
 ): Tensor {
   const row = sizeOf(shape)
-  const rows = row === 0 ? 0 : source.storage.size / row
+  const rows = row === 0 ? 0 : source.storage.length / row
   const y = empty([count, ...shape])
-  check(gatherU8(source.storage, rows, indices.storage, count, row, scale, shift, y.storage, first), rows)
+  adopt(y)
+  const sizes = { sourceRows: rows, first, count, width: row, scale, shift }
+  check(
+    gatherU8({ ...sizes, source: source.storage, indices: indices.storage, y: y.storage }),
+    rows,
+  )
   return y
 }
 
@@ -64,6 +70,11 @@ export function gatherBytes(
 export function gather(source: Tensor, indices: Indices, first: number, count: number): Tensor {
   const [rows, ...shape] = source.shape
   const y = empty([count, ...shape])
-  check(gatherF32(source.storage, rows, indices.storage, count, sizeOf(shape), y.storage, first), rows)
+  adopt(y)
+  const sizes = { sourceRows: rows, first, count, width: sizeOf(shape) }
+  check(
+    gatherF32({ ...sizes, source: source.storage, indices: indices.storage, y: y.storage }),
+    rows,
+  )
   return y
 }

@@ -1,4 +1,5 @@
-import { fill } from '../bindings/kernels.js'
+import { fill } from '../bindings/kernels.generated.js'
+import { checkNumber } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { checkShape, type Shape } from './shape.js'
 import { empty, fromValues, type Tensor } from './tensor.js'
@@ -8,12 +9,12 @@ import { empty, fromValues, type Tensor } from './tensor.js'
  *
  * @param shape sizes of the dimensions; [] for a single value
  * @throws {ShapeError} for a shape that is no array of whole numbers of at least 0
+ * @throws {ArgumentError} for a value that is no number
  */
 export function full(shape: Shape, value: number): Tensor {
   checkShape('full', shape)
-  const x = empty([...shape], 'rows', 'leaf')
-  fill(x.storage, value)
-  return x
+  checkNumber('full', 'the value', value)
+  return filled(shape, value)
 }
 
 /**
@@ -24,7 +25,7 @@ export function full(shape: Shape, value: number): Tensor {
  */
 export function zeros(shape: Shape): Tensor {
   checkShape('zeros', shape)
-  return full(shape, 0)
+  return filled(shape, 0)
 }
 
 /**
@@ -35,7 +36,13 @@ export function zeros(shape: Shape): Tensor {
  */
 export function ones(shape: Shape): Tensor {
   checkShape('ones', shape)
-  return full(shape, 1)
+  return filled(shape, 1)
+}
+
+function filled(shape: Shape, value: number): Tensor {
+  const x = empty([...shape], 'rows', 'leaf')
+  fill({ y: x.storage, value })
+  return x
 }
 
 /**
@@ -46,6 +53,9 @@ export function ones(shape: Shape): Tensor {
  * @throws {ArgumentError} for a step of 0, or one that leads away from `end`
  */
 export function arange(start: number, end?: number, step = 1): Tensor {
+  for (const [what, value] of Object.entries({ start, end: end ?? 0, step })) {
+    checkNumber('arange', what, value, { least: -Number.MAX_VALUE })
+  }
   const [from, to] = end === undefined ? [0, start] : [start, end]
   const count = Math.ceil((to - from) / step)
   if (step === 0 || !Number.isFinite(count) || count < 0) {

@@ -1,26 +1,17 @@
-import { fill, lanesLength, lanesToRows, rowsToLanes } from '../bindings/kernels.js'
-import { bytes, type Layout, type Lifetime, Storage } from '../bindings/memory.js'
+import { clearPadding, fill, lanesToRows, rowsToLanes } from '../bindings/kernels.generated.js'
+import { type Layout, type Lifetime, Storage } from '../bindings/memory.js'
+import { checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, DisposedError, ShapeError } from '../errors.js'
-import { checkOptions } from './options.js'
-import { checkShape, type Shape, sizeOf } from './shape.js'
+import { lanesLength } from './lanes.js'
+import { printTensor } from './print.js'
+import { checkShape, type Shape, sameShape, sizeOf } from './shape.js'
 
 /** Numbers, nested as deeply as the tensor has dimensions. */
 export type NestedNumbers = number | readonly NestedNumbers[]
 
-/** The recorded operation behind a tensor, as far as a tensor knows it (`Call` in tape.ts is the whole). */
+/** The recorded operation behind a tensor, as far as a tensor knows it (`Call` in autograd/tape.ts is the whole). */
 export interface Producer {
-  readonly inputs: readonly Tensor[]
-  readonly sequence: number
-  /** The last walk through the graph that came here. */
-  visit: number
-  /** The gradient of the result, while a backward is under way. */
-  gradient: Tensor | undefined
-  /** Throws if the graph can't be used (again). */
-  check(): void
-  /** The inputs' gradients from the result's. */
-  differentiate(dy: Tensor): readonly (Tensor | undefined)[]
-  /** Frees what only the graph has kept. */
-  free(): void
+  readonly inputs: readonly (Tensor | undefined)[]
 }
 
 /**
@@ -36,17 +27,16 @@ export class Tensor {
   requiresGrad: boolean
   /** The recorded operation that made this tensor. @internal */
   producer: Producer | undefined
-  /** True for what never left a library layer: `backward()` frees it. @internal */
-  internal = false
-  /** True for what a module of a user's has seen, and so may have kept. @internal */
-  kept = false
-  #storage: Storage
+  /** The scope that owns it; undefined where it is the user's (see scope.ts). @internal */
+  scope: object | undefined
+  #storage: Storage | undefined
+  #compute: (() => void) | undefined
   #gradient: Tensor | undefined
   #gradientSeen = false
   #disposed = false
 
   /** @internal */
-  constructor(storage: Storage, shape: Shape, requiresGrad = false) {
+  constructor(storage: Storage | undefined, shape: Shape, requiresGrad = false) {
     this.#storage = storage
     this.shape = shape
     this.requiresGrad = requiresGrad
@@ -59,7 +49,8 @@ export class Tensor {
 
   /** @internal @throws {DisposedError} after `dispose()`, also where another tensor still has the memory */
   get storage(): Storage {
-    if (this.#disposed) {
+    if (this.#compute) this.#compute()
+    if (this.#disposed || !this.#storage) {
       throw new DisposedError(
         `this tensor of shape [${this.shape}] was disposed of; use it before dispose(), or keep a copy (toFloat32Array)`,
       )
@@ -67,14 +58,42 @@ export class Tensor {
     return this.#storage
   }
 
+  /**
+   * A tensor without values, until somebody asks for them: `compute` then calls `become`. @internal
+   */
+  static deferred(shape: Shape, compute: () => void): Tensor {
+    const x = new Tensor(undefined, shape)
+    x.#compute = compute
+    return x
+  }
+
+  /** Whether nobody has asked for the values yet. @internal */
+  get isDeferred(): boolean {
+    return this.#compute !== undefined
+  }
+
+  /** Takes over what `computed` is, the end of being deferred. @internal */
+  become(computed: Tensor): void {
+    this.#compute = undefined
+    this.requiresGrad = computed.requiresGrad
+    this.producer = computed.producer
+    this.#storage = computed.#storage
+    if (this.#disposed) this.#storage?.release()
+  }
+
   /** Counts changes in place. @internal */
   get version(): number {
-    return this.#storage.version
+    return this.storage.version
+  }
+
+  /** Whether the user has disposed of it. @internal */
+  get disposed(): boolean {
+    return this.#disposed
   }
 
   /** How the values lie in memory. @internal */
   get layout(): Layout {
-    return this.#storage.layout
+    return this.storage.layout
   }
 
   /**
@@ -89,6 +108,9 @@ export class Tensor {
   }
 
   set grad(gradient: Tensor | null) {
+    if (gradient !== null && !(gradient instanceof Tensor)) {
+      throw new ArgumentError(`grad: expected a tensor or null, got ${kindOf(gradient)}`)
+    }
     if (gradient && !sameShape(gradient.shape, this.shape)) {
       throw new ShapeError(`grad: expected the tensor's shape [${this.shape}], got [${gradient.shape}]`)
     }
@@ -125,7 +147,7 @@ export class Tensor {
     if (this.layout === 'lanes') {
       const rows = toLayout(this, 'rows')
       const values = rows.toFloat32Array()
-      rows.dispose()
+      rows.release()
       return values
     }
     return new Float32Array(this.storage.copyOut().buffer)
@@ -152,14 +174,15 @@ export class Tensor {
    * @throws {ShapeError} unless both shapes are equal
    */
   copy_(other: Tensor): this {
+    if (!(other instanceof Tensor)) {
+      throw new ArgumentError(`copy_: expected a tensor to copy from, got ${kindOf(other)}`)
+    }
     if (!sameShape(other.shape, this.shape)) {
       throw new ShapeError(`copy_: expected shape [${this.shape}], got [${other.shape}]`)
     }
     const source = other.layout === this.layout ? other : toLayout(other, this.layout)
-    const from = source.storage.address
-    bytes().copyWithin(this.storage.address, from, from + source.storage.size)
-    this.#storage.version++
-    if (source !== other) source.dispose()
+    this.storage.copyFrom(source.storage)
+    if (source !== other) source.release()
     return this
   }
 
@@ -168,16 +191,16 @@ export class Tensor {
     if (this.layout === 'rows') return this
     const rows = toLayout(this, 'rows')
     // The values are the same: what remembers the version need not mind.
-    rows.storage.version = this.#storage.version
-    this.#storage.release()
+    rows.storage.version = this.storage.version
+    this.storage.release()
     this.#storage = rows.storage
     return this
   }
 
   /** Overwrites every element with `value`, in place and unrecorded. */
   fill_(value: number): this {
-    fill(this.storage, value)
-    this.#storage.version++
+    checkNumber('fill_', 'value', value)
+    fill({ y: this.storage, value })
     return this
   }
 
@@ -185,36 +208,58 @@ export class Tensor {
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
-    this.#storage.release()
+    this.#storage?.dispose()
   }
 
-  /** Such as `Tensor(shape=[2,3], requiresGrad=true)`. */
+  /** As `dispose`, but the tape keeps what it needs for backward: for scopes, which know no user. @internal */
+  release(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#storage?.release()
+  }
+
+  /** The values and the shape as PyTorch prints them, such as `tensor([[1., 2.], [3., 4.]], shape=[2, 2])`. */
   toString(): string {
-    return `Tensor(shape=[${this.shape}]${this.requiresGrad ? ', requiresGrad=true' : ''})`
+    return printTensor(this)
+  }
+
+  /** What console.log prints in Node, Bun and Deno. @internal */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return printTensor(this)
   }
 }
 
-export function sameShape(a: Shape, b: Shape): boolean {
-  if (a.length !== b.length) return false
-  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false
-  return true
+/** An uninitialised tensor. `lanes` is for shapes whose first dimension is a batch. */
+export function empty(shape: Shape, layout: Layout = 'rows', lifetime: Lifetime = 'temporary'): Tensor {
+  const length = layout === 'rows' ? sizeOf(shape) : lanesLength(shape)
+  return new Tensor(new Storage(length, layout, lifetime), shape)
 }
 
-/** An uninitialised tensor. `lanes` is for shapes of four dimensions. */
-export function empty(shape: Shape, layout: Layout = 'rows', lifetime: Lifetime = 'temporary'): Tensor {
-  const length = layout === 'rows' ? sizeOf(shape) : lanesLength(shape[0], sizeOf(shape.slice(1)))
-  return new Tensor(new Storage(length * 4, layout, lifetime), shape)
+let conversions = 0
+
+/** How often values were brought from one layout into the other, so that a test can ask for none. */
+export function conversionsSoFar(): number {
+  return conversions
 }
 
 /** The same values in another layout, always as a new, unrecorded tensor. */
 export function toLayout(x: Tensor, layout: Layout): Tensor {
+  conversions++
   const y = empty(x.shape, layout)
   const convert = layout === 'lanes' ? rowsToLanes : lanesToRows
-  convert(x.storage, y.storage, x.shape[0], sizeOf(x.shape.slice(1)))
+  convert({ n: x.shape[0], image: sizeOf(x.shape.slice(1)), x: x.storage, y: y.storage })
   return y
 }
 
-/** A tensor on memory that another one has too, under another shape of the same size. Rows only. */
+/** Sets the lanes past the batch to 0, where there are any: what is computed there may be anything. */
+export function clearPaddingOf(x: Tensor): void {
+  const [n] = x.shape
+  if (x.layout === 'lanes' && n % 4 !== 0) {
+    clearPadding({ n, image: sizeOf(x.shape.slice(1)), y: x.storage })
+  }
+}
+
+/** A tensor on memory that another one has too, under another shape of the same size; in lanes, of the same batch. */
 export function view(x: Tensor, shape: Shape): Tensor {
   return new Tensor(x.storage.retain(), shape)
 }
@@ -230,8 +275,7 @@ export interface TensorOptions {
 /** A leaf with these values in row-major order. */
 export function fromValues(values: ArrayLike<number>, shape: Shape, requiresGrad = false): Tensor {
   const x = empty(shape, 'rows', 'leaf')
-  const address = x.storage.address
-  new Float32Array(bytes().buffer, address, values.length).set(values)
+  x.storage.write(values)
   x.requiresGrad = requiresGrad
   return x
 }
@@ -239,7 +283,7 @@ export function fromValues(values: ArrayLike<number>, shape: Shape, requiresGrad
 /** A temporary of no dimension with this value. */
 export function scalar(value: number): Tensor {
   const x = empty([])
-  fill(x.storage, value)
+  x.storage.write([value])
   return x
 }
 
@@ -288,7 +332,7 @@ function flatten(values: NestedNumbers, depth: number, shape: number[], flat: nu
   }
   if (!Array.isArray(values)) {
     throw new ArgumentError(
-      `tensor: expected numbers, nested arrays of them or a typed array, got ${typeof values}`,
+      `tensor: expected numbers, nested arrays of them or a typed array, got ${kindOf(values)}`,
     )
   }
   if (depth === shape.length) {

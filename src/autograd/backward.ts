@@ -1,0 +1,149 @@
+/** The walk back through the graph. */
+import { accumulate, fill } from '../bindings/kernels.generated.js'
+import type { Memory } from '../bindings/memory.js'
+import { kindOf } from '../check.js'
+import { ArgumentError, AutogradError, ShapeError } from '../errors.js'
+import { sameShape } from '../tensor/shape.js'
+import { empty, Tensor, toLayout } from '../tensor/tensor.js'
+import { Call } from './call.js'
+import { whileDifferentiating } from './tape.js'
+
+/** Walks through graphs so far. */
+let visits = 0
+
+/**
+ * Computes the gradients of all leaves that `root` depends on and adds them to their `grad`
+ * (https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html). What the graph kept is freed. Where it
+ * throws, no `grad` was changed.
+ *
+ * @param cotangent the gradient of `root`, of its shape; needed unless it has one element
+ */
+export function backward(root: Tensor, cotangent?: Tensor): void {
+  if (!root.requiresGrad) {
+    throw new AutogradError(
+      'backward: this tensor depends on nothing that requires a gradient (or was made inside noGrad)',
+    )
+  }
+  if (cotangent !== undefined && !(cotangent instanceof Tensor)) {
+    throw new ArgumentError(`backward: the cotangent is a tensor, got ${kindOf(cotangent)}`)
+  }
+  if (!cotangent && root.size !== 1) {
+    throw new ShapeError(
+      `backward: a tensor of shape [${root.shape}] needs a cotangent of that shape; only one with a single element goes without`,
+    )
+  }
+  if (cotangent && !sameShape(cotangent.shape, root.shape)) {
+    throw new ShapeError(`backward: expected a cotangent of shape [${root.shape}], got [${cotangent.shape}]`)
+  }
+  const calls = callsBehind(root)
+  for (const call of calls) call.check()
+  whileDifferentiating(() => differentiate(root, cotangent, calls))
+}
+
+function differentiate(root: Tensor, cotangent: Tensor | undefined, calls: readonly Call[]): void {
+  /** The gradients of the leaves, until all are there. */
+  const leaves = new Map<Tensor, Tensor>()
+  try {
+    const seed = cotangent ? new Tensor(cotangent.storage.retain(), cotangent.shape) : empty(root.shape)
+    if (!cotangent) fill({ y: seed.storage, value: 1 })
+    pass(root, seed, leaves)
+    for (const call of calls) {
+      const { incoming, sources } = call
+      if (incoming) {
+        call.incoming = undefined
+        const gradients = call.differentiate(incoming)
+        for (let i = 0; i < gradients.length; i++) {
+          const [source, gradient] = [sources[i], gradients[i]]
+          if (source && gradient) pass(source, gradient, leaves)
+        }
+      }
+      call.free()
+    }
+    commit(leaves)
+  } finally {
+    for (const gradient of leaves.values()) gradient.release()
+    for (const call of calls) call.free()
+  }
+}
+
+/** The recorded calls that `root` depends on, last first. */
+function callsBehind(root: Tensor): Call[] {
+  const visit = ++visits
+  const found: Call[] = []
+  const enter = (x: Tensor | undefined) => {
+    const call = x?.producer
+    if (!(call instanceof Call) || call.visit === visit) return
+    call.visit = visit
+    found.push(call)
+  }
+  enter(root)
+  for (let i = 0; i < found.length; i++) for (const source of found[i].sources) enter(source)
+  return found.sort((a, b) => b.sequence - a.sequence)
+}
+
+/** The leaves that a result depends on. */
+export function leavesBehind(root: Tensor): Tensor[] {
+  const sources = callsBehind(root).flatMap((call) => call.sources)
+  return [...new Set(sources)].filter((x): x is Tensor => x !== undefined && x.producer === undefined)
+}
+
+/** Hands a gradient to the tensor's call or, at a leaf, to `leaves`. Takes it over. */
+function pass(to: Tensor, gradient: Tensor, leaves: Map<Tensor, Tensor>): void {
+  const call = to.producer
+  if (call instanceof Call) call.incoming = call.incoming ? add(call.incoming, gradient) : gradient
+  else {
+    const before = leaves.get(to)
+    leaves.set(to, before ? add(before, gradient) : gradient)
+  }
+}
+
+/** `a + b`, in `a`'s memory if nobody else has it, or else as a new tensor. Takes both over. */
+function add(a: Tensor, b: Tensor): Tensor {
+  let sum = a
+  if (!a.storage.exclusive) {
+    sum = empty(a.shape, a.layout)
+    sum.storage.copyFrom(a.storage)
+    a.release()
+  }
+  const other = b.layout === sum.layout ? b : toLayout(b, sum.layout)
+  accumulate({ x: other.storage, y: sum.storage })
+  if (other !== b) other.release()
+  b.release()
+  return sum
+}
+
+/** Adds the leaves' gradients to their `grad`: first all that may fail for want of memory, then the change. */
+function commit(leaves: Map<Tensor, Tensor>): void {
+  for (const [leaf, gradient] of leaves) {
+    const own = ownRows(gradient)
+    leaves.set(leaf, own)
+    const before = leaf.ownGradient
+    // What a user has a share of stays as it is; else the sum is made in place below, with both moved in.
+    if (before && !before.storage.exclusive) accumulate({ x: before.storage, y: own.storage })
+    else if (before) touch(before.storage, own.storage)
+  }
+  for (const [leaf, gradient] of leaves) {
+    leaves.delete(leaf)
+    const before = leaf.ownGradient
+    if (before?.storage.exclusive) {
+      accumulate({ x: gradient.storage, y: before.storage })
+      gradient.release()
+    } else {
+      leaf.ownGradient = gradient
+    }
+  }
+}
+
+/** Moves storages into wasm memory; they stay till the step ends. */
+function touch(...storages: readonly Memory[]): void {
+  for (const storage of storages) void storage.address
+}
+
+/** In rows and in memory of its own: what a user may read as `grad`. Takes `gradient` over. */
+function ownRows(gradient: Tensor): Tensor {
+  if (gradient.layout === 'rows' && gradient.storage.exclusive) return gradient
+  const own = gradient.layout === 'rows' ? empty(gradient.shape) : toLayout(gradient, 'rows')
+  if (gradient.layout === 'rows') own.storage.copyFrom(gradient.storage)
+  gradient.release()
+  return own
+}

@@ -1,0 +1,36 @@
+/**
+ * The table of fusions: what is matched, when, and what runs instead. The composed fallback of a row is its
+ * pattern, run as it comes; test/autograd/fusions.test.ts compares both over random shapes, for every row.
+ */
+import { type Fusion, pendingCall, type Pending } from './fusion.js'
+import type { Operation } from './operation.js'
+import { type BatchNormAttributes, batchNormMaxPool2dOperation, batchNormOperation } from './ops/batch-norm.js'
+import { maxPool2dOperation, type Windows } from './ops/max-pool2d.js'
+import { relu } from './ops/unary.generated.js'
+
+const row = (pattern: readonly unknown[], rest: Omit<Fusion, 'pattern'>): Fusion => ({
+  pattern: pattern as readonly Operation<never>[],
+  ...rest,
+})
+
+/** Whether windows of 2 × 2 lie side by side over the whole of the first call's input. */
+function halves([first, second]: readonly Pending[]): boolean {
+  const { kernel, stride, padding } = second.attributes as Windows
+  const { shape } = first.inputs[0] ?? { shape: [] }
+  const all = (pair: readonly number[], size: number) => pair.every((value) => value === size)
+  const even = shape.length === 4 && shape[2] % 2 === 0 && shape[3] % 2 === 0
+  return even && all(kernel, 2) && all(stride, 2) && all(padding, 0)
+}
+
+export const FUSIONS: readonly Fusion[] = [
+  // ReLU grows with its argument, so it commutes with max pooling, after which it has less to do. The gradients are
+  // the same too: where a window's largest value is not above 0, none passes either way.
+  row([relu.operation, maxPool2dOperation], { fuse: ([first, second]) => [second, first] }),
+  // The affine part is monotone: a quarter is normalised (see batchNormMaxPool2dOperation).
+  row([batchNormOperation, maxPool2dOperation], {
+    matches: halves,
+    fuse: ([{ inputs, attributes }]) => [
+      pendingCall<BatchNormAttributes>(batchNormMaxPool2dOperation, inputs, attributes as BatchNormAttributes),
+    ],
+  }),
+]

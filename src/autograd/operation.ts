@@ -1,0 +1,112 @@
+/**
+ * What an operation is: a declaration, and three functions that compute. The declaration says in which layouts
+ * the operation takes its inputs and gives its result, whose gradient it can give, and what each gradient reads.
+ * All else is the tape's: it brings the inputs into their layouts, makes the result and whatever else the
+ * forward fills, keeps for backward what the wanted gradients read and nothing more, frees it, and hands each
+ * gradient over exactly once. So an operation cannot forget a conversion, free a tensor that somebody has, or
+ * give a gradient that nobody asked for.
+ */
+import type { Layout } from '../bindings/memory.js'
+import type { Shape } from '../tensor/shape.js'
+import type { Tensor } from '../tensor/tensor.js'
+import type { Call } from './call.js'
+
+/**
+ * The layout in which an operation computes: a fixed one, or `any`: then all of the call is in lanes where
+ * `lanes` says so, and inputs that have no batch dimension to lie in lanes come in rows.
+ */
+export type DeclaredLayout = Layout | 'any'
+
+/** A tensor that the forward fills beside the result: its shape, in rows unless said otherwise. */
+export interface Made {
+  shape: Shape
+  layout?: Layout
+}
+
+/** What an operation declares and computes. `A` are its attributes: what it takes besides tensors. */
+export interface Definition<A> {
+  readonly name: string
+  /** The inputs in order, and the layout that each is taken in. Those at the end, and optional ones, may be missing. */
+  readonly inputs: Readonly<Record<string, DeclaredLayout>>
+  /** Whether the last input stands for any number. */
+  readonly variadic?: boolean
+  /** The layout of the result. */
+  readonly output: DeclaredLayout
+  /** Whether to compute in lanes where the layout is `any`. Default: where an input with the result's batch lies so. */
+  lanes?(inputs: readonly (Tensor | undefined)[], attributes: A, shape: Shape): boolean
+  /** What the forward fills beside the result, by the names in `makes`. */
+  readonly makes?: readonly string[]
+  made?(inputs: readonly Tensor[], attributes: A, layout: Layout): readonly Made[]
+  /**
+   * The inputs that have a gradient, and what it reads: names of inputs, of `makes`, or `output`. What is not
+   * named here is not there in backward.
+   */
+  readonly gradients: Readonly<Record<string, readonly string[] | ((attributes: A) => readonly string[])>>
+  /** The result's shape. Throws ShapeError or ArgumentError for what can't be; after it nothing but memory can fail. */
+  shape(inputs: readonly Tensor[], attributes: A): Shape
+  /** Fills `call.output` and `call.made` from `call.inputs`, and changes nothing else before it can't fail any more. */
+  forward?(call: Call<A>): void
+  /** Instead of `forward`, where the result is a view of the first input's memory. */
+  view?(x: Tensor, shape: Shape): Tensor
+  /** Gives the gradients that are wanted (`call.gradient`, `call.pass`) from `call.dy` and what was declared to be read. */
+  backward(call: Call<A>): void
+}
+
+/** Where the values that a gradient reads come from. */
+export type Source = { kind: 'input' | 'made'; index: number } | { kind: 'output' }
+
+/** A definition, looked through once. */
+export interface Operation<A> extends Definition<A> {
+  readonly inputNames: readonly string[]
+  readonly layouts: readonly DeclaredLayout[]
+  /** For each input what its gradient reads; undefined where it has none. */
+  readonly reads: readonly (((attributes: A) => readonly Source[]) | undefined)[]
+}
+
+const all = new Map<string, Operation<never>>()
+
+/** Every operation by name; the composition fuzz draws its programs from here. */
+export const operations: ReadonlyMap<string, Operation<never>> = all
+
+/** Declares an operation. @throws {Error} for a declaration that contradicts itself, when the module is loaded */
+export function defineOperation<A>(definition: Definition<A>): Operation<A> {
+  const { name, inputs, makes = [], gradients } = definition
+  if (all.has(name)) throw new Error(`the operation '${name}' is declared twice`)
+  if (!definition.forward === !definition.view) throw new Error(`'${name}' has forward or view, not both`)
+  const inputNames = Object.keys(inputs)
+  const source = (read: string): Source => {
+    if (read === 'output') return { kind: 'output' }
+    const index = inputNames.indexOf(read)
+    if (index >= 0) return { kind: 'input', index }
+    const made = makes.indexOf(read)
+    if (made < 0) throw new Error(`'${name}': a gradient reads '${read}', which is neither input nor made`)
+    return { kind: 'made', index: made }
+  }
+  for (const input of Object.keys(gradients)) {
+    if (!inputNames.includes(input)) throw new Error(`'${name}' has no input '${input}' to give a gradient of`)
+  }
+  const operation: Operation<A> = {
+    ...definition,
+    inputNames,
+    layouts: Object.values(inputs),
+    reads: inputNames.map((input) => {
+      const reads = gradients[input]
+      if (!reads) return undefined
+      if (typeof reads === 'function') return (attributes) => reads(attributes).map(source)
+      const sources = reads.map(source)
+      return () => sources
+    }),
+  }
+  all.set(name, operation as Operation<never>)
+  return operation
+}
+
+/** The layout that input `i` is declared to be taken in. */
+export function declaredLayout<A>({ layouts }: Operation<A>, i: number): DeclaredLayout {
+  return layouts[Math.min(i, layouts.length - 1)]
+}
+
+/** What the gradient of input `i` reads; undefined where it has none. */
+export function readsOf<A>(operation: Operation<A>, i: number, attributes: A): readonly Source[] | undefined {
+  return operation.reads[Math.min(i, operation.reads.length - 1)]?.(attributes)
+}

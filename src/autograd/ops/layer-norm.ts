@@ -1,0 +1,90 @@
+/** Layer normalisation. */
+import { layerNormBackward, layerNormForward } from '../../bindings/kernels.generated.js'
+import { checkNumber, checkOptions, kindOf } from '../../check.js'
+import { ArgumentError, ShapeError } from '../../errors.js'
+import { checkShape, sameShape, type Shape, sizeOf } from '../../tensor/shape.js'
+import type { Tensor } from '../../tensor/tensor.js'
+import { checkOptionalTensor, checkTensor } from '../arguments.js'
+import { defineOperation } from '../operation.js'
+import { run } from '../tape.js'
+
+/** What `layerNorm` takes besides its input and the shape. */
+export interface LayerNormOptions {
+  /** Of the normalised shape; default 1. */
+  weight?: Tensor | null
+  /** Of the normalised shape; default 0. */
+  bias?: Tensor | null
+  /** Added to the variance. Default 1e-5. */
+  eps?: number
+}
+
+interface Attributes {
+  cols: number
+  eps: number
+}
+
+const operation = defineOperation<Attributes>({
+  name: 'layerNorm',
+  inputs: { x: 'rows', weight: 'rows', bias: 'rows' },
+  output: 'rows',
+  makes: ['mean', 'rstd'],
+  made: ([x], { cols }) => [{ shape: [x.size / cols] }, { shape: [x.size / cols] }],
+  gradients: { x: ['x', 'weight', 'mean', 'rstd'], weight: ['x', 'mean', 'rstd'], bias: ['x', 'mean', 'rstd'] },
+  shape: ([x]) => x.shape,
+  forward({ inputs: [x, weight, bias], output, made: [mean, rstd], attributes: { cols, eps } }) {
+    layerNormForward({
+      ...{ rows: mean.size, cols, eps, x: x.storage, weight: weight?.storage, bias: bias?.storage },
+      ...{ y: output.storage, mean: mean.storage, rstd: rstd.storage },
+    })
+  },
+  backward(call) {
+    const [x, weight] = call.inputs
+    const [mean, rstd] = call.made
+    const [dx, dweight, dbias] = [call.gradient(0), call.gradient(1), call.gradient(2)]
+    layerNormBackward({
+      ...{ rows: mean.size, cols: call.attributes.cols, x: x.storage, dy: call.dy.storage },
+      ...{ mean: mean.storage, rstd: rstd.storage, weight: weight?.storage },
+      ...{ dx: dx?.storage, dweight: dweight?.storage, dbias: dbias?.storage },
+    })
+  },
+})
+
+/**
+ * `(x − mean) / √(var + eps) · weight + bias` over the last dimensions, with the biased variance (Ba, Kiros and
+ * Hinton, 2016). https://pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html
+ *
+ * @param x [..., ...normalizedShape]
+ * @param normalizedShape the sizes of the last dimensions, or the last one's
+ * @returns the shape of `x`
+ * @throws {ShapeError} where `x`, weight or bias do not end in (are not of) the normalised shape
+ * @throws {ArgumentError} for an unknown option, or an eps below 0
+ */
+export function layerNorm(x: Tensor, normalizedShape: Shape | number, options: LayerNormOptions = {}): Tensor {
+  checkTensor('layerNorm', 'input', x)
+  checkOptions('layerNorm', options, ['weight', 'bias', 'eps'])
+  const { weight = null, bias = null, eps = 1e-5 } = options
+  const shape = normalized('layerNorm', normalizedShape)
+  checkNumber('layerNorm', 'eps', eps, { least: 0 })
+  if (x.shape.length < shape.length || !sameShape(x.shape.slice(-shape.length), shape)) {
+    throw new ShapeError(`layerNorm: expected an input of shape [..., ${shape}], got [${x.shape}]`)
+  }
+  for (const [what, tensor] of Object.entries({ weight, bias })) {
+    checkOptionalTensor('layerNorm', what, tensor)
+    if (tensor && !sameShape(tensor.shape, shape)) {
+      throw new ShapeError(`layerNorm: ${what} has shape [${tensor.shape}], expected [${shape}]`)
+    }
+  }
+  return run(operation, [x, weight ?? undefined, bias ?? undefined], { cols: sizeOf(shape), eps })
+}
+
+/** The normalised shape. @throws {ArgumentError} for one of no dimension, or with a size below 1 */
+export function normalized(name: string, shape: Shape | number): Shape {
+  const sizes = typeof shape === 'number' ? [shape] : shape
+  checkShape(name, sizes)
+  if (sizes.length === 0 || sizes.some((size) => size < 1)) {
+    throw new ArgumentError(
+      `${name}: the normalised shape has at least one dimension, each of at least 1, got ${Array.isArray(shape) ? `[${shape}]` : kindOf(shape)}`,
+    )
+  }
+  return [...sizes]
+}

@@ -1,0 +1,69 @@
+/**
+ * How a kernel is called: its row of numbers is written into wasm memory, and one export runs it. The functions of
+ * kernels.generated.ts write the rows; here is what they share, and what becomes of a failure.
+ */
+import { WorkerError } from '../errors.js'
+import { instance } from './instance.js'
+import { type Memory, outOfScratch, relieve } from './memory.js'
+import { teamFailure } from './team.js'
+
+export type { Memory }
+
+/** What `run` gives (crates/bnkernels/src/exports). */
+const DONE = 0
+const OUT_OF_MEMORY = 1
+
+/** Numbers that a row has room for. */
+const ROW_WORDS = 256
+
+/** The dimensions of a broadcast or strided copy: the shape, then each operand's strides. */
+export type Dimensions = readonly [shape: readonly number[], a: readonly number[], b: readonly number[]]
+
+let cached = new Float64Array(0)
+
+/** The row, to be written at once: it is stale as soon as anything is allocated. */
+export function startRow(): Float64Array {
+  const { kernels, memory } = instance()
+  const { buffer } = memory
+  if (cached.buffer !== buffer) cached = new Float64Array(buffer, kernels.row(), ROW_WORDS)
+  return cached
+}
+
+/** Writes dimensions from word `at` on. */
+export function writeDimensions(row: Float64Array, at: number, dimensions: Dimensions): void {
+  row[at++] = dimensions[0].length
+  for (const values of dimensions) for (const value of values) row[at++] = value
+}
+
+/**
+ * Runs the kernel whose row was written; gives the number that it gives.
+ *
+ * @throws {OutOfMemoryError} where there is no room for what it needs beside its arguments; nothing was written
+ * @throws {WorkerError} where a worker of the team failed
+ */
+export function call(row: Float64Array, name: string): number {
+  let status = run()
+  if (status === OUT_OF_MEMORY) {
+    // Such a kernel has written nothing, and its row is as it was.
+    relieve()
+    status = run()
+  }
+  // Of a memory that has grown, the old view may be empty.
+  if (status === DONE) return (row.length > 0 ? row : startRow())[1]
+  if (status === OUT_OF_MEMORY) throw outOfScratch(name)
+  throw new WorkerError(
+    `${name} was given arrays that do not fit its sizes (status ${status}), which is a fault of simdgrad's: please report it`,
+  )
+}
+
+function run(): number {
+  const { kernels, stackPointer } = instance()
+  const stack = stackPointer?.value
+  try {
+    return kernels.run(kernels.row())
+  } catch (trap) {
+    // A trap unwinds nothing: without this each would take some of the stack for ever.
+    if (stackPointer) stackPointer.value = stack
+    throw teamFailure(trap)
+  }
+}
