@@ -109,6 +109,11 @@ export class Storage {
     return this.#address
   }
 
+  /** Floats (or u32 words) that it holds. */
+  get length(): number {
+    return this.size / 4
+  }
+
   get disposed(): boolean {
     return this.#owners === 0
   }
