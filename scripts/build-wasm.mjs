@@ -1,4 +1,4 @@
-// Rebuilds the four binaries from crates/bnkernels with wasm-pack, and writes the manifest.
+// Rebuilds the four binaries from crates/bnkernels with wasm-pack, and writes the bindings and the manifest.
 //   npm run build:wasm            all four
 //   npm run build:wasm -- strict  those whose name contains "strict"
 // With KEEP_NAMES=1 the binaries keep the names of their functions, for profiles.
@@ -150,6 +150,11 @@ function run(program, args, env) {
   })
 }
 
+// The bindings must be those of the binaries.
+await run('cargo', ['run', '--quiet', '--manifest-path', join(crate, 'Cargo.toml'), '--bin', 'bindings'], {
+  ...process.env,
+  PATH,
+})
 // Before the build: what is changed while it runs must make the manifest stale.
 const sources = sourcesHash(crate)
 const builds = BUILDS.filter((name) => name.includes(process.argv[2] ?? ''))

@@ -9,6 +9,9 @@ import { teamFailure } from './team.js'
 
 export type { Memory }
 
+/** As `Memory`, of bytes. */
+export type Bytes = Memory
+
 /** What `run` gives (crates/bnkernels/src/exports). */
 const DONE = 0
 const OUT_OF_MEMORY = 1

@@ -2,7 +2,7 @@ import { kindOf } from '../check.js'
 import { ArgumentError, InitError } from '../errors.js'
 import { type Instance, instance, setInstance } from './instance.js'
 import { instantiate } from './instantiate.js'
-import { fuses, isFolder, loadGiven, loadNamed, type WasmSource } from './load.js'
+import { isFolder, loadGiven, loadNamed, type WasmSource } from './load.js'
 import { platform } from './platform.js'
 import { RELAXED_SIMD_PROBE, SIMD_PROBE } from './probes.js'
 import { startTeam, type TeamPlan } from './team.js'
@@ -190,7 +190,7 @@ function whySimd(simd: Backend['simd'], deterministic: boolean): string {
 
 /** What a given binary does says which it is. @throws {ArgumentError} where that is not what was asked for */
 function kindOfGiven(loaded: Instance, deterministic: boolean): [Backend['simd'], string] {
-  const simd = fuses(loaded) ? 'relaxed' : 'strict'
+  const simd = loaded.kernels.fuses() ? 'relaxed' : 'strict'
   if (simd === 'relaxed' && deterministic) {
     throw new ArgumentError('init: the given wasm has relaxed SIMD; deterministic needs a strict one')
   }

@@ -3,7 +3,6 @@
  * what it sent is looked at before it is compiled, and an error says what it was.
  */
 import { InitError } from '../errors.js'
-import type { Instance } from './instance.js'
 import { platform } from './platform.js'
 import { bytesOf } from './response.js'
 
@@ -71,19 +70,4 @@ async function compile(bytes: Uint8Array<ArrayBuffer>, from: string): Promise<We
           cause,
         })
   }
-}
-
-/**
- * Whether the instance's `mul_add` rounds once, as relaxed SIMD does on most CPUs: a step of SGD leaves
- * `fround(a²) - a · a`, which is 0 where the product is rounded first.
- */
-export function fuses({ kernels, memory }: Instance): boolean {
-  const address = kernels.allocate(8)
-  const pair = new Float32Array(memory.buffer, address, 2)
-  const a = 1 + 2 ** -12
-  pair.set([a * a, a])
-  kernels.sgd_step(1, address, address + 4, 0, a, 0, 0, 0, 0, 0)
-  const fused = pair[0] !== 0
-  kernels.release(address, 8)
-  return fused
 }

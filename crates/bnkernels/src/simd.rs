@@ -6,6 +6,7 @@
 //! index once, before its loops.
 
 mod math;
+mod special;
 
 use std::marker::PhantomData;
 use std::ops::{Add, Div, Mul, Neg, Sub};

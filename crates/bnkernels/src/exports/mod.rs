@@ -1,134 +1,354 @@
-//! What JavaScript sees: numbers and pointers in, slices to the kernels.
+//! What JavaScript sees: memory, the thread team, and one `run` for all kernels, which are declared here.
+//! `declare` has the form of a declaration, `row` that of a call; `cargo run --bin bindings` writes
+//! src/bindings/kernels.generated.ts from the declarations.
 
-mod batch_norm;
-mod conv2d;
-mod copy;
-mod cross_entropy;
-mod elementwise;
-mod gather;
-mod matmul;
-mod max_pool2d;
-mod optim;
-mod random;
-mod reduce;
-mod softmax;
+mod declare;
+mod lengths;
+mod memory;
+mod row;
+mod team;
 
-use crate::parallel;
-use std::alloc::Layout;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod bindings;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use declare::{Arguments, Description};
+
+use crate::kernels::adam::{adam_step, Adam};
+use crate::kernels::batch_norm::{self, Affine, BatchNormShape, Layout, Statistics};
+use crate::kernels::conv2d::{self, Conv2dShape};
+use crate::kernels::copy::{self, Strided};
+use crate::kernels::elementwise::{self, Broadcast};
+use crate::kernels::matmul::{self, Form};
+use crate::kernels::max_pool2d::{self, MaxPool2dShape};
+use crate::kernels::random::{self, Stream};
+use crate::kernels::reduce::{self, ReduceShape};
+use crate::kernels::sgd::{sgd_step, Sgd};
+use crate::kernels::{cross_entropy, gather, softmax};
+use crate::tables;
+use declare::{argument, count, has_length, has_number, kernels};
+use lengths::{laid, lanes, slides, Length};
+use row::{finish, Row, Status, MOST_WORDS};
+use std::cell::UnsafeCell;
 use wasm_bindgen::prelude::*;
 
-const ALIGN: usize = 64;
-/// Bytes of a page of wasm memory.
-const PAGE: usize = 1 << 16;
+const FORMS: [Form; 3] = [Form::NN, Form::NT, Form::TN];
+const LAYOUTS: [Layout; 2] = [Layout::Rows, Layout::Lanes];
 
-/// `bytes` of uninitialised memory, aligned to 64; 0 when there is none left.
+kernels! {
+    /// `y = f(x)`, with the function of that number in the table of unary operations.
+    unary_forward(op: u32; x: input[any]; y: output[x.len()])
+        requires tables::is_unary(op); => tables::unary_forward(op, x, y);
+
+    /// `dx = f′(x) · dy`; `x` or `y` may be missing where the gradient does not read it.
+    unary_backward(op: u32; x, y: optional input[dy.len()]; dy: input[any]; dx: output[dy.len()])
+        requires tables::has_what_it_reads(op, x, y); => tables::unary_backward(op, x, y, dy, dx);
+
+    /// `y = a ∘ b`, with the operation of that number in the table of binary ones. `dims` are the shape of `y`
+    /// and the strides with which `a` and `b` are read: 0 where one is repeated; the innermost are 0 or 1.
+    binary(op: u32; a, b: input[any]; y: output[any]; dims: dims)
+        requires tables::is_binary(op) && broadcast(&dims).fits(a.len(), b.len(), y.len());
+        => tables::binary(op, broadcast(&dims), a, b, y);
+
+    /// `y = xᵉ`; NaN where a negative base meets a broken exponent.
+    pow_forward(x: input[any]; exponent: f32; y: output[x.len()]) => elementwise::pow_forward(x, exponent, y);
+
+    /// `dx = dy · e · xᵉ⁻¹`; 0 for the exponent 0.
+    pow_backward(x: input[any]; exponent: f32; dy: input[x.len()]; dx: output[x.len()])
+        => elementwise::pow_backward(x, exponent, dy, dx);
+
+    /// `y += x`.
+    accumulate(x: input[any]; y: inout[x.len()]) => elementwise::accumulate(x, y);
+
+    /// Every float of `y` becomes `value`.
+    fill(y: output[any]; value: f32) => elementwise::fill(y, value);
+
+    /// `y[o][i] = scale · Σₙ x[o][n][i]`.
+    sum_forward(outer, n, inner: size; x: input[outer * n * inner]; scale: f32; y: output[outer * inner])
+        => reduce::sum_forward(ReduceShape { outer, n, inner }, x, scale, y);
+
+    /// `y[o][i] = maxₙ x[o][n][i]`, and at which `n`: the first; NaN counts as the largest.
+    max_forward(outer, n, inner: size; x: input[outer * n * inner]; y, index: output[outer * inner])
+        requires n > 0; => reduce::max_forward(ReduceShape { outer, n, inner }, x, y, index);
+
+    /// `dx` is `dy` at the maxima and 0 elsewhere.
+    max_backward(outer, n, inner: size; index, dy: input[outer * inner]; dx: output[outer * n * inner])
+        => reduce::max_backward(ReduceShape { outer, n, inner }, index, dy, dx);
+
+    /// `y[yStart + Σ iₖ·yStrideₖ] = x[xStart + Σ iₖ·xStrideₖ]` for every index of the shape; other elements of `y`
+    /// stay. `dims` are the shape, the strides of `x` and those of `y`.
+    copy_strided(x_start, y_start: size; x: input[any]; y: inout[any]; dims: dims)
+        requires strided(&dims).fits(x.get(x_start..).map(<[f32]>::len), y.get(y_start..).map(<[f32]>::len));
+        => copy::copy_strided(strided(&dims), &x[x_start..], &mut y[y_start..]);
+
+    /// From rows to lanes; padding lanes become 0.
+    rows_to_lanes(n, image: size; x: input[n * image]; y: output[lanes(n, image)])
+        => copy::rows_to_lanes(n, image, x, y);
+
+    /// From lanes to rows.
+    lanes_to_rows(n, image: size; x: input[lanes(n, image)]; y: output[n * image])
+        => copy::lanes_to_rows(n, image, x, y);
+
+    /// `C = op(A) op(B) + bias`, with `m` rows, `n` columns and sums over `k`. NN is `A·B`, NT `A·Bᵀ`, TN `Aᵀ·B`.
+    matmul(form: choice[NN, NT, TN]; m, n, k: size; a: input[m * k]; b: input[k * n];
+            bias: optional input[n]; c: output[m * n])
+        => matmul::matmul(FORMS[form as usize], m, n, k, a, b, bias, c);
+
+    /// The softmax of each row.
+    softmax_forward(rows, cols: size; x: input[rows * cols]; y: output[rows * cols])
+        => softmax::softmax_forward(rows, cols, x, y);
+
+    /// `dx = y (dy - Σ dy y)`.
+    softmax_backward(rows, cols: size; y, dy: input[rows * cols]; dx: output[rows * cols])
+        => softmax::softmax_backward(rows, cols, y, dy, dx);
+
+    /// The logarithm of the softmax of each row.
+    log_softmax_forward(rows, cols: size; x: input[rows * cols]; y: output[rows * cols])
+        => softmax::log_softmax_forward(rows, cols, x, y);
+
+    /// `dx = dy - e^y Σ dy`.
+    log_softmax_backward(rows, cols: size; y, dy: input[rows * cols]; dx: output[rows * cols])
+        => softmax::log_softmax_backward(rows, cols, y, dy, dx);
+
+    /// `losses[i] = -log_softmax(logits[i])[labels[i]]`. Gives the place of the first label that is no class
+    /// (then nothing was written), or -1.
+    cross_entropy_forward(n, classes: size; logits: input[n * classes]; labels: input[n];
+            log_probabilities: output[n * classes]; losses: output[n])
+        -> number => cross_entropy::cross_entropy_forward(n, classes, logits, labels, log_probabilities, losses);
+
+    /// `dlogits[i] = (softmax(logits[i]) - onehot(labels[i])) scale[i]`; `scale` is one for each row, or one.
+    cross_entropy_backward(n, classes: size; log_probabilities: input[n * classes]; labels: input[n];
+            scale: input[any]; dlogits: output[n * classes])
+        requires scale.len() == n || scale.len() == 1;
+        => cross_entropy::cross_entropy_backward(n, classes, log_probabilities, labels, scale, dlogits);
+
+    /// Gives how many rows have their largest logit at the label's place.
+    count_correct(n, classes: size; logits: input[n * classes]; labels: input[n])
+        -> number => cross_entropy::count_correct(n, classes, logits, labels);
+
+    /// A step of stochastic gradient descent; see `optim.SGD`. `momentumBuffer` is given exactly when
+    /// `momentum` is not 0.
+    sgd_step(p: inout[any]; g: input[p.len()]; momentum_buffer: optional inout[p.len()];
+            lr, momentum, dampening, weight_decay: f64; nesterov, first_step: bool)
+        => sgd_step(p, g, momentum_buffer, Sgd { lr, momentum, dampening, weight_decay, nesterov }, first_step);
+
+    /// A step of Adam or, `decoupled`, of AdamW; see `optim.Adam`. `step` counts from 1.
+    adam_step(p: inout[any]; g: input[p.len()]; m, v: inout[p.len()];
+            lr, beta1, beta2, eps, weight_decay: f64; decoupled: bool; step: u32)
+        requires step > 0;
+        => adam_step(p, g, m, v, Adam { lr, beta1, beta2, eps, weight_decay, decoupled }, step);
+
+    /// Uniform in `low` ≤ y < `high`. Uses `ceil(y.length / 4)` blocks of the stream.
+    fill_uniform(y: output[any]; seed_low, seed_high, offset_low, offset_high: u32; low, high: f32)
+        => random::fill_uniform(y, stream([seed_low, seed_high], [offset_low, offset_high]), low, high);
+
+    /// Normal. Uses `ceil(y.length / 4)` blocks of the stream.
+    fill_normal(y: output[any]; seed_low, seed_high, offset_low, offset_high: u32; mean, std: f32)
+        => random::fill_normal(y, stream([seed_low, seed_high], [offset_low, offset_high]), mean, std);
+
+    /// `scale` with the probability `keep`, else 0. Uses `ceil(y.length / 4)` blocks of the stream.
+    fill_bernoulli(y: output[any]; seed_low, seed_high, offset_low, offset_high: u32; keep: f64; scale: f32)
+        => random::fill_bernoulli(y, stream([seed_low, seed_high], [offset_low, offset_high]), keep, scale);
+
+    /// The numbers below `y.length` in random order. Gives how many blocks of the stream it used.
+    random_permutation(y: output words[any]; seed_low, seed_high, offset_low, offset_high: u32)
+        -> number
+        => random::random_permutation(y, stream([seed_low, seed_high], [offset_low, offset_high])) as usize;
+
+    /// `y[i] = source[indices[first + i]] · scale + shift`, of bytes. Gives the place (from `first` on) of the
+    /// first index that is no row (then nothing was written), or -1.
+    gather_u8(source_rows, width, first, count: size; source: bytes[source_rows * width]; indices: words[any];
+            scale, shift: f32; y: output[count * width])
+        requires count <= indices.len() && first <= indices.len() - count;
+        -> number => gather::gather_u8(source, &indices[first..][..count], width, scale, shift, y);
+
+    /// `y[i] = source[indices[first + i]]`. Gives what `gatherU8` gives.
+    gather_f32(source_rows, width, first, count: size; source: input[source_rows * width]; indices: words[any];
+            y: output[count * width])
+        requires count <= indices.len() && first <= indices.len() - count;
+        -> number => gather::gather_f32(source, &indices[first..][..count], width, y);
+
+    /// `y = conv2d(x, weight) + bias`; `x` and `y` in lanes.
+    conv2d_forward(n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
+            x: input[lanes(n, c * h * w)]; weight: input[oc * c * kh * kw]; bias: optional input[oc];
+            y: output[lanes(n, oc * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))])
+        => {
+            let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
+            conv2d::conv2d_forward(&Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding }, x, weight, bias, y)
+        };
+
+    /// The gradient of the input; `dy` and `dx` in lanes.
+    conv2d_backward_input(n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
+            dy: input[lanes(n, oc * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))];
+            weight: input[oc * c * kh * kw]; dx: output[lanes(n, c * h * w)])
+        => {
+            let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
+            conv2d::conv2d_backward_input(&Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding }, dy, weight, dx)
+        };
+
+    /// The gradients of weight and bias; `x` and `dy` in lanes.
+    conv2d_backward_weight(n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
+            x: input[lanes(n, c * h * w)];
+            dy: input[lanes(n, oc * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))];
+            dweight: optional output[oc * c * kh * kw]; dbias: optional output[oc])
+        => {
+            let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
+            let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
+            conv2d::conv2d_backward_weight(&s, x, dy, dweight, dbias)
+        };
+
+    /// The largest tap of each window; `x` and `y` in lanes. With `factors` the tap whose multiple by its
+    /// channel's is the largest.
+    max_pool2d_forward(n, c, h, w, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
+            x: input[lanes(n, c * h * w)]; factors: optional input[c];
+            y: output[lanes(n, c * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))])
+        requires padding_h <= kh / 2 && padding_w <= kw / 2;
+        => {
+            let (kernel, stride, padding) = ((kh, kw), (stride_h, stride_w), (padding_h, padding_w));
+            max_pool2d::max_pool2d_forward(&MaxPool2dShape { n, c, h, w, kernel, stride, padding }, x, factors, y)
+        };
+
+    /// `dx` is `dy` at the tap that forward took; all in lanes.
+    max_pool2d_backward(n, c, h, w, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
+            x: input[lanes(n, c * h * w)];
+            y, dy: input[lanes(n, c * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))];
+            dx: output[lanes(n, c * h * w)])
+        requires padding_h <= kh / 2 && padding_w <= kw / 2;
+        => {
+            let (kernel, stride, padding) = ((kh, kw), (stride_h, stride_w), (padding_h, padding_w));
+            max_pool2d::max_pool2d_backward(&MaxPool2dShape { n, c, h, w, kernel, stride, padding }, x, y, dy, dx)
+        };
+
+    /// Mean and biased variance of each channel of `[n, c]` in rows (with `s` 1) or `[n, c, s]` in lanes.
+    /// The mean is the sum of `mean` and `residual`.
+    batch_norm_statistics(layout: choice[rows, lanes]; n, c, s: size; x: input[laid(layout, n, c * s)];
+            mean, residual, variance: output[c])
+        requires layout == 1 || s == 1;
+        => batch_norm::batch_norm_statistics(&batch_norm_shape(layout, n, c, s), x, mean, residual, variance);
+
+    /// `running = (1 - momentum) running + momentum batch`, of a batch with `count` values a channel; the
+    /// unbiased variance enters.
+    batch_norm_update_running(c, count: size; mean, variance: input[c]; momentum: f32;
+            running_mean, running_var: inout[c])
+        => batch_norm::batch_norm_update_running(mean, variance, count, momentum, running_mean, running_var);
+
+    /// `y = (x - mean) / √(variance + eps) · weight + bias`; the mean is `mean + residual`.
+    batch_norm_forward(layout: choice[rows, lanes]; n, c, s: size; x: input[laid(layout, n, c * s)];
+            mean: input[c]; residual: optional input[c]; variance: input[c]; eps: f32;
+            weight, bias: optional input[c]; y: output[laid(layout, n, c * s)])
+        requires layout == 1 || s == 1;
+        => {
+            let statistics = Statistics { mean, residual, var: variance, eps };
+            let affine = Affine { weight, bias };
+            batch_norm::batch_norm_forward(&batch_norm_shape(layout, n, c, s), x, statistics, affine, y)
+        };
+
+    /// The gradients; `training` says whether the statistics are those of `x`.
+    batch_norm_backward(layout: choice[rows, lanes]; n, c, s: size; x, dy: input[laid(layout, n, c * s)];
+            mean: input[c]; residual: optional input[c]; variance: input[c]; eps: f32;
+            weight: optional input[c]; training: bool; dx: optional output[laid(layout, n, c * s)];
+            dweight, dbias: optional output[c])
+        requires layout == 1 || s == 1;
+        => {
+            let (shape, statistics) =
+                (batch_norm_shape(layout, n, c, s), Statistics { mean, residual, var: variance, eps });
+            batch_norm::batch_norm_backward(&shape, x, dy, statistics, weight, training, dx, dweight, dbias)
+        };
+
+    /// The gradients of batch normalisation with windows of 2 × 2 after it; `z` is what `maxPool2dForward`
+    /// took by its weight.
+    batch_norm_max_pool2d_backward(n, c, h, w: size; x: input[lanes(n, c * h * w)];
+            z, dy: input[lanes(n, c * slides(h, 2.0, 2.0, 0.0) * slides(w, 2.0, 2.0, 0.0))];
+            mean: input[c]; residual: optional input[c]; variance: input[c]; eps: f32;
+            weight: optional input[c]; training: bool; dx: optional output[lanes(n, c * h * w)];
+            dweight, dbias: optional output[c])
+        requires h.is_multiple_of(2) && w.is_multiple_of(2);
+        => {
+            let shape = MaxPool2dShape { n, c, h, w, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+            let statistics = Statistics { mean, residual, var: variance, eps };
+            batch_norm::batch_norm_max_pool2d_backward(
+                &shape, x, z, dy, statistics, weight, training, dx, dweight, dbias)
+        };
+}
+
+fn broadcast(dims: &row::Dims) -> Broadcast<'_> {
+    Broadcast { shape: dims.shape(), a_strides: dims.a(), b_strides: dims.b() }
+}
+
+fn strided(dims: &row::Dims) -> Strided<'_> {
+    Strided { shape: dims.shape(), x_strides: dims.a(), y_strides: dims.b() }
+}
+
+fn batch_norm_shape(layout: u32, n: usize, c: usize, s: usize) -> BatchNormShape {
+    BatchNormShape { layout: LAYOUTS[layout as usize], n, c, s }
+}
+
+/// Seed and offset are 64 bits in two words, the lower first.
+fn stream(seed: [u32; 2], offset: [u32; 2]) -> Stream {
+    let join = |[low, high]: [u32; 2]| u64::from(high) << 32 | u64::from(low);
+    Stream { seed: join(seed), offset: join(offset) }
+}
+
+struct RowBuffer(UnsafeCell<[f64; MOST_WORDS]>);
+
+// SAFETY: only the thread that calls kernels uses it.
+unsafe impl Sync for RowBuffer {}
+
+static ROW: RowBuffer = RowBuffer(UnsafeCell::new([0.0; MOST_WORDS]));
+
+/// Where a row may be written: 256 words, more than any kernel has.
 #[wasm_bindgen]
-pub fn allocate(bytes: usize) -> *mut u8 {
-    match Layout::from_size_align(bytes.max(1), ALIGN) {
-        Ok(layout) => {
-            let before = pages();
-            // SAFETY: the size is not zero.
-            let pointer = unsafe { std::alloc::alloc(layout) };
-            if pages() > before {
-                reserve(pages() * PAGE / 16);
-            }
-            pointer
-        }
-        Err(_) => std::ptr::null_mut(),
-    }
+pub fn row() -> *mut f64 {
+    ROW.0.get().cast()
 }
 
-/// Lets the memory grow by some `bytes` more, if there are any. Growth makes every view of the memory
-/// stale, and without a reserve it comes late and again: with each new order of sizes that leaves the
-/// free pieces a little too small.
-fn reserve(bytes: usize) {
-    let Ok(layout) = Layout::from_size_align(bytes.max(1), ALIGN) else { return };
-    // SAFETY: the size is not zero; what was allocated is freed with the same layout.
-    unsafe {
-        // (The compiler may leave out an allocation that nothing looks at.)
-        let pointer = std::hint::black_box(std::alloc::alloc(layout));
-        if !pointer.is_null() {
-            std::alloc::dealloc(pointer, layout);
-        }
-    }
-}
-
-/// Pages that the memory has.
-fn pages() -> usize {
-    #[cfg(target_arch = "wasm32")]
-    return core::arch::wasm32::memory_size(0);
-    #[cfg(not(target_arch = "wasm32"))]
-    0
-}
-
-/// # Safety
-/// `pointer` came from `allocate(bytes)` and is used no more.
-#[wasm_bindgen]
-pub unsafe fn release(pointer: *mut u8, bytes: usize) {
-    // SAFETY: the same layout as in `allocate`.
-    unsafe { std::alloc::dealloc(pointer, Layout::from_size_align_unchecked(bytes.max(1), ALIGN)) }
-}
-
-#[wasm_bindgen]
-pub fn team_set(workers: usize, awake_limit: usize, caller_sleeps: bool) {
-    parallel::set_team(workers, awake_limit, caller_sleeps);
-}
-
-#[wasm_bindgen]
-pub fn team_work_forever(index: usize) {
-    parallel::work_forever(index)
-}
-
-#[wasm_bindgen]
-pub fn team_chunks_done(index: usize) -> u32 {
-    parallel::chunks_done(index)
-}
-
-#[wasm_bindgen]
-pub fn team_self_test_start(workers: usize) {
-    parallel::self_test_start(workers);
-}
-
-#[wasm_bindgen]
-pub fn team_self_test_done() -> bool {
-    parallel::self_test_done()
-}
-
-/// # Safety
-/// As for every kernel here: the pointers are to live arrays of the lengths that the shapes give.
-unsafe fn input<'a>(pointer: *const f32, length: usize) -> &'a [f32] {
-    if length == 0 {
-        return &[];
-    }
-    // SAFETY: as above.
-    unsafe { std::slice::from_raw_parts(pointer, length) }
-}
-
-/// # Safety
-/// As `input`; and no other slice overlaps it.
-unsafe fn output<'a>(pointer: *mut f32, length: usize) -> &'a mut [f32] {
-    if length == 0 {
-        return &mut [];
-    }
-    // SAFETY: as above.
-    unsafe { std::slice::from_raw_parts_mut(pointer, length) }
-}
-
-/// # Safety
-/// As `input`: `pointer` is to three times `rank` words.
-unsafe fn dims<'a>(pointer: *const u32, rank: usize) -> [&'a [u32]; 3] {
-    if rank == 0 {
-        return [&[]; 3];
-    }
-    // SAFETY: as above.
-    std::array::from_fn(|i| unsafe { std::slice::from_raw_parts(pointer.add(i * rank), rank) })
-}
-
-/// None for a null pointer.
+/// Runs the kernel whose row is at `row`; see [`Status`] for what it gives. The kernel's number, if it has
+/// one, is then in word 1.
 ///
 /// # Safety
-/// As `input`.
-unsafe fn optional<'a>(pointer: *const f32, length: usize) -> Option<&'a [f32]> {
+/// There is a whole row, and its arrays are live and do not overlap.
+#[wasm_bindgen]
+pub unsafe fn run(row: *mut f64) -> u32 {
     // SAFETY: as above.
-    (!pointer.is_null()).then(|| unsafe { input(pointer, length) })
+    unsafe { call(row) }.err().unwrap_or(Status::Done) as u32
 }
+
+/// Runs `count` kernels, whose rows lie one after the other; ends with the first that fails.
+///
+/// # Safety
+/// As for `run`.
+#[wasm_bindgen]
+pub unsafe fn run_list(rows: *mut f64, count: usize) -> u32 {
+    let mut next = rows;
+    for _ in 0..count {
+        // SAFETY: as above.
+        match unsafe { call(next) } {
+            Ok(end) => next = end.cast_mut(),
+            Err(status) => return status as u32,
+        }
+    }
+    Status::Done as u32
+}
+
+/// Runs one kernel; gives the end of its row.
+unsafe fn call(row: *mut f64) -> Result<*const f64, Status> {
+    // SAFETY: there is a row.
+    let (code, mut arguments) = unsafe { (*row, Row::new(row.add(2))) };
+    let kernel = CALLS.get(code as usize).filter(|_| code >= 0.0).ok_or(Status::UnknownKernel)?;
+    let number = kernel(&mut arguments)?;
+    // SAFETY: as above.
+    unsafe { *row.add(1) = number };
+    Ok(arguments.end())
+}
+
+/// Whether `mul_add` rounds once, as relaxed SIMD does on most CPUs: `fround(a²) - a · a` is 0 where the
+/// product is rounded first.
+#[wasm_bindgen]
+pub fn fuses() -> bool {
+    use crate::simd::F32x4;
+    let a = F32x4::splat(std::hint::black_box(1.0 + 1.0 / 4096.0));
+    (-a).mul_add(a, a * a).to_array()[0] != 0.0
+}
+
+#[cfg(test)]
+mod tests;

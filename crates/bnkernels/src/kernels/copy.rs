@@ -14,6 +14,17 @@ pub struct Strided<'a> {
 }
 
 impl Strided<'_> {
+    /// Whether the walks stay within arrays of these lengths. (In f64, as shapes may be anything.)
+    pub fn fits(self, x: Option<usize>, y: Option<usize>) -> bool {
+        let within = |strides: &[u32], length: Option<usize>| {
+            let steps = self.shape.iter().zip(strides);
+            let last: f64 = steps.map(|(&size, &step)| (f64::from(size) - 1.0) * f64::from(step)).sum();
+            length.is_some_and(|length| last < length as f64)
+        };
+        let empty = self.shape.contains(&0) && x.is_some() && y.is_some();
+        empty || within(self.x_strides, x) && within(self.y_strides, y)
+    }
+
     fn len(self) -> usize {
         self.shape.iter().map(|&s| s as usize).product()
     }

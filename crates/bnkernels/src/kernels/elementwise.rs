@@ -8,11 +8,11 @@ use crate::simd::{Dst, F32x4, Src};
 
 /// Writes `y`, at least four elements, from as many of each input, or from the only one of an input
 /// that is repeated (not all are).
-type Kernel<'a> = &'a (dyn Fn(&[&[f32]], &mut [f32]) + Sync);
+pub(crate) type Kernel<'a> = &'a (dyn Fn(&[&[f32]], &mut [f32]) + Sync);
 
 /// `y[i] = f([x0[i], x1[i], …])`, `U` vectors at a time: several where `f` is short.
 #[inline(always)]
-fn map<const K: usize, const U: usize>(
+pub(crate) fn map<const K: usize, const U: usize>(
     inputs: [&[f32]; K],
     y: &mut [f32],
     f: impl Fn([F32x4; K]) -> F32x4 + Sync,
@@ -107,67 +107,9 @@ pub fn fill(y: &mut [f32], value: f32) {
     write::<4>(y, |_| value);
 }
 
-macro_rules! unary {
-    ($($(#[$doc:meta])* $forward:ident $backward:ident $u:literal:
-        |$x:ident| $value:expr; |$bx:ident, $by:ident, $dy:ident| $gradient:expr;)*) => {$(
-        $(#[$doc])*
-        pub fn $forward(x: &[f32], y: &mut [f32]) {
-            map::<1, $u>([x], y, |[$x]| $value);
-        }
-
-        /// The gradient with respect to `x`, from the forward's `x` and `y`.
-        pub fn $backward(x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
-            map::<3, 4>([x, y, dy], dx, |[$bx, $by, $dy]| $gradient);
-        }
-    )*};
-}
-
-#[inline(always)]
-fn zero() -> F32x4 {
-    F32x4::zero()
-}
-
 #[inline(always)]
 fn one() -> F32x4 {
     F32x4::splat(1.0)
-}
-
-unary! {
-    /// `y = -x`
-    neg_forward neg_backward 4: |x| -x; |_x, _y, dy| -dy;
-    /// `y = |x|`; the gradient at 0 is 0, as PyTorch's.
-    abs_forward abs_backward 4: |x| x.abs();
-        |x, _y, dy| x.gt(zero()).select(dy, x.lt(zero()).select(-dy, zero()));
-    /// `y = √x`
-    sqrt_forward sqrt_backward 4: |x| x.sqrt(); |_x, y, dy| dy / (y + y);
-    /// `y = eˣ`
-    exp_forward exp_backward 1: |x| x.exp(); |_x, y, dy| dy * y;
-    /// `y = ln x`
-    log_forward log_backward 1: |x| x.ln(); |x, _y, dy| dy / x;
-    /// `y = max(x, 0)`; the gradient at 0 is 0, as PyTorch's.
-    relu_forward relu_backward 4: |x| x.lt(zero()).clear(x); |_x, y, dy| y.gt(zero()).keep(dy);
-    /// `y = 1 / (1 + e⁻ˣ)`
-    sigmoid_forward sigmoid_backward 1: |x| sigmoid(x); |_x, y, dy| dy * y * (one() - y);
-    /// `y = tanh x`
-    tanh_forward tanh_backward 1: |x| tanh(x); |_x, y, dy| dy * (one() - y * y);
-}
-
-#[inline(always)]
-fn sigmoid(x: F32x4) -> F32x4 {
-    one() / (one() + (-x).exp())
-}
-
-/// Near 0, where `1 - 2 / (e²ˣ + 1)` would cancel, the continued fraction
-/// `x (105 + 10x²) / (105 + 45x² + x⁴)` of the DLMF, 4.39.1, cut after its fourth term.
-#[inline(always)]
-fn tanh(x: F32x4) -> F32x4 {
-    let magnitude = x.abs();
-    let far = one() - F32x4::splat(2.0) / ((magnitude + magnitude).exp() + one());
-    let square = x * x;
-    let c = F32x4::splat;
-    let near = magnitude * (c(105.0) + c(10.0) * square) / (c(105.0) + c(45.0) * square + square * square);
-    let value = magnitude.lt(c(0.25)).select(near, far);
-    x.lt(zero()).select(-value, value)
 }
 
 /// `y = xᵉ`. Whole and half exponents up to 4 are made of products and roots; others of `exp` and
@@ -197,7 +139,7 @@ pub fn pow_forward(x: &[f32], exponent: f32, y: &mut [f32]) {
         map::<1, 1>([x], y, |[x]| {
             let magnitude = (e * x.abs().ln()).exp();
             if odd {
-                x.lt(zero()).select(-magnitude, magnitude)
+                x.lt(F32x4::zero()).select(-magnitude, magnitude)
             } else {
                 magnitude
             }
@@ -238,33 +180,22 @@ pub struct Broadcast<'a> {
     pub b_strides: &'a [u32],
 }
 
-macro_rules! binary {
-    ($($(#[$doc:meta])* $name:ident $u:literal: |$a:ident, $b:ident| $value:expr;)*) => {$(
-        $(#[$doc])*
-        pub fn $name(dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32]) {
-            broadcast(dims, a, b, y, &|inputs, y| binary::<$u>(inputs, y, |$a, $b| $value));
-        }
-    )*};
-}
-
-binary! {
-    /// `y = a + b`
-    add 4: |a, b| a + b;
-    /// `y = a - b`
-    sub 4: |a, b| a - b;
-    /// `y = a · b`
-    mul 4: |a, b| a * b;
-    /// `y = a / b`
-    div 2: |a, b| a / b;
-    /// `y = max(a, b)`; NaN where either is.
-    maximum 2: |a, b| a.max(b);
-    /// What share of the gradient `maximum` passes to `a`: 1, 0, or ½ where both are equal.
-    maximum_share 1: |a, b| a.gt(b).select(one(), a.lt(b).select(zero(), F32x4::splat(0.5)));
+impl Broadcast<'_> {
+    /// Whether arrays of these lengths are what it reads and writes. (In f64, as shapes may be anything.)
+    pub fn fits(self, a: usize, b: usize, y: usize) -> bool {
+        let size: f64 = self.shape.iter().map(|&size| f64::from(size)).product();
+        let within = |strides: &[u32], length: usize| {
+            let steps = self.shape.iter().zip(strides);
+            let last: f64 = steps.map(|(&size, &step)| (f64::from(size) - 1.0) * f64::from(step)).sum();
+            strides.last().is_none_or(|&step| step <= 1) && last < length as f64
+        };
+        size == y as f64 && (y == 0 || within(self.a_strides, a) && within(self.b_strides, b))
+    }
 }
 
 /// The kernel of an operation of two, `U` vectors at a time.
 #[inline(always)]
-fn binary<const U: usize>(inputs: &[&[f32]], y: &mut [f32], f: impl Fn(F32x4, F32x4) -> F32x4) {
+pub(crate) fn binary<const U: usize>(inputs: &[&[f32]], y: &mut [f32], f: impl Fn(F32x4, F32x4) -> F32x4) {
     let (x, z) = (Src::new(inputs[0]), Src::new(inputs[1]));
     let (first, second) = (x.load_splat(0), z.load_splat(0));
     match (inputs[0].len() > 1, inputs[1].len() > 1) {
@@ -274,8 +205,9 @@ fn binary<const U: usize>(inputs: &[&[f32]], y: &mut [f32], f: impl Fn(F32x4, F3
     }
 }
 
+/// `y = kernel(a, b)`, where an operand may be repeated.
 #[inline(never)]
-fn broadcast(dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32], kernel: Kernel) {
+pub(crate) fn broadcast(dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32], kernel: Kernel) {
     let rank = dims.shape.len();
     if y.is_empty() {
         return;
@@ -321,58 +253,7 @@ fn offsets(dims: Broadcast, row: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{assert_close, random};
-
-    type Forward = fn(&[f32], &mut [f32]);
-    type Backward = fn(&[f32], &[f32], &[f32], &mut [f32]);
-
-    /// Name, whether the input must be positive, forward, backward, f64 twin and its derivative.
-    type Case = (&'static str, bool, Forward, Backward, fn(f64) -> f64, fn(f64) -> f64);
-
-    const CASES: [Case; 8] = [
-        ("neg", false, neg_forward, neg_backward, |x| -x, |_| -1.0),
-        ("abs", false, abs_forward, abs_backward, f64::abs, f64::signum),
-        ("sqrt", true, sqrt_forward, sqrt_backward, f64::sqrt, |x| 0.5 / x.sqrt()),
-        ("exp", false, exp_forward, exp_backward, f64::exp, f64::exp),
-        ("log", true, log_forward, log_backward, f64::ln, |x| 1.0 / x),
-        ("relu", false, relu_forward, relu_backward, |x| x.max(0.0), |x| (x > 0.0) as u8 as f64),
-        (
-            "sigmoid",
-            false,
-            sigmoid_forward,
-            sigmoid_backward,
-            |x| 1.0 / (1.0 + (-x).exp()),
-            |x| (-x).exp() / (1.0 + (-x).exp()).powi(2),
-        ),
-        ("tanh", false, tanh_forward, tanh_backward, f64::tanh, |x| 1.0 - x.tanh().powi(2)),
-    ];
-
-    #[test]
-    fn unary_operations_match_their_twins() {
-        for (name, positive, forward, backward, twin, derivative) in CASES {
-            for n in [0, 1, 3, 4, 7, 100, 20_001] {
-                let x: Vec<f32> = random(1, n)
-                    .iter()
-                    .map(|v| if positive { v.abs() * 5.0 + 0.1 } else { v * 5.0 })
-                    .collect();
-                let dy = random(2, n);
-                let (mut y, mut dx) = (vec![0.0; n], vec![0.0; n]);
-                forward(&x, &mut y);
-                backward(&x, &y, &dy, &mut dx);
-                for i in 0..n {
-                    let x = f64::from(x[i]);
-                    let expected = [twin(x), derivative(x) * f64::from(dy[i])];
-                    // A gradient from `y` has `y`'s rounding in `1 - y`, as PyTorch's has: small ones
-                    // are as good as ones of 0.1.
-                    let floors = [1e-3, 0.1];
-                    for ((actual, expected), floor) in [y[i], dx[i]].into_iter().zip(expected).zip(floors) {
-                        let error = (f64::from(actual) - expected).abs() / expected.abs().max(floor);
-                        assert!(error < 3e-6, "{name}({x}): {actual}, expected {expected}");
-                    }
-                }
-            }
-        }
-    }
+    use crate::reference::random;
 
     #[test]
     fn pow_matches_its_twin() {
@@ -393,30 +274,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn broadcasting_reads_with_strides() {
-        let (a, b) = (random(5, 3 * 7), random(6, 7));
-        let mut y = vec![0.0; 21];
-        sub(Broadcast { shape: &[3, 7], a_strides: &[7, 1], b_strides: &[0, 1] }, &a, &b, &mut y);
-        let expected: Vec<f64> = (0..21).map(|i| f64::from(a[i]) - f64::from(b[i % 7])).collect();
-        assert_close(&y, &expected, 1e-7);
-        let mut y = vec![0.0; 21];
-        div(Broadcast { shape: &[3, 7], a_strides: &[0, 1], b_strides: &[1, 0] }, &b, &a, &mut y);
-        let expected: Vec<f64> = (0..21).map(|i| f64::from(b[i % 7]) / f64::from(a[i / 7])).collect();
-        assert_close(&y, &expected, 1e-6);
-        let mut y = [0.0];
-        mul(Broadcast { shape: &[], a_strides: &[], b_strides: &[] }, &[3.0], &[4.0], &mut y);
-        assert_eq!(y, [12.0]);
-    }
-
-    #[test]
-    fn maximum_shares_its_gradient_between_equals() {
-        let dims = Broadcast { shape: &[3], a_strides: &[1], b_strides: &[1] };
-        let mut y = [0.0; 3];
-        maximum_share(dims, &[1.0, 2.0, 3.0], &[2.0, 2.0, 2.0], &mut y);
-        assert_eq!(y, [0.0, 0.5, 1.0]);
     }
 
     #[test]

@@ -14,12 +14,12 @@ pub fn batch_norm_backward(
     weight: Option<&[f32]>,
     training: bool,
     dx: Option<&mut [f32]>,
-    dweight: &mut [f32],
-    dbias: &mut [f32],
+    dweight: Option<&mut [f32]>,
+    dbias: Option<&mut [f32]>,
 ) {
     let c = shape.c;
     assert!(x.len() == shape.len() && dy.len() == x.len());
-    assert!(dweight.len() == c && dbias.len() == c && weight.is_none_or(|w| w.len() == c));
+    assert!(weight.is_none_or(|w| w.len() == c));
     statistics.check(c);
     let mean = statistics.mean;
     let sums = channel_sums(shape, x, dy, &statistics);
@@ -70,13 +70,19 @@ pub(super) struct Sums {
 pub(super) fn affine_gradients(
     sums: &[Sums],
     statistics: &Statistics,
-    dweight: &mut [f32],
-    dbias: &mut [f32],
+    dweight: Option<&mut [f32]>,
+    dbias: Option<&mut [f32]>,
 ) {
-    let inverse = statistics.scale(None);
-    for (channel, sum) in sums.iter().enumerate() {
-        dweight[channel] = (sum.products * f64::from(inverse[channel])) as f32;
-        dbias[channel] = sum.plain as f32;
+    if let Some(dweight) = dweight {
+        assert_eq!(dweight.len(), sums.len());
+        let inverse = statistics.scale(None);
+        for ((to, sum), inverse) in dweight.iter_mut().zip(sums).zip(inverse) {
+            *to = (sum.products * f64::from(inverse)) as f32;
+        }
+    }
+    if let Some(dbias) = dbias {
+        assert_eq!(dbias.len(), sums.len());
+        dbias.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum.plain as f32);
     }
 }
 

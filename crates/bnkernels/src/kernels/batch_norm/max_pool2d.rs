@@ -21,14 +21,14 @@ pub fn batch_norm_max_pool2d_backward(
     weight: Option<&[f32]>,
     training: bool,
     dx: Option<&mut [f32]>,
-    dweight: &mut [f32],
-    dbias: &mut [f32],
+    dweight: Option<&mut [f32]>,
+    dbias: Option<&mut [f32]>,
 ) {
     let s = *shape;
     assert!(s.is_quarter() && s.h.is_multiple_of(2) && s.w.is_multiple_of(2));
     let (input, output) = (s.x(), s.y());
     assert!(x.len() == input.len() && z.len() == output.len() && dy.len() == output.len());
-    assert!(dweight.len() == s.c && dbias.len() == s.c && weight.is_none_or(|w| w.len() == s.c));
+    assert!(weight.is_none_or(|w| w.len() == s.c));
     statistics.check(s.c);
     let pooled = BatchNormShape { layout: Layout::Lanes, n: s.n, c: s.c, s: s.oh() * s.ow() };
     let sums = channel_sums(&pooled, z, dy, &statistics);
@@ -153,8 +153,8 @@ mod tests {
             weight_given,
             training,
             Some(&mut dx),
-            &mut dweight,
-            &mut dbias,
+            Some(&mut dweight),
+            Some(&mut dbias),
         );
 
         let size = (s.n, s.c, s.h * s.w);
@@ -199,7 +199,17 @@ mod tests {
         max_pool2d_forward(&s, &normal, None, &mut y);
         let (mut spread, [mut a, mut b, mut c, mut d]) = (vec![0.0; x.len()], [[0.0; 2]; 4]);
         max_pool2d_backward(&s, &normal, &y, &dy, &mut spread);
-        batch_norm_backward(&full, &x, &spread, statistics, Some(&weight), true, None, &mut a, &mut b);
+        batch_norm_backward(
+            &full,
+            &x,
+            &spread,
+            statistics,
+            Some(&weight),
+            true,
+            None,
+            Some(&mut a),
+            Some(&mut b),
+        );
         let mut z = vec![0.0; dy.len()];
         max_pool2d_forward(&s, &x, Some(&weight), &mut z);
         batch_norm_max_pool2d_backward(
@@ -211,8 +221,8 @@ mod tests {
             Some(&weight),
             true,
             None,
-            &mut c,
-            &mut d,
+            Some(&mut c),
+            Some(&mut d),
         );
         assert_close(&c, &a.map(f64::from), 1e-5);
         assert_close(&d, &b.map(f64::from), 1e-5);

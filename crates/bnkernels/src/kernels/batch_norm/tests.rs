@@ -46,8 +46,8 @@ fn run(
         weight,
         training,
         Some(&mut dx),
-        &mut dweight,
-        &mut dbias,
+        Some(&mut dweight),
+        Some(&mut dbias),
     );
     assert_eq!(there(&back(&dx)), dx, "padding lanes of a gradient are zero");
     Actual { mean, var, y: back(&y), dx: back(&dx), dweight, dbias }
@@ -133,8 +133,8 @@ fn a_gradient_that_is_not_wanted_changes_no_other() {
     let statistics = Statistics { mean: &[0.1; 3], residual: None, var: &[0.5; 3], eps: 1e-5 };
     let mut dx = vec![0.0; x.len()];
     let [mut a, mut b, mut c, mut d] = [[0.0; 3]; 4];
-    batch_norm_backward(&shape, &x, &dy, statistics, None, true, Some(&mut dx), &mut a, &mut b);
-    batch_norm_backward(&shape, &x, &dy, statistics, None, true, None, &mut c, &mut d);
+    batch_norm_backward(&shape, &x, &dy, statistics, None, true, Some(&mut dx), Some(&mut a), Some(&mut b));
+    batch_norm_backward(&shape, &x, &dy, statistics, None, true, None, Some(&mut c), Some(&mut d));
     assert_eq!((a, b), (c, d));
 }
 
@@ -155,8 +155,8 @@ fn an_empty_batch() {
             None,
             true,
             Some(&mut []),
-            &mut dweight,
-            &mut dbias,
+            Some(&mut dweight),
+            Some(&mut dbias),
         );
         assert_eq!((dweight, dbias), ([0.0; 3], [0.0; 3]));
     }

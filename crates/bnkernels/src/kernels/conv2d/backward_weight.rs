@@ -41,13 +41,13 @@ pub fn conv2d_backward_weight(
     shape: &Conv2dShape,
     x: &[f32],
     dy: &[f32],
-    dw: &mut [f32],
+    dw: Option<&mut [f32]>,
     db: Option<&mut [f32]>,
 ) {
-    assert_eq!(dw.len(), shape.weight());
+    assert!(dw.as_ref().is_none_or(|dw| dw.len() == shape.weight()));
     assert!(db.as_ref().is_none_or(|db| db.len() == shape.oc));
     if shape.n == 0 {
-        dw.fill(0.0);
+        dw.into_iter().for_each(|dw| dw.fill(0.0));
         db.into_iter().for_each(|db| db.fill(0.0));
         return;
     }
@@ -86,8 +86,10 @@ pub fn conv2d_backward_weight(
     for part in others.chunks_exact(s.oc * row) {
         first.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
     }
-    for (to, from) in dw.chunks_exact_mut(taps).zip(first.chunks_exact(row)) {
-        to.copy_from_slice(&from[..taps]);
+    if let Some(dw) = dw {
+        for (to, from) in dw.chunks_exact_mut(taps).zip(first.chunks_exact(row)) {
+            to.copy_from_slice(&from[..taps]);
+        }
     }
     for (to, from) in db.into_iter().flatten().zip(first.chunks_exact(row)) {
         *to = from[taps];

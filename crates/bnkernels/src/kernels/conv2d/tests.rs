@@ -34,11 +34,11 @@ fn check(s: Conv2dShape) {
     assert_close(&to_rows(&actual, s.n, image_x), &dx, 2e-6);
     assert!(padding_is_zero(&actual, s.n, image_x), "{s:?}");
     let (mut actual, mut actual_bias) = (vec![f32::NAN; s.weight()], vec![f32::NAN; s.oc]);
-    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, &mut actual, Some(&mut actual_bias));
+    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, Some(&mut actual), Some(&mut actual_bias));
     assert_close(&actual, &dw, 5e-6);
     assert_close(&actual_bias, &db, 5e-6);
     let mut without = vec![f32::NAN; s.weight()];
-    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, &mut without, None);
+    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, Some(&mut without), None);
     assert_eq!(without, actual);
 }
 
@@ -125,6 +125,6 @@ fn check_empty(s: Conv2dShape) {
     conv2d_forward(&s, &[], &weight, None, &mut []);
     conv2d_backward_input(&s, &[], &weight, &mut []);
     let (mut dw, mut db) = (vec![1.0; s.weight()], vec![1.0; s.oc]);
-    conv2d_backward_weight(&s, &[], &[], &mut dw, Some(&mut db));
+    conv2d_backward_weight(&s, &[], &[], Some(&mut dw), Some(&mut db));
     assert!(dw.iter().chain(&db).all(|&value| value == 0.0));
 }

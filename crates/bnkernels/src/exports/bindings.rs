@@ -1,0 +1,266 @@
+//! Writes the TypeScript bindings: a function for each kernel, of one object with named arguments, so that
+//! none can be swapped for another; and an operation for each row of the table of unary ones.
+
+use super::{Arguments, Description, DESCRIPTIONS};
+use crate::tables::{BINARY_DESCRIPTIONS, UNARY_DESCRIPTIONS};
+use std::fmt::Write;
+
+/// The generated files, from the project's folder, and what is in them.
+pub fn files() -> [(&'static str, String); 2] {
+    [("src/bindings/kernels.generated.ts", kernels()), ("src/autograd/ops/unary.generated.ts", unary())]
+}
+
+const NOTE: &str = "// Written by `cargo run --bin bindings` in crates/bnkernels";
+
+fn kernels() -> String {
+    let mut out = format!("{NOTE} from src/exports/mod.rs: change it there.\n");
+    out += "import { type Bytes, call, type Dimensions, type Memory, startRow, writeDimensions } from './call.js'\n\n";
+    out += "/** The numbers of the operations of `binary`. */\nexport const BINARY = {\n";
+    for (number, row) in BINARY_DESCRIPTIONS.iter().enumerate() {
+        out += &doc("  ", row.doc);
+        writeln!(out, "  {}: {number},", camel_case(row.name)).unwrap();
+    }
+    out += "} as const\n";
+    for (number, kernel) in DESCRIPTIONS.iter().enumerate() {
+        out += "\n";
+        out += &interface(kernel);
+        out += &function(number, kernel);
+    }
+    out
+}
+
+fn unary() -> String {
+    let mut out =
+        format!("{NOTE} from src/tables.rs: change it there.\nimport {{ unary }} from './unary.js'\n");
+    for (number, row) in UNARY_DESCRIPTIONS.iter().enumerate() {
+        let name = camel_case(row.name);
+        let reads: Vec<&str> = ["'x'", "'y'"]
+            .into_iter()
+            .zip(row.reads)
+            .filter_map(|(name, reads)| reads.then_some(name))
+            .collect();
+        let lines: Vec<&str> = row.doc.iter().copied().chain(["", " @function"]).collect();
+        out += "\n";
+        out += &doc("", &lines);
+        writeln!(out, "export const {name} = unary('{name}', {number}, [{}])", reads.join(", ")).unwrap();
+    }
+    out
+}
+
+/// One argument of a kernel.
+struct Argument {
+    name: String,
+    kind: Kind,
+    length: String,
+    optional: bool,
+    written: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Number,
+    Bool,
+    Choice,
+    Dims,
+    Floats,
+    Words,
+    Bytes,
+}
+
+impl Argument {
+    fn new(name: &str, of: &Arguments) -> Self {
+        let (optional, kind) = match of.kind.strip_prefix("optional ") {
+            Some(kind) => (true, kind),
+            None => (false, of.kind),
+        };
+        let known = match kind {
+            "size" | "u32" | "f32" | "f64" => Kind::Number,
+            "bool" => Kind::Bool,
+            "choice" => Kind::Choice,
+            "dims" => Kind::Dims,
+            "input" | "inout" | "output" => Kind::Floats,
+            "words" | "output words" => Kind::Words,
+            "bytes" => Kind::Bytes,
+            _ => panic!("no kind of argument: {kind}"),
+        };
+        let written = kind == "inout" || kind.starts_with("output");
+        // (What the compiler gives back of a long expression has line breaks.)
+        let length = of.length.split_whitespace().collect::<Vec<_>>().join(" ");
+        Self { name: camel_case(name), kind: known, length: camel_case(&length), optional, written }
+    }
+
+    fn is_array(&self) -> bool {
+        matches!(self.kind, Kind::Floats | Kind::Words | Kind::Bytes)
+    }
+
+    fn options(&self) -> Vec<&str> {
+        self.length.split(", ").collect()
+    }
+
+    fn type_name(&self) -> String {
+        match self.kind {
+            Kind::Number => "number".into(),
+            Kind::Bool => "boolean".into(),
+            Kind::Choice => format!("'{}'", self.options().join("' | '")),
+            Kind::Dims => "Dimensions".into(),
+            Kind::Floats | Kind::Words => "Memory".into(),
+            Kind::Bytes => "Bytes".into(),
+        }
+    }
+
+    /// Its line of the interface, with the array's length.
+    fn field(&self) -> String {
+        let (name, type_name) = (&self.name, self.type_name());
+        let field = match self.optional {
+            true => format!("  readonly {name}?: {type_name} | undefined\n"),
+            false => format!("  readonly {name}: {type_name}\n"),
+        };
+        let unit = match self.kind {
+            Kind::Floats => "floats",
+            Kind::Words => "words (u32)",
+            Kind::Bytes => "bytes",
+            _ => return field,
+        };
+        let length = match self.length.as_str() {
+            "any" => unit[..1].to_uppercase() + &unit[1..],
+            length => format!("`{}` {unit}", length.replace("len()", "length")),
+        };
+        let written = if self.written { "; written" } else { "" };
+        format!("  /** {length}{written}. */\n{field}")
+    }
+
+    /// What is written to the row, word for word.
+    fn words(&self) -> Vec<String> {
+        let name = &self.name;
+        let length = if self.kind == Kind::Bytes { "size" } else { "length" };
+        match self.kind {
+            Kind::Number => vec![name.clone()],
+            Kind::Bool => vec![format!("Number({name})")],
+            Kind::Choice => {
+                let options = self.options();
+                let tests = options[..options.len() - 1].iter().enumerate();
+                let tests: String =
+                    tests.map(|(i, option)| format!("{name} === '{option}' ? {i} : ")).collect();
+                vec![format!("{tests}{}", options.len() - 1)]
+            }
+            _ if self.optional => vec![format!("{name}At"), format!("{name}?.{length} ?? 0")],
+            _ => vec![format!("{name}At"), format!("{name}.{length}")],
+        }
+    }
+}
+
+fn arguments(kernel: &Description) -> Vec<Argument> {
+    let groups = kernel.arguments.iter();
+    groups.flat_map(|group| group.names.iter().map(|name| Argument::new(name, group))).collect()
+}
+
+fn interface(kernel: &Description) -> String {
+    let (function, name) = names(kernel);
+    let fields: String = arguments(kernel).iter().map(Argument::field).collect();
+    format!("/** The arguments of `{function}`. */\nexport interface {name} {{\n{fields}}}\n\n")
+}
+
+fn function(number: usize, kernel: &Description) -> String {
+    let (function, name) = names(kernel);
+    let arguments = arguments(kernel);
+    let mut out = doc("", kernel.doc);
+    let taken = |name: &str| arguments.iter().any(|argument| argument.name == name);
+    let mut locals = arguments
+        .iter()
+        .map(|argument| format!("{}At", argument.name))
+        .chain(["row".into(), "result".into()]);
+    assert!(!locals.any(|local| taken(&local)), "{function}: an argument has the name of a local variable");
+    let list: Vec<&str> = arguments.iter().map(|argument| argument.name.as_str()).collect();
+    let result = if kernel.number { "number" } else { "void" };
+    writeln!(out, "export function {function}({{ {} }}: {name}): {result} {{", list.join(", ")).unwrap();
+    // An address may move a storage into memory, which makes views of the memory stale: first of all.
+    for Argument { name, optional, .. } in arguments.iter().filter(|argument| argument.is_array()) {
+        let address = if *optional { "?.address ?? 0" } else { ".address" };
+        writeln!(out, "  const {name}At = {name}{address}").unwrap();
+    }
+    out += "  const row = startRow()\n";
+    writeln!(out, "  row[0] = {number}").unwrap();
+    let mut at = 2;
+    for (i, argument) in arguments.iter().enumerate() {
+        if argument.kind == Kind::Dims {
+            assert_eq!(i + 1, arguments.len(), "{function}: dims come last, as their length differs");
+            writeln!(out, "  writeDimensions(row, {at}, {})", argument.name).unwrap();
+        } else {
+            for word in argument.words() {
+                writeln!(out, "  row[{at}] = {word}").unwrap();
+                at += 1;
+            }
+        }
+    }
+    writeln!(out, "  {}call(row, '{function}')", if kernel.number { "const result = " } else { "" }).unwrap();
+    for Argument { name, optional, .. } in arguments.iter().filter(|argument| argument.written) {
+        let condition = if *optional { format!("if ({name}) ") } else { String::new() };
+        writeln!(out, "  {condition}{name}.version++").unwrap();
+    }
+    if kernel.number {
+        out += "  return result\n";
+    }
+    out + "}\n"
+}
+
+/// The function's name and the interface's.
+fn names(kernel: &Description) -> (String, String) {
+    let name = camel_case(kernel.name);
+    (name.clone(), name[..1].to_uppercase() + &name[1..])
+}
+
+/// Doc comments as JSDoc.
+fn doc(indent: &str, lines: &[&str]) -> String {
+    match lines {
+        [] => String::new(),
+        [line] => format!("{indent}/**{line} */\n"),
+        _ => {
+            let lines: String = lines.iter().map(|line| format!("{indent} *{line}\n")).collect();
+            format!("{indent}/**\n{lines}{indent} */\n")
+        }
+    }
+}
+
+/// All names in `text` from snake_case to camelCase.
+fn camel_case(text: &str) -> String {
+    let mut out = String::new();
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match characters.peek() {
+            Some(next) if character == '_' && next.is_alphanumeric() && !out.is_empty() => {
+                out.extend(next.to_uppercase());
+                characters.next();
+            }
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_files_are_what_the_declarations_give() {
+        for (path, text) in files() {
+            let committed = std::fs::read_to_string(format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR")));
+            let same = committed.is_ok_and(|committed| committed.replace("\r\n", "\n") == text);
+            assert!(same, "{path} is out of date: cargo run --bin bindings");
+        }
+    }
+
+    #[test]
+    fn every_row_fits_its_buffer() {
+        for kernel in DESCRIPTIONS {
+            let words: usize = arguments(kernel)
+                .iter()
+                .map(|argument| match argument.kind {
+                    Kind::Dims => 1 + 3 * super::super::row::MOST_DIMENSIONS,
+                    _ => argument.words().len(),
+                })
+                .sum();
+            assert!(2 + words <= super::super::MOST_WORDS, "{}", kernel.name);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! `kernels!` makes of each declaration the function that reads its row and calls the kernel, and (natively)
+//! the description that the TypeScript bindings are written from.
+//!
+//! ```text
+//! /// What it computes: the documentation in TypeScript too.
+//! name(outer, n: size; x, y: input[outer * n]; bias: optional input[n]; z: output[outer])
+//!     requires outer > 0
+//!     -> number => kernels::path::to(outer, n, x, y, bias, z);
+//! ```
+//!
+//! | kind | in Rust | in TypeScript |
+//! |---|---|---|
+//! | `size` | usize | number: whole, below 2³² |
+//! | `u32`, `f32`, `f64`, `bool` | the same | number, boolean |
+//! | `choice[a, b]` | u32: 0, 1 | `'a' \| 'b'` |
+//! | `input[length]`, `inout[length]`, `output[length]` | slices of f32, the last two mutable | Memory |
+//! | `words[length]`, `output words[length]` | slices of u32, the second mutable | Memory |
+//! | `bytes[length]` | slice of u8 | Bytes |
+//! | `optional` before input, inout, output | Option of it | may be undefined |
+//! | `dims` | [`Dims`](super::row::Dims); last in the list | Dimensions |
+//!
+//! A length is computed as [`lengths`](super::lengths) says; `[any]` is any. What else must hold, before the
+//! kernel may be called, is in `requires`. A kernel that gives a number has `-> number`.
+
+/// The functions of all kernels, and their descriptions.
+macro_rules! kernels {
+    ($(
+        $(#[doc = $doc:literal])*
+        $name:ident ($($($argument:ident),+ : $($kind:ident)+ $([$($length:tt)*])?);+ $(;)?)
+            $(requires $condition:expr;)? $(-> $number:ident)? => $call:expr;
+    )*) => {
+        /// Reads the rest of a row and runs its kernel; gives what the kernel gives.
+        type Call = fn(&mut Row) -> Result<f64, Status>;
+
+        static CALLS: &[Call] = &[$({
+            #[allow(unused_variables)]
+            fn from_row(row: &mut Row) -> Result<f64, Status> {
+                $(argument!(read row [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
+                {
+                    $(argument!(as_length [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
+                    $(argument!(check row [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
+                }
+                row.check()?;
+                $(argument!(slice [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
+                $(if !$condition {
+                    return Err(Status::WrongArgument);
+                })?
+                finish::<{ has_number!($($number)?) }, _>($call)
+            }
+            from_row
+        }),*];
+
+        /// What the bindings are written from.
+        #[cfg(not(target_arch = "wasm32"))]
+        pub const DESCRIPTIONS: &[Description] = &[$(Description {
+            name: stringify!($name),
+            doc: &[$($doc),*],
+            number: has_number!($($number)?),
+            arguments: &[$(Arguments {
+                names: &[$(stringify!($argument)),+],
+                kind: stringify!($($kind)+),
+                length: stringify!($($($length)*)?),
+            }),+],
+        }),*];
+    };
+}
+
+/// A phase of a call, for the arguments of one kind: `read` words, see sizes `as_length`s, `check` the
+/// lengths of arrays, make a `slice` of each.
+macro_rules! argument {
+    (read $row:ident [$($name:ident),+] (size) []) => { $(let $name = $row.size();)+ };
+    (read $row:ident [$($name:ident),+] (u32) []) => { $(let $name = $row.u32();)+ };
+    (read $row:ident [$($name:ident),+] (f32) []) => { $(let $name = $row.f32();)+ };
+    (read $row:ident [$($name:ident),+] (f64) []) => { $(let $name = $row.f64();)+ };
+    (read $row:ident [$($name:ident),+] (bool) []) => { $(let $name = $row.bool();)+ };
+    (read $row:ident [$($name:ident),+] (dims) []) => { $(let $name = $row.dims();)+ };
+    (read $row:ident [$($name:ident),+] (choice) $options:tt) => {
+        $(let $name = $row.choice(count!($options));)+
+    };
+    (read $row:ident [$($name:ident),+] (bytes) $length:tt) => { $(let $name = $row.array::<u8>();)+ };
+    (read $row:ident [$($name:ident),+] (words) $length:tt) => { $(let $name = $row.array::<u32>();)+ };
+    (read $row:ident [$($name:ident),+] (output words) $length:tt) => { $(let $name = $row.array::<u32>();)+ };
+    (read $row:ident [$($name:ident),+] ($($kind:ident)+) $length:tt) => {
+        $(let $name = $row.array::<f32>();)+
+    };
+
+    (as_length [$($name:ident),+] (size) []) => { $(let $name = $name as f64;)+ };
+    (as_length [$($name:ident),+] ($($kind:ident)+) $length:tt) => {};
+
+    (check $row:ident $names:tt (size) []) => {};
+    (check $row:ident $names:tt (u32) []) => {};
+    (check $row:ident $names:tt (f32) []) => {};
+    (check $row:ident $names:tt (f64) []) => {};
+    (check $row:ident $names:tt (bool) []) => {};
+    (check $row:ident $names:tt (dims) []) => {};
+    (check $row:ident $names:tt (choice) $options:tt) => {};
+    (check $row:ident [$($name:ident),+] (optional $kind:ident) $length:tt) => {
+        $($row.expect($name.is_missing() || has_length!($name $length));)+
+    };
+    (check $row:ident [$($name:ident),+] ($($kind:ident)+) $length:tt) => {
+        $($row.expect(has_length!($name $length));)+
+    };
+
+    // SAFETY, of all: the row is sound. TypeScript gives arrays that do not overlap.
+    (slice [$($name:ident),+] (optional input) $length:tt) => {
+        $(let $name = (!$name.is_missing()).then(|| unsafe { $name.slice() });)+
+    };
+    (slice [$($name:ident),+] (optional $kind:ident) $length:tt) => {
+        $(let $name = (!$name.is_missing()).then(|| unsafe { $name.slice_mut() });)+
+    };
+    (slice [$($name:ident),+] (input) $length:tt) => { $(let $name = unsafe { $name.slice() };)+ };
+    (slice [$($name:ident),+] (bytes) $length:tt) => { $(let $name = unsafe { $name.slice() };)+ };
+    (slice [$($name:ident),+] (words) $length:tt) => { $(let $name = unsafe { $name.slice() };)+ };
+    (slice [$($name:ident),+] (inout) $length:tt) => { $(let $name = unsafe { $name.slice_mut() };)+ };
+    (slice [$($name:ident),+] (output $($words:ident)?) $length:tt) => {
+        $(let $name = unsafe { $name.slice_mut() };)+
+    };
+    (slice $names:tt ($kind:ident) $length:tt) => {};
+}
+
+/// Whether an array is as long as declared.
+macro_rules! has_length {
+    ($name:ident [any]) => {
+        true
+    };
+    ($name:ident [$($length:tt)+]) => {
+        $name.len() == Length::value($($length)+)
+    };
+}
+
+/// How many options there are.
+macro_rules! count {
+    ([$($option:ident),+]) => {
+        [$(stringify!($option)),+].len() as u32
+    };
+}
+
+macro_rules! has_number {
+    () => {
+        false
+    };
+    (number) => {
+        true
+    };
+}
+
+pub(super) use {argument, count, has_length, has_number, kernels};
+
+/// A kernel, as declared.
+#[cfg(not(target_arch = "wasm32"))]
+pub struct Description {
+    pub name: &'static str,
+    pub doc: &'static [&'static str],
+    pub number: bool,
+    pub arguments: &'static [Arguments],
+}
+
+/// Arguments of one kind.
+#[cfg(not(target_arch = "wasm32"))]
+pub struct Arguments {
+    pub names: &'static [&'static str],
+    pub kind: &'static str,
+    pub length: &'static str,
+}

@@ -1,0 +1,260 @@
+//! A kernel call is a row of numbers (f64): word 0 is the kernel's place in the list of declarations, word 1
+//! takes its result, and from word 2 on come its arguments as declared. A number is one word, an array two:
+//! its address and its length in elements (0, 0 where an optional one is missing), and dimensions are their
+//! rank, then the shape and two lists of strides.
+//!
+//! What is wrong in a row is noted while it is read, and said before the kernel runs: a wrong size can't make
+//! a kernel trap or hang.
+
+use crate::out_of_memory::OutOfMemory;
+use std::marker::PhantomData;
+
+/// Words of the longest row.
+pub const MOST_WORDS: usize = 256;
+
+/// Dimensions have at most so many.
+pub const MOST_DIMENSIONS: usize = 32;
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Status {
+    Done = 0,
+    /// There was no scratch memory left. Nothing was written.
+    OutOfMemory = 1,
+    /// An array has another length than the sizes say, or a number is not of its kind. Nothing was written.
+    WrongArgument = 2,
+    UnknownKernel = 3,
+}
+
+/// Reads a row from word to word, and notes whether all that it read can be.
+pub struct Row {
+    next: *const f64,
+    sound: bool,
+}
+
+impl Row {
+    /// # Safety
+    /// There is a whole row of arguments at `next`.
+    pub unsafe fn new(next: *const f64) -> Self {
+        Self { next, sound: true }
+    }
+
+    /// One past the last word that was read.
+    pub fn end(&self) -> *const f64 {
+        self.next
+    }
+
+    fn word(&mut self) -> f64 {
+        // SAFETY: a kernel reads as many words as its row has.
+        unsafe {
+            let word = *self.next;
+            self.next = self.next.add(1);
+            word
+        }
+    }
+
+    /// A whole number below 2³².
+    #[inline(never)]
+    pub fn u32(&mut self) -> u32 {
+        let word = self.word();
+        let number = word as u32;
+        self.expect(f64::from(number) == word);
+        number
+    }
+
+    #[inline(always)]
+    pub fn size(&mut self) -> usize {
+        self.u32() as usize
+    }
+
+    #[inline(always)]
+    pub fn f64(&mut self) -> f64 {
+        self.word()
+    }
+
+    #[inline(always)]
+    pub fn f32(&mut self) -> f32 {
+        self.word() as f32
+    }
+
+    #[inline(always)]
+    pub fn bool(&mut self) -> bool {
+        self.word() != 0.0
+    }
+
+    /// A number below `options`.
+    #[inline(always)]
+    pub fn choice(&mut self, options: u32) -> u32 {
+        let number = self.u32();
+        self.expect(number < options);
+        number
+    }
+
+    #[inline(always)]
+    pub fn array<T>(&mut self) -> Array<T> {
+        let (address, length) = self.array_of(size_of::<T>());
+        Array { address, length, of: PhantomData }
+    }
+
+    /// Not generic over the type of the elements: one copy serves all.
+    #[inline(never)]
+    fn array_of(&mut self, size: usize) -> (usize, usize) {
+        let word = self.word();
+        let (address, length) = (word as usize, self.size());
+        let end = address as u64 + length as u64 * size as u64;
+        self.expect(address as f64 == word && address.is_multiple_of(size) && end <= memory_size());
+        self.expect(address != 0 || length == 0);
+        (address, length)
+    }
+
+    /// The rank is at most [`MOST_DIMENSIONS`].
+    #[inline(never)]
+    pub fn dims(&mut self) -> Dims {
+        let mut dims = Dims { rank: self.size(), words: [[0; MOST_DIMENSIONS]; 3] };
+        self.expect(dims.rank <= MOST_DIMENSIONS);
+        dims.rank = dims.rank.min(MOST_DIMENSIONS);
+        for list in 0..3 {
+            for d in 0..dims.rank {
+                dims.words[list][d] = self.u32();
+            }
+        }
+        dims
+    }
+
+    #[inline(always)]
+    pub fn expect(&mut self, condition: bool) {
+        self.sound &= condition;
+    }
+
+    /// Whether all that was read, or expected, was as it must be.
+    #[inline(always)]
+    pub fn check(&self) -> Result<(), Status> {
+        if self.sound {
+            Ok(())
+        } else {
+            Err(Status::WrongArgument)
+        }
+    }
+}
+
+/// Bytes of memory that there are.
+fn memory_size() -> u64 {
+    #[cfg(target_arch = "wasm32")]
+    return core::arch::wasm32::memory_size(0) as u64 * 65_536;
+    #[cfg(not(target_arch = "wasm32"))]
+    u64::MAX
+}
+
+/// Where an array lies, before its length is known to be right.
+pub struct Array<T> {
+    address: usize,
+    length: usize,
+    of: PhantomData<T>,
+}
+
+impl<T> Clone for Array<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Array<T> {}
+
+impl<T> Array<T> {
+    /// Its length as lengths are computed: see [`lengths`](super::lengths).
+    pub fn len(self) -> f64 {
+        self.length as f64
+    }
+
+    pub fn is_missing(self) -> bool {
+        self.address == 0
+    }
+
+    /// # Safety
+    /// The row was sound, and what lies there is not changed while the slice is used.
+    pub unsafe fn slice<'a>(self) -> &'a [T] {
+        if self.length == 0 {
+            return &[];
+        }
+        // SAFETY: `array_of` looked at alignment and bounds.
+        unsafe { std::slice::from_raw_parts(self.address as *const T, self.length) }
+    }
+
+    /// # Safety
+    /// The row was sound, and no other slice overlaps this one.
+    pub unsafe fn slice_mut<'a>(self) -> &'a mut [T] {
+        if self.length == 0 {
+            return &mut [];
+        }
+        // SAFETY: as in `slice`.
+        unsafe { std::slice::from_raw_parts_mut(self.address as *mut T, self.length) }
+    }
+}
+
+/// A shape and the strides of two operands.
+pub struct Dims {
+    rank: usize,
+    words: [[u32; MOST_DIMENSIONS]; 3],
+}
+
+impl Dims {
+    pub fn shape(&self) -> &[u32] {
+        &self.words[0][..self.rank]
+    }
+
+    pub fn a(&self) -> &[u32] {
+        &self.words[1][..self.rank]
+    }
+
+    pub fn b(&self) -> &[u32] {
+        &self.words[2][..self.rank]
+    }
+}
+
+/// What a kernel may give back.
+pub trait Outcome {
+    /// Whether there is a number for the caller.
+    const NUMBER: bool;
+
+    fn number(self) -> Result<f64, Status>;
+}
+
+impl Outcome for () {
+    const NUMBER: bool = false;
+
+    fn number(self) -> Result<f64, Status> {
+        Ok(0.0)
+    }
+}
+
+impl Outcome for usize {
+    const NUMBER: bool = true;
+
+    fn number(self) -> Result<f64, Status> {
+        Ok(self as f64)
+    }
+}
+
+/// None is -1.
+impl Outcome for Option<usize> {
+    const NUMBER: bool = true;
+
+    fn number(self) -> Result<f64, Status> {
+        Ok(self.map_or(-1.0, |number| number as f64))
+    }
+}
+
+impl<T: Outcome> Outcome for Result<T, OutOfMemory> {
+    const NUMBER: bool = T::NUMBER;
+
+    fn number(self) -> Result<f64, Status> {
+        self.map_err(|OutOfMemory| Status::OutOfMemory)?.number()
+    }
+}
+
+/// The number of an outcome, of a kernel whose declaration says that it has one, or has none.
+#[inline(always)]
+pub fn finish<const NUMBER: bool, T: Outcome>(outcome: T) -> Result<f64, Status> {
+    const { assert!(NUMBER == T::NUMBER, "a kernel's declaration says `-> number` where it gives one") };
+    outcome.number()
+}

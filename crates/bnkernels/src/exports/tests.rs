@@ -1,0 +1,156 @@
+use super::*;
+
+/// The number of a kernel.
+fn code(name: &str) -> f64 {
+    DESCRIPTIONS.iter().position(|kernel| kernel.name == name).unwrap() as f64
+}
+
+/// The words of an array: address and length.
+fn words(array: &mut [f32]) -> [f64; 2] {
+    [array.as_mut_ptr().expose_provenance() as f64, array.len() as f64]
+}
+
+/// Runs a row; its status and its number.
+fn run_row(name: &str, arguments: &[f64]) -> (u32, f64) {
+    let mut row = vec![code(name), 0.5];
+    row.extend(arguments);
+    // SAFETY: the tests' arrays live and do not overlap.
+    (unsafe { run(row.as_mut_ptr()) }, row[1])
+}
+
+#[test]
+fn a_row_runs_its_kernel() {
+    let (mut x, mut y) = ([1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0], [0.0f32; 2]);
+    let ([x_at, x_length], [y_at, y_length]) = (words(&mut x), words(&mut y));
+    let row = [2.0, 3.0, 1.0, x_at, x_length, 0.5, y_at, y_length];
+    assert_eq!(run_row("sum_forward", &row), (0, 0.0));
+    assert_eq!(y, [3.0, 7.5]);
+}
+
+#[test]
+fn a_kernel_leaves_its_number_in_the_row() {
+    let (mut logits, mut labels) = ([0.1f32, 0.9, 0.8, 0.2], [1.0f32, 1.0]);
+    let row = [[2.0, 2.0], words(&mut logits), words(&mut labels)].concat();
+    assert_eq!(run_row("count_correct", &row), (0, 1.0));
+    let (mut logs, mut losses) = ([0.0f32; 4], [0.0f32; 2]);
+    for (mut labels, number) in [([1.0f32, 7.0], 1.0), ([1.0, 0.0], -1.0)] {
+        let (inputs, outputs) =
+            ([words(&mut logits), words(&mut labels)], [words(&mut logs), words(&mut losses)]);
+        let row = [[2.0, 2.0], inputs[0], inputs[1], outputs[0], outputs[1]].concat();
+        assert_eq!(run_row("cross_entropy_forward", &row), (0, number));
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_said_and_nothing_runs() {
+    let (mut x, mut y) = ([1.0f32; 6], [7.0f32; 2]);
+    let ([x_at, x_length], [y_at, y_length]) = (words(&mut x), words(&mut y));
+    let good = [2.0, 3.0, 1.0, x_at, x_length, 1.0, y_at, y_length];
+    for (at, value) in [
+        (0, 3.0),
+        (0, -2.0),
+        (0, 2.5),
+        (0, f64::NAN),
+        (0, 4_294_967_298.0),
+        (1, 1e300),
+        (3, 0.0),
+        (3, x_at + 1.0),
+        (4, 5.0),
+        (7, 3.0),
+    ] {
+        let mut row = good;
+        row[at] = value;
+        assert_eq!(run_row("sum_forward", &row), (Status::WrongArgument as u32, 0.5), "{at}: {value}");
+    }
+    // Sizes whose product is 0 in 32 bits.
+    let row = [65_536.0, 65_536.0, 1.0, x_at, 0.0, 1.0, y_at, 0.0];
+    assert_eq!(run_row("sum_forward", &row).0, Status::WrongArgument as u32);
+    assert_eq!(y, [7.0; 2]);
+    for bad in [CALLS.len() as f64, -1.0, f64::NAN, 1e20] {
+        // SAFETY: a kernel that there is not reads nothing.
+        assert_eq!(unsafe { run([bad, 0.0].as_mut_ptr()) }, Status::UnknownKernel as u32);
+    }
+}
+
+#[test]
+fn a_window_that_its_image_has_no_room_for_is_refused() {
+    let mut x = [0.0f32; 16];
+    let [at, _] = words(&mut x);
+    // n, c, h, w, then kernel, stride and padding.
+    for shape in [
+        // (2 - 3) / 2 + 1, rounded towards 0, would be an output of one row.
+        [4.0, 1.0, 2.0, 2.0, 3.0, 3.0, 2.0, 2.0, 0.0, 0.0],
+        [4.0, 1.0, 2.0, 2.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0],
+        [0.0, 1.0, 2.0, 2.0, 3.0, 3.0, 1.0, 1.0, 0.0, 0.0],
+    ] {
+        let row = [&shape[..], &[at, 4.0 * shape[0], 0.0, 0.0, at, 0.0]].concat();
+        assert_eq!(run_row("max_pool2d_forward", &row).0, Status::WrongArgument as u32);
+    }
+}
+
+#[test]
+fn an_optional_array_is_missing_or_has_its_length() {
+    let (mut a, mut b, mut bias, mut c) = ([2.0f32], [3.0f32], [4.0f32, 5.0], [0.0f32]);
+    let bias_at = words(&mut bias)[0];
+    for (bias, expected) in [
+        ([0.0, 0.0], (0, 6.0)),
+        ([bias_at, 1.0], (0, 10.0)),
+        ([bias_at, 2.0], (Status::WrongArgument as u32, 0.0)),
+    ] {
+        c[0] = 0.0;
+        let row = [&[0.0, 1.0, 1.0, 1.0][..], &words(&mut a), &words(&mut b), &bias, &words(&mut c)].concat();
+        let (status, _) = run_row("matmul", &row);
+        assert_eq!((status, c[0]), expected);
+    }
+}
+
+#[test]
+fn dimensions_must_stay_within_the_arrays() {
+    let (mut a, mut b, mut y) = ([1.0f32, 2.0, 3.0], [10.0f32], [0.0f32; 6]);
+    let wrong = Status::WrongArgument as u32;
+    let (all, ones) = ([&[2.0, 2.0, 3.0][..], &[0.0, 1.0], &[0.0, 0.0]].concat(), [1.0; 99]);
+    for (op, dims, expected) in [
+        (0.0, &all[..], 0),
+        (99.0, &all, wrong),
+        (0.0, &[2.0, 2.0, 3.0, 1.0, 1.0, 0.0, 0.0], wrong),
+        (0.0, &[2.0, 2.0, 2.0, 0.0, 1.0, 0.0, 0.0], wrong),
+        (0.0, &[2.0, 2.0, 3.0, 0.0, 0.0, 0.0, 2.0], wrong),
+        (0.0, &[&[33.0], &ones[..]].concat(), wrong),
+    ] {
+        let row = [&[op][..], &words(&mut a), &words(&mut b), &words(&mut y), dims].concat();
+        assert_eq!(run_row("binary", &row).0, expected, "{dims:?}");
+    }
+    assert_eq!(y, [11.0, 12.0, 13.0, 11.0, 12.0, 13.0]);
+
+    let most = f64::from(u32::MAX);
+    for (starts, dims, expected) in [
+        ([1.0, 4.0], [1.0, 2.0, 1.0, 1.0], 0),
+        ([0.0, 0.0], [1.0, 0.0, 9.0, 9.0], 0),
+        ([2.0, 0.0], [1.0, 2.0, 1.0, 1.0], wrong),
+        ([0.0, 5.0], [1.0, 2.0, 1.0, 1.0], wrong),
+        ([9.0, 0.0], [1.0, 0.0, 1.0, 1.0], wrong),
+        ([0.0, 0.0], [1.0, most, most, most], wrong),
+    ] {
+        let row = [&starts[..], &words(&mut a), &words(&mut y), &dims].concat();
+        assert_eq!(run_row("copy_strided", &row).0, expected, "{starts:?} {dims:?}");
+    }
+    assert_eq!(y, [11.0, 12.0, 13.0, 11.0, 2.0, 3.0]);
+}
+
+#[test]
+fn a_list_of_rows_runs_in_order_and_ends_with_the_first_that_fails() {
+    let (mut x, mut y, mut z) = ([1.0f32; 5], [2.0f32; 5], [0.0f32; 5]);
+    let [x, y, z] = [&mut x, &mut y, &mut z].map(|array| (words(array), array));
+    let row = |name, words: &[f64]| [&[code(name), 0.0], words].concat();
+    let add = row("accumulate", &[x.0, y.0].concat());
+    let sum = row("binary", &[&[0.0][..], &x.0, &y.0, &z.0, &[1.0, 5.0, 1.0, 1.0]].concat());
+    let wrong = row("accumulate", &[x.0[0], 5.0, y.0[0], 4.0]);
+    let mut rows = [&add[..], &sum, &add].concat();
+    // SAFETY: the arrays live, and no call's overlap.
+    assert_eq!(unsafe { run_list(rows.as_mut_ptr(), 3) }, 0);
+    assert_eq!((&*y.1, &*z.1), (&[4.0; 5], &[4.0; 5]));
+    let mut rows = [&add[..], &wrong, &add].concat();
+    // SAFETY: as above.
+    assert_eq!(unsafe { run_list(rows.as_mut_ptr(), 3) }, Status::WrongArgument as u32);
+    assert_eq!(*y.1, [5.0; 5]);
+}
