@@ -45,7 +45,12 @@ export interface Range {
 }
 
 /** @throws {ArgumentError} unless `value` is a number in the range */
-export function checkNumber(name: string, what: string, value: unknown, range: Range = { anyNumber: true }): void {
+export function checkNumber(
+  name: string,
+  what: string,
+  value: unknown,
+  range: Range = { anyNumber: true },
+): void {
   const { least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY, below, whole, anyNumber } = range
   if (
     typeof value === 'number' &&
@@ -62,7 +67,9 @@ export function checkNumber(name: string, what: string, value: unknown, range: R
       ? [most < Number.POSITIVE_INFINITY || below !== undefined ? `from ${least}` : `of at least ${least}`]
       : []),
     ...(below !== undefined ? [`to below ${below}`] : []),
-    ...(most < Number.POSITIVE_INFINITY ? [`${least > Number.NEGATIVE_INFINITY ? 'to' : 'of at most'} ${most}`] : []),
+    ...(most < Number.POSITIVE_INFINITY
+      ? [`${least > Number.NEGATIVE_INFINITY ? 'to' : 'of at most'} ${most}`]
+      : []),
   ]
   throw new ArgumentError(`${name}: ${what} is ${[kind, ...bounds].join(' ')}, got ${kindOf(value)}`)
 }

@@ -6,7 +6,8 @@ import { Tensor } from '../tensor/tensor.js'
 /** @throws {ArgumentError} unless `x` is a tensor */
 export function checkTensor(operation: string, what: string, x: unknown): asserts x is Tensor {
   if (x instanceof Tensor) return
-  const cure = Array.isArray(x) || ArrayBuffer.isView(x) || typeof x === 'number' ? '; make one with tensor(…)' : ''
+  const cure =
+    Array.isArray(x) || ArrayBuffer.isView(x) || typeof x === 'number' ? '; make one with tensor(…)' : ''
   throw new ArgumentError(`${operation}: the ${what} is a tensor, got ${kindOf(x)}${cure}`)
 }
 

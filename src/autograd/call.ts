@@ -148,8 +148,8 @@ export class Call<A = unknown> implements Producer {
     return copy
   }
 
-  /** Keeps what the wanted gradients read, and nothing more. */
-  record(): void {
+  /** Keeps what the wanted gradients read, and nothing more; false where there are none. */
+  record(): boolean {
     const { sources, operation, attributes, inputs, made } = this
     const kept = new Set<Tensor>()
     const [readInputs, readMade]: [Tensor[], Tensor[]] = [[], []]
@@ -173,6 +173,7 @@ export class Call<A = unknown> implements Producer {
       this.#wants[i] = reads !== undefined
       reads?.forEach(keep)
     }
+    if (!this.#wants.includes(true)) return false
     this.#own = this.#own.filter((x) => {
       if (kept.has(x)) return true
       x.release()
@@ -181,6 +182,7 @@ export class Call<A = unknown> implements Producer {
     this.inputs = readInputs
     this.made = readMade
     this.#output = readOutput
+    return true
   }
 
   /** A handle of the tape's own on the memory of `x`: whoever has `x` may let go of it. */
@@ -223,7 +225,8 @@ export class Call<A = unknown> implements Producer {
       operation.backward(this)
       for (let i = 0; i < this.#wants.length; i++) {
         const gradient = this.#gradients[i]
-        if (this.#wants[i] && !gradient) throw new Error(`'${operation.name}' gives no gradient of input ${i}`)
+        if (this.#wants[i] && !gradient)
+          throw new Error(`'${operation.name}' gives no gradient of input ${i}`)
         // What passes dy on has its padding.
         if (gradient && operation.output === 'any' && gradient.storage !== this.#dy.storage) {
           clearPaddingOf(gradient)

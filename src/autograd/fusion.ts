@@ -5,8 +5,9 @@
  * row, and nobody can have seen its result: so only between library layers in a Sequential (a compiled step's
  * list of calls can be matched with the same rows).
  */
-import { Tensor } from '../tensor/tensor.js'
+
 import type { Shape } from '../tensor/shape.js'
+import { Tensor } from '../tensor/tensor.js'
 import type { Operation } from './operation.js'
 import { execute, setDeferral } from './tape.js'
 

@@ -2,9 +2,13 @@
  * The table of fusions: what is matched, when, and what runs instead. The composed fallback of a row is its
  * pattern, run as it comes; test/autograd/fusions.test.ts compares both over random shapes, for every row.
  */
-import { type Fusion, pendingCall, type Pending } from './fusion.js'
+import { type Fusion, type Pending, pendingCall } from './fusion.js'
 import type { Operation } from './operation.js'
-import { type BatchNormAttributes, batchNormMaxPool2dOperation, batchNormOperation } from './ops/batch-norm.js'
+import {
+  type BatchNormAttributes,
+  batchNormMaxPool2dOperation,
+  batchNormOperation,
+} from './ops/batch-norm.js'
 import { maxPool2dOperation, type Windows } from './ops/max-pool2d.js'
 import { relu } from './ops/unary.generated.js'
 
@@ -30,7 +34,11 @@ export const FUSIONS: readonly Fusion[] = [
   row([batchNormOperation, maxPool2dOperation], {
     matches: halves,
     fuse: ([{ inputs, attributes }]) => [
-      pendingCall<BatchNormAttributes>(batchNormMaxPool2dOperation, inputs, attributes as BatchNormAttributes),
+      pendingCall<BatchNormAttributes>(
+        batchNormMaxPool2dOperation,
+        inputs,
+        attributes as BatchNormAttributes,
+      ),
     ],
   }),
 ]

@@ -3,17 +3,18 @@
  * The operations as methods of Tensor. They are added here, above the operations, because tensor.ts lies
  * below them: so nothing imports upwards.
  */
+
+import type { Shape } from '../tensor/shape.js'
+import { Tensor } from '../tensor/tensor.js'
+import { backward } from './backward.js'
 import { add, div, maximum, mul, sub } from './ops/arithmetic.js'
 import { matmul } from './ops/matmul.js'
 import { cat, flatten, permute, reshape, slice, transpose } from './ops/rearrange.js'
 import { argmax, max, mean, type ReduceOptions, sum } from './ops/reduce.js'
 import { logSoftmax, softmax } from './ops/softmax.js'
-import { pow } from './ops/unary.js'
 import * as unary from './ops/unary.generated.js'
+import { pow } from './ops/unary.js'
 import { type VarOptions, variance } from './ops/variance.js'
-import type { Shape } from '../tensor/shape.js'
-import { Tensor } from '../tensor/tensor.js'
-import { backward } from './backward.js'
 
 /** The rows of the unary table are all methods. */
 type UnaryMethods = { [name in keyof typeof unary]: () => Tensor }

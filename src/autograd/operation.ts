@@ -83,7 +83,8 @@ export function defineOperation<A>(definition: Definition<A>): Operation<A> {
     return { kind: 'made', index: made }
   }
   for (const input of Object.keys(gradients)) {
-    if (!inputNames.includes(input)) throw new Error(`'${name}' has no input '${input}' to give a gradient of`)
+    if (!inputNames.includes(input))
+      throw new Error(`'${name}' has no input '${input}' to give a gradient of`)
   }
   const operation: Operation<A> = {
     ...definition,

@@ -7,7 +7,14 @@ import type { Dimensions } from '../bindings/call.js'
 import { binary, copyStrided, sumForward } from '../bindings/kernels.generated.js'
 import { type Memory, Part } from '../bindings/memory.js'
 import { type Piece, piecesOf, startOf } from '../tensor/lanes.js'
-import { broadcastStrides, joinDimensions, reduceShape, type Shape, sizeOf, stridesOf } from '../tensor/shape.js'
+import {
+  broadcastStrides,
+  joinDimensions,
+  reduceShape,
+  type Shape,
+  sizeOf,
+  stridesOf,
+} from '../tensor/shape.js'
 import { type Tensor, toLayout, view } from '../tensor/tensor.js'
 import type { Call } from './call.js'
 
@@ -71,7 +78,11 @@ export interface Region {
 /** Copies a region of `shape` from one tensor to another, both in the same layout; in lanes, all of the batch. */
 export function copyRegion(shape: Shape, from: Region, to: Region): void {
   if (sizeOf(shape) === 0) return
-  const [x, y] = [from, to].map(({ of, start = 0, strides = stridesOf(of.shape) }) => ({ of, start, strides }))
+  const [x, y] = [from, to].map(({ of, start = 0, strides = stridesOf(of.shape) }) => ({
+    of,
+    start,
+    strides,
+  }))
   const arrays = { x: x.of.storage, y: y.of.storage }
   if (y.of.layout === 'rows') {
     const [joined, [xStrides, yStrides]] = joinDimensions(shape, [x.strides, y.strides])
@@ -102,7 +113,13 @@ export interface ReducedPiece {
 }
 
 /** The pieces of a reduction of `x` over the dimensions `first` … `last` (in lanes not the batch), into `y`. */
-export function reducedPieces(x: Tensor, first: number, last: number, y: Tensor, yMemory: Memory = y.storage): ReducedPiece[] {
+export function reducedPieces(
+  x: Tensor,
+  first: number,
+  last: number,
+  y: Tensor,
+  yMemory: Memory = y.storage,
+): ReducedPiece[] {
   const [outer, n, inner] = reduceShape(x.shape, first, last)
   if (x.layout === 'rows') return [{ outer, n, inner, x: x.storage, y: yMemory }]
   const [from, to] = [imageOf(x.shape), (outer / Math.max(1, x.shape[0])) * inner]
@@ -142,7 +159,10 @@ export function sumTo(call: Temporaries, x: Tensor, shape: Shape): Tensor {
     // The lanes are summed in rows, which have no padding.
     if (d === 0 && current.layout === 'lanes') current = call.hold(toLayout(current, 'rows'))
     const from = current.shape
-    const y = call.temporary(from.map((s, k) => (k >= d && k <= last ? 1 : s)), current.layout)
+    const y = call.temporary(
+      from.map((s, k) => (k >= d && k <= last ? 1 : s)),
+      current.layout,
+    )
     current = sumOver(current, d, last, 1, y)
   }
   return current === x ? x : call.hold(view(current, shape))

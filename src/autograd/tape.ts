@@ -69,8 +69,7 @@ export function execute<A>(
     call = new Call(operation, inputs, attributes, shape)
     output = call.compute()
   }
-  if (recording && inputs.some((input) => input?.requiresGrad)) {
-    call.record()
+  if (recording && call.record()) {
     output.requiresGrad = true
     output.producer = call
     pending++
@@ -95,7 +94,8 @@ export function isRecording(): boolean {
  * @throws {ArgumentError} when `fn` is asynchronous, or no function
  */
 export function noGrad<T>(fn: () => T): T {
-  if (typeof fn !== 'function') throw new ArgumentError('noGrad: expected a function, as noGrad(() => net.forward(x))')
+  if (typeof fn !== 'function')
+    throw new ArgumentError('noGrad: expected a function, as noGrad(() => net.forward(x))')
   const before = recording
   recording = false
   try {

@@ -68,7 +68,9 @@ export async function init(options: InitOptions = {}): Promise<Backend> {
     )
   }
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
-    throw new ArgumentError(`init: threads must be a whole number from 1 to ${MOST_THREADS}, not ${kindOf(threads)}`)
+    throw new ArgumentError(
+      `init: threads must be a whole number from 1 to ${MOST_THREADS}, not ${kindOf(threads)}`,
+    )
   }
   if (typeof deterministic !== 'boolean') {
     throw new ArgumentError(`init: deterministic is true or false, not ${kindOf(deterministic)}`)

@@ -87,7 +87,7 @@ function outOfMemory(size: number): OutOfMemoryError {
 export function relieve(): void {
   temporaries = moveOutIdle(temporaries, 1)
   leaves = moveOutIdle(leaves, 1)
-  instance().kernels.scratch_trim()
+  instance().kernels.scratch_trim?.()
 }
 
 /** Thrown where a kernel found no room for what it needs beside its arguments. */

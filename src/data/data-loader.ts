@@ -1,9 +1,9 @@
-import { Indices } from '../tensor/gather.js'
 import { checkOptions } from '../check.js'
+import { ArgumentError } from '../errors.js'
+import { Indices } from '../tensor/gather.js'
 import { randomPermutation } from '../tensor/random.js'
 import { outside } from '../tensor/scope.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { ArgumentError } from '../errors.js'
 import type { Dataset } from './dataset.js'
 
 /** Options of DataLoader. */

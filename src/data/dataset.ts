@@ -1,6 +1,6 @@
+import { ArgumentError, ShapeError } from '../errors.js'
 import { gather, type Indices } from '../tensor/gather.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { ArgumentError, ShapeError } from '../errors.js'
 
 /** Samples with an order, of which a DataLoader takes batches. */
 export interface Dataset {

@@ -1,7 +1,7 @@
+import { ArgumentError, ShapeError } from '../errors.js'
 import { ByteArray, gather, gatherBytes, type Indices } from '../tensor/gather.js'
 import { outside } from '../tensor/scope.js'
 import { fromValues, type Tensor } from '../tensor/tensor.js'
-import { ArgumentError, ShapeError } from '../errors.js'
 import type { Dataset } from './dataset.js'
 import type { IdxArray } from './idx.js'
 import { normalize, type Transform } from './transforms.js'

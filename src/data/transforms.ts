@@ -1,5 +1,5 @@
-import type { Tensor } from '../tensor/tensor.js'
 import { ArgumentError } from '../errors.js'
+import type { Tensor } from '../tensor/tensor.js'
 
 /** `byte · scale + shift`, which the gather of a batch does on the way. */
 export interface Normalization {

@@ -1,5 +1,5 @@
-import { fromValues } from '../tensor/tensor.js'
 import type { StateDict } from '../nn/module.js'
+import { fromValues } from '../tensor/tensor.js'
 import { weightsHash } from './hash.js'
 import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from './safetensors.js'
 

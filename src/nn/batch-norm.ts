@@ -1,5 +1,6 @@
 import { countedBatchNorm } from '../autograd/ops/batch-norm.js'
-import { checkBoolean, checkNumber, checkOptions } from '../check.js'
+import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
+import { ArgumentError } from '../errors.js'
 import { ones, zeros } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { checkInput, Module, numberText, Parameter } from './module.js'
@@ -50,7 +51,9 @@ export abstract class BatchNorm extends Module {
     checkOptions(this.constructor.name, options, ['eps', 'momentum', 'affine', 'trackRunningStats'])
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options
     const name = this.constructor.name
-    checkNumber(name, 'numFeatures', numFeatures, { least: 1, below: 2 ** 31, whole: true })
+    if (!Number.isInteger(numFeatures) || numFeatures < 1) {
+      throw new ArgumentError(`${name}: expected a whole number of features, got ${kindOf(numFeatures)}`)
+    }
     checkNumber(name, 'eps', eps, { least: 0 })
     checkBoolean(name, 'affine', affine)
     checkBoolean(name, 'trackRunningStats', trackRunningStats)
@@ -74,8 +77,10 @@ export abstract class BatchNorm extends Module {
   }
 
   set momentum(momentum: number | null) {
-    if (momentum !== null) {
-      checkNumber(this.constructor.name, 'momentum (null for the average over all batches)', momentum, { least: 0, most: 1 })
+    if (momentum !== null && !(typeof momentum === 'number' && momentum >= 0 && momentum <= 1)) {
+      throw new ArgumentError(
+        `${this.constructor.name}: momentum is a number from 0 to 1 or null, got ${kindOf(momentum)}`,
+      )
     }
     this.#momentum = momentum
   }

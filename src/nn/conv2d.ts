@@ -1,5 +1,6 @@
 import { type Conv2dOptions, conv2d } from '../autograd/ops/conv2d.js'
-import { checkBoolean, checkNumber, checkOptions, type Pair, pair } from '../check.js'
+import { checkBoolean, checkOptions, kindOf, type Pair, pair } from '../check.js'
+import { ArgumentError } from '../errors.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { fanIn, uniformByFanIn } from './init.js'
 import { checkInput, Module, type Parameter, pairText } from './module.js'
@@ -38,8 +39,10 @@ export class Conv2d extends Module {
     super()
     checkOptions('Conv2d', options, ['stride', 'padding', 'bias'])
     const { stride = 1, padding = 0, bias = true } = options
-    for (const [what, channels] of Object.entries({ inChannels, outChannels })) {
-      checkNumber('Conv2d', what, channels, { least: 1, below: 2 ** 31, whole: true })
+    if (![inChannels, outChannels].every((n) => Number.isInteger(n) && n > 0)) {
+      throw new ArgumentError(
+        `Conv2d: channels are whole numbers of at least 1, got ${kindOf(inChannels)} and ${kindOf(outChannels)}`,
+      )
     }
     checkBoolean('Conv2d', 'bias', bias)
     const shape = [outChannels, inChannels, ...pair('Conv2d', 'kernelSize', kernelSize, 1)]

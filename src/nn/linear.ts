@@ -1,5 +1,5 @@
 import { linear } from '../autograd/ops/matmul.js'
-import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
+import { checkBoolean, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { Tensor } from '../tensor/tensor.js'
 import { fanIn, uniformByFanIn } from './init.js'
@@ -35,8 +35,10 @@ export class Linear extends Module {
     super()
     checkOptions('Linear', options, ['bias'])
     const { bias = true } = options
-    for (const [what, features] of Object.entries({ inFeatures, outFeatures })) {
-      checkNumber('Linear', what, features, { least: 1, below: 2 ** 31, whole: true })
+    if (![inFeatures, outFeatures].every((n) => Number.isInteger(n) && n > 0)) {
+      throw new ArgumentError(
+        `Linear: features are whole numbers of at least 1, got ${kindOf(inFeatures)} and ${kindOf(outFeatures)}`,
+      )
     }
     checkBoolean('Linear', 'bias', bias)
     const shape = [outFeatures, inFeatures]

@@ -252,7 +252,9 @@ export function callForward<Inputs extends readonly unknown[]>(
   module: Callable<Inputs>,
   ...inputs: Inputs
 ): Tensor {
-  return isLibrary(module) ? module.forward(...inputs) : outside(inputs, () => unfused(inputs, () => module.forward(...inputs)))
+  return isLibrary(module)
+    ? module.forward(...inputs)
+    : outside(inputs, () => unfused(inputs, () => module.forward(...inputs)))
 }
 
 /** The fields of a module. @throws {ArgumentError} for what holds modules or parameters and is no module */

@@ -58,7 +58,13 @@ export class AvgPool2d extends Module {
     readonly options: AvgPool2dOptions = {},
   ) {
     super()
-    checkOptions('AvgPool2d', options, ['stride', 'padding', 'ceilMode', 'countIncludePad', 'divisorOverride'])
+    checkOptions('AvgPool2d', options, [
+      'stride',
+      'padding',
+      'ceilMode',
+      'countIncludePad',
+      'divisorOverride',
+    ])
     checkWindow('AvgPool2d', kernelSize, options)
   }
 
@@ -81,7 +87,11 @@ export class AvgPool2d extends Module {
   }
 }
 
-function checkWindow(name: string, kernelSize: Pair, { stride = kernelSize, padding = 0 }: MaxPool2dOptions): void {
+function checkWindow(
+  name: string,
+  kernelSize: Pair,
+  { stride = kernelSize, padding = 0 }: MaxPool2dOptions,
+): void {
   pair(name, 'kernelSize', kernelSize, 1)
   pair(name, 'stride', stride, 1)
   pair(name, 'padding', padding, 0)

@@ -41,9 +41,11 @@ class AdamFamily extends Optimizer {
     this.eps = options.eps ?? 1e-8
     this.weightDecay = options.weightDecay ?? (decoupled ? 0.01 : 0)
     if (!Array.isArray(this.betas) || this.betas.length !== 2) {
-      throw new ArgumentError(`${name}: betas are two numbers, such as [0.9, 0.999], got ${kindOf(this.betas)}`)
+      throw new ArgumentError(
+        `${name}: betas are two numbers, such as [0.9, 0.999], got ${kindOf(this.betas)}`,
+      )
     }
-    for (const beta of this.betas) checkNumber(name, 'each of betas', beta, { least: 0, below: 1 })
+    for (const beta of this.betas) checkNumber(name, 'betas: each', beta, { least: 0, below: 1 })
     checkNumber(name, 'eps', this.eps, { least: 0 })
     checkNumber(name, 'weightDecay', this.weightDecay, { least: 0 })
   }
@@ -58,7 +60,12 @@ class AdamFamily extends Optimizer {
     return () => {
       this.#state.set(parameter, state)
       state.step++
-      const arrays = { p: parameter.storage, g: gradient.storage, m: state.mean.storage, v: state.square.storage }
+      const arrays = {
+        p: parameter.storage,
+        g: gradient.storage,
+        m: state.mean.storage,
+        v: state.square.storage,
+      }
       const scalars = { lr, beta1, beta2, eps, weightDecay, decoupled, step: state.step }
       adamStep({ ...arrays, ...scalars })
     }

@@ -61,7 +61,10 @@ export abstract class Optimizer {
 /** The parameters, looked through. @throws {ArgumentError} */
 function parametersOf(name: string, parameters: Iterable<Tensor>): Tensor[] {
   if (typeof parameters !== 'object' || parameters === null || !(Symbol.iterator in parameters)) {
-    const cure = parameters && 'parameters' in (parameters as object) ? 'pass net.parameters()' : 'such as net.parameters()'
+    const cure =
+      parameters && 'parameters' in (parameters as object)
+        ? 'pass net.parameters()'
+        : 'such as net.parameters()'
     throw new ArgumentError(`${name}: expected the parameters to change, got ${kindOf(parameters)}; ${cure}`)
   }
   const all = [...parameters]
@@ -72,7 +75,9 @@ function parametersOf(name: string, parameters: Iterable<Tensor>): Tensor[] {
     if (parameter instanceof Tensor) continue
     const group = typeof parameter === 'object' && parameter !== null && 'params' in parameter
     const cure = group ? '; parameter groups are not supported: make an optimiser for each' : ''
-    throw new ArgumentError(`${name}: element ${i} of the parameters is no tensor but ${kindOf(parameter)}${cure}`)
+    throw new ArgumentError(
+      `${name}: element ${i} of the parameters is no tensor but ${kindOf(parameter)}${cure}`,
+    )
   }
   for (const [i, parameter] of all.entries()) {
     if (all.indexOf(parameter) === i) continue

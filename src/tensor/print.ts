@@ -62,7 +62,12 @@ function formatOf(values: readonly number[]): (value: number) => string {
   return (value) => write(value).padStart(width)
 }
 
-function nested(shape: Shape, values: Float32Array, format: (value: number) => string, indent: number): string {
+function nested(
+  shape: Shape,
+  values: Float32Array,
+  format: (value: number) => string,
+  indent: number,
+): string {
   const abbreviated = values.length > THRESHOLD
   const walk = (d: number, at: number, column: number): string => {
     if (d === shape.length) return format(values[at])

@@ -157,9 +157,19 @@ function checkFit(net: Module, options: FitOptions): void {
   const loads = (value: unknown) => value instanceof DataLoader
   expect('train', loads(train), 'a data.DataLoader', train)
   expect('valid', valid === undefined || loads(valid), 'a data.DataLoader', valid)
-  expect('optimizer', optimizer instanceof Optimizer, 'an optimizer, such as new optim.SGD(net.parameters())', optimizer)
+  expect(
+    'optimizer',
+    optimizer instanceof Optimizer,
+    'an optimizer, such as new optim.SGD(net.parameters())',
+    optimizer,
+  )
   const computes = typeof (loss as Partial<Loss> | undefined)?.forward === 'function'
-  expect('loss', computes, 'something with a forward(prediction, labels), such as new nn.CrossEntropyLoss()', loss)
+  expect(
+    'loss',
+    computes,
+    'something with a forward(prediction, labels), such as new nn.CrossEntropyLoss()',
+    loss,
+  )
   checkNumber('fit', 'epochs', epochs, { least: 0, whole: true })
   expect('signal', signal === undefined || signal instanceof AbortSignal, 'an AbortSignal', signal)
   for (const [what, value] of Object.entries({ onProgress, onEpoch })) {
@@ -194,7 +204,9 @@ async function pass(
         const next = batches.next()
         if (next.done) return undefined
         const where = { epoch, batch, batches: loader.length, training }
-        return training ? trainStep(net, next.value, options, where) : noGrad(() => measure(net, next.value, options, where))
+        return training
+          ? trainStep(net, next.value, options, where)
+          : noGrad(() => measure(net, next.value, options, where))
       })
       if (!step) break
       total += step.loss * step.count

@@ -1,10 +1,10 @@
-import { zeros } from '../tensor/create.js'
 import { noGrad } from '../autograd/tape.js'
-import { Tensor } from '../tensor/tensor.js'
 import { kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { BatchNorm } from '../nn/batch-norm.js'
 import { Module } from '../nn/module.js'
+import { zeros } from '../tensor/create.js'
+import { Tensor } from '../tensor/tensor.js'
 import { yieldToEvents } from './yield.js'
 
 /** Milliseconds of work between two turns of the event loop. */

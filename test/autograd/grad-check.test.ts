@@ -337,6 +337,8 @@ it('leaves no operation out', () => {
     'toRows_',
     'fill_',
     'dispose',
+    'become',
+    'release',
     'toString',
     'zeroGrad',
     'argmax',

@@ -147,8 +147,8 @@ describe('reading', () => {
     ).toBe(0)
   })
 
-  it('says its shape as a string', () => {
-    expect(String(tensor([[1, 2]], { requiresGrad: true }))).toBe('Tensor(shape=[1,2], requiresGrad=true)')
+  it('says its values and its shape as a string', () => {
+    expect(String(tensor([[1, 2]], { requiresGrad: true }))).toBe('tensor([[1., 2.]], shape=[1, 2], requiresGrad=true)')
   })
 })
 

@@ -92,7 +92,10 @@ function moveRunning({ inputs, attributes }: BatchNormCall, own: readonly Tensor
 
 const STATISTICS = ['mean', 'residual', 'variance']
 
-const reads = ({ training }: BatchNormAttributes) => ['x', ...(training ? STATISTICS : ['runningMean', 'runningVar'])]
+const reads = ({ training }: BatchNormAttributes) => [
+  'x',
+  ...(training ? STATISTICS : ['runningMean', 'runningVar']),
+]
 
 const madeOf = ([{ shape }]: readonly Tensor[], { training }: BatchNormAttributes) =>
   training ? STATISTICS.map(() => ({ shape: [shape[1]] })) : []
@@ -153,7 +156,12 @@ export const batchNormMaxPool2dOperation = defineOperation<BatchNormAttributes>(
     const [pooled, ...own] = made
     takeStatistics(call, own)
     const affine = { weight: weight?.storage, bias: bias?.storage }
-    maxPool2dForward({ ...poolSizes(x.shape, QUARTER), x: x.storage, factors: affine.weight, y: pooled.storage })
+    maxPool2dForward({
+      ...poolSizes(x.shape, QUARTER),
+      x: x.storage,
+      factors: affine.weight,
+      y: pooled.storage,
+    })
     const arrays = { ...statisticsOf(call, own), ...affine, x: pooled.storage, y: output.storage }
     batchNormForward({ ...sizesOf(pooled.shape), ...arrays })
     moveRunning(call, own)

@@ -43,7 +43,10 @@ const operation = defineOperation<Attributes>({
         `conv2d: expected an input of shape [N, ${c}, H, W] (weight [${weight.shape}]), got [${x.shape}]`,
       )
     }
-    if (oc === 0) throw new ShapeError(`conv2d: expected at least one output channel, got a weight of shape [${weight.shape}]`)
+    if (oc === 0)
+      throw new ShapeError(
+        `conv2d: expected at least one output channel, got a weight of shape [${weight.shape}]`,
+      )
     if (bias && (bias.shape.length !== 1 || bias.shape[0] !== oc)) {
       throw new ShapeError(`conv2d: expected a bias of shape [${oc}], got [${bias.shape}]`)
     }

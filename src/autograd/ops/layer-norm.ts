@@ -2,7 +2,7 @@
 import { layerNormBackward, layerNormForward } from '../../bindings/kernels.generated.js'
 import { checkNumber, checkOptions, kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
-import { checkShape, sameShape, type Shape, sizeOf } from '../../tensor/shape.js'
+import { checkShape, type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
 import { defineOperation } from '../operation.js'
@@ -29,7 +29,11 @@ const operation = defineOperation<Attributes>({
   output: 'rows',
   makes: ['mean', 'rstd'],
   made: ([x], { cols }) => [{ shape: [x.size / cols] }, { shape: [x.size / cols] }],
-  gradients: { x: ['x', 'weight', 'mean', 'rstd'], weight: ['x', 'mean', 'rstd'], bias: ['x', 'mean', 'rstd'] },
+  gradients: {
+    x: ['x', 'weight', 'mean', 'rstd'],
+    weight: ['x', 'mean', 'rstd'],
+    bias: ['x', 'mean', 'rstd'],
+  },
   shape: ([x]) => x.shape,
   forward({ inputs: [x, weight, bias], output, made: [mean, rstd], attributes: { cols, eps } }) {
     layerNormForward({
@@ -59,7 +63,11 @@ const operation = defineOperation<Attributes>({
  * @throws {ShapeError} where `x`, weight or bias do not end in (are not of) the normalised shape
  * @throws {ArgumentError} for an unknown option, or an eps below 0
  */
-export function layerNorm(x: Tensor, normalizedShape: Shape | number, options: LayerNormOptions = {}): Tensor {
+export function layerNorm(
+  x: Tensor,
+  normalizedShape: Shape | number,
+  options: LayerNormOptions = {},
+): Tensor {
   checkTensor('layerNorm', 'input', x)
   checkOptions('layerNorm', options, ['weight', 'bias', 'eps'])
   const { weight = null, bias = null, eps = 1e-5 } = options

@@ -1,6 +1,6 @@
 /** Matrix products. */
 import type { Dimensions } from '../../bindings/call.js'
-import { type Matmul, matmul as kernel } from '../../bindings/kernels.generated.js'
+import { matmul as kernel, type Matmul } from '../../bindings/kernels.generated.js'
 import { ShapeError } from '../../errors.js'
 import { scoped } from '../../tensor/scope.js'
 import { broadcastShapes, broadcastStrides, type Shape } from '../../tensor/shape.js'

@@ -84,11 +84,7 @@ const permuteOperation = defineOperation<readonly number[]>({
     const dx = call.gradient(0)
     if (!dx) return
     const strides = stridesOf(dx.shape)
-    copyRegion(
-      call.dy.shape,
-      { of: call.dy },
-      { of: dx, strides: call.attributes.map((d) => strides[d]) },
-    )
+    copyRegion(call.dy.shape, { of: call.dy }, { of: dx, strides: call.attributes.map((d) => strides[d]) })
   },
 })
 
@@ -215,7 +211,8 @@ const catOperation = defineOperation<number>({
  * @throws {ArgumentError} for no tensors, what is none, or a dimension that they do not have
  */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
-  if (!Array.isArray(tensors)) throw new ArgumentError(`cat: expected an array of tensors, got ${kindOf(tensors)}`)
+  if (!Array.isArray(tensors))
+    throw new ArgumentError(`cat: expected an array of tensors, got ${kindOf(tensors)}`)
   if (tensors.length === 0) throw new ArgumentError('cat: expected at least one tensor')
   for (const [i, x] of tensors.entries()) checkTensor('cat', `element ${i}`, x)
   const rank = tensors[0].shape.length

@@ -4,7 +4,13 @@
  * The size of the output along one direction; with `ceil` the last window may begin inside and end outside
  * (https://pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html).
  */
-export function outputSize(size: number, kernel: number, stride: number, padding: number, ceil = false): number {
+export function outputSize(
+  size: number,
+  kernel: number,
+  stride: number,
+  padding: number,
+  ceil = false,
+): number {
   const places = (size + 2 * padding - kernel) / stride
   if (!ceil) return Math.floor(places) + 1
   const count = Math.ceil(places) + 1
