@@ -2,7 +2,7 @@
 //! is brought to this form by the caller.)
 
 use crate::parallel::{for_each_part, for_each_range};
-use crate::simd::{F32x4, Src};
+use crate::simd::{reach, F32x4, Src};
 
 /// Rows that one running sum adds before a fresh one starts: bounds the rounding error, and is
 /// what the threads share.
@@ -21,6 +21,9 @@ pub struct ReduceShape {
 pub fn sum_forward(shape: ReduceShape, x: &[f32], scale: f32, y: &mut [f32]) {
     let ReduceShape { outer, n, inner } = shape;
     assert!(x.len() == outer * n * inner && y.len() == outer * inner);
+    if y.is_empty() {
+        return;
+    }
     if inner == 1 {
         return sum_rows(outer, n, x, scale, y);
     }
@@ -57,8 +60,7 @@ fn sum_columns(x: &[f32], scale: f32, y: &mut [f32]) {
     let rows = x.len() / inner;
     for i in (0..whole).step_by(16) {
         let mut sums = [F32x4::zero(); 4];
-        assert!(rows == 0 || (rows - 1) * inner + i + 16 <= x.len());
-        let mut source = Src::new(x).offset(i);
+        let mut source = Src::new(x, reach([(rows, inner)], i + 16)).offset(i);
         for _ in 0..rows {
             for (v, sum) in sums.iter_mut().enumerate() {
                 *sum = *sum + source.load(v * 4);
@@ -108,7 +110,7 @@ fn sum_run(x: &[f32]) -> f64 {
     for block in x.chunks(1024) {
         let whole = block.len() / 16 * 16;
         let mut sums = [F32x4::zero(); 4];
-        let source = Src::new(block);
+        let source = Src::new(block, whole);
         for i in (0..whole).step_by(16) {
             for (v, sum) in sums.iter_mut().enumerate() {
                 *sum = *sum + source.load(i + v * 4);
@@ -131,6 +133,9 @@ pub fn max_forward(shape: ReduceShape, x: &[f32], y: &mut [f32], index: &mut [f3
     let ReduceShape { outer, n, inner } = shape;
     assert!(n > 0 && x.len() == outer * n * inner);
     assert!(y.len() == outer * inner && index.len() == outer * inner);
+    if y.is_empty() {
+        return;
+    }
     for o in 0..outer {
         let x = &x[o * n * inner..(o + 1) * n * inner];
         let (y, index) = (&mut y[o * inner..(o + 1) * inner], &mut index[o * inner..(o + 1) * inner]);

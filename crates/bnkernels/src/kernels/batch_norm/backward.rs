@@ -29,12 +29,16 @@ pub fn batch_norm_backward(
     let scale = statistics.scale(weight);
     if !training {
         match shape.layout {
-            Layout::Rows => rows::write(shape, dx, |row| {
-                let (dy, scale) = (Src::new(&dy[row..]), Src::new(&scale));
-                move |at, width| rows::load(dy, at, width) * rows::load(scale, at, width)
-            }),
+            Layout::Rows => {
+                let scale = Src::new(&scale, c);
+                rows::write(shape, dx, |row| {
+                    let dy = Src::new(&dy[row..], c);
+                    move |at, width| rows::load(dy, at, width) * rows::load(scale, at, width)
+                })
+            }
             Layout::Lanes => lanes::write(shape, dx, true, |channel, range| {
-                let (dy, scale) = (Src::new(&dy[range]), F32x4::splat(scale[channel]));
+                let dy = Src::new(&dy[range.clone()], range.len());
+                let scale = F32x4::splat(scale[channel]);
                 move |at| dy.load(at) * scale
             }),
         }
@@ -42,17 +46,20 @@ pub fn batch_norm_backward(
     }
     let (slope, shift) = slope_and_shift(&sums, &statistics, shape.count());
     match shape.layout {
-        Layout::Rows => rows::write(shape, dx, |row| {
-            let (x, dy) = (Src::new(&x[row..]), Src::new(&dy[row..]));
-            let [mean, shift, slope, scale] = [mean, &shift, &slope, &scale].map(Src::new);
-            move |at, width| {
-                let apart = rows::load(mean, at, width) - rows::load(x, at, width);
-                let dy = rows::load(dy, at, width) - rows::load(shift, at, width);
-                apart.mul_add(rows::load(slope, at, width), dy) * rows::load(scale, at, width)
-            }
-        }),
+        Layout::Rows => {
+            let [mean, shift, slope, scale] =
+                [mean, &shift, &slope, &scale].map(|values| Src::new(values, c));
+            rows::write(shape, dx, |row| {
+                let (x, dy) = (Src::new(&x[row..], c), Src::new(&dy[row..], c));
+                move |at, width| {
+                    let apart = rows::load(mean, at, width) - rows::load(x, at, width);
+                    let dy = rows::load(dy, at, width) - rows::load(shift, at, width);
+                    apart.mul_add(rows::load(slope, at, width), dy) * rows::load(scale, at, width)
+                }
+            })
+        }
         Layout::Lanes => lanes::write(shape, dx, true, |channel, range| {
-            let (x, dy) = (Src::new(&x[range.clone()]), Src::new(&dy[range]));
+            let [x, dy] = [x, dy].map(|values| Src::new(&values[range.clone()], range.len()));
             let [mean, shift, slope, scale] =
                 [mean[channel], shift[channel], slope[channel], scale[channel]].map(F32x4::splat);
             move |at| (mean - x.load(at)).mul_add(slope, dy.load(at) - shift) * scale
@@ -115,7 +122,7 @@ pub(super) fn channel_sums(
         }
         // Padding lanes of dy are zero, so they need no care.
         Layout::Lanes => lanes::for_each_piece(shape, [plain, products], |_, channel, range| {
-            let (x, dy) = (Src::new(&x[range.clone()]), Src::new(&dy[range.clone()]));
+            let [x, dy] = [x, dy].map(|values| Src::new(&values[range.clone()], range.len()));
             let mean = F32x4::splat(mean[channel]);
             lanes::sums(range.len(), |at, [plain, products]| {
                 let dy = dy.load(at);
@@ -147,7 +154,9 @@ struct RowSums<'a> {
 impl rows::Strip<2> for RowSums<'_> {
     #[inline(always)]
     fn run<const V: usize>(&self, range: Range<usize>, column: usize, width: usize) -> [[F32x4; V]; 2] {
-        let [x, dy, mean] = [self.x, self.dy, self.mean].map(Src::new);
+        let end = column + 4 * (V - 1) + width;
+        let far = rows::reach_of_strip(range.end, self.c, end);
+        let (x, dy, mean) = (Src::new(self.x, far), Src::new(self.dy, far), Src::new(self.mean, end));
         let mean: [F32x4; V] = std::array::from_fn(|v| rows::load(mean, column + 4 * v, width));
         let (mut plain, mut products) = ([F32x4::zero(); V], [F32x4::zero(); V]);
         for row in range {

@@ -20,15 +20,18 @@ pub fn batch_norm_forward(
     let shift: Vec<f32> =
         (0..c).map(|i| bias.map_or(0.0, |b| b[i]) - statistics.residual(i) * scale[i]).collect();
     match shape.layout {
-        Layout::Rows => rows::write(shape, y, |row| {
-            let [x, mean, scale, shift] = [&x[row..], mean, &scale, &shift].map(Src::new);
-            move |at, width| {
-                let apart = rows::load(x, at, width) - rows::load(mean, at, width);
-                apart.mul_add(rows::load(scale, at, width), rows::load(shift, at, width))
-            }
-        }),
+        Layout::Rows => {
+            let [mean, scale, shift] = [mean, &scale, &shift].map(|values| Src::new(values, c));
+            rows::write(shape, y, |row| {
+                let x = Src::new(&x[row..], c);
+                move |at, width| {
+                    let apart = rows::load(x, at, width) - rows::load(mean, at, width);
+                    apart.mul_add(rows::load(scale, at, width), rows::load(shift, at, width))
+                }
+            })
+        }
         Layout::Lanes => lanes::write(shape, y, false, |channel, range| {
-            let x = Src::new(&x[range]);
+            let x = Src::new(&x[range.clone()], range.len());
             let [mean, scale, shift] = [mean[channel], scale[channel], shift[channel]].map(F32x4::splat);
             move |at| (x.load(at) - mean).mul_add(scale, shift)
         }),

@@ -57,9 +57,9 @@ pub fn batch_norm_max_pool2d_backward(
                 let (mine, rest) = std::mem::take(&mut dx).split_at_mut(2 * s.w * lanes);
                 dx = rest;
                 let at = input.item(items, item);
-                let x = Src::new(&x[at..at + mine.len()]);
+                let x = Src::new(&x[at..], mine.len());
                 let at = output.item(items, item);
-                let windows = at..at + s.ow() * lanes;
+                let windows = s.ow() * lanes;
                 let pair = Pair {
                     lanes,
                     padding: (images < lanes).then(|| Mask4::first(images - (lanes - 4))),
@@ -68,8 +68,9 @@ pub fn batch_norm_max_pool2d_backward(
                     shift: shift[channel],
                     scale: scale[channel],
                 };
-                let (z, dy) = (Src::new(&z[windows.clone()]), Src::new(&dy[windows]));
-                pair.backward(x, z, dy, s.ow(), &mut Dst::new(mine));
+                let (z, dy) = (Src::new(&z[at..], windows), Src::new(&dy[at..], windows));
+                let length = mine.len();
+                pair.backward(x, z, dy, s.ow(), &mut Dst::new(mine, length));
             }
         },
     );

@@ -57,7 +57,7 @@ fn lanes_statistics(x: &[f32], lanes: usize, images: usize) -> [f32; 3] {
     let (Some(&pivot), length) = (x.first(), x.len()) else {
         return [0.0; 3];
     };
-    let x = Src::new(x);
+    let x = Src::new(x, length);
     let values = length / lanes * images;
     let first = F32x4::splat(pivot);
     if images < lanes {
@@ -88,7 +88,7 @@ struct RowStatistics<'a> {
 impl rows::Strip<3> for RowStatistics<'_> {
     #[inline(always)]
     fn run<const V: usize>(&self, range: Range<usize>, column: usize, width: usize) -> [[F32x4; V]; 3] {
-        let x = Src::new(self.x);
+        let x = Src::new(self.x, rows::reach_of_strip(range.end, self.c, column + 4 * (V - 1) + width));
         let at = |row: usize, v: usize| rows::load(x, row * self.c + column + 4 * v, width);
         let pivot: [F32x4; V] = std::array::from_fn(|v| at(range.start, v));
         let mut sums = [F32x4::zero(); V];

@@ -1,6 +1,6 @@
 //! Where the windows of a correlation lie, and how a row of outputs is cut into segments.
 
-use super::correlate::{Correlation, ROWS};
+use super::tile::ROWS;
 use std::ops::Range;
 
 /// Floats of the input that all output channels read before the next are loaded: a first-level cache.
@@ -65,14 +65,15 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    pub fn new(of: &Correlation, lanes: usize, vertical: &Axis, axis: &Axis) -> Self {
+    /// For `inputs` and `outputs` channels.
+    pub fn new(inputs: usize, outputs: usize, lanes: usize, vertical: &Axis, axis: &Axis) -> Self {
         let column = vertical.taps.max(1) * lanes;
         let most = CACHED / (column * (axis.stride * (PIXELS - 1) + axis.taps.max(1)));
-        let channels = of.inputs.div_ceil(of.inputs.div_ceil(most.max(1)));
+        let channels = inputs.div_ceil(inputs.div_ceil(most.max(1)));
         let pixels = (CACHED / (column * channels)).saturating_sub(axis.taps) / axis.stride + 1;
         // Channels a multiple of 4 KB apart evict each other from a first-level cache of eight ways.
         let shared = (4 * vertical.input * axis.input * lanes).trailing_zeros().min(12);
-        let crowded = channels >> (12 - shared) > 4 && of.outputs >= 4 * ROWS;
+        let crowded = channels >> (12 - shared) > 4 && outputs >= 4 * ROWS;
         let gathered = (pixels >= PIXELS && crowded).then(|| (pixels - 1) * axis.stride + axis.taps);
         Self { channels, pixels: pixels.max(PIXELS), gathered }
     }

@@ -4,7 +4,7 @@
 use super::pack::pack_rows;
 use super::{Finish, View};
 use crate::parallel::{for_each_tile, with_scratch, Tile};
-use crate::simd::{Dst, F32x4, Mask4, Src};
+use crate::simd::{reach, Dst, F32x4, Mask4, Src};
 
 /// Rows of this length are summed in one go; four rows of B (16 KB) then stay in the first cache.
 const K_BLOCK: usize = 1024;
@@ -90,13 +90,15 @@ impl Block<'_> {
     ) -> usize {
         let Self { m, n, k, a, b, .. } = *self;
         let left = c.col + col;
-        assert!(c.row + end <= m && left + NC <= n && self.k0 + self.depth <= k && k >= 4);
-        let b = Src::new(&b[left * k..]);
+        let k1 = self.k0 + self.depth;
+        assert!(c.row + end <= m && left + NC <= n && k1 <= k && k >= 4);
+        let b = Src::new(&b[left * k..], reach([(NC, k)], k1));
         let start = F32x4::load(&self.finish.start::<4>(left));
         let first = c.row;
+        let a_rows = Src::new(a, reach([(first + end, k)], k1));
         let (mut c, stride) = c.cursor();
         while row + MR <= end {
-            let a = Src::new(a).offset((first + row) * k);
+            let a = a_rows.offset((first + row) * k);
             let mut sums = [[F32x4::zero(); NC]; MR];
             let (mut x, mut y) = (a.offset(self.k0), b.offset(self.k0));
             for _ in 0..self.depth / 4 {
