@@ -1,6 +1,6 @@
 //! Batch normalisation for JavaScript. `layout`: 0 is rows `[n, c]` (and `s` 1), 1 lanes `[n, c, s]`.
 
-use super::{input, optional, output};
+use super::{input, optional, output, status};
 use crate::kernels::batch_norm::{self, Affine, BatchNormShape, Layout, Statistics};
 use crate::kernels::max_pool2d::MaxPool2dShape;
 use wasm_bindgen::prelude::*;
@@ -19,11 +19,11 @@ pub unsafe fn batch_norm_statistics(
     mean: *mut f32,
     residual: *mut f32,
     var: *mut f32,
-) {
+) -> u32 {
     let shape = shape(layout, n, c, s);
     unsafe {
         let (mean, residual, var) = (output(mean, c), output(residual, c), output(var, c));
-        batch_norm::batch_norm_statistics(&shape, input(x, shape.len()), mean, residual, var)
+        status(batch_norm::batch_norm_statistics(&shape, input(x, shape.len()), mean, residual, var))
     }
 }
 
@@ -59,13 +59,13 @@ pub unsafe fn batch_norm_forward(
     weight: *const f32,
     bias: *const f32,
     y: *mut f32,
-) {
+) -> u32 {
     let shape = shape(layout, n, c, s);
     unsafe {
         let (mean, residual, var) = (input(mean, c), optional(residual, c), input(var, c));
         let affine = Affine { weight: optional(weight, c), bias: optional(bias, c) };
         let (x, y) = (input(x, shape.len()), output(y, shape.len()));
-        batch_norm::batch_norm_forward(&shape, x, Statistics { mean, residual, var, eps }, affine, y)
+        status(batch_norm::batch_norm_forward(&shape, x, Statistics { mean, residual, var, eps }, affine, y))
     }
 }
 
@@ -87,7 +87,7 @@ pub unsafe fn batch_norm_backward(
     dx: *mut f32,
     dweight: *mut f32,
     dbias: *mut f32,
-) {
+) -> u32 {
     let shape = shape(layout, n, c, s);
     let length = shape.len();
     unsafe {
@@ -96,7 +96,17 @@ pub unsafe fn batch_norm_backward(
         let dx = (!dx.is_null()).then(|| output(dx, length));
         let (x, dy) = (input(x, length), input(dy, length));
         let (weight, dweight, dbias) = (optional(weight, c), output(dweight, c), output(dbias, c));
-        batch_norm::batch_norm_backward(&shape, x, dy, statistics, weight, training, dx, dweight, dbias)
+        status(batch_norm::batch_norm_backward(
+            &shape,
+            x,
+            dy,
+            statistics,
+            weight,
+            training,
+            dx,
+            Some(dweight),
+            Some(dbias),
+        ))
     }
 }
 
@@ -119,7 +129,7 @@ pub unsafe fn batch_norm_max_pool2d_backward(
     dx: *mut f32,
     dweight: *mut f32,
     dbias: *mut f32,
-) {
+) -> u32 {
     let s = MaxPool2dShape { n, c, h, w, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
     let (full, quarter) = (s.x().len(), s.y().len());
     unsafe {
@@ -128,8 +138,17 @@ pub unsafe fn batch_norm_max_pool2d_backward(
         let dx = (!dx.is_null()).then(|| output(dx, full));
         let (x, z, dy) = (input(x, full), input(z, quarter), input(dy, quarter));
         let (weight, dweight, dbias) = (optional(weight, c), output(dweight, c), output(dbias, c));
-        batch_norm::batch_norm_max_pool2d_backward(
-            &s, x, z, dy, statistics, weight, training, dx, dweight, dbias,
-        )
+        status(batch_norm::batch_norm_max_pool2d_backward(
+            &s,
+            x,
+            z,
+            dy,
+            statistics,
+            weight,
+            training,
+            dx,
+            Some(dweight),
+            Some(dbias),
+        ))
     }
 }

@@ -1,6 +1,6 @@
 //! Convolution for JavaScript.
 
-use super::{input, optional, output};
+use super::{input, optional, output, status};
 use crate::kernels::conv2d::{self, Conv2dShape};
 use wasm_bindgen::prelude::*;
 
@@ -21,12 +21,12 @@ pub unsafe fn conv2d_forward(
     weight: *const f32,
     bias: *const f32,
     y: *mut f32,
-) {
+) -> u32 {
     let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
     let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
     unsafe {
         let (x, weight) = (input(x, s.x().len()), input(weight, s.weight()));
-        conv2d::conv2d_forward(&s, x, weight, optional(bias, oc), output(y, s.y().len()))
+        status(conv2d::conv2d_forward(&s, x, weight, optional(bias, oc), output(y, s.y().len())))
     }
 }
 
@@ -46,12 +46,12 @@ pub unsafe fn conv2d_backward_input(
     dy: *const f32,
     weight: *const f32,
     dx: *mut f32,
-) {
+) -> u32 {
     let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
     let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
     unsafe {
         let (dy, weight) = (input(dy, s.y().len()), input(weight, s.weight()));
-        conv2d::conv2d_backward_input(&s, dy, weight, output(dx, s.x().len()))
+        status(conv2d::conv2d_backward_input(&s, dy, weight, output(dx, s.x().len())))
     }
 }
 
@@ -73,12 +73,12 @@ pub unsafe fn conv2d_backward_weight(
     dy: *const f32,
     dw: *mut f32,
     db: *mut f32,
-) {
+) -> u32 {
     let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
     let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
     unsafe {
         let (x, dy) = (input(x, s.x().len()), input(dy, s.y().len()));
         let db = (!db.is_null()).then(|| output(db, oc));
-        conv2d::conv2d_backward_weight(&s, x, dy, output(dw, s.weight()), db)
+        status(conv2d::conv2d_backward_weight(&s, x, dy, Some(output(dw, s.weight())), db))
     }
 }

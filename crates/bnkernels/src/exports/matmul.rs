@@ -1,6 +1,6 @@
 //! matmul for JavaScript.
 
-use super::{input, optional, output};
+use super::{input, optional, output, status};
 use crate::kernels::matmul::{self, Form};
 use wasm_bindgen::prelude::*;
 
@@ -18,10 +18,10 @@ pub unsafe fn matmul(
     b: *const f32,
     bias: *const f32,
     c: *mut f32,
-) {
+) -> u32 {
     let form = [Form::NN, Form::NT, Form::TN][form as usize];
     unsafe {
         let (a, b, bias) = (input(a, m * k), input(b, k * n), optional(bias, n));
-        matmul::matmul(form, m, n, k, a, b, bias, output(c, m * n))
+        status(matmul::matmul(form, m, n, k, a, b, bias, output(c, m * n)))
     }
 }

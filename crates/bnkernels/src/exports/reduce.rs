@@ -1,13 +1,22 @@
 //! Sums and maxima for JavaScript.
 
-use super::{input, output};
+use super::{input, output, status};
 use crate::kernels::reduce::{self, ReduceShape};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
-pub unsafe fn sum_forward(outer: usize, n: usize, inner: usize, x: *const f32, scale: f32, y: *mut f32) {
+pub unsafe fn sum_forward(
+    outer: usize,
+    n: usize,
+    inner: usize,
+    x: *const f32,
+    scale: f32,
+    y: *mut f32,
+) -> u32 {
     let shape = ReduceShape { outer, n, inner };
-    unsafe { reduce::sum_forward(shape, input(x, outer * n * inner), scale, output(y, outer * inner)) }
+    unsafe {
+        status(reduce::sum_forward(shape, input(x, outer * n * inner), scale, output(y, outer * inner)))
+    }
 }
 
 #[wasm_bindgen]

@@ -46,6 +46,15 @@ impl F32x4 {
         (a + b) + (c + d)
     }
 
+    /// `from`, aligned to 16 bytes and a multiple of 4 long, as vectors.
+    #[inline(always)]
+    pub fn vectors_mut(from: &mut [f32]) -> &mut [Self] {
+        // SAFETY: a vector is four floats, and any are one.
+        let (before, vectors, after) = unsafe { from.align_to_mut::<Self>() };
+        assert!(before.is_empty() && after.is_empty(), "no whole vectors");
+        vectors
+    }
+
     /// The first four of `from`.
     #[inline(always)]
     pub fn load(from: &[f32]) -> Self {
