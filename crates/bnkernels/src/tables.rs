@@ -151,5 +151,11 @@ pub fn binary(op: u32, dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32]) {
     elementwise::broadcast(dims, a, b, y, BINARY[op as usize])
 }
 
+/// The number of the operation of that name.
+#[cfg(test)]
+pub fn number(of: &[Description], name: &str) -> u32 {
+    of.iter().position(|row| row.name == name).expect(name) as u32
+}
+
 #[cfg(test)]
 mod tests;

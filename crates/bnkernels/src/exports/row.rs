@@ -7,7 +7,7 @@
 //! a kernel trap or hang.
 
 use super::lengths::Length;
-use crate::out_of_memory::OutOfMemory;
+use crate::parallel::OutOfMemory;
 use std::marker::PhantomData;
 
 /// Words of the longest row.

@@ -73,7 +73,8 @@ fn copy_dimension(dims: Strided, d: usize, x_at: usize, y_at: usize, x: &[f32], 
 fn transpose(dims: Strided, x: &[f32], y: &mut [f32]) {
     let (rows, cols) = (dims.shape[0] as usize, dims.shape[1] as usize);
     let (xs, ys) = (dims.x_strides[1] as usize, dims.y_strides[0] as usize);
-    let (source, mut dst) = (Src::new(x), Dst::new(&mut *y));
+    let mut dst = Dst::new(&mut *y, dims.reach(dims.y_strides));
+    let source = Src::new(x, dims.reach(dims.x_strides));
     let (r4, c4) = (rows / 4 * 4, cols / 4 * 4);
     for r in (0..r4).step_by(4) {
         for c in (0..c4).step_by(4) {
@@ -101,9 +102,9 @@ pub fn rows_to_lanes(n: usize, image: usize, x: &[f32], y: &mut [f32]) {
             let row = |i: usize| &x[(b * LANES + group + i) * image..][..image][elements.clone()];
             let length = elements.len();
             let whole = if count == 4 { length / 4 * 4 } else { 0 };
-            let mut dst = Dst::new(&mut *part);
+            let mut dst = Dst::new(&mut *part, length * width);
             if whole > 0 {
-                let sources: [Src; 4] = std::array::from_fn(|i| Src::new(row(i)));
+                let sources: [Src; 4] = std::array::from_fn(|i| Src::new(row(i), whole));
                 for e in (0..whole).step_by(4) {
                     for (i, lanes) in F32x4::transpose(sources.map(|s| s.load(e))).into_iter().enumerate() {
                         dst.store((e + i) * width + group, lanes);
@@ -149,7 +150,8 @@ pub fn lanes_to_rows(n: usize, image: usize, x: &[f32], y: &mut [f32]) {
             let x = &x[blocks.range(b)];
             let count = y.len() / image.max(1);
             let whole = if count == 4 { image / 4 * 4 } else { 0 };
-            let (source, mut dst) = (Src::new(x), Dst::new(&mut *y));
+            let source = Src::new(x, image * width);
+            let mut dst = Dst::new(&mut *y, count * image);
             for e in (0..whole).step_by(4) {
                 let block = std::array::from_fn(|i| source.load((e + i) * width + lane));
                 for (i, row) in F32x4::transpose(block).into_iter().enumerate() {

@@ -39,7 +39,7 @@ pub(crate) fn map_vectors<const K: usize, const U: usize>(
     y: &mut [f32],
     f: impl Fn([F32x4; K]) -> F32x4,
 ) {
-    let sources: [Src; K] = std::array::from_fn(|k| Src::new(inputs[k]));
+    let sources: [Src; K] = std::array::from_fn(|k| Src::new(inputs[k], y.len()));
     write::<U>(y, |i| f(sources.map(|x| x.load(i))));
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn run(inputs: &[&[f32]], y: &mut [f32], kernel: Kernel) {
 fn write<const U: usize>(y: &mut [f32], f: impl Fn(usize) -> F32x4) {
     let n = y.len();
     assert!(n >= 4);
-    let (mut dst, mut i) = (Dst::new(y), 0);
+    let (mut dst, mut i) = (Dst::new(y, n), 0);
     while U > 1 && i + 4 * U <= n {
         for u in 0..U {
             dst.store(i + 4 * u, f(i + 4 * u));
@@ -111,7 +111,7 @@ fn map_run(inputs: &[&[f32]], y: &mut [f32], kernel: Kernel) {
 fn update(y: &mut [f32], x: &[f32], f: impl Fn(F32x4, F32x4) -> F32x4) {
     let whole = y.len() / 16 * 16;
     assert_eq!(x.len(), y.len());
-    let (source, mut dst) = (Src::new(x), Dst::new(&mut *y));
+    let (source, mut dst) = (Src::new(x, whole), Dst::new(&mut *y, whole));
     for i in (0..whole).step_by(16) {
         for i in [i, i + 4, i + 8, i + 12] {
             dst.store(i, f(dst.load(i), source.load(i)));
@@ -220,7 +220,7 @@ impl Broadcast<'_> {
 /// The kernel of an operation of two, `U` vectors at a time.
 #[inline(always)]
 pub(crate) fn binary<const U: usize>(inputs: &[&[f32]], y: &mut [f32], f: impl Fn(F32x4, F32x4) -> F32x4) {
-    let (x, z) = (Src::new(inputs[0]), Src::new(inputs[1]));
+    let [x, z] = [inputs[0], inputs[1]].map(|x| Src::new(x, if x.len() > 1 { y.len() } else { 1 }));
     let (first, second) = (x.load_splat(0), z.load_splat(0));
     match (inputs[0].len() > 1, inputs[1].len() > 1) {
         (true, true) => write::<U>(y, |i| f(x.load(i), z.load(i))),

@@ -43,6 +43,11 @@ impl MaxPool2dShape {
         Blocks::new(self.n, self.c * self.oh() * self.ow())
     }
 
+    /// No window lies in the padding alone.
+    fn check(&self) {
+        assert!(self.padding.0 < self.kernel.0 && self.padding.1 < self.kernel.1);
+    }
+
     /// Windows of 2 × 2 side by side: four loads and no loop for each.
     pub(super) fn is_quarter(&self) -> bool {
         self.kernel == (2, 2) && self.stride == (2, 2) && self.padding == (0, 0)
@@ -111,6 +116,7 @@ impl Pick for First {
 pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f32]>, y: &mut [f32]) {
     let s = *shape;
     assert!(factors.is_none_or(|factors| factors.len() == s.c));
+    s.check();
     let (input, output) = (s.x(), s.y());
     assert_eq!(x.len(), input.len());
     assert_eq!(y.len(), output.len());
@@ -129,8 +135,8 @@ pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f
                 let (row, rest) = std::mem::take(&mut y).split_at_mut(s.ow() * lanes);
                 y = rest;
                 let plane = input.item(s.c, item / oh);
-                let x = Src::new(&x[plane..plane + s.h * s.w * lanes]);
-                let (i, row) = (item % oh, Dst::new(row));
+                let x = Src::new(&x[plane..], s.h * s.w * lanes);
+                let (i, row) = (item % oh, Dst::new(row, s.ow() * lanes));
                 match factors.map_or(1.0, |factors| factors[item / oh % s.c]) {
                     0.0 => forward_row::<First>(&s, x, i, lanes, row),
                     factor if factor < 0.0 => forward_row::<Smallest>(&s, x, i, lanes, row),
@@ -180,6 +186,7 @@ fn quarter_row<P: Pick>(x: Src, below: usize, lanes: usize, windows: usize, y: &
 /// `dx`, in lanes, from what forward read and wrote and from `dy`.
 pub fn max_pool2d_backward(shape: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
     let s = *shape;
+    s.check();
     let (input, output) = (s.x(), s.y());
     assert_eq!((x.len(), dx.len()), (input.len(), input.len()));
     assert_eq!((y.len(), dy.len()), (output.len(), output.len()));
@@ -212,7 +219,9 @@ pub fn max_pool2d_backward(shape: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f
                     backward_quarter(&s, x, &y[mine_y.clone()], &dy[mine_y], lanes, mine);
                 } else {
                     mine.fill(0.0);
-                    let (x, dy, mut dx) = (Src::new(x), Src::new(&dy[mine_y]), Dst::new(mine));
+                    let (of_x, of_y) = (x.len(), mine_y.len());
+                    let (x, dy) = (Src::new(x, of_x), Src::new(&dy[mine_y], of_y));
+                    let mut dx = Dst::new(mine, of_x);
                     for i in 0..s.oh() {
                         for j in 0..s.ow() {
                             backward_window(&s, (i, j), x, dy, lanes, &mut dx);
@@ -233,7 +242,8 @@ fn backward_quarter(s: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f32], lanes:
     } else {
         dx[2 * pairs * below..].fill(0.0);
     }
-    let (x, y, dy, mut dx) = (Src::new(x), Src::new(y), Src::new(dy), Dst::new(dx));
+    let (of_x, of_y) = (2 * pairs * below, pairs * (s.w / 2) * lanes);
+    let (x, y, dy, mut dx) = (Src::new(x, of_x), Src::new(y, of_y), Src::new(dy, of_y), Dst::new(dx, of_x));
     for i in 0..pairs {
         for j in 0..s.w / 2 {
             for l in (0..lanes).step_by(4) {

@@ -53,10 +53,10 @@ pub(super) fn update<const O: usize, const I: usize>(
     let n = inputs[0].len();
     assert!(outputs.iter().all(|o| o.len() == n) && inputs.iter().all(|i| i.len() == n));
     let (whole, tail) = (n - n % 4, inputs.map(|input| &input[n - n % 4..]));
-    let inputs = inputs.map(Src::new);
+    let inputs = inputs.map(|input| Src::new(input, whole));
     let mut split = outputs.map(|output| output.split_at_mut(whole));
     {
-        let mut outputs = split.each_mut().map(|(output, _)| Dst::new(output));
+        let mut outputs = split.each_mut().map(|(output, _)| Dst::new(output, whole));
         for i in (0..whole).step_by(4) {
             let old = outputs.each_ref().map(|output| output.load(i));
             let new = f(old, inputs.map(|input| input.load(i)));

@@ -86,7 +86,7 @@ fn maximum(x: &[f32]) -> f32 {
     if x.len() < 4 {
         return F32x4::load_tail(x, f32::NEG_INFINITY).largest();
     }
-    let src = Src::new(x);
+    let src = Src::new(x, x.len());
     // The last vector may overlap the one before: a maximum doesn't mind.
     let mut max = F32x4::splat(f32::NEG_INFINITY).at_least(src.load(x.len() - 4));
     for i in (0..x.len() - 4).step_by(4) {
@@ -103,8 +103,16 @@ fn starts(n: usize) -> impl Iterator<Item = usize> {
 }
 
 #[inline(always)]
-fn load<const K: usize>(rows: [&[f32]; K], at: usize) -> [F32x4; K] {
-    rows.map(|row| if row.len() < 4 { F32x4::load_tail(row, 0.0) } else { Src::new(row).load(at) })
+fn load<const K: usize>(rows: [&[f32]; K], cursors: [Src; K], at: usize) -> [F32x4; K] {
+    std::array::from_fn(
+        |k| {
+            if rows[k].len() < 4 {
+                F32x4::load_tail(rows[k], 0.0)
+            } else {
+                cursors[k].load(at)
+            }
+        },
+    )
 }
 
 /// The sum of `f` over the elements of rows of one length.
@@ -112,11 +120,12 @@ fn load<const K: usize>(rows: [&[f32]; K], at: usize) -> [F32x4; K] {
 fn sum<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4) -> f32 {
     let n = rows[0].len();
     assert!(rows.iter().all(|row| row.len() == n));
+    let cursors = rows.map(|row| Src::new(row, n));
     let (mut sum, mut end) = (F32x4::zero(), 0);
     for at in starts(n) {
         // Lanes that an overlapping vector adds again, or that a short row doesn't have, are nought.
         let fresh = if n < 4 { Mask4::first(n) } else { Mask4::first(end - at).not() };
-        sum = sum + fresh.select(f(load(rows, at)), F32x4::zero());
+        sum = sum + fresh.select(f(load(rows, cursors, at)), F32x4::zero());
         end = at + 4;
     }
     sum.sum()
@@ -127,12 +136,13 @@ fn sum<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4) -> f3
 pub(super) fn map<const K: usize>(rows: [&[f32]; K], y: &mut [f32], f: impl Fn([F32x4; K]) -> F32x4) {
     let n = y.len();
     assert!(rows.iter().all(|row| row.len() == n));
+    let cursors = rows.map(|row| Src::new(row, n));
     for at in starts(n) {
-        let value = f(load(rows, at));
+        let value = f(load(rows, cursors, at));
         if n < 4 {
             value.store_tail(y);
         } else {
-            Dst::new(y).store(at, value);
+            Dst::new(y, n).store(at, value);
         }
     }
 }

@@ -2,9 +2,13 @@
 
 pub mod batch_norm;
 pub mod conv2d;
+pub mod guarded;
 pub mod loss;
 pub mod matmul;
 pub mod max_pool2d;
+
+mod memory;
+mod sizes;
 
 /// `n` reproducible values in [-1, 1).
 pub fn random(seed: u64, n: usize) -> Vec<f32> {

@@ -82,7 +82,7 @@ pub(super) fn write<M: Fn(usize) -> F32x4>(
                 let (mine, rest) = std::mem::take(&mut y).split_at_mut(range.len());
                 y = rest;
                 let length = mine.len();
-                let (mut dst, map) = (Dst::new(mine), f(channel, range));
+                let (mut dst, map) = (Dst::new(mine, length), f(channel, range));
                 for at in (0..length).step_by(4) {
                     dst.store(at, map(at));
                 }

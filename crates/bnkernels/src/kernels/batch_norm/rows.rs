@@ -2,7 +2,7 @@
 
 use super::BatchNormShape;
 use crate::parallel::{chunk_count, chunk_range, for_each_part, for_each_range};
-use crate::simd::{Dst, F32x4, Src};
+use crate::simd::{reach, Dst, F32x4, Src};
 use std::ops::Range;
 
 /// What a reduction does with the columns of a strip, `V` vectors (the last has `width` columns, at
@@ -60,12 +60,18 @@ fn store<const K: usize, const V: usize>(
         for (v, value) in values.into_iter().enumerate() {
             let to = &mut result[at + 4 * v..][..width];
             if width == 4 {
-                Dst::new(to).store(0, value);
+                Dst::new(to, 4).store(0, value);
             } else {
                 value.store_tail(to);
             }
         }
     }
+}
+
+/// How far a strip reaches that goes down the first `rows` rows and ends before column `end`.
+#[inline(always)]
+pub(super) fn reach_of_strip(rows: usize, c: usize, end: usize) -> usize {
+    reach([(rows, c)], end)
 }
 
 /// `width` elements from `at` on, at most 4; 0 in the other lanes.
@@ -87,11 +93,14 @@ pub(super) fn write<M: Fn(usize, usize) -> F32x4>(
     f: impl Fn(usize) -> M + Sync,
 ) {
     let BatchNormShape { n, c, .. } = *shape;
+    if c == 0 {
+        return;
+    }
     for_each_part([y], [c], (n, c, 1), move |rows, [y]| {
         for (row, y) in rows.zip(y.chunks_exact_mut(c)) {
             let map = f(row * c);
             let mut column = 0;
-            let mut whole = Dst::new(&mut *y);
+            let mut whole = Dst::new(&mut *y, c / 4 * 4);
             while column + 4 <= c {
                 whole.store(column, map(column, 4));
                 column += 4;

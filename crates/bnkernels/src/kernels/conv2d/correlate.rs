@@ -2,53 +2,42 @@
 //! A row of outputs is cut into segments, whose windows stay in the first-level cache while all
 //! output channels read them.
 
-use super::plan::{Axis, Cut, CACHED};
-use super::tile::{Rows, Run, Taps};
+use super::plan::{Axis, Cut, Dimension};
+use super::tile::{Rows, Run, Taps, ROWS};
 use crate::layout::{Blocks, LANES};
-use crate::parallel::{for_each_block_tile, with_scratch, Tile};
-use crate::simd::Src;
-
-/// Output channels of a full tile.
-pub(super) const ROWS: usize = 2;
+use crate::parallel::{for_each_block_tile, scratch::PerThread, Tile};
+use crate::simd::{reach, Src};
 
 /// A correlation of `[n][inputs][..]` to `[n][outputs][..]`. Output row `i` belongs to phase
-/// `i % rows.len()` of the rows, and is number `i / rows.len()` there; columns likewise.
+/// `i % rows.phases()` of the rows, and is number `i / rows.phases()` there; columns likewise.
 pub(super) struct Correlation<'a> {
     pub n: usize,
     pub inputs: usize,
     pub outputs: usize,
-    pub rows: &'a [Axis],
-    pub columns: &'a [Axis],
+    pub rows: Dimension,
+    pub columns: Dimension,
     pub bias: Option<&'a [f32]>,
 }
 
 impl Correlation<'_> {
-    fn kernel(&self) -> (usize, usize) {
-        (self.rows.iter().map(|a| a.taps).sum(), self.columns.iter().map(|a| a.taps).sum())
-    }
-
-    fn output_size(&self) -> (usize, usize) {
-        (self.rows.iter().map(|a| a.count).sum(), self.columns.iter().map(|a| a.count).sum())
-    }
-
-    /// `weight` lies as `[outputs][inputs][taps][taps]`, phase after phase.
-    pub(super) fn run(&self, x: &[f32], weight: &[f32], y: &mut [f32]) {
-        let (oh, ow) = self.output_size();
-        let (ih, iw) = (self.rows[0].input, self.columns[0].input);
-        let (kh, kw) = self.kernel();
+    /// `weight` lies as `[outputs][inputs][taps][taps]`, phase after phase; `scratch` are `CACHED` floats.
+    pub(super) fn run(&self, scratch: &PerThread, x: &[f32], weight: &[f32], y: &mut [f32]) {
+        let (oh, ow) = (self.rows.outputs, self.columns.outputs);
+        let (ih, iw) = (self.rows.input, self.columns.input);
+        let (kh, kw) = (self.rows.kernel, self.columns.kernel);
         let input = Blocks::new(self.n, self.inputs * ih * iw);
         let output = Blocks::new(self.n, self.outputs * oh * ow);
         assert_eq!(x.len(), input.len());
         assert!(self.bias.is_none_or(|bias| bias.len() == self.outputs));
         assert_eq!(weight.len(), self.outputs * self.inputs * kh * kw);
-        let phases = self.rows.len() * self.columns.len();
+        let phases = self.rows.phases() * self.columns.phases();
         let cost = ow * LANES * self.inputs * kh * kw / phases * ROWS;
         let grid = grid(output.count(), self.outputs.div_ceil(ROWS), oh, cost);
         for_each_block_tile(y, output, self.outputs, grid, (ROWS, ow), |b, mut tile| {
             let (lanes, x) = (output.width(b), &x[input.range(b)]);
             let block = Block { of: self, x, weight, lanes, channel: ih * iw * lanes };
             let first = tile.col / (ow * lanes);
-            with_scratch(CACHED, |scratch| {
+            scratch.with(|scratch| {
                 for i in 0..tile.cols / (ow * lanes) {
                     block.row(first + i, &mut tile, i * ow * lanes, scratch);
                 }
@@ -86,7 +75,8 @@ struct Block<'a> {
 /// Pixels of a row that have the same taps, of some input channels.
 struct Segment<'a> {
     taps: Taps,
-    x: Src<'a>,
+    /// From the first tap of the first pixel on.
+    x: &'a [f32],
     run: Run,
     /// Where the first pixel lies in a row of the tile.
     y: usize,
@@ -99,13 +89,15 @@ impl Block<'_> {
     /// Output row `i` of the tile's channels; it starts at `y` in each row of the tile.
     fn row(&self, i: usize, tile: &mut Tile, y: usize, scratch: &mut [f32]) {
         let Self { of, lanes, .. } = *self;
-        let vertical = &of.rows[i % of.rows.len()];
-        let window = vertical.window(i / of.rows.len());
-        for (phase, axis) in of.columns.iter().enumerate() {
-            let cut = Cut::new(of, lanes, vertical, axis);
-            let before = vertical.before * of.kernel().1 + vertical.taps * axis.before;
+        let (rows, columns) = (of.rows.phases(), of.columns.phases());
+        let vertical = &of.rows.phase(i % rows);
+        let window = vertical.window(i / rows);
+        for phase in 0..columns {
+            let axis = &of.columns.phase(phase);
+            let cut = Cut::new(of.inputs, of.outputs, lanes, vertical, axis);
+            let before = vertical.before * of.columns.kernel + vertical.taps * axis.before;
             let kernel = vertical.taps * axis.taps;
-            let run = Run { pixels: 1, lanes, x_step: axis.stride * lanes, y_step: of.columns.len() * lanes };
+            let run = Run { pixels: 1, lanes, x_step: axis.stride * lanes, y_step: columns * lanes };
             let interior = axis.interior();
             for first in (0..of.inputs).step_by(cut.channels) {
                 let segment = |j: usize| {
@@ -124,7 +116,7 @@ impl Block<'_> {
                             w_row: axis.taps,
                             w_output: of.inputs * kernel,
                         },
-                        x: Src::new(&self.x[x..]),
+                        x: &self.x[x..],
                         run,
                         y: y + phase * lanes + j * run.y_step,
                         weight: of.outputs * of.inputs * before
@@ -142,7 +134,7 @@ impl Block<'_> {
                     segment.run.pixels = cut.pixels.min(interior.end - j);
                     if let Some(columns) = cut.gathered {
                         segment.gather(axis, columns * lanes, scratch);
-                        segment.x = Src::new(scratch);
+                        segment.x = scratch;
                     }
                     self.segment(&segment, tile);
                 }
@@ -153,16 +145,17 @@ impl Block<'_> {
     /// A segment of all channels of the tile.
     fn segment(&self, s: &Segment, tile: &mut Tile) {
         let y = s.y..s.y + (s.run.pixels - 1) * s.run.y_step + self.lanes;
-        let first = tile.row;
+        let (first, x) = (tile.row, s.source());
+        let weight = Src::new(self.weight, s.reach_of_weight(first + tile.rows));
         for (r, rows) in tiles(tile.rows) {
             let o = first + r;
-            let w = Src::new(self.weight).offset(s.weight + o * s.taps.w_output);
+            let w = weight.offset(s.weight + o * s.taps.w_output);
             if rows == ROWS {
                 let y = tile.rows_mut::<ROWS>(r).map(|row| &mut row[y.clone()]);
-                s.run.sum(&s.taps, s.x, w, y, self.start(s.start, o));
+                s.run.sum(&s.taps, x, w, y, self.start(s.start, o));
             } else {
                 let y = tile.rows_mut::<1>(r).map(|row| &mut row[y.clone()]);
-                s.run.sum(&s.taps, s.x, w, y, self.start(s.start, o));
+                s.run.sum(&s.taps, x, w, y, self.start(s.start, o));
             }
         }
     }
@@ -175,11 +168,27 @@ impl Block<'_> {
 }
 
 impl Segment<'_> {
+    /// The cursor that reads its windows.
+    fn source(&self) -> Src<'_> {
+        let Taps { channels, rows, columns, x_channel, x_row, x_tap, .. } = self.taps;
+        let Run { pixels, lanes, x_step, .. } = self.run;
+        let windows = [(channels, x_channel), (rows, x_row), (columns, x_tap), (pixels, x_step)];
+        Src::new(self.x, reach(windows, lanes))
+    }
+
+    /// How far the taps of the first `outputs` channels reach in the weight.
+    fn reach_of_weight(&self, outputs: usize) -> usize {
+        let Taps { channels, rows, columns, w_channel, w_row, w_output, .. } = self.taps;
+        let taps = [(outputs, w_output), (channels, w_channel), (rows, w_row)];
+        reach(taps, self.weight + columns)
+    }
+
     /// Copies its windows to `to`, rows of `step` floats one after the other.
     fn gather(&mut self, axis: &Axis, step: usize, to: &mut [f32]) {
         let Taps { channels, rows, x_channel, x_row, .. } = self.taps;
         let length = ((self.run.pixels - 1) * axis.stride + axis.taps) * self.run.lanes;
-        Rows { channels, rows, x_channel, x_row, length }.gather(self.x, to, step);
+        let x = Src::new(self.x, reach([(channels, x_channel), (rows, x_row)], length));
+        Rows { channels, rows, x_channel, x_row, length }.gather(x, to, step);
         (self.taps.x_channel, self.taps.x_row) = (rows * step, step);
     }
 }

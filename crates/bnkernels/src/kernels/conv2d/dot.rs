@@ -2,14 +2,14 @@
 //! of `x`, over rows of pixels and their lanes.
 
 use super::Conv2dShape;
-use crate::simd::{F32x4, Src};
+use crate::simd::{reach, F32x4, Src};
 use std::ops::Range;
 
 /// Dot products of some channels of `dy` with some streams of `x`, in a block.
 pub(super) struct Dot<'a> {
     shape: &'a Conv2dShape,
-    x: Src<'a>,
-    dy: Src<'a>,
+    x: &'a [f32],
+    dy: &'a [f32],
     lanes: usize,
     pub outputs: usize,
     x_row: usize,
@@ -43,8 +43,8 @@ impl<'a> Dot<'a> {
         let lanes = s.y().width(block);
         let (x_row, dy_row) = (s.w * lanes, s.ow() * lanes);
         let dy_output = s.oh() * dy_row;
-        let x = Src::new(&x[s.x().range(block)][c * s.h * x_row..]);
-        let dy = Src::new(&dy[s.y().range(block)][o * dy_output..]);
+        let x = &x[s.x().range(block)][c * s.h * x_row..];
+        let dy = &dy[s.y().range(block)][o * dy_output..];
         let x_stream = if by_channel { s.h * x_row } else { x_row };
         Self { shape: s, x, dy, lanes, outputs, x_row, x_stream, dy_row, dy_output }
     }
@@ -57,8 +57,8 @@ impl<'a> Dot<'a> {
         }
         let row = rows.start * s.stride.0 + tap.0 - s.padding.0;
         let column = columns.start * s.stride.1 + tap.1 - s.padding.1;
-        let x = self.x.offset(row * self.x_row + column * lanes);
-        let dy = self.dy.offset(rows.start * self.dy_row + columns.start * lanes);
+        let x = &self.x[row * self.x_row + column * lanes..];
+        let dy = &self.dy[rows.start * self.dy_row + columns.start * lanes..];
         let (runs, run) = if s.stride.1 == 1 { (1, columns.len()) } else { (columns.len(), 1) };
         let area = Area {
             rows: rows.len(),
@@ -86,8 +86,8 @@ impl<'a> Dot<'a> {
 
     /// The sum of output channel `r` of the tile over `rows`.
     pub fn sum_of_output(&self, r: usize, rows: &Range<usize>) -> F32x4 {
-        let dy = self.dy.offset(r * self.dy_output + rows.start * self.dy_row);
         let length = rows.len() * self.dy_row;
+        let dy = Src::new(&self.dy[r * self.dy_output + rows.start * self.dy_row..], length);
         let whole = length / 16 * 16;
         let mut sums = [F32x4::zero(); 4];
         for at in (0..whole).step_by(16) {
@@ -100,8 +100,11 @@ impl<'a> Dot<'a> {
     }
 
     #[inline(never)]
-    fn tile<const R: usize, const K: usize>(&self, area: &Area, x: Src, dy: Src, sums: &mut [F32x4]) {
-        assert_eq!(sums.len(), R * K);
+    fn tile<const R: usize, const K: usize>(&self, area: &Area, x: &[f32], dy: &[f32], sums: &mut [F32x4]) {
+        assert!(sums.len() == R * K && area.vectors > 0);
+        let Area { rows, x_row, dy_row, runs, x_run, dy_run, vectors } = *area;
+        let x = Src::new(x, reach([(K, self.x_stream), (rows, x_row), (runs, x_run)], 4 * vectors));
+        let dy = Src::new(dy, reach([(R, self.dy_output), (rows, dy_row), (runs, dy_run)], 4 * vectors));
         let mut tile: [[F32x4; K]; R] = std::array::from_fn(|r| std::array::from_fn(|k| sums[k * R + r]));
         let (x_stream, dy_output) = (self.x_stream, self.dy_output);
         for i in 0..area.rows {

@@ -1,12 +1,63 @@
 //! Where the windows of a correlation lie, and how a row of outputs is cut into segments.
 
-use super::correlate::{Correlation, ROWS};
+use super::tile::ROWS;
 use std::ops::Range;
 
 /// Floats of the input that all output channels read before the next are loaded: a first-level cache.
 pub(super) const CACHED: usize = 8192;
 /// Pixels that `CACHED` should hold the windows of, if need be of fewer channels.
 const PIXELS: usize = 2;
+
+/// One dimension of a correlation. Forward, it is one phase, whose windows step by the stride.
+/// Transposed, it is as many as the stride (see [`super::backward_input`]).
+#[derive(Clone, Copy)]
+pub(super) struct Dimension {
+    pub input: usize,
+    pub outputs: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub padding: usize,
+    pub transposed: bool,
+}
+
+impl Dimension {
+    pub fn phases(&self) -> usize {
+        if self.transposed {
+            self.stride
+        } else {
+            1
+        }
+    }
+
+    /// Which tap of the kernel is the first of phase `p`, if the dimension is transposed: the others
+    /// are `stride` apart.
+    pub fn first_tap(&self, p: usize) -> usize {
+        (p + self.padding) % self.stride
+    }
+
+    pub fn phase(&self, p: usize) -> Axis {
+        let Self { input, outputs, kernel, stride, padding, .. } = *self;
+        if !self.transposed {
+            return Axis {
+                input,
+                taps: kernel,
+                stride,
+                offset: -(padding as isize),
+                count: outputs,
+                before: 0,
+            };
+        }
+        let taps = |p| kernel.saturating_sub(self.first_tap(p)).div_ceil(stride);
+        Axis {
+            input,
+            taps: taps(p),
+            stride: 1,
+            offset: ((p + padding) / stride) as isize - (taps(p) as isize - 1),
+            count: outputs.saturating_sub(p).div_ceil(stride),
+            before: (0..p).map(taps).sum(),
+        }
+    }
+}
 
 /// Where the windows of one dimension lie: output `i` of the phase reads the inputs
 /// `i * stride + offset + tap` that exist.
@@ -65,14 +116,15 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    pub fn new(of: &Correlation, lanes: usize, vertical: &Axis, axis: &Axis) -> Self {
+    /// For `inputs` and `outputs` channels.
+    pub fn new(inputs: usize, outputs: usize, lanes: usize, vertical: &Axis, axis: &Axis) -> Self {
         let column = vertical.taps.max(1) * lanes;
         let most = CACHED / (column * (axis.stride * (PIXELS - 1) + axis.taps.max(1)));
-        let channels = of.inputs.div_ceil(of.inputs.div_ceil(most.max(1)));
+        let channels = inputs.div_ceil(inputs.div_ceil(most.max(1)));
         let pixels = (CACHED / (column * channels)).saturating_sub(axis.taps) / axis.stride + 1;
         // Channels a multiple of 4 KB apart evict each other from a first-level cache of eight ways.
         let shared = (4 * vertical.input * axis.input * lanes).trailing_zeros().min(12);
-        let crowded = channels >> (12 - shared) > 4 && of.outputs >= 4 * ROWS;
+        let crowded = channels >> (12 - shared) > 4 && outputs >= 4 * ROWS;
         let gathered = (pixels >= PIXELS && crowded).then(|| (pixels - 1) * axis.stride + axis.taps);
         Self { channels, pixels: pixels.max(PIXELS), gathered }
     }

@@ -4,6 +4,9 @@
 use crate::layout::LANES;
 use crate::simd::{Dst, F32x4, Src};
 
+/// Output channels of a full tile.
+pub(super) const ROWS: usize = 2;
+
 /// The taps of a window: those of a row lie `x_tap` apart in the input, and side by side in the
 /// weight. None of the counts is 0, unless all are.
 #[derive(Clone, Copy)]
@@ -65,7 +68,8 @@ impl Run {
     ) {
         let Run { pixels, lanes, x_step, y_step } = *self;
         let taps = &taps.joined();
-        let mut y = y.map(Dst::new);
+        let end = (pixels - 1) * y_step + lanes;
+        let mut y = y.map(|y| Dst::new(y, end));
         let mut at = Place { tiles: pixels, x, x_step, y: 0, y_step };
         let mut vectors = lanes / 4;
         if lanes < LANES && (x_step, y_step) == (lanes, lanes) {
@@ -247,7 +251,7 @@ impl Rows {
     pub fn gather(&self, x: Src, to: &mut [f32], step: usize) {
         for (i, to) in to.chunks_exact_mut(step).take(self.channels * self.rows).enumerate() {
             let x = x.offset(i / self.rows * self.x_channel + i % self.rows * self.x_row);
-            let mut to = Dst::new(&mut to[..self.length]);
+            let mut to = Dst::new(to, self.length);
             for at in (0..self.length).step_by(4) {
                 to.store(at, x.load(at));
             }

@@ -3,8 +3,8 @@
 
 use super::pack::pack_rows;
 use super::{Finish, View};
-use crate::parallel::{for_each_tile, with_scratch, Tile};
-use crate::simd::{Dst, F32x4, Mask4, Src};
+use crate::parallel::{for_each_tile, scratch, OutOfMemory, Tile};
+use crate::simd::{reach, Dst, F32x4, Mask4, Src};
 
 /// Rows of this length are summed in one go; four rows of B (16 KB) then stay in the first cache.
 const K_BLOCK: usize = 1024;
@@ -17,15 +17,21 @@ const MOST_CHUNKS: usize = 64;
 /// So many chunks keep eight threads busy.
 const ENOUGH_CHUNKS: usize = 32;
 
-pub(super) fn run((m, n, k): (usize, usize, usize), a: View, b: View, bias: Option<&[f32]>, c: &mut [f32]) {
+pub(super) fn run(
+    (m, n, k): (usize, usize, usize),
+    a: View,
+    b: View,
+    bias: Option<&[f32]>,
+    c: &mut [f32],
+) -> Result<(), OutOfMemory> {
     let copied = |view: View, rows: usize| if view.inner == 1 { 0 } else { rows * k };
     let for_a = copied(a, m);
-    with_scratch(for_a + copied(b, n), |scratch| {
-        let (for_a, for_b) = scratch.split_at_mut(for_a);
-        let a = if a.inner == 1 { a } else { pack_rows(a, m, k, for_a) };
-        let b = if b.inner == 1 { b } else { pack_rows(b, n, k, for_b) };
-        multiply((m, n, k), a.data, b.data, bias, c);
-    });
+    let mut scratch = scratch::take(for_a + copied(b, n))?;
+    let (for_a, for_b) = scratch.split_at_mut(for_a);
+    let a = if a.inner == 1 { a } else { pack_rows(a, m, k, for_a) };
+    let b = if b.inner == 1 { b } else { pack_rows(b, n, k, for_b) };
+    multiply((m, n, k), a.data, b.data, bias, c);
+    Ok(())
 }
 
 fn multiply((m, n, k): (usize, usize, usize), a: &[f32], b: &[f32], bias: Option<&[f32]>, c: &mut [f32]) {
@@ -90,13 +96,15 @@ impl Block<'_> {
     ) -> usize {
         let Self { m, n, k, a, b, .. } = *self;
         let left = c.col + col;
-        assert!(c.row + end <= m && left + NC <= n && self.k0 + self.depth <= k && k >= 4);
-        let b = Src::new(&b[left * k..]);
+        let k1 = self.k0 + self.depth;
+        assert!(c.row + end <= m && left + NC <= n && k1 <= k && k >= 4);
+        let b = Src::new(&b[left * k..], reach([(NC, k)], k1));
         let start = F32x4::load(&self.finish.start::<4>(left));
         let first = c.row;
+        let a_rows = Src::new(a, reach([(first + end, k)], k1));
         let (mut c, stride) = c.cursor();
         while row + MR <= end {
-            let a = Src::new(a).offset((first + row) * k);
+            let a = a_rows.offset((first + row) * k);
             let mut sums = [[F32x4::zero(); NC]; MR];
             let (mut x, mut y) = (a.offset(self.k0), b.offset(self.k0));
             for _ in 0..self.depth / 4 {

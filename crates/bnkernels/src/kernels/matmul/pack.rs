@@ -2,7 +2,7 @@
 
 use super::View;
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
-use crate::simd::{Dst, F32x4, Src};
+use crate::simd::{reach, Dst, F32x4, Src};
 
 /// Columns of a panel, a tile's width: see [`super::tiles`].
 pub(super) const PANEL: usize = if cfg!(target_feature = "relaxed-simd") { 8 } else { 16 };
@@ -41,7 +41,7 @@ pub(super) fn pack_panel(from: View, col: usize, width: usize, depth: usize, to:
     }
     let data = &from.data[col * from.outer..];
     if from.outer != 1 {
-        return transpose((data, from.outer), width, depth, &mut Dst::new(to), width);
+        return transpose((data, from.outer), width, depth, to, width);
     }
     match width {
         16 => copy::<16>(data, from.inner, depth, to),
@@ -53,8 +53,8 @@ pub(super) fn pack_panel(from: View, col: usize, width: usize, depth: usize, to:
 
 /// The first `WIDTH` columns of `from`, whose rows are `stride` apart.
 fn copy<const WIDTH: usize>(from: &[f32], stride: usize, depth: usize, to: &mut [f32]) {
-    assert!((depth - 1) * stride + WIDTH <= from.len() && depth * WIDTH <= to.len());
-    let (mut from, mut to) = (Src::new(from), Dst::new(to));
+    let mut from = Src::new(from, reach([(depth, stride)], WIDTH));
+    let mut to = Dst::new(to, depth * WIDTH);
     for _ in 0..depth {
         for v in (0..WIDTH).step_by(4) {
             to.store(v, from.load(v));
@@ -74,7 +74,7 @@ pub(super) fn pack_rows<'a>(from: View, rows: usize, k: usize, scratch: &'a mut 
         move |chunk, [to]| {
             let rows = range(chunk);
             let from = (&from.data[rows.start..], from.inner);
-            transpose(from, k, rows.len(), &mut Dst::new(to), k);
+            transpose(from, k, rows.len(), to, k);
         },
     );
     View { data: scratch, outer: k, inner: 1 }
@@ -82,13 +82,13 @@ pub(super) fn pack_rows<'a>(from: View, rows: usize, k: usize, scratch: &'a mut 
 
 /// Writes to `to`, whose rows are `stride` apart, the `[cols, rows]` transpose of `from`'s first
 /// `rows` rows and `cols` columns.
-fn transpose((from, from_stride): (&[f32], usize), rows: usize, cols: usize, to: &mut Dst, stride: usize) {
+fn transpose((from, from_stride): (&[f32], usize), rows: usize, cols: usize, to: &mut [f32], stride: usize) {
     if rows == 0 || cols == 0 {
         return;
     }
-    assert!((rows - 1) * from_stride + cols <= from.len());
     let whole = (rows / 4 * 4, cols / 4 * 4);
-    let src = Src::new(from);
+    let src = Src::new(from, reach([(rows, from_stride)], cols));
+    let mut to = Dst::new(to, reach([(cols, stride)], rows));
     for i in (0..whole.0).step_by(4) {
         let (mut src, mut to) = (src.offset(i * from_stride), to.offset(i));
         for j in (0..whole.1).step_by(4) {

@@ -7,7 +7,7 @@
 //! 8 sums reach 90 % of the peak at most.
 
 use super::pack::PANEL;
-use crate::simd::{Dst, F32x4, Src};
+use crate::simd::{reach, Dst, F32x4, Src};
 
 /// Tiles of 6 × 2 vectors.
 const TALL: bool = PANEL == 8;
@@ -41,10 +41,6 @@ impl Panel<'_> {
         if rows == 0 {
             return;
         }
-        // The extreme elements that a tile reads.
-        let last = self.depth.saturating_sub(1);
-        assert!(self.depth == 0 || last * self.stride + self.width <= self.data.len());
-        assert!(self.depth == 0 || (rows - 1) * left.row + last * left.step < left.data.len());
         if left.step == 1 {
             self.sweep_with::<true, TALL>(left, rows, c, stride);
         } else {
@@ -119,11 +115,12 @@ impl Panel<'_> {
         let Left { data, row: a_row, step: a_step } = at.left;
         let (depth, b_stride, add_to_c) = (self.depth, self.stride, self.add_to_c);
         let (a_row, a_step) = if ALONG_K { (a_row, 1) } else { (1, a_step) };
-        let start = Src::new(&self.start[..4 * NV]);
+        let start = Src::new(&self.start, 4 * NV);
         let start: [F32x4; NV] = std::array::from_fn(|v| start.load(4 * v));
-        let b_start = Src::new(self.data);
+        let b_start = Src::new(self.data, reach([(depth, b_stride)], 4 * NV));
         let mut c = c.offset(at.row * at.stride);
-        let mut a_start = Src::new(data).offset(at.row * a_row);
+        let a_reach = reach([(at.rows, a_row), (depth, a_step)], 1);
+        let mut a_start = Src::new(data, a_reach).offset(at.row * a_row);
         while at.row + least <= at.rows {
             let (mut a, mut b) = (a_start, b_start);
             let mut sums = [start; MR];
@@ -180,7 +177,7 @@ mod tests {
         let panel = Panel { data: &b, stride: width + 3, width, depth, start, add_to_c };
         let mut c = old.clone();
         let left = Left { data: &a, row, step };
-        panel.sweep_with::<ALONG_K, TALL>(left, rows, &mut Dst::new(&mut c), width);
+        panel.sweep_with::<ALONG_K, TALL>(left, rows, &mut Dst::new(&mut c, rows * width), width);
         let expected: Vec<f64> = (0..rows * width)
             .map(|at| {
                 let (i, j) = (at / width, at % width);

@@ -1,0 +1,292 @@
+//! How work is cut: into ranges of items or tiles of a matrix, by the shape alone.
+
+use super::team::region;
+use crate::layout::Blocks;
+use crate::simd::Dst;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// Into how many chunks `items` of `cost` multiply-adds (or loaded elements) each are cut: none
+/// smaller than a few microseconds' work, at most 64, from the shape alone.
+#[inline(never)]
+pub fn chunk_count(items: usize, cost: usize) -> usize {
+    const SMALLEST: usize = 8_192;
+    let count = (items.saturating_mul(cost) / SMALLEST).clamp(1, 64).min(items.max(1));
+    // Even, so that two threads have halves: the same halves from one operation to the next.
+    if count > 1 {
+        count & !1
+    } else {
+        1
+    }
+}
+
+/// Chunk `index` of `items` cut into `chunks` nearly equal parts, each but the last a multiple
+/// of `step`.
+#[inline(never)]
+pub fn chunk_range(index: usize, chunks: usize, items: usize, step: usize) -> Range<usize> {
+    let steps = items.div_ceil(step);
+    let at = |i: usize| (steps * i / chunks * step).min(items);
+    at(index)..at(index + 1)
+}
+
+/// Runs `f(chunk, parts)` for each chunk, where `parts[k]` is `outputs[k][bounds(chunk)[k]]`.
+///
+/// # Panics
+/// If a range is out of bounds or reaches back into an earlier chunk's.
+#[inline(always)]
+pub fn for_each_range<const K: usize>(
+    outputs: [&mut [f32]; K],
+    chunks: usize,
+    bounds: impl Fn(usize) -> [Range<usize>; K] + Sync,
+    f: impl Fn(usize, [&mut [f32]; K]) + Sync,
+) {
+    ranges_region(
+        &mut { outputs },
+        chunks,
+        &move |chunk, ranges| ranges.clone_from_slice(&bounds(chunk)),
+        &move |chunk, parts| f(chunk, parts.each_mut().map(std::mem::take)),
+    );
+}
+
+/// Runs `f(range, parts)` for each chunk of `items`, which are cut by [`chunk_count`] and
+/// [`chunk_range`]; `parts[k]` is the range's part of `outputs[k]`, which has `widths[k]` elements
+/// an item.
+#[inline(always)]
+pub fn for_each_part<const K: usize>(
+    outputs: [&mut [f32]; K],
+    widths: [usize; K],
+    (items, cost, step): (usize, usize, usize),
+    f: impl Fn(Range<usize>, [&mut [f32]; K]) + Sync,
+) {
+    parts_region(&mut { outputs }, &widths, (items, cost, step), &move |range, parts| {
+        f(range, parts.each_mut().map(std::mem::take))
+    });
+}
+
+type PartFunction<'a, const K: usize> = dyn Fn(Range<usize>, &mut [&mut [f32]; K]) + Sync + 'a;
+
+/// Not generic over what it runs, as `ranges_region`: one copy serves all kernels.
+#[inline(never)]
+fn parts_region<const K: usize>(
+    outputs: &mut [&mut [f32]; K],
+    widths: &[usize; K],
+    (items, cost, step): (usize, usize, usize),
+    f: &PartFunction<K>,
+) {
+    let chunks = chunk_count(items, cost);
+    if chunks == 1 {
+        let mut all = outputs.each_mut().map(std::mem::take);
+        for (all, width) in all.iter_mut().zip(widths) {
+            *all = &mut std::mem::take(all)[..items * width];
+        }
+        return f(0..items, &mut all);
+    }
+    let part = |chunk| chunk_range(chunk, chunks, items, step);
+    ranges_region(
+        outputs,
+        chunks,
+        &|chunk, ranges| {
+            let items = part(chunk);
+            for (range, width) in ranges.iter_mut().zip(widths) {
+                *range = items.start * width..items.end * width;
+            }
+        },
+        &|chunk, parts| f(part(chunk), parts),
+    );
+}
+
+#[inline(never)]
+fn ranges_region<const K: usize>(
+    outputs: &mut [&mut [f32]; K],
+    chunks: usize,
+    bounds: &(dyn Fn(usize, &mut [Range<usize>; K]) + Sync),
+    f: &(dyn Fn(usize, &mut [&mut [f32]; K]) + Sync),
+) {
+    let ranges = |chunk| {
+        let mut ranges = [const { 0..0 }; K];
+        bounds(chunk, &mut ranges);
+        ranges
+    };
+    let mut ends = [0; K];
+    for chunk in 0..chunks {
+        for (k, range) in ranges(chunk).into_iter().enumerate() {
+            assert!(ends[k] <= range.start && range.start <= range.end, "chunks overlap");
+            assert!(range.end <= outputs[k].len(), "a chunk ends past its output");
+            ends[k] = range.end;
+        }
+    }
+    let pointers = &outputs.each_mut().map(|output| SendPointer(output.as_mut_ptr()));
+    region(chunks, &|chunk| {
+        let ranges = ranges(chunk);
+        let mut parts = std::array::from_fn(|k| {
+            // SAFETY: in bounds and disjoint from every other chunk's, as asserted above.
+            unsafe { std::slice::from_raw_parts_mut(pointers[k].0.add(ranges[k].start), ranges[k].len()) }
+        });
+        f(chunk, &mut parts);
+    });
+}
+
+/// A rectangle of a row-major matrix that one chunk may write.
+pub struct Tile<'a> {
+    /// First row and column in the matrix.
+    pub row: usize,
+    pub col: usize,
+    pub rows: usize,
+    pub cols: usize,
+    pointer: *mut f32,
+    stride: usize,
+    of: PhantomData<&'a mut [f32]>,
+}
+
+impl Tile<'_> {
+    /// Row `r` of the tile (0 is the tile's first).
+    #[inline(always)]
+    pub fn row_mut(&mut self, r: usize) -> &mut [f32] {
+        assert!(r < self.rows);
+        // SAFETY: `for_each_tile` checked that the matrix covers all rows and columns.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer.add(r * self.stride), self.cols) }
+    }
+
+    /// Rows `r`, …, `r + R - 1` of the tile at once.
+    #[inline(always)]
+    pub fn rows_mut<const R: usize>(&mut self, r: usize) -> [&mut [f32]; R] {
+        assert!(r + R <= self.rows && self.cols <= self.stride);
+        // SAFETY: as in `row_mut`; rows no longer than the stride do not overlap.
+        std::array::from_fn(|i| unsafe {
+            std::slice::from_raw_parts_mut(self.pointer.add((r + i) * self.stride), self.cols)
+        })
+    }
+}
+
+impl Tile<'_> {
+    /// The tile as a cursor, and the elements from one row's start to the next's. Only the tile's
+    /// own elements may be touched.
+    #[inline(always)]
+    pub fn cursor(&mut self) -> (Dst<'_>, usize) {
+        let length = self.rows.saturating_sub(1) * self.stride + self.cols;
+        // SAFETY: `for_each_tile` checked that the matrix covers all rows and columns.
+        (unsafe { Dst::from_raw(self.pointer, length) }, self.stride)
+    }
+}
+
+/// Runs `f` for each tile of the row-major `rows × cols` matrix `output`, cut into a grid of
+/// `chunks.0 × chunks.1` tiles; tile heights are multiples of `step.0`, widths of `step.1`.
+pub fn for_each_tile(
+    output: &mut [f32],
+    (rows, cols): (usize, usize),
+    chunks: (usize, usize),
+    step: (usize, usize),
+    f: impl Fn(Tile) + Sync,
+) {
+    assert!(output.len() >= rows * cols, "the matrix is larger than its slice");
+    let pointer = SendPointer(output.as_mut_ptr());
+    let pointer = &pointer;
+    region(chunks.0 * chunks.1, &move |chunk| {
+        let r = chunk_range(chunk / chunks.1, chunks.0, rows, step.0);
+        let c = chunk_range(chunk % chunks.1, chunks.1, cols, step.1);
+        f(Tile {
+            row: r.start,
+            col: c.start,
+            rows: r.len(),
+            cols: c.len(),
+            // SAFETY: within the matrix; the grid's tiles are disjoint.
+            pointer: unsafe { pointer.0.add(r.start * cols + c.start) },
+            stride: cols,
+            of: PhantomData,
+        });
+    });
+}
+
+/// Runs `f(block, tile)` for each tile of `output`, a batch in lanes. Each block is a row-major
+/// matrix of `channels` rows × (pixels × lanes) columns, cut into a grid of `chunks.0 × chunks.1`
+/// tiles; tile heights are multiples of `step.0` channels, widths of `step.1` pixels.
+pub fn for_each_block_tile(
+    output: &mut [f32],
+    blocks: Blocks,
+    channels: usize,
+    chunks: (usize, usize),
+    step: (usize, usize),
+    f: impl Fn(usize, Tile) + Sync,
+) {
+    assert_eq!(output.len(), blocks.len());
+    assert_eq!(blocks.image % channels, 0);
+    let pixels = blocks.image / channels;
+    let tiles = chunks.0 * chunks.1;
+    let pointer = SendPointer(output.as_mut_ptr());
+    let pointer = &pointer;
+    region(blocks.count() * tiles, &move |chunk| {
+        let (block, tile) = (chunk / tiles, chunk % tiles);
+        let lanes = blocks.width(block);
+        let r = chunk_range(tile / chunks.1, chunks.0, channels, step.0);
+        let p = chunk_range(tile % chunks.1, chunks.1, pixels, step.1);
+        let start = blocks.range(block).start + (r.start * pixels + p.start) * lanes;
+        let tile = Tile {
+            row: r.start,
+            col: p.start * lanes,
+            rows: r.len(),
+            cols: p.len() * lanes,
+            // SAFETY: within the block; blocks, and the tiles of a block's grid, are disjoint.
+            pointer: unsafe { pointer.0.add(start) },
+            stride: pixels * lanes,
+            of: PhantomData,
+        };
+        f(block, tile);
+    });
+}
+
+#[derive(Clone, Copy)]
+struct SendPointer(*mut f32);
+// SAFETY: chunks write through it to disjoint parts only.
+unsafe impl Sync for SendPointer {}
+// SAFETY: as above.
+unsafe impl Send for SendPointer {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunk_ranges_tile_the_items() {
+        for (items, chunks, step) in [(10, 3, 1), (100, 7, 8), (5, 5, 4), (0, 1, 4), (784, 64, 4)] {
+            let mut end = 0;
+            for i in 0..chunks {
+                let range = chunk_range(i, chunks, items, step);
+                assert_eq!(range.start, end);
+                assert!(range.end == items || range.end.is_multiple_of(step));
+                end = range.end;
+            }
+            assert_eq!(end, items);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "chunks overlap")]
+    fn overlapping_chunks_are_refused() {
+        for_each_range([&mut [0.0; 4]], 2, |_| [0..2], |_, _| ());
+    }
+
+    #[test]
+    fn tiles_cover_a_matrix() {
+        let mut matrix = vec![0.0; 7 * 10];
+        for_each_tile(&mut matrix, (7, 10), (3, 2), (2, 4), |mut tile| {
+            for r in 0..tile.rows {
+                for value in tile.row_mut(r) {
+                    *value += 1.0;
+                }
+            }
+        });
+        assert!(matrix.iter().all(|&value| value == 1.0));
+    }
+
+    #[test]
+    fn tiles_cover_a_batch_in_lanes() {
+        let blocks = Blocks::new(21, 3 * 10);
+        let mut batch = vec![0.0; blocks.len()];
+        for_each_block_tile(&mut batch, blocks, 3, (2, 3), (2, 5), |_, mut tile| {
+            for r in 0..tile.rows {
+                tile.rows_mut::<1>(r)[0].iter_mut().for_each(|value| *value += 1.0);
+            }
+        });
+        assert!(batch.iter().all(|&value| value == 1.0));
+    }
+}

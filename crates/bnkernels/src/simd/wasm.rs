@@ -1,0 +1,159 @@
+//! The vectors in WebAssembly: SIMD128, and relaxed SIMD where the build has it.
+
+use super::{F32x4, Mask4};
+use core::arch::wasm32::*;
+
+pub(super) type Raw = v128;
+pub(super) type RawMask = v128;
+
+macro_rules! binary {
+    ($($name:ident => $instruction:ident),*) => {
+        impl F32x4 { $(#[inline(always)] pub fn $name(self, other: Self) -> Self { Self($instruction(self.0, other.0)) })* }
+    };
+}
+macro_rules! unary {
+    ($($name:ident => $instruction:ident),*) => {
+        impl F32x4 { $(#[inline(always)] pub fn $name(self) -> Self { Self($instruction(self.0)) })* }
+    };
+}
+macro_rules! compare {
+    ($($name:ident => $instruction:ident),*) => {
+        impl F32x4 { $(#[inline(always)] pub fn $name(self, other: Self) -> Mask4 { Mask4($instruction(self.0, other.0)) })* }
+    };
+}
+// `at_least` and `at_most` are `max` and `min` in one instruction instead of eight. What they
+// make of a NaN is undefined: for relaxed builds LLVM turns them into relaxed_max, relaxed_min.
+binary!(add_ => f32x4_add, sub_ => f32x4_sub, mul_ => f32x4_mul, div_ => f32x4_div,
+    max => f32x4_max, min => f32x4_min, at_least => f32x4_pmax, at_most => f32x4_pmin);
+unary!(neg_ => f32x4_neg, abs => f32x4_abs, sqrt => f32x4_sqrt, nearest => f32x4_nearest);
+compare!(eq => f32x4_eq, ne => f32x4_ne, lt => f32x4_lt, le => f32x4_le, gt => f32x4_gt, ge => f32x4_ge);
+
+impl F32x4 {
+    #[inline(always)]
+    pub fn splat(value: f32) -> Self {
+        Self(f32x4_splat(value))
+    }
+
+    #[inline(always)]
+    pub fn new(a: f32, b: f32, c: f32, d: f32) -> Self {
+        Self(f32x4(a, b, c, d))
+    }
+
+    #[inline(always)]
+    pub fn to_array(self) -> [f32; 4] {
+        [
+            f32x4_extract_lane::<0>(self.0),
+            f32x4_extract_lane::<1>(self.0),
+            f32x4_extract_lane::<2>(self.0),
+            f32x4_extract_lane::<3>(self.0),
+        ]
+    }
+
+    /// `self * factor + addend`: one rounding in the relaxed builds where the CPU has it,
+    /// two in the strict ones.
+    #[inline(always)]
+    pub fn mul_add(self, factor: Self, addend: Self) -> Self {
+        #[cfg(target_feature = "relaxed-simd")]
+        return Self(f32x4_relaxed_madd(self.0, factor.0, addend.0));
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        return Self(f32x4_add(f32x4_mul(self.0, factor.0), addend.0));
+    }
+
+    /// The bits `(exponent + 127) << 23`: two to the power of a whole number in -126..=127.
+    #[inline(always)]
+    pub fn exp2_of_whole(self) -> Self {
+        // Added to 1.5 · 2^23, a whole number stands in the low bits.
+        Self(i32x4_shl(f32x4_add(self.0, f32x4_splat(12_582_912.0 + 127.0)), 23))
+    }
+
+    /// Splits a positive normal number into mantissa in [0.5, 1) and exponent.
+    #[inline(always)]
+    pub fn split_exponent(self) -> (Self, Self) {
+        let exponent = i32x4_sub(u32x4_shr(self.0, 23), i32x4_splat(126));
+        let mantissa = v128_or(v128_and(self.0, u32x4_splat(0x007f_ffff)), u32x4_splat(0x3f00_0000));
+        (Self(mantissa), Self(f32x4_convert_i32x4(exponent)))
+    }
+
+    /// The largest lane, where none is NaN.
+    #[inline(always)]
+    pub fn largest(self) -> f32 {
+        let pairs = f32x4_pmax(self.0, i64x2_shuffle::<1, 0>(self.0, self.0));
+        f32x4_extract_lane::<0>(f32x4_pmax(pairs, i32x4_shuffle::<1, 0, 3, 2>(pairs, pairs)))
+    }
+
+    /// Sixteen bytes as numbers.
+    #[inline(always)]
+    pub fn from_bytes(bytes: &[u8; 16]) -> [Self; 4] {
+        // SAFETY: sixteen bytes are read; any alignment will do.
+        let bytes = unsafe { v128_load(bytes.as_ptr().cast()) };
+        let (low, high) = (u16x8_extend_low_u8x16(bytes), u16x8_extend_high_u8x16(bytes));
+        [
+            u32x4_extend_low_u16x8(low),
+            u32x4_extend_high_u16x8(low),
+            u32x4_extend_low_u16x8(high),
+            u32x4_extend_high_u16x8(high),
+        ]
+        .map(|four| Self(f32x4_convert_i32x4(four)))
+    }
+
+    /// Four rows of four, transposed.
+    #[inline(always)]
+    pub fn transpose(rows: [Self; 4]) -> [Self; 4] {
+        let [a, b, c, d] = rows.map(|row| row.0);
+        let ab_low = i32x4_shuffle::<0, 4, 1, 5>(a, b);
+        let ab_high = i32x4_shuffle::<2, 6, 3, 7>(a, b);
+        let cd_low = i32x4_shuffle::<0, 4, 1, 5>(c, d);
+        let cd_high = i32x4_shuffle::<2, 6, 3, 7>(c, d);
+        [
+            Self(i64x2_shuffle::<0, 2>(ab_low, cd_low)),
+            Self(i64x2_shuffle::<1, 3>(ab_low, cd_low)),
+            Self(i64x2_shuffle::<0, 2>(ab_high, cd_high)),
+            Self(i64x2_shuffle::<1, 3>(ab_high, cd_high)),
+        ]
+    }
+}
+
+impl Mask4 {
+    /// The first `count` lanes true, the rest false.
+    #[inline(always)]
+    pub fn first(count: usize) -> Self {
+        Self(i32x4_lt(i32x4(0, 1, 2, 3), i32x4_splat(count as i32)))
+    }
+
+    #[inline(always)]
+    pub fn select(self, yes: F32x4, no: F32x4) -> F32x4 {
+        F32x4(v128_bitselect(yes.0, no.0, self.0))
+    }
+
+    /// `value` where true, 0 elsewhere.
+    #[inline(always)]
+    pub fn keep(self, value: F32x4) -> F32x4 {
+        F32x4(v128_and(value.0, self.0))
+    }
+
+    /// 0 where true, `value` elsewhere.
+    #[inline(always)]
+    pub fn clear(self, value: F32x4) -> F32x4 {
+        F32x4(v128_andnot(value.0, self.0))
+    }
+
+    #[inline(always)]
+    pub fn and(self, other: Self) -> Self {
+        Self(v128_and(self.0, other.0))
+    }
+
+    #[inline(always)]
+    pub fn or(self, other: Self) -> Self {
+        Self(v128_or(self.0, other.0))
+    }
+
+    #[inline(always)]
+    pub fn not(self) -> Self {
+        Self(v128_not(self.0))
+    }
+
+    #[inline(always)]
+    pub fn any(self) -> bool {
+        v128_any_true(self.0)
+    }
+}
