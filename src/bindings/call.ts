@@ -9,8 +9,6 @@ import { teamFailure } from './team.js'
 
 export type { Memory }
 
-/** As `Memory`, of bytes. */
-export type Bytes = Memory
 
 /** What `run` gives (crates/bnkernels/src/exports). */
 const DONE = 0

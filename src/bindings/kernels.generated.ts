@@ -1,5 +1,5 @@
 // Written by `cargo run --bin bindings` in crates/bnkernels from src/exports/mod.rs: change it there.
-import { type Bytes, call, type Dimensions, type Memory, startRow, writeDimensions } from './call.js'
+import { call, type Dimensions, type Memory, startRow, writeDimensions } from './call.js'
 
 /** The numbers of the operations of `binary`. */
 export const BINARY = {
@@ -851,7 +851,7 @@ export interface GatherU8 {
   readonly first: number
   readonly count: number
   /** `sourceRows * width` bytes. */
-  readonly source: Bytes
+  readonly source: Memory
   /** Words (u32). */
   readonly indices: Memory
   readonly scale: number

@@ -27,7 +27,6 @@
 #![cfg_attr(all(target_arch = "wasm32", target_feature = "atomics"), feature(stdarch_wasm_atomic_wait))]
 
 pub mod layout;
-pub mod out_of_memory;
 pub mod parallel;
 pub mod simd;
 

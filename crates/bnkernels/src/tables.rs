@@ -4,14 +4,15 @@
 //!
 //! A row begins with how many vectors are computed at a time: several where the function is short.
 
-use crate::kernels::elementwise::{self, map, Broadcast, Kernel};
+use crate::kernels::elementwise::{self, map_vectors, Broadcast, Kernel};
 use crate::simd::F32x4;
 
 /// An operation of one array.
 pub struct Unary {
-    forward: fn(&[f32], &mut [f32]),
-    /// From forward's x and y, and dy.
-    backward: fn([&[f32]; 3], &mut [f32]),
+    /// Of x.
+    forward: Kernel<'static>,
+    /// Of forward's x and y, and dy.
+    backward: Kernel<'static>,
     /// Whether the gradient reads x, and y.
     reads: [bool; 2],
 }
@@ -30,8 +31,10 @@ macro_rules! unary {
     ($($(#[doc = $doc:literal])* $name:ident $u:literal:
         |$x:ident| $value:expr; |$bx:ident, $by:ident, $dy:ident| $gradient:expr;)*) => {
         static UNARY: &[Unary] = &[$(Unary {
-            forward: |x, y| map::<1, $u>([x], y, |[$x]| $value),
-            backward: |inputs, dx| map::<3, 4>(inputs, dx, |[$bx, $by, $dy]| $gradient),
+            forward: &|inputs: &[&[f32]], y: &mut [f32]| map_vectors::<1, $u>(inputs, y, |[$x]| $value),
+            backward: &|inputs: &[&[f32]], dx: &mut [f32]| {
+                map_vectors::<3, 4>(inputs, dx, |[$bx, $by, $dy]| $gradient)
+            },
             reads: [is_read(stringify!($bx)), is_read(stringify!($by))],
         }),*];
 
@@ -47,7 +50,7 @@ macro_rules! unary {
 macro_rules! binary {
     ($($(#[doc = $doc:literal])* $name:ident $u:literal: |$a:ident, $b:ident| $value:expr;)*) => {
         static BINARY: &[Kernel<'static>] =
-            &[$(&|inputs, y| elementwise::binary::<$u>(inputs, y, |$a, $b| $value)),*];
+            &[$(&|inputs: &[&[f32]], y: &mut [f32]| elementwise::binary::<$u>(inputs, y, |$a, $b| $value)),*];
 
         #[cfg(not(target_arch = "wasm32"))]
         pub const BINARY_DESCRIPTIONS: &[Description] =
@@ -129,14 +132,14 @@ pub fn has_what_it_reads(op: u32, x: Option<&[f32]>, y: Option<&[f32]>) -> bool 
 
 /// `y = f(x)`.
 pub fn unary_forward(op: u32, x: &[f32], y: &mut [f32]) {
-    (UNARY[op as usize].forward)(x, y)
+    elementwise::run(&[x], y, UNARY[op as usize].forward)
 }
 
 /// The gradient with respect to `x`, from what forward read and wrote.
 pub fn unary_backward(op: u32, x: Option<&[f32]>, y: Option<&[f32]>, dy: &[f32], dx: &mut [f32]) {
     assert!(has_what_it_reads(op, x, y));
     // What is not read may be anything of the right length.
-    (UNARY[op as usize].backward)([x.unwrap_or(dy), y.unwrap_or(dy), dy], dx)
+    elementwise::run(&[x.unwrap_or(dy), y.unwrap_or(dy), dy], dx, UNARY[op as usize].backward)
 }
 
 pub fn is_binary(op: u32) -> bool {
@@ -146,6 +149,12 @@ pub fn is_binary(op: u32) -> bool {
 /// `y = a ∘ b`.
 pub fn binary(op: u32, dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32]) {
     elementwise::broadcast(dims, a, b, y, BINARY[op as usize])
+}
+
+/// The number of the operation of that name.
+#[cfg(test)]
+pub fn number(of: &[Description], name: &str) -> u32 {
+    of.iter().position(|row| row.name == name).expect(name) as u32
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ const NOTE: &str = "// Written by `cargo run --bin bindings` in crates/bnkernels
 
 fn kernels() -> String {
     let mut out = format!("{NOTE} from src/exports/mod.rs: change it there.\n");
-    out += "import { type Bytes, call, type Dimensions, type Memory, startRow, writeDimensions } from './call.js'\n\n";
+    out += "import { call, type Dimensions, type Memory, startRow, writeDimensions } from './call.js'\n\n";
     out += "/** The numbers of the operations of `binary`. */\nexport const BINARY = {\n";
     for (number, row) in BINARY_DESCRIPTIONS.iter().enumerate() {
         out += &doc("  ", row.doc);
@@ -103,8 +103,7 @@ impl Argument {
             Kind::Bool => "boolean".into(),
             Kind::Choice => format!("'{}'", self.options().join("' | '")),
             Kind::Dims => "Dimensions".into(),
-            Kind::Floats | Kind::Words => "Memory".into(),
-            Kind::Bytes => "Bytes".into(),
+            Kind::Floats | Kind::Words | Kind::Bytes => "Memory".into(),
         }
     }
 
@@ -132,7 +131,7 @@ impl Argument {
     /// What is written to the row, word for word.
     fn words(&self) -> Vec<String> {
         let name = &self.name;
-        let length = if self.kind == Kind::Bytes { "size" } else { "length" };
+        let length = "length";
         match self.kind {
             Kind::Number => vec![name.clone()],
             Kind::Bool => vec![format!("Number({name})")],

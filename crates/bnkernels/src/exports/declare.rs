@@ -29,23 +29,26 @@ macro_rules! kernels {
         $name:ident ($($($argument:ident),+ : $($kind:ident)+ $([$($length:tt)*])?);+ $(;)?)
             $(requires $condition:expr;)? $(-> $number:ident)? => $call:expr;
     )*) => {
-        /// Reads the rest of a row and runs its kernel; gives what the kernel gives.
-        type Call = fn(&mut Row) -> Result<f64, Status>;
+        /// Reads the rest of a row and runs its kernel.
+        type Call = fn(&mut Row) -> Status;
 
         static CALLS: &[Call] = &[$({
             #[allow(unused_variables)]
-            fn from_row(row: &mut Row) -> Result<f64, Status> {
+            fn from_row(row: &mut Row) -> Status {
                 $(argument!(read row [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
+                let mut fits = row.is_sound();
                 {
                     $(argument!(as_length [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
-                    $(argument!(check row [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
+                    $(argument!(check fits [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
                 }
-                row.check()?;
+                if !fits {
+                    return Status::WrongArgument;
+                }
                 $(argument!(slice [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
                 $(if !$condition {
-                    return Err(Status::WrongArgument);
+                    return Status::WrongArgument;
                 })?
-                finish::<{ has_number!($($number)?) }, _>($call)
+                row.finish::<{ has_number!($($number)?) }, _>($call)
             }
             from_row
         }),*];
@@ -87,26 +90,26 @@ macro_rules! argument {
     (as_length [$($name:ident),+] (size) []) => { $(let $name = $name as f64;)+ };
     (as_length [$($name:ident),+] ($($kind:ident)+) $length:tt) => {};
 
-    (check $row:ident $names:tt (size) []) => {};
-    (check $row:ident $names:tt (u32) []) => {};
-    (check $row:ident $names:tt (f32) []) => {};
-    (check $row:ident $names:tt (f64) []) => {};
-    (check $row:ident $names:tt (bool) []) => {};
-    (check $row:ident $names:tt (dims) []) => {};
-    (check $row:ident $names:tt (choice) $options:tt) => {};
-    (check $row:ident [$($name:ident),+] (optional $kind:ident) $length:tt) => {
-        $($row.expect($name.is_missing() || has_length!($name $length));)+
+    (check $fits:ident $names:tt (size) []) => {};
+    (check $fits:ident $names:tt (u32) []) => {};
+    (check $fits:ident $names:tt (f32) []) => {};
+    (check $fits:ident $names:tt (f64) []) => {};
+    (check $fits:ident $names:tt (bool) []) => {};
+    (check $fits:ident $names:tt (dims) []) => {};
+    (check $fits:ident $names:tt (choice) $options:tt) => {};
+    (check $fits:ident [$($name:ident),+] (optional $kind:ident) $length:tt) => {
+        $($fits &= !$name.is_given() || has_length!($name $length);)+
     };
-    (check $row:ident [$($name:ident),+] ($($kind:ident)+) $length:tt) => {
-        $($row.expect(has_length!($name $length));)+
+    (check $fits:ident [$($name:ident),+] ($($kind:ident)+) $length:tt) => {
+        $($fits &= has_length!($name $length);)+
     };
 
-    // SAFETY, of all: the row is sound. TypeScript gives arrays that do not overlap.
+    // SAFETY, of all: the row is sound, and the array given. TypeScript gives arrays that do not overlap.
     (slice [$($name:ident),+] (optional input) $length:tt) => {
-        $(let $name = (!$name.is_missing()).then(|| unsafe { $name.slice() });)+
+        $(let $name = $name.is_given().then(|| unsafe { $name.slice() });)+
     };
     (slice [$($name:ident),+] (optional $kind:ident) $length:tt) => {
-        $(let $name = (!$name.is_missing()).then(|| unsafe { $name.slice_mut() });)+
+        $(let $name = $name.is_given().then(|| unsafe { $name.slice_mut() });)+
     };
     (slice [$($name:ident),+] (input) $length:tt) => { $(let $name = unsafe { $name.slice() };)+ };
     (slice [$($name:ident),+] (bytes) $length:tt) => { $(let $name = unsafe { $name.slice() };)+ };
@@ -121,10 +124,10 @@ macro_rules! argument {
 /// Whether an array is as long as declared.
 macro_rules! has_length {
     ($name:ident [any]) => {
-        true
+        $name.is_given()
     };
     ($name:ident [$($length:tt)+]) => {
-        $name.len() == Length::value($($length)+)
+        $name.is($($length)+)
     };
 }
 

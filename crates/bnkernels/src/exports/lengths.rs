@@ -20,11 +20,13 @@ impl Length for usize {
 }
 
 /// Floats of `n` images in lanes, each of `image` floats: see [`Blocks`](crate::layout::Blocks).
+#[inline(never)]
 pub fn lanes(n: f64, image: f64) -> f64 {
     (n / 4.0).ceil() * 4.0 * image
 }
 
 /// Floats of `n` images in `layout` (0 is rows, 1 lanes).
+#[inline(never)]
 pub fn laid(layout: u32, n: f64, image: f64) -> f64 {
     if layout == 0 {
         n * image
@@ -35,6 +37,7 @@ pub fn laid(layout: u32, n: f64, image: f64) -> f64 {
 
 /// Places of a window of `taps` that slides over `size` and `padding` on both sides; NaN where it does not
 /// fit.
+#[inline(never)]
 pub fn slides(size: f64, taps: f64, stride: f64, padding: f64) -> f64 {
     let free = size + 2.0 * padding - taps;
     if free >= 0.0 && taps >= 1.0 && stride >= 1.0 {

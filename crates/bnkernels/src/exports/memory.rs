@@ -1,5 +1,6 @@
 //! Memory for JavaScript: pieces of the heap that the kernels' own scratch memory comes from, too.
 
+use crate::parallel::scratch;
 use std::alloc::Layout;
 use wasm_bindgen::prelude::*;
 
@@ -11,7 +12,7 @@ const PAGE: usize = 1 << 16;
 #[wasm_bindgen]
 pub fn allocate(bytes: usize) -> *mut u8 {
     match Layout::from_size_align(bytes.max(1), ALIGN) {
-        Ok(layout) => {
+        Ok(layout) if scratch::request() => {
             let before = pages();
             // SAFETY: the size is not zero.
             let pointer = unsafe { std::alloc::alloc(layout) };
@@ -20,7 +21,7 @@ pub fn allocate(bytes: usize) -> *mut u8 {
             }
             pointer
         }
-        Err(_) => std::ptr::null_mut(),
+        _ => std::ptr::null_mut(),
     }
 }
 
@@ -53,4 +54,23 @@ fn pages() -> usize {
 pub unsafe fn release(pointer: *mut u8, bytes: usize) {
     // SAFETY: the same layout as in `allocate`.
     unsafe { std::alloc::dealloc(pointer, Layout::from_size_align_unchecked(bytes.max(1), ALIGN)) }
+}
+
+/// Gives back what kernels keep for the next time.
+#[wasm_bindgen]
+pub fn scratch_trim() {
+    scratch::trim();
+}
+
+/// Requests for memory so far: each `allocate`, and each piece of scratch memory that a kernel wanted,
+/// also where one was kept.
+#[wasm_bindgen]
+pub fn memory_requests() -> u32 {
+    scratch::requests()
+}
+
+/// For tests of failure: the `k`-th request from now on and all after it fail, until this is called with 0.
+#[wasm_bindgen]
+pub fn memory_fail_from(k: u32) {
+    scratch::fail_from(k);
 }

@@ -27,8 +27,8 @@ use crate::kernels::sgd::{sgd_step, Sgd};
 use crate::kernels::{cross_entropy, gather, softmax};
 use crate::tables;
 use declare::{argument, count, has_length, has_number, kernels};
-use lengths::{laid, lanes, slides, Length};
-use row::{finish, Row, Status, MOST_WORDS};
+use lengths::{laid, lanes, slides};
+use row::{Row, Status, MOST_WORDS};
 use std::cell::UnsafeCell;
 use wasm_bindgen::prelude::*;
 
@@ -310,7 +310,7 @@ pub fn row() -> *mut f64 {
 #[wasm_bindgen]
 pub unsafe fn run(row: *mut f64) -> u32 {
     // SAFETY: as above.
-    unsafe { call(row) }.err().unwrap_or(Status::Done) as u32
+    unsafe { call(row) }.0 as u32
 }
 
 /// Runs `count` kernels, whose rows lie one after the other; ends with the first that fails.
@@ -322,23 +322,26 @@ pub unsafe fn run_list(rows: *mut f64, count: usize) -> u32 {
     let mut next = rows;
     for _ in 0..count {
         // SAFETY: as above.
-        match unsafe { call(next) } {
-            Ok(end) => next = end.cast_mut(),
-            Err(status) => return status as u32,
+        let (status, end) = unsafe { call(next) };
+        if status != Status::Done {
+            return status as u32;
         }
+        next = end.cast_mut();
     }
     Status::Done as u32
 }
 
-/// Runs one kernel; gives the end of its row.
-unsafe fn call(row: *mut f64) -> Result<*const f64, Status> {
+/// Runs one kernel; gives how that ended, and the end of its row.
+unsafe fn call(row: *mut f64) -> (Status, *const f64) {
     // SAFETY: there is a row.
     let (code, mut arguments) = unsafe { (*row, Row::new(row.add(2))) };
-    let kernel = CALLS.get(code as usize).filter(|_| code >= 0.0).ok_or(Status::UnknownKernel)?;
-    let number = kernel(&mut arguments)?;
-    // SAFETY: as above.
-    unsafe { *row.add(1) = number };
-    Ok(arguments.end())
+    let kernel = CALLS.get(code as usize).filter(|_| code as usize as f64 == code);
+    let status = kernel.map_or(Status::UnknownKernel, |kernel| kernel(&mut arguments));
+    if status == Status::Done {
+        // SAFETY: as above.
+        unsafe { *row.add(1) = arguments.number() };
+    }
+    (status, arguments.end())
 }
 
 /// Whether `mul_add` rounds once, as relaxed SIMD does on most CPUs: `fround(a²) - a · a` is 0 where the

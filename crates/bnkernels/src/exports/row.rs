@@ -6,7 +6,8 @@
 //! What is wrong in a row is noted while it is read, and said before the kernel runs: a wrong size can't make
 //! a kernel trap or hang.
 
-use crate::out_of_memory::OutOfMemory;
+use super::lengths::Length;
+use crate::parallel::OutOfMemory;
 use std::marker::PhantomData;
 
 /// Words of the longest row.
@@ -31,18 +32,25 @@ pub enum Status {
 pub struct Row {
     next: *const f64,
     sound: bool,
+    /// What the kernel gave.
+    number: f64,
 }
 
 impl Row {
     /// # Safety
     /// There is a whole row of arguments at `next`.
     pub unsafe fn new(next: *const f64) -> Self {
-        Self { next, sound: true }
+        Self { next, sound: true, number: 0.0 }
     }
 
     /// One past the last word that was read.
     pub fn end(&self) -> *const f64 {
         self.next
+    }
+
+    /// What the kernel gave; 0 if it gives nothing.
+    pub fn number(&self) -> f64 {
+        self.number
     }
 
     fn word(&mut self) -> f64 {
@@ -104,36 +112,41 @@ impl Row {
         let (address, length) = (word as usize, self.size());
         let end = address as u64 + length as u64 * size as u64;
         self.expect(address as f64 == word && address.is_multiple_of(size) && end <= memory_size());
-        self.expect(address != 0 || length == 0);
         (address, length)
     }
 
-    /// The rank is at most [`MOST_DIMENSIONS`].
     #[inline(never)]
     pub fn dims(&mut self) -> Dims {
-        let mut dims = Dims { rank: self.size(), words: [[0; MOST_DIMENSIONS]; 3] };
-        self.expect(dims.rank <= MOST_DIMENSIONS);
-        dims.rank = dims.rank.min(MOST_DIMENSIONS);
-        for list in 0..3 {
-            for d in 0..dims.rank {
-                dims.words[list][d] = self.u32();
-            }
+        let rank = self.size();
+        self.expect(rank <= MOST_DIMENSIONS);
+        let mut dims = Dims { rank: rank.min(MOST_DIMENSIONS), words: [0; 3 * MOST_DIMENSIONS] };
+        for word in dims.words.iter_mut().take(3 * dims.rank) {
+            *word = self.u32();
         }
         dims
     }
 
-    #[inline(always)]
-    pub fn expect(&mut self, condition: bool) {
+    fn expect(&mut self, condition: bool) {
         self.sound &= condition;
     }
 
-    /// Whether all that was read, or expected, was as it must be.
+    /// Whether all that was read was as it must be.
+    pub fn is_sound(&self) -> bool {
+        self.sound
+    }
+
+    /// Takes what a kernel gave, whose declaration says whether that is a number.
     #[inline(always)]
-    pub fn check(&self) -> Result<(), Status> {
-        if self.sound {
-            Ok(())
-        } else {
-            Err(Status::WrongArgument)
+    pub fn finish<const NUMBER: bool, T: Outcome>(&mut self, outcome: T) -> Status {
+        const { assert!(NUMBER == T::NUMBER, "a declaration says `-> number` where its kernel gives one") };
+        match outcome.number() {
+            Ok(number) => {
+                if NUMBER {
+                    self.number = number;
+                }
+                Status::Done
+            }
+            Err(status) => status,
         }
     }
 }
@@ -166,26 +179,26 @@ impl<T> Array<T> {
         self.length as f64
     }
 
-    pub fn is_missing(self) -> bool {
-        self.address == 0
+    /// Whether it has this length.
+    pub fn is(self, length: impl Length) -> bool {
+        self.is_given() && self.len() == length.value()
+    }
+
+    /// Whether there is one: an empty one has an address, too.
+    pub fn is_given(self) -> bool {
+        self.address != 0
     }
 
     /// # Safety
-    /// The row was sound, and what lies there is not changed while the slice is used.
+    /// The row was sound, the array is given, and what lies there is not changed while the slice is used.
     pub unsafe fn slice<'a>(self) -> &'a [T] {
-        if self.length == 0 {
-            return &[];
-        }
-        // SAFETY: `array_of` looked at alignment and bounds.
+        // SAFETY: the address is not 0; `array_of` looked at alignment and bounds.
         unsafe { std::slice::from_raw_parts(self.address as *const T, self.length) }
     }
 
     /// # Safety
-    /// The row was sound, and no other slice overlaps this one.
+    /// The row was sound, the array is given, and no other slice overlaps this one.
     pub unsafe fn slice_mut<'a>(self) -> &'a mut [T] {
-        if self.length == 0 {
-            return &mut [];
-        }
         // SAFETY: as in `slice`.
         unsafe { std::slice::from_raw_parts_mut(self.address as *mut T, self.length) }
     }
@@ -194,20 +207,20 @@ impl<T> Array<T> {
 /// A shape and the strides of two operands.
 pub struct Dims {
     rank: usize,
-    words: [[u32; MOST_DIMENSIONS]; 3],
+    words: [u32; 3 * MOST_DIMENSIONS],
 }
 
 impl Dims {
     pub fn shape(&self) -> &[u32] {
-        &self.words[0][..self.rank]
+        &self.words[..self.rank]
     }
 
     pub fn a(&self) -> &[u32] {
-        &self.words[1][..self.rank]
+        &self.words[self.rank..2 * self.rank]
     }
 
     pub fn b(&self) -> &[u32] {
-        &self.words[2][..self.rank]
+        &self.words[2 * self.rank..3 * self.rank]
     }
 }
 
@@ -250,11 +263,4 @@ impl<T: Outcome> Outcome for Result<T, OutOfMemory> {
     fn number(self) -> Result<f64, Status> {
         self.map_err(|OutOfMemory| Status::OutOfMemory)?.number()
     }
-}
-
-/// The number of an outcome, of a kernel whose declaration says that it has one, or has none.
-#[inline(always)]
-pub fn finish<const NUMBER: bool, T: Outcome>(outcome: T) -> Result<f64, Status> {
-    const { assert!(NUMBER == T::NUMBER, "a kernel's declaration says `-> number` where it gives one") };
-    outcome.number()
 }

@@ -66,7 +66,7 @@ fn what_does_not_fit_is_said_and_nothing_runs() {
     let row = [65_536.0, 65_536.0, 1.0, x_at, 0.0, 1.0, y_at, 0.0];
     assert_eq!(run_row("sum_forward", &row).0, Status::WrongArgument as u32);
     assert_eq!(y, [7.0; 2]);
-    for bad in [CALLS.len() as f64, -1.0, f64::NAN, 1e20] {
+    for bad in [CALLS.len() as f64, -1.0, 0.5, f64::NAN, 1e20] {
         // SAFETY: a kernel that there is not reads nothing.
         assert_eq!(unsafe { run([bad, 0.0].as_mut_ptr()) }, Status::UnknownKernel as u32);
     }

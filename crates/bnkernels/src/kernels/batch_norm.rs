@@ -110,7 +110,7 @@ impl BatchNormShape {
     }
 
     /// The results of `channel`, in order.
-    fn results_of(&self, channel: usize) -> impl Iterator<Item = usize> {
+    fn results_of(&self, channel: usize) -> impl Iterator<Item = usize> + use<> {
         let (c, pieces, layout) = (self.c, self.pieces(), self.layout);
         let groups = if layout == Layout::Rows { 1 } else { self.blocks().count() };
         (0..groups).flat_map(move |b| {
@@ -121,15 +121,23 @@ impl BatchNormShape {
         })
     }
 
-    /// Of how many values each result of a channel is.
-    fn counts(&self) -> Vec<usize> {
-        let pieces = self.pieces();
-        let part = |p: usize, of: usize| chunk_range(p, pieces, of, 1).len();
+    /// How many results a channel has.
+    fn results_a_channel(&self) -> usize {
         match self.layout {
-            Layout::Rows => (0..pieces).map(|p| part(p, self.n)).collect(),
-            Layout::Lanes => (0..self.blocks().count())
-                .flat_map(|b| (0..pieces).map(move |p| part(p, self.s) * self.blocks().images(b)))
-                .collect(),
+            Layout::Rows => self.pieces(),
+            Layout::Lanes => self.blocks().count() * self.pieces(),
+        }
+    }
+
+    /// Of how many values each result of a channel is: few enough to be exact as floats.
+    fn counts(&self, counts: &mut [f32]) {
+        let pieces = self.pieces();
+        let part = |i: usize, of: usize| chunk_range(i % pieces, pieces, of, 1).len();
+        for (i, count) in counts.iter_mut().enumerate() {
+            *count = match self.layout {
+                Layout::Rows => part(i, self.n),
+                Layout::Lanes => part(i, self.s) * self.blocks().images(i / pieces),
+            } as f32;
         }
     }
 
@@ -161,15 +169,18 @@ impl Statistics<'_> {
         self.residual.map_or(0.0, |residual| residual[channel])
     }
 
+    /// `1 / √(var + eps)` of a channel.
+    fn inverse(&self, channel: usize) -> f32 {
+        1.0 / (self.var[channel] + self.eps).sqrt()
+    }
+
     /// `weight / √(var + eps)` of each channel.
-    fn scale(&self, weight: Option<&[f32]>) -> Vec<f32> {
-        let mut out = vec![0.0; self.var.len()];
+    fn scale(&self, weight: Option<&[f32]>, out: &mut [f32]) {
         let (one, eps) = (F32x4::splat(1.0), F32x4::splat(self.eps));
         for (out, var) in out.chunks_mut(4).zip(self.var.chunks(4)) {
             (one / (F32x4::load_tail(var, 1.0) + eps).sqrt()).store_tail(out);
         }
         out.iter_mut().zip(weight.into_iter().flatten()).for_each(|(scale, weight)| *scale *= weight);
-        out
     }
 }
 

@@ -8,21 +8,45 @@ use crate::simd::{Dst, F32x4, Src};
 
 /// Writes `y`, at least four elements, from as many of each input, or from the only one of an input
 /// that is repeated (not all are).
-pub(crate) type Kernel<'a> = &'a (dyn Fn(&[&[f32]], &mut [f32]) + Sync);
+pub(crate) type Kernel<'a> = &'a dyn Run;
+
+/// A trait of our own: each `dyn Fn` carries the closure's code twice, once for calls that consume it.
+pub(crate) trait Run: Sync {
+    fn run(&self, inputs: &[&[f32]], y: &mut [f32]);
+}
+
+impl<F: Fn(&[&[f32]], &mut [f32]) + Sync> Run for F {
+    #[inline(always)]
+    fn run(&self, inputs: &[&[f32]], y: &mut [f32]) {
+        self(inputs, y);
+    }
+}
 
 /// `y[i] = f([x0[i], x1[i], …])`, `U` vectors at a time: several where `f` is short.
 #[inline(always)]
-pub(crate) fn map<const K: usize, const U: usize>(
+fn map<const K: usize, const U: usize>(
     inputs: [&[f32]; K],
     y: &mut [f32],
     f: impl Fn([F32x4; K]) -> F32x4 + Sync,
 ) {
-    let n = y.len();
-    assert!(inputs.iter().all(|x| x.len() == n));
-    map_parts(&inputs, y, &move |inputs, y| {
-        let sources: [Src; K] = std::array::from_fn(|k| Src::new(inputs[k], y.len()));
-        write::<U>(y, |i| f(sources.map(|x| x.load(i))));
-    });
+    run(&inputs, y, &move |inputs: &[&[f32]], y: &mut [f32]| map_vectors::<K, U>(inputs, y, &f));
+}
+
+/// The kernel of `map`.
+#[inline(always)]
+pub(crate) fn map_vectors<const K: usize, const U: usize>(
+    inputs: &[&[f32]],
+    y: &mut [f32],
+    f: impl Fn([F32x4; K]) -> F32x4,
+) {
+    let sources: [Src; K] = std::array::from_fn(|k| Src::new(inputs[k], y.len()));
+    write::<U>(y, |i| f(sources.map(|x| x.load(i))));
+}
+
+/// Runs the kernel on arrays of one length.
+pub(crate) fn run(inputs: &[&[f32]], y: &mut [f32], kernel: Kernel) {
+    assert!(inputs.iter().all(|x| x.len() == y.len()));
+    map_parts(inputs, y, kernel);
 }
 
 /// `y[i..i + 4] = f(i)`; the last vector may overlap the one before.
@@ -67,14 +91,14 @@ fn map_run(inputs: &[&[f32]], y: &mut [f32], kernel: Kernel) {
     assert!(inputs.iter().all(|x| x.len() == 1 || x.len() == n));
     let repeated = inputs.iter().all(|x| x.len() == 1);
     if n >= 4 && !repeated {
-        return kernel(inputs, y);
+        return kernel.run(inputs, y);
     }
     let mut result = [0.0; 4];
     let copy = |x: &[f32]| std::array::from_fn::<f32, 4, _>(|i| x[i.min(x.len() - 1)]);
     let mut copies = [[0.0; 4]; 3];
     copies.iter_mut().zip(inputs).for_each(|(to, x)| *to = copy(x));
     let copies = copies.each_ref().map(|copy| &copy[..]);
-    kernel(&copies[..inputs.len()], &mut result);
+    kernel.run(&copies[..inputs.len()], &mut result);
     if repeated {
         fill(y, result[0]);
     } else {
@@ -230,7 +254,7 @@ pub(crate) fn broadcast(dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32], ke
             let (a_start, b_start) = offsets(dims, row);
             let inputs = [&a[a_start..][..a_length], &b[b_start..][..b_length]];
             if direct {
-                kernel(&inputs, y);
+                kernel.run(&inputs, y);
             } else {
                 map_run(&inputs, y, kernel);
             }

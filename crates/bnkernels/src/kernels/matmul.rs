@@ -14,6 +14,8 @@ mod outer;
 mod pack;
 mod tiles;
 
+use crate::parallel::OutOfMemory;
+
 /// Which of the matrices is transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -39,11 +41,11 @@ pub fn matmul(
     b: &[f32],
     bias: Option<&[f32]>,
     c: &mut [f32],
-) {
+) -> Result<(), OutOfMemory> {
     assert!(a.len() == m * k && b.len() == k * n && c.len() == m * n, "matmul: lengths");
     assert!(bias.is_none_or(|bias| bias.len() == n), "matmul: length of bias");
     if m == 0 || n == 0 {
-        return;
+        return Ok(());
     }
     let a = match form {
         Form::TN => View { data: a, outer: 1, inner: m },
@@ -64,13 +66,21 @@ pub fn matmul(
 }
 
 /// Few columns of short sums.
-fn short_sums(n: usize, k: usize, a: View, b: View, bias: Option<&[f32]>, c: &mut [f32]) {
+fn short_sums(
+    n: usize,
+    k: usize,
+    a: View,
+    b: View,
+    bias: Option<&[f32]>,
+    c: &mut [f32],
+) -> Result<(), OutOfMemory> {
     for (i, c) in c.chunks_exact_mut(n).enumerate() {
         for (j, c) in c.iter_mut().enumerate() {
             let sum: f32 = (0..k).map(|p| a.at(i, p) * b.at(j, p)).sum();
             *c = sum + bias.map_or(0.0, |bias| bias[j]);
         }
     }
+    Ok(())
 }
 
 /// One of the two matrices: its element at row (of A) or column (of B) `i` and position `p` along k
@@ -125,7 +135,7 @@ mod tests {
         for bias in [None, Some(&bias[..])] {
             let expected = twin::matmul(form, (m, n, k), &a, &b, bias);
             let mut c = vec![f32::NAN; m * n];
-            matmul(form, m, n, k, &a, &b, bias, &mut c);
+            matmul(form, m, n, k, &a, &b, bias, &mut c).unwrap();
             assert_close(&c, &expected, 3e-6);
         }
     }
@@ -198,16 +208,16 @@ mod tests {
         let (a, b) = (random(1, m * k), random(2, k * n));
         let mut whole = vec![0.0; m * n];
         for form in [Form::NN, Form::NT] {
-            matmul(form, m, n, k, &a, &b, None, &mut whole);
+            matmul(form, m, n, k, &a, &b, None, &mut whole).unwrap();
             for i in (0..32).step_by(8) {
                 let mut part = vec![0.0; 8 * n];
-                matmul(form, 8, n, k, &a[i * k..][..8 * k], &b, None, &mut part);
+                matmul(form, 8, n, k, &a[i * k..][..8 * k], &b, None, &mut part).unwrap();
                 assert_eq!(part, whole[i * n..][..8 * n]);
             }
         }
         for j in [0, 11, 29] {
             let mut part = vec![0.0; m * 16];
-            matmul(Form::NT, m, 16, k, &a, &b[j * k..][..16 * k], None, &mut part);
+            matmul(Form::NT, m, 16, k, &a, &b[j * k..][..16 * k], None, &mut part).unwrap();
             for (part, whole) in part.chunks(16).zip(whole.chunks(n)) {
                 assert_eq!(part, &whole[j..j + 16]);
             }

@@ -1,7 +1,7 @@
 //! Sums and maxima over the middle of `[outer, n, inner]`. (A reduction over any set of dimensions
 //! is brought to this form by the caller.)
 
-use crate::parallel::{for_each_part, for_each_range};
+use crate::parallel::{for_each_part, for_each_range, scratch, OutOfMemory};
 use crate::simd::{reach, F32x4, Src};
 
 /// Rows that one running sum adds before a fresh one starts: bounds the rounding error, and is
@@ -18,11 +18,11 @@ pub struct ReduceShape {
 
 /// `y[o][i] = scale · Σₙ x[o][n][i]`; the sum in blocks of 256 (or of a 64th of `n`), which are
 /// then added in their order.
-pub fn sum_forward(shape: ReduceShape, x: &[f32], scale: f32, y: &mut [f32]) {
+pub fn sum_forward(shape: ReduceShape, x: &[f32], scale: f32, y: &mut [f32]) -> Result<(), OutOfMemory> {
     let ReduceShape { outer, n, inner } = shape;
     assert!(x.len() == outer * n * inner && y.len() == outer * inner);
     if y.is_empty() {
-        return;
+        return Ok(());
     }
     if inner == 1 {
         return sum_rows(outer, n, x, scale, y);
@@ -35,9 +35,9 @@ pub fn sum_forward(shape: ReduceShape, x: &[f32], scale: f32, y: &mut [f32]) {
                 sum_columns(&x[o * n * inner..(o + 1) * n * inner], scale, y);
             }
         });
-        return;
+        return Ok(());
     }
-    let mut partial = vec![0.0; outer * blocks * inner];
+    let mut partial = scratch::take(outer * blocks * inner)?;
     for_each_range(
         [&mut partial],
         outer * blocks,
@@ -50,6 +50,7 @@ pub fn sum_forward(shape: ReduceShape, x: &[f32], scale: f32, y: &mut [f32]) {
     for (y, partial) in y.chunks_exact_mut(inner).zip(partial.chunks_exact(blocks * inner)) {
         sum_columns(partial, scale, y);
     }
+    Ok(())
 }
 
 /// `y[i] = scale · Σ x[·][i]` over the rows of `x`, each as long as `y`.
@@ -83,11 +84,11 @@ fn sum_columns(x: &[f32], scale: f32, y: &mut [f32]) {
     }
 }
 
-fn sum_rows(outer: usize, n: usize, x: &[f32], scale: f32, y: &mut [f32]) {
+fn sum_rows(outer: usize, n: usize, x: &[f32], scale: f32, y: &mut [f32]) -> Result<(), OutOfMemory> {
     const PART: usize = 16_384;
     if outer == 1 && n > PART {
         let parts = n.div_ceil(PART);
-        let mut partial = vec![0.0; parts];
+        let mut partial = scratch::take(parts)?;
         for_each_range(
             [&mut partial],
             parts,
@@ -95,13 +96,14 @@ fn sum_rows(outer: usize, n: usize, x: &[f32], scale: f32, y: &mut [f32]) {
             |i, [part]| part[0] = sum_run(&x[i * PART..((i + 1) * PART).min(n)]) as f32,
         );
         y[0] = (partial.iter().map(|&p| f64::from(p)).sum::<f64>() * f64::from(scale)) as f32;
-        return;
+        return Ok(());
     }
     for_each_part([y], [1], (outer, n, 1), move |part, [y]| {
         for (o, y) in part.zip(y) {
             *y = (sum_run(&x[o * n..(o + 1) * n]) * f64::from(scale)) as f32;
         }
     });
+    Ok(())
 }
 
 /// The sum of a contiguous run: four vectors side by side in blocks of 1,024, blocks in f64.
@@ -189,7 +191,7 @@ mod tests {
         for (outer, n, inner) in SHAPES {
             let x = random(1, outer * n * inner);
             let mut y = vec![f32::NAN; outer * inner];
-            sum_forward(ReduceShape { outer, n, inner }, &x, 0.5, &mut y);
+            sum_forward(ReduceShape { outer, n, inner }, &x, 0.5, &mut y).unwrap();
             let expected: Vec<f64> = (0..outer * inner)
                 .map(|at| {
                     let (o, i) = (at / inner, at % inner);

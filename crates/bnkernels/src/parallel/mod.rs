@@ -11,11 +11,11 @@
 //! the next region too, and it need not come over from another core's cache.
 
 mod partition;
-mod scratch;
+pub mod scratch;
 mod team;
 
 pub use partition::{
     chunk_count, chunk_range, for_each_block_tile, for_each_part, for_each_range, for_each_tile, Tile,
 };
-pub use scratch::with_scratch;
+pub use scratch::OutOfMemory;
 pub use team::{chunks_done, self_test_done, self_test_start, set_team, work_forever, MAX_WORKERS};

@@ -5,6 +5,7 @@
 //! claimed chunk runs (`function`, `total`) cannot change before that chunk is done, because the
 //! caller waits for `done == total`.
 
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
 
@@ -43,6 +44,8 @@ static BUSY: Line<AtomicU32> = Line(AtomicU32::new(0));
 /// Chunks each worker has done since the start.
 static CHUNKS_DONE: [Line<AtomicU32>; MAX_WORKERS] = [const { Line(AtomicU32::new(0)) }; MAX_WORKERS];
 static WORKERS: AtomicU32 = AtomicU32::new(0);
+/// The most workers that there have been: a smaller team's chunks may still go to any of them.
+static SEATS: AtomicU32 = AtomicU32::new(0);
 /// Workers that may be awake at once: one fewer than there are cores.
 static AWAKE_LIMIT: AtomicU32 = AtomicU32::new(MAX_WORKERS as u32);
 /// 1 where the caller may sleep too (not on a browser's main thread).
@@ -50,6 +53,8 @@ static CALLER_SLEEPS: AtomicU32 = AtomicU32::new(0);
 static SLEEPERS: AtomicU32 = AtomicU32::new(0);
 /// What sleeping workers wait on; changes whenever some are to wake.
 static WAKE: AtomicU32 = AtomicU32::new(0);
+
+thread_local!(static SEAT: Cell<usize> = const { Cell::new(0) });
 
 /// The region that runs.
 struct Region {
@@ -66,7 +71,19 @@ struct Region {
 pub fn set_team(workers: usize, awake_limit: usize, caller_sleeps: bool) {
     CALLER_SLEEPS.store(caller_sleeps.into(), SeqCst);
     AWAKE_LIMIT.store(awake_limit.max(1) as u32, SeqCst);
-    WORKERS.store(workers.min(MAX_WORKERS) as u32, SeqCst);
+    let workers = workers.min(MAX_WORKERS) as u32;
+    SEATS.fetch_max(workers, SeqCst);
+    WORKERS.store(workers, SeqCst);
+}
+
+/// Places for the scratch memory of the threads that may run a chunk: the caller's is 0.
+pub(super) fn seats() -> usize {
+    1 + SEATS.load(Relaxed) as usize
+}
+
+/// This thread's place.
+pub(super) fn seat() -> usize {
+    SEAT.get()
 }
 
 /// Chunks that worker `index` has done since the start.
@@ -115,6 +132,7 @@ fn claim(share: &Share) -> Option<usize> {
 /// A worker's life: claim chunks, spin a while, sleep. Returns never.
 pub fn work_forever(index: usize) -> ! {
     let counter = &CHUNKS_DONE[index];
+    SEAT.set(index + 1);
     loop {
         let generation = GENERATION.load(Acquire);
         let places = places();

@@ -7,6 +7,7 @@ pub mod loss;
 pub mod matmul;
 pub mod max_pool2d;
 
+mod memory;
 mod sizes;
 
 /// `n` reproducible values in [-1, 1).

@@ -7,9 +7,9 @@
 
 mod cursor;
 mod math;
-mod special;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+mod special;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
@@ -45,6 +45,15 @@ impl F32x4 {
     pub fn sum(self) -> f32 {
         let [a, b, c, d] = self.to_array();
         (a + b) + (c + d)
+    }
+
+    /// `from`, aligned to 16 bytes and a multiple of 4 long, as vectors.
+    #[inline(always)]
+    pub fn vectors_mut(from: &mut [f32]) -> &mut [Self] {
+        // SAFETY: a vector is four floats, and any are one.
+        let (before, vectors, after) = unsafe { from.align_to_mut::<Self>() };
+        assert!(before.is_empty() && after.is_empty(), "no whole vectors");
+        vectors
     }
 
     /// The first four of `from`.

@@ -1,12 +1,8 @@
 use super::*;
 use crate::reference::{assert_close, random};
 
-fn unary_number(name: &str) -> u32 {
-    UNARY_DESCRIPTIONS.iter().position(|row| row.name == name).unwrap() as u32
-}
-
 fn binary_named(name: &str, dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32]) {
-    let number = BINARY_DESCRIPTIONS.iter().position(|row| row.name == name).unwrap() as u32;
+    let number = number(BINARY_DESCRIPTIONS, name);
     assert!(is_binary(number) && dims.fits(a.len(), b.len(), y.len()));
     binary(number, dims, a, b, y);
 }
@@ -34,7 +30,7 @@ fn every_unary_operation_is_tested() {
 #[test]
 fn unary_operations_match_their_twins() {
     for &(name, positive, twin, derivative) in CASES {
-        let op = unary_number(name);
+        let op = number(UNARY_DESCRIPTIONS, name);
         for n in [0, 1, 3, 4, 7, 100, 20_001] {
             let x: Vec<f32> =
                 random(1, n).iter().map(|v| if positive { v.abs() * 5.0 + 0.1 } else { v * 5.0 }).collect();

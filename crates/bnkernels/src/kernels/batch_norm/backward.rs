@@ -1,6 +1,7 @@
 //! A reduction that gives `dbias` and `dweight`, and a map that gives `dx`.
 
 use super::{lanes, rows, BatchNormShape, Layout, Statistics};
+use crate::parallel::{scratch::take, OutOfMemory};
 use crate::simd::{F32x4, Src};
 use std::ops::Range;
 
@@ -16,21 +17,24 @@ pub fn batch_norm_backward(
     dx: Option<&mut [f32]>,
     dweight: Option<&mut [f32]>,
     dbias: Option<&mut [f32]>,
-) {
+) -> Result<(), OutOfMemory> {
     let c = shape.c;
     assert!(x.len() == shape.len() && dy.len() == x.len());
     assert!(weight.is_none_or(|w| w.len() == c));
     statistics.check(c);
+    let mut scratch = take(2 * shape.results() + 3 * c)?;
+    let (results, factors) = scratch.split_at_mut(2 * shape.results());
+    sum_pieces(shape, x, dy, &statistics, results);
+    let gradients = (dweight, dbias);
+    let [scale, slope, shift] =
+        finish(shape, &statistics, results, weight, shape.count(), gradients, factors);
     let mean = statistics.mean;
-    let sums = channel_sums(shape, x, dy, &statistics);
-    affine_gradients(&sums, &statistics, dweight, dbias);
-    let Some(dx) = dx else { return };
+    let Some(dx) = dx else { return Ok(()) };
     assert_eq!(dx.len(), x.len());
-    let scale = statistics.scale(weight);
     if !training {
         match shape.layout {
             Layout::Rows => {
-                let scale = Src::new(&scale, c);
+                let scale = Src::new(scale, c);
                 rows::write(shape, dx, |row| {
                     let dy = Src::new(&dy[row..], c);
                     move |at, width| rows::load(dy, at, width) * rows::load(scale, at, width)
@@ -42,13 +46,11 @@ pub fn batch_norm_backward(
                 move |at| dy.load(at) * scale
             }),
         }
-        return;
+        return Ok(());
     }
-    let (slope, shift) = slope_and_shift(&sums, &statistics, shape.count());
     match shape.layout {
         Layout::Rows => {
-            let [mean, shift, slope, scale] =
-                [mean, &shift, &slope, &scale].map(|values| Src::new(values, c));
+            let [mean, shift, slope, scale] = [mean, shift, slope, scale].map(|values| Src::new(values, c));
             rows::write(shape, dx, |row| {
                 let (x, dy) = (Src::new(&x[row..], c), Src::new(&dy[row..], c));
                 move |at, width| {
@@ -65,56 +67,18 @@ pub fn batch_norm_backward(
             move |at| (mean - x.load(at)).mul_add(slope, dy.load(at) - shift) * scale
         }),
     }
+    Ok(())
 }
 
-/// `Σ dy` and `Σ dy · (x − mean)` of a channel.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Sums {
-    plain: f64,
-    products: f64,
-}
-
-pub(super) fn affine_gradients(
-    sums: &[Sums],
-    statistics: &Statistics,
-    dweight: Option<&mut [f32]>,
-    dbias: Option<&mut [f32]>,
-) {
-    if let Some(dweight) = dweight {
-        assert_eq!(dweight.len(), sums.len());
-        let inverse = statistics.scale(None);
-        for ((to, sum), inverse) in dweight.iter_mut().zip(sums).zip(inverse) {
-            *to = (sum.products * f64::from(inverse)) as f32;
-        }
-    }
-    if let Some(dbias) = dbias {
-        assert_eq!(dbias.len(), sums.len());
-        dbias.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum.plain as f32);
-    }
-}
-
-/// For each channel of `count` values what gives `dx = (dy − shift − (x − mean) · slope) · scale`.
-pub(super) fn slope_and_shift(sums: &[Sums], statistics: &Statistics, count: usize) -> (Vec<f32>, Vec<f32>) {
-    let m = count as f64;
-    let slope: Vec<f32> = sums
-        .iter()
-        .zip(statistics.var)
-        .map(|(sum, &var)| (sum.products / m / f64::from(var + statistics.eps)) as f32)
-        .collect();
-    let shift = sums.iter().zip(&slope).enumerate();
-    let shift = shift.map(|(i, (sum, slope))| (sum.plain / m) as f32 - statistics.residual(i) * slope);
-    let shift = shift.collect();
-    (slope, shift)
-}
-
-pub(super) fn channel_sums(
+/// `Σ dy` and `Σ dy · (x − mean)` of each piece, one after the other.
+pub(super) fn sum_pieces(
     shape: &BatchNormShape,
     x: &[f32],
     dy: &[f32],
     statistics: &Statistics,
-) -> Vec<Sums> {
+    results: &mut [f32],
+) {
     let mean = statistics.mean;
-    let mut results = vec![0.0; 2 * shape.results()];
     let (plain, products) = results.split_at_mut(shape.results());
     match shape.layout {
         Layout::Rows => {
@@ -130,18 +94,43 @@ pub(super) fn channel_sums(
             })
         }),
     }
+}
+
+/// Adds up the results of [`sum_pieces`]: writes the gradients, and gives for each channel, in
+/// `factors`, the scale, the slope and the shift of `dx = (dy − shift − (x − mean) · slope) · scale`
+/// where the statistics are those of `count` values of `x`.
+pub(super) fn finish<'a>(
+    shape: &BatchNormShape,
+    statistics: &Statistics,
+    results: &[f32],
+    weight: Option<&[f32]>,
+    count: usize,
+    (mut dweight, mut dbias): (Option<&mut [f32]>, Option<&mut [f32]>),
+    factors: &'a mut [f32],
+) -> [&'a [f32]; 3] {
+    let (c, m) = (shape.c, count as f64);
+    assert!(dweight.as_ref().is_none_or(|d| d.len() == c) && dbias.as_ref().is_none_or(|d| d.len() == c));
     let (plain, products) = results.split_at(shape.results());
-    (0..shape.c)
-        .map(|channel| {
-            let mut sums = Sums::default();
-            for i in shape.results_of(channel) {
-                sums.plain += f64::from(plain[i]);
-                sums.products += f64::from(products[i]);
-            }
-            sums.products -= sums.plain * f64::from(statistics.residual(channel));
-            sums
-        })
-        .collect()
+    let (scale, rest) = factors.split_at_mut(c);
+    let (slope, shift) = rest.split_at_mut(c);
+    statistics.scale(weight, scale);
+    for channel in 0..c {
+        let (mut sum, mut product) = (0.0, 0.0);
+        for i in shape.results_of(channel) {
+            sum += f64::from(plain[i]);
+            product += f64::from(products[i]);
+        }
+        product -= sum * f64::from(statistics.residual(channel));
+        if let Some(dweight) = &mut dweight {
+            dweight[channel] = (product * f64::from(statistics.inverse(channel))) as f32;
+        }
+        if let Some(dbias) = &mut dbias {
+            dbias[channel] = sum as f32;
+        }
+        slope[channel] = (product / m / f64::from(statistics.var[channel] + statistics.eps)) as f32;
+        shift[channel] = (sum / m) as f32 - statistics.residual(channel) * slope[channel];
+    }
+    [scale, slope, shift]
 }
 
 struct RowSums<'a> {

@@ -1,6 +1,7 @@
 //! `y = (x − mean) · scale + bias`; subtracting first keeps the digits of a small spread.
 
 use super::{lanes, rows, Affine, BatchNormShape, Layout, Statistics};
+use crate::parallel::{scratch::take, OutOfMemory};
 use crate::simd::{F32x4, Src};
 
 /// `y = x̂ · weight + bias`, in training and evaluation alike.
@@ -10,18 +11,22 @@ pub fn batch_norm_forward(
     statistics: Statistics,
     affine: Affine,
     y: &mut [f32],
-) {
+) -> Result<(), OutOfMemory> {
     let (c, Affine { weight, bias }) = (shape.c, affine);
     assert!(x.len() == shape.len() && y.len() == x.len());
     assert!(weight.is_none_or(|w| w.len() == c) && bias.is_none_or(|b| b.len() == c));
     statistics.check(c);
     let mean = statistics.mean;
-    let scale = statistics.scale(weight);
-    let shift: Vec<f32> =
-        (0..c).map(|i| bias.map_or(0.0, |b| b[i]) - statistics.residual(i) * scale[i]).collect();
+    let mut scratch = take(2 * c)?;
+    let (scale, shift) = scratch.split_at_mut(c);
+    statistics.scale(weight, scale);
+    for (i, shift) in shift.iter_mut().enumerate() {
+        *shift = bias.map_or(0.0, |b| b[i]) - statistics.residual(i) * scale[i];
+    }
+    let (scale, shift) = (&*scale, &*shift);
     match shape.layout {
         Layout::Rows => {
-            let [mean, scale, shift] = [mean, &scale, &shift].map(|values| Src::new(values, c));
+            let [mean, scale, shift] = [mean, scale, shift].map(|values| Src::new(values, c));
             rows::write(shape, y, |row| {
                 let x = Src::new(&x[row..], c);
                 move |at, width| {
@@ -36,4 +41,5 @@ pub fn batch_norm_forward(
             move |at| (x.load(at) - mean).mul_add(scale, shift)
         }),
     }
+    Ok(())
 }

@@ -4,10 +4,10 @@
 //! So the forward normalises a quarter of the elements, and the sums of the backward are over these
 //! alone. Only windows of 2 × 2 side by side, on even heights and widths.
 
-use super::backward::{affine_gradients, channel_sums, slope_and_shift};
+use super::backward::{finish, sum_pieces};
 use super::{BatchNormShape, Layout, Statistics};
 use crate::kernels::max_pool2d::MaxPool2dShape;
-use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::parallel::{chunk_count, chunk_range, for_each_range, scratch::take, OutOfMemory};
 use crate::simd::{Dst, F32x4, Mask4, Src};
 
 /// Overwrites the gradients from `x`, `z` and the gradient `dy` of `y`, all in lanes; `training` says
@@ -23,7 +23,7 @@ pub fn batch_norm_max_pool2d_backward(
     dx: Option<&mut [f32]>,
     dweight: Option<&mut [f32]>,
     dbias: Option<&mut [f32]>,
-) {
+) -> Result<(), OutOfMemory> {
     let s = *shape;
     assert!(s.is_quarter() && s.h.is_multiple_of(2) && s.w.is_multiple_of(2));
     let (input, output) = (s.x(), s.y());
@@ -31,16 +31,13 @@ pub fn batch_norm_max_pool2d_backward(
     assert!(weight.is_none_or(|w| w.len() == s.c));
     statistics.check(s.c);
     let pooled = BatchNormShape { layout: Layout::Lanes, n: s.n, c: s.c, s: s.oh() * s.ow() };
-    let sums = channel_sums(&pooled, z, dy, &statistics);
-    affine_gradients(&sums, &statistics, dweight, dbias);
-    let Some(dx) = dx else { return };
+    let mut scratch = take(2 * pooled.results() + 3 * s.c)?;
+    let (results, factors) = scratch.split_at_mut(2 * pooled.results());
+    sum_pieces(&pooled, z, dy, &statistics, results);
+    let (count, gradients) = (s.n * s.h * s.w, (dweight, dbias));
+    let [scale, slope, shift] = finish(&pooled, &statistics, results, weight, count, gradients, factors);
+    let Some(dx) = dx else { return Ok(()) };
     assert_eq!(dx.len(), x.len());
-    let scale = statistics.scale(weight);
-    let (slope, shift) = if training {
-        slope_and_shift(&sums, &statistics, s.n * s.h * s.w)
-    } else {
-        (vec![0.0; s.c], vec![0.0; s.c])
-    };
     // An item is a pair of rows.
     let items = s.c * s.oh();
     let total = input.count() * items;
@@ -64,8 +61,8 @@ pub fn batch_norm_max_pool2d_backward(
                     lanes,
                     padding: (images < lanes).then(|| Mask4::first(images - (lanes - 4))),
                     mean: statistics.mean[channel],
-                    slope: slope[channel],
-                    shift: shift[channel],
+                    slope: if training { slope[channel] } else { 0.0 },
+                    shift: if training { shift[channel] } else { 0.0 },
                     scale: scale[channel],
                 };
                 let (z, dy) = (Src::new(&z[at..], windows), Src::new(&dy[at..], windows));
@@ -74,6 +71,7 @@ pub fn batch_norm_max_pool2d_backward(
             }
         },
     );
+    Ok(())
 }
 
 /// A pair of rows of one channel in a block.
@@ -134,13 +132,13 @@ mod tests {
         let [mut mean, mut residual, mut var] = std::array::from_fn(|_| vec![0.0; s.c]);
         match given {
             Some((m, v)) => (mean, var) = (m.to_vec(), v.to_vec()),
-            None => batch_norm_statistics(&full, &lanes, &mut mean, &mut residual, &mut var),
+            None => batch_norm_statistics(&full, &lanes, &mut mean, &mut residual, &mut var).unwrap(),
         }
         let statistics = Statistics { mean: &mean, residual: Some(&residual), var: &var, eps: 1e-5 };
         let (mut z, mut y) = (vec![7.0; s.y().len()], vec![7.0; s.y().len()]);
         max_pool2d_forward(&s, &lanes, Some(weight), &mut z);
         let affine = Affine { weight: Some(weight), bias: Some(&bias) };
-        batch_norm_forward(&quarter, &z, statistics, affine, &mut y);
+        batch_norm_forward(&quarter, &z, statistics, affine, &mut y).unwrap();
         let (mut dx, mut dweight, mut dbias) = (vec![7.0; lanes.len()], vec![7.0; s.c], vec![7.0; s.c]);
         let gradient = to_lanes(&dy, s.n, pooled);
         let training = given.is_none();
@@ -156,7 +154,8 @@ mod tests {
             Some(&mut dx),
             Some(&mut dweight),
             Some(&mut dbias),
-        );
+        )
+        .unwrap();
 
         let size = (s.n, s.c, s.h * s.w);
         let normal = twin::batch_norm(size, &x, &vec![0.0; x.len()], (weight, &bias), given, 1e-5);
@@ -196,7 +195,7 @@ mod tests {
         let statistics = Statistics { mean: &mean, residual: None, var: &var, eps: 1e-5 };
         let affine = Affine { weight: Some(&weight), bias: None };
         let (mut normal, mut y) = (vec![0.0; x.len()], vec![0.0; dy.len()]);
-        batch_norm_forward(&full, &x, statistics, affine, &mut normal);
+        batch_norm_forward(&full, &x, statistics, affine, &mut normal).unwrap();
         max_pool2d_forward(&s, &normal, None, &mut y);
         let (mut spread, [mut a, mut b, mut c, mut d]) = (vec![0.0; x.len()], [[0.0; 2]; 4]);
         max_pool2d_backward(&s, &normal, &y, &dy, &mut spread);
@@ -210,7 +209,8 @@ mod tests {
             None,
             Some(&mut a),
             Some(&mut b),
-        );
+        )
+        .unwrap();
         let mut z = vec![0.0; dy.len()];
         max_pool2d_forward(&s, &x, Some(&weight), &mut z);
         batch_norm_max_pool2d_backward(
@@ -224,7 +224,8 @@ mod tests {
             None,
             Some(&mut c),
             Some(&mut d),
-        );
+        )
+        .unwrap();
         assert_close(&c, &a.map(f64::from), 1e-5);
         assert_close(&d, &b.map(f64::from), 1e-5);
     }

@@ -6,6 +6,7 @@
 //! costs no digits; `residual` keeps those that the mean loses when it is rounded to f32.
 
 use super::{lanes, rows, BatchNormShape, Layout};
+use crate::parallel::{scratch::take, OutOfMemory};
 use crate::simd::{F32x4, Src};
 use std::ops::Range;
 
@@ -16,26 +17,29 @@ pub fn batch_norm_statistics(
     mean: &mut [f32],
     residual: &mut [f32],
     var: &mut [f32],
-) {
+) -> Result<(), OutOfMemory> {
     let c = shape.c;
     assert!(x.len() == shape.len() && mean.len() == c && residual.len() == c && var.len() == c);
-    let mut results = vec![0.0; 3 * shape.results()];
-    let (pivot, rest) = results.split_at_mut(shape.results());
-    let (shift, squares) = rest.split_at_mut(shape.results());
+    let mut scratch = take(3 * shape.results() + shape.results_a_channel())?;
+    let (pivot, rest) = scratch.split_at_mut(shape.results());
+    let (shift, rest) = rest.split_at_mut(shape.results());
+    let (squares, counts) = rest.split_at_mut(shape.results());
     match shape.layout {
-        Layout::Rows => rows::for_each_strip(shape, [pivot, shift, squares], RowStatistics { x, c }),
-        Layout::Lanes => lanes::for_each_piece(shape, [pivot, shift, squares], |block, _, range| {
-            let blocks = shape.blocks();
-            lanes_statistics(&x[range], blocks.width(block), blocks.images(block))
-        }),
+        Layout::Rows => {
+            rows::for_each_strip(shape, [&mut *pivot, &mut *shift, &mut *squares], RowStatistics { x, c })
+        }
+        Layout::Lanes => {
+            lanes::for_each_piece(shape, [&mut *pivot, &mut *shift, &mut *squares], |block, _, range| {
+                let blocks = shape.blocks();
+                lanes_statistics(&x[range], blocks.width(block), blocks.images(block))
+            })
+        }
     }
-    let (pivot, rest) = results.split_at(shape.results());
-    let (shift, squares) = rest.split_at(shape.results());
-    let counts = shape.counts();
+    shape.counts(counts);
     for channel in 0..c {
         let (mut count, mut center, mut spread) = (0.0f64, 0.0f64, 0.0f64);
-        for (i, &values) in shape.results_of(channel).zip(&counts) {
-            let (values, piece) = (values as f64, f64::from(pivot[i]) + f64::from(shift[i]));
+        for (i, &values) in shape.results_of(channel).zip(&*counts) {
+            let (values, piece) = (f64::from(values), f64::from(pivot[i]) + f64::from(shift[i]));
             if count == 0.0 {
                 (count, center, spread) = (values, piece, f64::from(squares[i]));
                 continue;
@@ -50,6 +54,7 @@ pub fn batch_norm_statistics(
         var[channel] = (spread / count) as f32;
         residual[channel] = (center - f64::from(mean[channel])) as f32;
     }
+    Ok(())
 }
 
 /// Pivot, mean less pivot, and sum of squared differences to the mean.

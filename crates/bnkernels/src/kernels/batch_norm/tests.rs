@@ -32,11 +32,11 @@ fn run(
             var.copy_from_slice(v);
             residual.fill(0.0);
         }
-        None => batch_norm_statistics(&shape, &x, &mut mean, &mut residual, &mut var),
+        None => batch_norm_statistics(&shape, &x, &mut mean, &mut residual, &mut var).unwrap(),
     }
     let statistics = Statistics { mean: &mean, residual: Some(&residual), var: &var, eps: 1e-5 };
     let (mut y, mut dx) = (vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]);
-    batch_norm_forward(&shape, &x, statistics, Affine { weight, bias }, &mut y);
+    batch_norm_forward(&shape, &x, statistics, Affine { weight, bias }, &mut y).unwrap();
     let training = given.is_none();
     batch_norm_backward(
         &shape,
@@ -48,7 +48,8 @@ fn run(
         Some(&mut dx),
         Some(&mut dweight),
         Some(&mut dbias),
-    );
+    )
+    .unwrap();
     assert_eq!(there(&back(&dx)), dx, "padding lanes of a gradient are zero");
     Actual { mean, var, y: back(&y), dx: back(&dx), dweight, dbias }
 }
@@ -112,7 +113,7 @@ fn a_first_value_far_off_does_no_harm() {
     x[0] = 1e4;
     let shape = BatchNormShape { layout: Layout::Rows, n: 512, c: 1, s: 1 };
     let ([mut mean], [mut residual], [mut var]) = ([[0.0]], [[0.0]], [[0.0]]);
-    batch_norm_statistics(&shape, &x, &mut mean, &mut residual, &mut var);
+    batch_norm_statistics(&shape, &x, &mut mean, &mut residual, &mut var).unwrap();
     let expected = twin::batch_norm((512, 1, 1), &x, &x, (&[1.0], &[0.0]), None, 1e-5);
     assert_close(&var, &expected.var, 1e-6);
     assert_close(&mean, &expected.mean, 1e-4);
@@ -133,8 +134,9 @@ fn a_gradient_that_is_not_wanted_changes_no_other() {
     let statistics = Statistics { mean: &[0.1; 3], residual: None, var: &[0.5; 3], eps: 1e-5 };
     let mut dx = vec![0.0; x.len()];
     let [mut a, mut b, mut c, mut d] = [[0.0; 3]; 4];
-    batch_norm_backward(&shape, &x, &dy, statistics, None, true, Some(&mut dx), Some(&mut a), Some(&mut b));
-    batch_norm_backward(&shape, &x, &dy, statistics, None, true, None, Some(&mut c), Some(&mut d));
+    batch_norm_backward(&shape, &x, &dy, statistics, None, true, Some(&mut dx), Some(&mut a), Some(&mut b))
+        .unwrap();
+    batch_norm_backward(&shape, &x, &dy, statistics, None, true, None, Some(&mut c), Some(&mut d)).unwrap();
     assert_eq!((a, b), (c, d));
 }
 
@@ -143,10 +145,10 @@ fn an_empty_batch() {
     for layout in [Layout::Rows, Layout::Lanes] {
         let shape = BatchNormShape { layout, n: 0, c: 3, s: 1 };
         let ([mut mean, mut residual, mut var], [mut dweight, mut dbias]) = ([[0.0; 3]; 3], [[1.0; 3]; 2]);
-        batch_norm_statistics(&shape, &[], &mut mean, &mut residual, &mut var);
+        batch_norm_statistics(&shape, &[], &mut mean, &mut residual, &mut var).unwrap();
         assert!(var.iter().all(|value| value.is_nan()));
         let statistics = Statistics { mean: &[0.0; 3], residual: None, var: &[1.0; 3], eps: 1e-5 };
-        batch_norm_forward(&shape, &[], statistics, Affine { weight: None, bias: None }, &mut []);
+        batch_norm_forward(&shape, &[], statistics, Affine { weight: None, bias: None }, &mut []).unwrap();
         batch_norm_backward(
             &shape,
             &[],
@@ -157,7 +159,8 @@ fn an_empty_batch() {
             Some(&mut []),
             Some(&mut dweight),
             Some(&mut dbias),
-        );
+        )
+        .unwrap();
         assert_eq!((dweight, dbias), ([0.0; 3], [0.0; 3]));
     }
 }

@@ -11,7 +11,8 @@
 use super::dot::Dot;
 use super::Conv2dShape;
 use crate::layout::LANES;
-use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::parallel::scratch::{per_thread, take};
+use crate::parallel::{chunk_count, chunk_range, for_each_range, OutOfMemory};
 use crate::simd::F32x4;
 use std::ops::Range;
 
@@ -43,13 +44,13 @@ pub fn conv2d_backward_weight(
     dy: &[f32],
     dw: Option<&mut [f32]>,
     db: Option<&mut [f32]>,
-) {
+) -> Result<(), OutOfMemory> {
     assert!(dw.as_ref().is_none_or(|dw| dw.len() == shape.weight()));
     assert!(db.as_ref().is_none_or(|db| db.len() == shape.oc));
     if shape.n == 0 {
         dw.into_iter().for_each(|dw| dw.fill(0.0));
         db.into_iter().for_each(|db| db.fill(0.0));
-        return;
+        return Ok(());
     }
     assert_eq!(x.len(), shape.x().len());
     assert_eq!(dy.len(), shape.y().len());
@@ -62,9 +63,11 @@ pub fn conv2d_backward_weight(
     let reduced = s.y().count() * s.oh();
     let cost = reduced * s.ow() * LANES * taps * rows;
     let parts = CHUNKS.div_ceil(tiles).min(reduced).min(cost / 32_768).max(1);
-    let mut sums = vec![0.0; parts * s.oc * row];
+    let mut sums = take(parts * s.oc * row)?;
     let chunks = chunk_count(parts * tiles, cost / parts / 4);
     let reduction = Reduction::new(s, x, dy, db.is_some());
+    let scratch = per_thread(4 * s.kh * s.kw * reduction.outputs * reduction.streams)?;
+    let scratch = &scratch;
     let start = |unit: usize| (unit / tiles * s.oc + unit % tiles * rows) * row;
     let units = |chunk| chunk_range(chunk, chunks, parts * tiles, 1);
     for_each_range(
@@ -72,14 +75,17 @@ pub fn conv2d_backward_weight(
         chunks,
         |chunk| [start(units(chunk).start)..start(units(chunk).end)],
         move |chunk, [mut out]| {
-            for unit in units(chunk) {
-                let o = unit % tiles * rows;
-                let rows = rows.min(s.oc - o);
-                let (mine, rest) = std::mem::take(&mut out).split_at_mut(rows * row);
-                out = rest;
-                let part = chunk_range(unit / tiles, parts, reduced, 1);
-                reduction.tile(o, rows, part, mine);
-            }
+            scratch.with(|scratch| {
+                let scratch = F32x4::vectors_mut(scratch);
+                for unit in units(chunk) {
+                    let o = unit % tiles * rows;
+                    let rows = rows.min(s.oc - o);
+                    let (mine, rest) = std::mem::take(&mut out).split_at_mut(rows * row);
+                    out = rest;
+                    let part = chunk_range(unit / tiles, parts, reduced, 1);
+                    reduction.tile(o, rows, part, scratch, mine);
+                }
+            });
         },
     );
     let (first, others) = sums.split_at_mut(s.oc * row);
@@ -94,6 +100,7 @@ pub fn conv2d_backward_weight(
     for (to, from) in db.into_iter().flatten().zip(first.chunks_exact(row)) {
         *to = from[taps];
     }
+    Ok(())
 }
 
 struct Reduction<'a> {
@@ -105,35 +112,40 @@ struct Reduction<'a> {
     /// Output channels, and streams, of a full tile.
     outputs: usize,
     streams: usize,
-    /// For each row and column of the kernel, the outputs whose tap exists.
-    rows: Vec<Range<usize>>,
-    columns: Vec<Range<usize>>,
 }
 
-/// Outputs `i` of `count` with `0 <= i * stride + tap - padding < size`, for each tap.
-fn outputs(count: usize, taps: usize, stride: usize, padding: usize, size: usize) -> Vec<Range<usize>> {
-    (0..taps)
-        .map(|tap| {
-            let low = padding.saturating_sub(tap).div_ceil(stride).min(count);
-            low..(size + padding).saturating_sub(tap).div_ceil(stride).clamp(low, count)
-        })
-        .collect()
+/// Outputs `i` of `count` with `0 <= i * stride + tap - padding < size`.
+fn outputs(count: usize, tap: usize, stride: usize, padding: usize, size: usize) -> Range<usize> {
+    // Divisions are slow, and mostly there are none.
+    let strides = |n: usize| if stride == 1 { n } else { n.div_ceil(stride) };
+    let low = strides(padding.saturating_sub(tap)).min(count);
+    low..strides((size + padding).saturating_sub(tap)).clamp(low, count)
 }
 
 impl<'a> Reduction<'a> {
     fn new(shape: &'a Conv2dShape, x: &'a [f32], dy: &'a [f32], bias: bool) -> Self {
         let s = shape;
-        let rows = outputs(s.oh(), s.kh, s.stride.0, s.padding.0, s.h);
-        let columns = outputs(s.ow(), s.kw, s.stride.1, s.padding.1, s.w);
         let (outputs, streams) = tile_size(s);
-        Self { shape, x, dy, bias, by_channel: by_channel(s), outputs, streams, rows, columns }
+        Self { shape, x, dy, bias, by_channel: by_channel(s), outputs, streams }
     }
 
-    /// Output channels `o..o + outputs`, summed over `part` of the rows of all blocks.
-    fn tile(&self, o: usize, outputs: usize, part: Range<usize>, out: &mut [f32]) {
+    /// The outputs that have row `u` of the kernel.
+    fn rows(&self, u: usize) -> Range<usize> {
+        let s = self.shape;
+        outputs(s.oh(), u, s.stride.0, s.padding.0, s.h)
+    }
+
+    /// The outputs that have column `v` of the kernel.
+    fn columns(&self, v: usize) -> Range<usize> {
+        let s = self.shape;
+        outputs(s.ow(), v, s.stride.1, s.padding.1, s.w)
+    }
+
+    /// Output channels `o..o + outputs`, summed over `part` of the rows of all blocks; `sums` are as many as
+    /// a full tile has, for all taps.
+    fn tile(&self, o: usize, outputs: usize, part: Range<usize>, sums: &mut [F32x4], out: &mut [f32]) {
         let s = self.shape;
         let (taps, row) = (s.kh * s.kw, s.c * s.kh * s.kw + 1);
-        let mut sums = vec![F32x4::zero(); taps * outputs * self.streams];
         let mut bias = [F32x4::zero(); 4];
         let mut c = 0;
         while c < s.c {
@@ -146,9 +158,9 @@ impl<'a> Reduction<'a> {
                     sums.for_each(|(r, sum)| *sum = *sum + dot.sum_of_output(r, &rows));
                 }
                 if self.by_channel {
-                    self.group_by_channel(dot, streams, rows, &mut sums);
+                    self.group_by_channel(dot, streams, rows, sums);
                 } else {
-                    self.group_by_kernel_row(dot, rows, &mut sums);
+                    self.group_by_kernel_row(dot, rows, sums);
                 }
             });
             for t in 0..taps {
@@ -190,23 +202,24 @@ impl<'a> Reduction<'a> {
 
     /// Sums lie as `[taps][streams][outputs]`.
     fn group_by_channel(&self, dot: Dot, streams: usize, rows: Range<usize>, sums: &mut [F32x4]) {
-        let sums = sums.chunks_exact_mut(streams * dot.outputs);
-        let taps = self.rows.iter().enumerate().flat_map(|(u, rows)| {
-            self.columns.iter().enumerate().map(move |(v, columns)| (u, rows, v, columns))
-        });
-        for ((u, valid, v, columns), sums) in taps.zip(sums) {
+        let mut sums = sums.chunks_exact_mut(streams * dot.outputs);
+        for u in 0..self.shape.kh {
+            let valid = self.rows(u);
             let rows = rows.start.max(valid.start)..rows.end.min(valid.end);
-            dot.run((u, v), rows, columns.clone(), sums);
+            for (v, sums) in (0..self.shape.kw).zip(&mut sums) {
+                dot.run((u, v), rows.clone(), self.columns(v), sums);
+            }
         }
     }
 
     /// Sums lie as `[columns of the kernel][rows of the kernel][outputs]`.
     fn group_by_kernel_row(&self, dot: Dot, rows: Range<usize>, sums: &mut [F32x4]) {
-        let (kh, outputs) = (self.shape.kh, dot.outputs);
+        let (s, outputs) = (self.shape, dot.outputs);
         // The rows of the kernel that an output row has are neighbours, and most have the same.
         let taps = |i: usize| {
-            let first = self.rows.iter().take_while(|rows| !rows.contains(&i)).count();
-            (first, self.rows.iter().filter(|rows| rows.contains(&i)).count())
+            let (before, end) = (i * s.stride.0, s.h + s.padding.0);
+            let first = s.padding.0.saturating_sub(before).min(s.kh);
+            (first, end.saturating_sub(before).clamp(first, s.kh) - first)
         };
         let mut i = rows.start;
         while i < rows.end {
@@ -215,9 +228,9 @@ impl<'a> Reduction<'a> {
             let mut u = first;
             while u < first + count {
                 let streams = self.next_streams(first + count - u);
-                for (v, columns) in self.columns.iter().enumerate() {
-                    let at = (v * kh + u) * outputs;
-                    dot.run((u, v), i..i + same, columns.clone(), &mut sums[at..at + streams * outputs]);
+                for v in 0..s.kw {
+                    let sums = &mut sums[(v * s.kh + u) * outputs..][..streams * outputs];
+                    dot.run((u, v), i..i + same, self.columns(v), sums);
                 }
                 u += streams;
             }

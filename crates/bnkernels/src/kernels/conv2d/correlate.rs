@@ -2,50 +2,42 @@
 //! A row of outputs is cut into segments, whose windows stay in the first-level cache while all
 //! output channels read them.
 
-use super::plan::{Axis, Cut, CACHED};
+use super::plan::{Axis, Cut, Dimension};
 use super::tile::{Rows, Run, Taps, ROWS};
 use crate::layout::{Blocks, LANES};
-use crate::parallel::{for_each_block_tile, with_scratch, Tile};
+use crate::parallel::{for_each_block_tile, scratch::PerThread, Tile};
 use crate::simd::{reach, Src};
 
 /// A correlation of `[n][inputs][..]` to `[n][outputs][..]`. Output row `i` belongs to phase
-/// `i % rows.len()` of the rows, and is number `i / rows.len()` there; columns likewise.
+/// `i % rows.phases()` of the rows, and is number `i / rows.phases()` there; columns likewise.
 pub(super) struct Correlation<'a> {
     pub n: usize,
     pub inputs: usize,
     pub outputs: usize,
-    pub rows: &'a [Axis],
-    pub columns: &'a [Axis],
+    pub rows: Dimension,
+    pub columns: Dimension,
     pub bias: Option<&'a [f32]>,
 }
 
 impl Correlation<'_> {
-    fn kernel(&self) -> (usize, usize) {
-        (self.rows.iter().map(|a| a.taps).sum(), self.columns.iter().map(|a| a.taps).sum())
-    }
-
-    fn output_size(&self) -> (usize, usize) {
-        (self.rows.iter().map(|a| a.count).sum(), self.columns.iter().map(|a| a.count).sum())
-    }
-
-    /// `weight` lies as `[outputs][inputs][taps][taps]`, phase after phase.
-    pub(super) fn run(&self, x: &[f32], weight: &[f32], y: &mut [f32]) {
-        let (oh, ow) = self.output_size();
-        let (ih, iw) = (self.rows[0].input, self.columns[0].input);
-        let (kh, kw) = self.kernel();
+    /// `weight` lies as `[outputs][inputs][taps][taps]`, phase after phase; `scratch` are `CACHED` floats.
+    pub(super) fn run(&self, scratch: &PerThread, x: &[f32], weight: &[f32], y: &mut [f32]) {
+        let (oh, ow) = (self.rows.outputs, self.columns.outputs);
+        let (ih, iw) = (self.rows.input, self.columns.input);
+        let (kh, kw) = (self.rows.kernel, self.columns.kernel);
         let input = Blocks::new(self.n, self.inputs * ih * iw);
         let output = Blocks::new(self.n, self.outputs * oh * ow);
         assert_eq!(x.len(), input.len());
         assert!(self.bias.is_none_or(|bias| bias.len() == self.outputs));
         assert_eq!(weight.len(), self.outputs * self.inputs * kh * kw);
-        let phases = self.rows.len() * self.columns.len();
+        let phases = self.rows.phases() * self.columns.phases();
         let cost = ow * LANES * self.inputs * kh * kw / phases * ROWS;
         let grid = grid(output.count(), self.outputs.div_ceil(ROWS), oh, cost);
         for_each_block_tile(y, output, self.outputs, grid, (ROWS, ow), |b, mut tile| {
             let (lanes, x) = (output.width(b), &x[input.range(b)]);
             let block = Block { of: self, x, weight, lanes, channel: ih * iw * lanes };
             let first = tile.col / (ow * lanes);
-            with_scratch(CACHED, |scratch| {
+            scratch.with(|scratch| {
                 for i in 0..tile.cols / (ow * lanes) {
                     block.row(first + i, &mut tile, i * ow * lanes, scratch);
                 }
@@ -97,13 +89,15 @@ impl Block<'_> {
     /// Output row `i` of the tile's channels; it starts at `y` in each row of the tile.
     fn row(&self, i: usize, tile: &mut Tile, y: usize, scratch: &mut [f32]) {
         let Self { of, lanes, .. } = *self;
-        let vertical = &of.rows[i % of.rows.len()];
-        let window = vertical.window(i / of.rows.len());
-        for (phase, axis) in of.columns.iter().enumerate() {
+        let (rows, columns) = (of.rows.phases(), of.columns.phases());
+        let vertical = &of.rows.phase(i % rows);
+        let window = vertical.window(i / rows);
+        for phase in 0..columns {
+            let axis = &of.columns.phase(phase);
             let cut = Cut::new(of.inputs, of.outputs, lanes, vertical, axis);
-            let before = vertical.before * of.kernel().1 + vertical.taps * axis.before;
+            let before = vertical.before * of.columns.kernel + vertical.taps * axis.before;
             let kernel = vertical.taps * axis.taps;
-            let run = Run { pixels: 1, lanes, x_step: axis.stride * lanes, y_step: of.columns.len() * lanes };
+            let run = Run { pixels: 1, lanes, x_step: axis.stride * lanes, y_step: columns * lanes };
             let interior = axis.interior();
             for first in (0..of.inputs).step_by(cut.channels) {
                 let segment = |j: usize| {

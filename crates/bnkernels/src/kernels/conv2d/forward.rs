@@ -1,21 +1,28 @@
 //! The forward pass: one phase, whose windows step by the stride.
 
 use super::correlate::Correlation;
-use super::plan::Axis;
+use super::plan::{Dimension, CACHED};
 use super::Conv2dShape;
+use crate::parallel::{scratch::per_thread, OutOfMemory};
 
 /// `y = conv2d(x, weight) + bias`; `x` and `y` in lanes.
-pub fn conv2d_forward(shape: &Conv2dShape, x: &[f32], weight: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
+pub fn conv2d_forward(
+    shape: &Conv2dShape,
+    x: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    y: &mut [f32],
+) -> Result<(), OutOfMemory> {
     if shape.n == 0 {
-        return;
+        return Ok(());
     }
-    let axis = |input, taps, stride, padding: usize, count| Axis {
+    let dimension = |input, outputs, kernel, stride, padding| Dimension {
         input,
-        taps,
+        outputs,
+        kernel,
         stride,
-        offset: -(padding as isize),
-        count,
-        before: 0,
+        padding,
+        transposed: false,
     };
     let s = shape;
     assert_eq!(weight.len(), s.weight());
@@ -23,9 +30,10 @@ pub fn conv2d_forward(shape: &Conv2dShape, x: &[f32], weight: &[f32], bias: Opti
         n: s.n,
         inputs: s.c,
         outputs: s.oc,
-        rows: &[axis(s.h, s.kh, s.stride.0, s.padding.0, s.oh())],
-        columns: &[axis(s.w, s.kw, s.stride.1, s.padding.1, s.ow())],
+        rows: dimension(s.h, s.oh(), s.kh, s.stride.0, s.padding.0),
+        columns: dimension(s.w, s.ow(), s.kw, s.stride.1, s.padding.1),
         bias,
     };
-    correlation.run(x, weight, y);
+    correlation.run(&per_thread(CACHED)?, x, weight, y);
+    Ok(())
 }

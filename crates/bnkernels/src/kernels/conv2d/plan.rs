@@ -8,6 +8,57 @@ pub(super) const CACHED: usize = 8192;
 /// Pixels that `CACHED` should hold the windows of, if need be of fewer channels.
 const PIXELS: usize = 2;
 
+/// One dimension of a correlation. Forward, it is one phase, whose windows step by the stride.
+/// Transposed, it is as many as the stride (see [`super::backward_input`]).
+#[derive(Clone, Copy)]
+pub(super) struct Dimension {
+    pub input: usize,
+    pub outputs: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub padding: usize,
+    pub transposed: bool,
+}
+
+impl Dimension {
+    pub fn phases(&self) -> usize {
+        if self.transposed {
+            self.stride
+        } else {
+            1
+        }
+    }
+
+    /// Which tap of the kernel is the first of phase `p`, if the dimension is transposed: the others
+    /// are `stride` apart.
+    pub fn first_tap(&self, p: usize) -> usize {
+        (p + self.padding) % self.stride
+    }
+
+    pub fn phase(&self, p: usize) -> Axis {
+        let Self { input, outputs, kernel, stride, padding, .. } = *self;
+        if !self.transposed {
+            return Axis {
+                input,
+                taps: kernel,
+                stride,
+                offset: -(padding as isize),
+                count: outputs,
+                before: 0,
+            };
+        }
+        let taps = |p| kernel.saturating_sub(self.first_tap(p)).div_ceil(stride);
+        Axis {
+            input,
+            taps: taps(p),
+            stride: 1,
+            offset: ((p + padding) / stride) as isize - (taps(p) as isize - 1),
+            count: outputs.saturating_sub(p).div_ceil(stride),
+            before: (0..p).map(taps).sum(),
+        }
+    }
+}
+
 /// Where the windows of one dimension lie: output `i` of the phase reads the inputs
 /// `i * stride + offset + tap` that exist.
 pub(super) struct Axis {

@@ -24,21 +24,21 @@ fn check(s: Conv2dShape) {
     let dy_lanes = to_lanes(&dy, s.n, image_y);
     for bias in [None, Some(&bias[..])] {
         let mut y = vec![f32::NAN; s.y().len()];
-        conv2d_forward(&s, &x_lanes, &weight, bias, &mut y);
+        conv2d_forward(&s, &x_lanes, &weight, bias, &mut y).unwrap();
         assert!(y.iter().all(|value| value.is_finite()), "{s:?}");
         assert_close(&to_rows(&y, s.n, image_y), &reference::conv2d_forward(&s, &x, &weight, bias), 2e-6);
     }
     let [dx, dw, db] = reference::conv2d_backward(&s, &x, &weight, &dy);
     let mut actual = vec![f32::NAN; s.x().len()];
-    conv2d_backward_input(&s, &dy_lanes, &weight, &mut actual);
+    conv2d_backward_input(&s, &dy_lanes, &weight, &mut actual).unwrap();
     assert_close(&to_rows(&actual, s.n, image_x), &dx, 2e-6);
     assert!(padding_is_zero(&actual, s.n, image_x), "{s:?}");
     let (mut actual, mut actual_bias) = (vec![f32::NAN; s.weight()], vec![f32::NAN; s.oc]);
-    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, Some(&mut actual), Some(&mut actual_bias));
+    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, Some(&mut actual), Some(&mut actual_bias)).unwrap();
     assert_close(&actual, &dw, 5e-6);
     assert_close(&actual_bias, &db, 5e-6);
     let mut without = vec![f32::NAN; s.weight()];
-    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, Some(&mut without), None);
+    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, Some(&mut without), None).unwrap();
     assert_eq!(without, actual);
 }
 
@@ -122,9 +122,9 @@ fn an_empty_batch() {
 
 fn check_empty(s: Conv2dShape) {
     let weight = random(2, s.weight());
-    conv2d_forward(&s, &[], &weight, None, &mut []);
-    conv2d_backward_input(&s, &[], &weight, &mut []);
+    conv2d_forward(&s, &[], &weight, None, &mut []).unwrap();
+    conv2d_backward_input(&s, &[], &weight, &mut []).unwrap();
     let (mut dw, mut db) = (vec![1.0; s.weight()], vec![1.0; s.oc]);
-    conv2d_backward_weight(&s, &[], &[], Some(&mut dw), Some(&mut db));
+    conv2d_backward_weight(&s, &[], &[], Some(&mut dw), Some(&mut db)).unwrap();
     assert!(dw.iter().chain(&db).all(|&value| value == 0.0));
 }

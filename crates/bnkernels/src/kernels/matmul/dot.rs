@@ -3,7 +3,7 @@
 
 use super::pack::pack_rows;
 use super::{Finish, View};
-use crate::parallel::{for_each_tile, with_scratch, Tile};
+use crate::parallel::{for_each_tile, scratch, OutOfMemory, Tile};
 use crate::simd::{reach, Dst, F32x4, Mask4, Src};
 
 /// Rows of this length are summed in one go; four rows of B (16 KB) then stay in the first cache.
@@ -17,15 +17,21 @@ const MOST_CHUNKS: usize = 64;
 /// So many chunks keep eight threads busy.
 const ENOUGH_CHUNKS: usize = 32;
 
-pub(super) fn run((m, n, k): (usize, usize, usize), a: View, b: View, bias: Option<&[f32]>, c: &mut [f32]) {
+pub(super) fn run(
+    (m, n, k): (usize, usize, usize),
+    a: View,
+    b: View,
+    bias: Option<&[f32]>,
+    c: &mut [f32],
+) -> Result<(), OutOfMemory> {
     let copied = |view: View, rows: usize| if view.inner == 1 { 0 } else { rows * k };
     let for_a = copied(a, m);
-    with_scratch(for_a + copied(b, n), |scratch| {
-        let (for_a, for_b) = scratch.split_at_mut(for_a);
-        let a = if a.inner == 1 { a } else { pack_rows(a, m, k, for_a) };
-        let b = if b.inner == 1 { b } else { pack_rows(b, n, k, for_b) };
-        multiply((m, n, k), a.data, b.data, bias, c);
-    });
+    let mut scratch = scratch::take(for_a + copied(b, n))?;
+    let (for_a, for_b) = scratch.split_at_mut(for_a);
+    let a = if a.inner == 1 { a } else { pack_rows(a, m, k, for_a) };
+    let b = if b.inner == 1 { b } else { pack_rows(b, n, k, for_b) };
+    multiply((m, n, k), a.data, b.data, bias, c);
+    Ok(())
 }
 
 fn multiply((m, n, k): (usize, usize, usize), a: &[f32], b: &[f32], bias: Option<&[f32]>, c: &mut [f32]) {

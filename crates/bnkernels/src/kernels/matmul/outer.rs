@@ -9,7 +9,8 @@
 use super::pack::{pack_panel, pack_rows, Columns, PANEL};
 use super::tiles::{Left, Panel};
 use super::{Finish, View};
-use crate::parallel::{for_each_tile, with_scratch, Tile};
+use crate::parallel::scratch::{per_thread, take, PerThread};
+use crate::parallel::{for_each_tile, OutOfMemory, Tile};
 
 /// A panel of this depth (16 KB, or 8) takes half of the first cache at most.
 const K_BLOCK: usize = 256;
@@ -30,15 +31,22 @@ const SMALLEST_CHUNK: usize = 32_768;
 const ENOUGH_CHUNKS: usize = 16;
 
 /// For n of 4 and more.
-pub(super) fn run((m, n, k): (usize, usize, usize), a: View, b: View, bias: Option<&[f32]>, c: &mut [f32]) {
+pub(super) fn run(
+    (m, n, k): (usize, usize, usize),
+    a: View,
+    b: View,
+    bias: Option<&[f32]>,
+    c: &mut [f32],
+) -> Result<(), OutOfMemory> {
     let pack_a = a.inner != 1 && (k > MOST_STEPS || !fits_cache(a.inner, k));
     let rows_to_pack = if fits_cache(b.inner, k) { ROWS_TO_PACK.0 } else { ROWS_TO_PACK.1 };
     let pack_b = b.outer != 1 || m >= rows_to_pack;
-    with_scratch(if pack_a { m * k } else { 0 }, |scratch| {
-        let a = if pack_a { pack_rows(a, m, k, scratch) } else { a };
-        let product = Product { a, b, k, bias, pack_b };
-        for_each_tile(c, (m, n), product.grid(m, n), (2, PANEL), |tile| product.chunk(tile));
-    });
+    let mut rows = take(if pack_a { m * k } else { 0 })?;
+    let panels = per_thread(if pack_b { K_BLOCK.min(k) * PANEL } else { 0 })?;
+    let a = if pack_a { pack_rows(a, m, k, &mut rows) } else { a };
+    let product = Product { a, b, k, bias, pack_b };
+    for_each_tile(c, (m, n), product.grid(m, n), (2, PANEL), |tile| product.chunk(tile, &panels));
+    Ok(())
 }
 
 /// Whether the first cache holds a block of a column whose elements are `stride` apart: 64 sets of
@@ -68,11 +76,11 @@ impl Product<'_> {
         (rows.max(enough.div_ceil(cols).min(m / least)), cols)
     }
 
-    fn chunk(&self, mut tile: Tile) {
+    fn chunk(&self, mut tile: Tile, panels: &PerThread) {
         let columns = Columns::of(tile.cols);
         let few_rows = tile.rows * self.k <= LEFT_BLOCK;
         let depths = (0..self.k.max(1)).step_by(K_BLOCK);
-        with_scratch(if self.pack_b { K_BLOCK.min(self.k) * PANEL } else { 0 }, |scratch| {
+        panels.with(|scratch| {
             let mut part = |panel, p| self.part(panel, p, &mut tile, scratch);
             // The rows of A that stay in the cache decide what stays beside them: C or a block of k.
             if few_rows {

@@ -31,16 +31,17 @@ fn convolution(s: Conv2dShape) {
     let (weight, bias) = (input(3, s.weight()), input(4, s.oc));
     let (lanes, gradient) = (activation(&x, s.n, image_x), Guarded::new(&to_lanes(&dy, s.n, image_y)));
     let mut y = Guarded::unwritten(s.y().len());
-    conv2d::conv2d_forward(&s, lanes.values(), weight.values(), Some(bias.values()), y.values_mut());
+    conv2d::conv2d_forward(&s, lanes.values(), weight.values(), Some(bias.values()), y.values_mut()).unwrap();
     let expected = conv_twin::conv2d_forward(&s, &x, weight.values(), Some(bias.values()));
     assert_lanes(&y, &expected, s.n, image_y, false);
     let [of_x, of_weight, of_bias] = conv_twin::conv2d_backward(&s, &x, weight.values(), &dy);
     let mut dx = Guarded::unwritten(s.x().len());
-    conv2d::conv2d_backward_input(&s, gradient.values(), weight.values(), dx.values_mut());
+    conv2d::conv2d_backward_input(&s, gradient.values(), weight.values(), dx.values_mut()).unwrap();
     assert_lanes(&dx, &of_x, s.n, image_x, true);
     let (mut dw, mut db) = (Guarded::unwritten(s.weight()), Guarded::unwritten(s.oc));
     let (lanes, gradient) = (lanes.values(), gradient.values());
-    conv2d::conv2d_backward_weight(&s, lanes, gradient, Some(dw.values_mut()), Some(db.values_mut()));
+    conv2d::conv2d_backward_weight(&s, lanes, gradient, Some(dw.values_mut()), Some(db.values_mut()))
+        .unwrap();
     assert_near(&dw, &of_weight);
     assert_near(&db, &of_bias);
 }
@@ -115,7 +116,8 @@ fn normalisation(layout: Layout, [n, c, s]: [usize; 3]) {
                 mean.values_mut(),
                 residual.values_mut(),
                 var.values_mut(),
-            );
+            )
+            .unwrap();
         } else {
             [mean, residual] = [input(5, c), Guarded::new(&vec![0.0; c])];
             var = Guarded::new(&vec![0.7; c]);
@@ -132,7 +134,7 @@ fn normalisation(layout: Layout, [n, c, s]: [usize; 3]) {
         let (mean, residual, var) = (mean.values(), Some(residual.values()), var.values());
         let statistics = Statistics { mean, residual, var, eps };
         let affine = Affine { weight: Some(weight.values()), bias: Some(bias.values()) };
-        batch_norm_forward(&shape, x_there, statistics, affine, y.values_mut());
+        batch_norm_forward(&shape, x_there, statistics, affine, y.values_mut()).unwrap();
         batch_norm_backward(
             &shape,
             x_there,
@@ -143,7 +145,8 @@ fn normalisation(layout: Layout, [n, c, s]: [usize; 3]) {
             Some(dx.values_mut()),
             Some(dweight.values_mut()),
             Some(dbias.values_mut()),
-        );
+        )
+        .unwrap();
         agrees(&y, &expected.y, false);
         agrees(&dx, &expected.dx, true);
         if n * s > 0 {
@@ -187,7 +190,8 @@ fn normalisation_with_pooling() {
             Some(dx.values_mut()),
             Some(dweight.values_mut()),
             Some(dbias.values_mut()),
-        );
+        )
+        .unwrap();
         let (given, zeros) = (Some((mean.values(), var.values())), vec![0.0; c]);
         let twin = |dy: &[f32]| {
             norm_twin::batch_norm(

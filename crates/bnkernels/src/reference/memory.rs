@@ -1,0 +1,129 @@
+//! What kernels do with memory: where there is none, they say so and have written nothing; and what
+//! they need beyond their arguments comes from `parallel::scratch` alone.
+
+use super::{random, to_lanes};
+use crate::kernels::batch_norm::*;
+use crate::kernels::conv2d::*;
+use crate::kernels::matmul::{matmul, Form};
+use crate::kernels::max_pool2d::MaxPool2dShape;
+use crate::kernels::reduce::{sum_forward, ReduceShape};
+use crate::parallel::{scratch, OutOfMemory};
+use std::alloc::{GlobalAlloc, Layout as Piece, System};
+use std::cell::Cell;
+
+thread_local!(static ALLOCATIONS: Cell<u32> = const { Cell::new(0) });
+
+/// The system's, with a count of this thread's allocations.
+struct Counting;
+
+// SAFETY: the system's allocator does the work.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, piece: Piece) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(piece) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, piece: Piece) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, piece) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Runs a kernel on outputs of these lengths with every one of its requests refused in turn, and then
+/// once more with the pieces that the first time left.
+fn check<const K: usize>(
+    requests: u32,
+    lengths: [usize; K],
+    run: impl Fn([&mut [f32]; K]) -> Result<(), OutOfMemory>,
+) {
+    let mut outputs = lengths.map(|length| vec![f32::NAN; length]);
+    for refused in 1..=requests {
+        scratch::fail_from(refused);
+        let result = run(outputs.each_mut().map(|output| &mut output[..]));
+        scratch::fail_from(0);
+        assert_eq!(result, Err(OutOfMemory), "request {refused}");
+        assert!(outputs.iter().flatten().all(|value| value.is_nan()), "written before request {refused}");
+    }
+    let before = scratch::requests();
+    for _ in 0..2 {
+        let allocations = ALLOCATIONS.get();
+        run(outputs.each_mut().map(|output| &mut output[..])).unwrap();
+        assert!(ALLOCATIONS.get() - allocations <= requests);
+    }
+    assert_eq!(scratch::requests(), before + 2 * requests);
+    let allocations = ALLOCATIONS.get();
+    run(outputs.each_mut().map(|output| &mut output[..])).unwrap();
+    assert_eq!(ALLOCATIONS.get(), allocations, "memory that does not come from the scratch");
+    assert!(outputs.iter().flatten().all(|value| value.is_finite()));
+}
+
+#[test]
+fn products_ask_before_they_write() {
+    for (form, m, n, k, requests) in [
+        (Form::NN, 7, 9, 11, 0),
+        (Form::NN, 130, 40, 300, 1),
+        (Form::TN, 130, 40, 300, 2),
+        (Form::NT, 130, 40, 300, 1),
+        (Form::NT, 5, 40, 300, 0),
+        (Form::NN, 50, 2, 300, 1),
+        (Form::TN, 50, 2, 300, 1),
+        (Form::NN, 50, 2, 3, 0),
+    ] {
+        let (a, b) = (random(1, m * k), random(2, k * n));
+        check(requests, [m * n], |[c]| matmul(form, m, n, k, &a, &b, None, c));
+    }
+}
+
+#[test]
+fn convolutions_ask_before_they_write() {
+    for stride in [(1, 1), (2, 3)] {
+        let (h, w, kh, kw, padding) = (9, 8, 3, 3, (1, 1));
+        let s = Conv2dShape { n: 21, c: 5, h, w, oc: 7, kh, kw, stride, padding };
+        let (x, weight) = (random(1, s.x().len()), random(2, s.weight()));
+        let dy = to_lanes(&random(3, s.n * s.oc * s.oh() * s.ow()), s.n, s.oc * s.oh() * s.ow());
+        check(1, [s.y().len()], |[y]| conv2d_forward(&s, &x, &weight, None, y));
+        check(2, [s.x().len()], |[dx]| conv2d_backward_input(&s, &dy, &weight, dx));
+        check(2, [s.weight(), s.oc], |[dw, db]| conv2d_backward_weight(&s, &x, &dy, Some(dw), Some(db)));
+    }
+}
+
+#[test]
+fn normalisations_ask_before_they_write() {
+    for (layout, n, c, s) in [(Layout::Rows, 200, 19, 1), (Layout::Lanes, 32, 3, 36)] {
+        let shape = BatchNormShape { layout, n, c, s };
+        let (x, dy) = (random(1, shape.len()), random(2, shape.len()));
+        let (mean, var) = (vec![0.1; c], vec![0.5; c]);
+        check(1, [c, c, c], |[mean, residual, var]| batch_norm_statistics(&shape, &x, mean, residual, var));
+        let statistics = Statistics { mean: &mean, residual: None, var: &var, eps: 1e-5 };
+        let affine = Affine { weight: Some(&mean), bias: None };
+        check(1, [x.len()], |[y]| batch_norm_forward(&shape, &x, statistics, affine, y));
+        for training in [true, false] {
+            check(1, [x.len(), c, c], |[dx, dweight, dbias]| {
+                let (dx, dweight, dbias) = (Some(dx), Some(dweight), Some(dbias));
+                batch_norm_backward(&shape, &x, &dy, statistics, None, training, dx, dweight, dbias)
+            });
+        }
+    }
+    let s = MaxPool2dShape { n: 32, c: 3, h: 6, w: 6, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+    let (x, z, dy) = (random(1, s.x().len()), random(2, s.y().len()), random(3, s.y().len()));
+    let statistics = Statistics { mean: &[0.1; 3], residual: None, var: &[0.5; 3], eps: 1e-5 };
+    check(1, [x.len(), 3, 3], |[dx, dweight, dbias]| {
+        let (dx, dweight, dbias) = (Some(dx), Some(dweight), Some(dbias));
+        batch_norm_max_pool2d_backward(&s, &x, &z, &dy, statistics, None, true, dx, dweight, dbias)
+    });
+}
+
+#[test]
+fn sums_ask_before_they_write() {
+    for (outer, n, inner, requests) in
+        [(3, 5, 7, 0), (2, 700, 17, 1), (1, 1000, 3, 1), (1, 40_000, 1, 1), (5, 300, 1, 0)]
+    {
+        let x = random(1, outer * n * inner);
+        let shape = ReduceShape { outer, n, inner };
+        check(requests, [outer * inner], |[y]| sum_forward(shape, &x, 1.0, y));
+    }
+}
