@@ -2,8 +2,10 @@
 // bytes. The kernels are called through their typed bindings, as the operations call them, on whatever
 // threads `init` started.
 import { instance } from '../../dist/bindings/instance.js'
-import * as kernels from '../../dist/bindings/kernels.js'
+import * as kernels from '../../dist/bindings/kernels.generated.js'
+import { relu } from '../../dist/autograd/ops/unary.generated.js'
 import { Storage } from '../../dist/bindings/memory.js'
+import { lanesLength } from '../../dist/tensor/lanes.js'
 import { copyPeak, multiplyAddPeak, rate } from './peak.mjs'
 
 /**
@@ -39,15 +41,16 @@ function workspace() {
   const all = []
   /** @param {number} length in floats @param {import('../../dist/bindings/memory.js').Layout} [layout] */
   const storage = (length, layout = 'rows') => {
-    const made = new Storage(4 * length, layout, 'leaf')
-    kernels.fillNormal(made, length, [1, 2, all.length, 0], 0, 1)
+    const made = new Storage(length, layout, 'leaf')
+    const place = { seedLow: 1, seedHigh: 2, offsetLow: all.length, offsetHigh: 0 }
+    kernels.fillNormal({ y: made, ...place, mean: 0, std: 1 })
     all.push(made)
     return made
   }
   return {
     storage,
     /** @param {number} n @param {number} c @param {number} area */
-    lanes: (n, c, area) => storage(kernels.lanesLength(n, c * area), 'lanes'),
+    lanes: (n, c, area) => storage(lanesLength([n, c * area]), 'lanes'),
     free: () => {
       for (const one of all) one.release()
     },
@@ -58,21 +61,23 @@ function workspace() {
 function prepareMatmul({ form, m, n, k }) {
   const { storage, free } = workspace()
   const [a, b, c] = [storage(m * k), storage(k * n), storage(m * n)]
-  return { run: () => kernels.matmul(form, [m, n, k], a, b, undefined, c), work: 2 * m * n * k, free }
+  /** @type {import('../../dist/bindings/call.js').Dimensions} */
+  const dims = [[], [], []]
+  return { run: () => kernels.matmul({ form, m, n, k, a, b, c, dims }), work: 2 * m * n * k, free }
 }
 
 /** @param {Conv2d} shape @returns {Prepared} */
 function prepareConv2d({ op, n, c, h, w, oc, kernel, padding }) {
   const { storage, lanes, free } = workspace()
   const [oh, ow] = [h + 2 * padding - kernel + 1, w + 2 * padding - kernel + 1]
-  /** @type {import('../../dist/bindings/kernels.js').Conv2dShape} */
-  const shape = { n, c, h, w, oc, kernel: [kernel, kernel], stride: [1, 1], padding: [padding, padding] }
+  const window = { kh: kernel, kw: kernel, strideH: 1, strideW: 1, paddingH: padding, paddingW: padding }
+  const shape = { n, c, h, w, oc, ...window }
   const [x, y] = [lanes(n, c, h * w), lanes(n, oc, oh * ow)]
   const [weight, bias] = [storage(oc * c * kernel * kernel), storage(oc)]
   const run = {
-    conv2dForward: () => kernels.conv2dForward(shape, x, weight, bias, y),
-    conv2dBackwardInput: () => kernels.conv2dBackwardInput(shape, y, weight, x),
-    conv2dBackwardWeight: () => kernels.conv2dBackwardWeight(shape, x, y, weight, bias),
+    conv2dForward: () => kernels.conv2dForward({ ...shape, x, weight, bias, y }),
+    conv2dBackwardInput: () => kernels.conv2dBackwardInput({ ...shape, dy: y, weight, dx: x }),
+    conv2dBackwardWeight: () => kernels.conv2dBackwardWeight({ ...shape, x, dy: y, dweight: weight, dbias: bias }),
   }[op]
   // As usual, products with the padding's zeros count too.
   return { run, work: 2 * n * oc * oh * ow * c * kernel * kernel, free }
@@ -81,60 +86,58 @@ function prepareConv2d({ op, n, c, h, w, oc, kernel, padding }) {
 /** @param {Streaming} shape @returns {Prepared} */
 function prepareStreaming({ op, n, c, h, w }) {
   const { storage, lanes, free } = workspace()
-  const length = kernels.lanesLength(n, c * h * w)
   const tensor = () => lanes(n, c, h * w)
   const work = PASSES[op] * 4 * n * c * h * w
-  /** @type {import('../../dist/bindings/kernels.js').BatchNormShape} */
-  const norm = { layout: 'lanes', n, c, s: h * w }
-  /** @type {import('../../dist/bindings/kernels.js').MaxPool2dShape} */
-  const pool = { n, c, h, w, kernel: [2, 2], stride: [2, 2], padding: [0, 0] }
+  const norm = { layout: /** @type {const} */ ('lanes'), n, c, s: h * w }
+  const pool = { n, c, h, w, kh: 2, kw: 2, strideH: 2, strideW: 2, paddingH: 0, paddingW: 0 }
   const small = () => lanes(n, c, Math.floor(h / 2) * Math.floor(w / 2))
-  /** @type {import('../../dist/bindings/kernels.js').Dimensions} */
-  const flat = [[length], [1], [1]]
+  const length = lanesLength([n, c * h * w])
+  /** @type {import('../../dist/bindings/call.js').Dimensions} */
+  const dims = [[length], [1], [1]]
   const statistics = () => ({
-    ...{ mean: storage(c), residual: storage(c), var: storage(c), eps: 1e-5 },
+    ...{ mean: storage(c), residual: storage(c), variance: storage(c), eps: 1e-5 },
     ...{ weight: storage(c), bias: storage(c) },
   })
   /** @type {Record<keyof typeof PASSES, () => () => void>} */
   const make = {
     reluForward() {
       const [x, y] = [tensor(), tensor()]
-      return () => kernels.reluForward(x, y, length)
+      return () => kernels.unaryForward({ op: relu.code, x, y })
     },
     reluBackward() {
       const [x, y, dy, dx] = [tensor(), tensor(), tensor(), tensor()]
-      kernels.reluForward(x, y, length)
-      return () => kernels.reluBackward(x, y, dy, dx, length)
+      kernels.unaryForward({ op: relu.code, x, y })
+      return () => kernels.unaryBackward({ op: relu.code, y, dy, dx })
     },
     add() {
       const [a, b, y] = [tensor(), tensor(), tensor()]
-      return () => kernels.add(flat, a, b, y, length)
+      return () => kernels.binary({ op: kernels.BINARY.add, dims, a, b, y })
     },
     mul() {
       const [a, b, y] = [tensor(), tensor(), tensor()]
-      return () => kernels.mul(flat, a, b, y, length)
+      return () => kernels.binary({ op: kernels.BINARY.mul, dims, a, b, y })
     },
     batchNormForward() {
       const [x, y, s] = [tensor(), tensor(), statistics()]
       return () => {
-        kernels.batchNormStatistics(norm, x, s.mean, s.residual, s.var)
-        kernels.batchNormForward(norm, x, s, s.weight, s.bias, y)
+        kernels.batchNormStatistics({ ...norm, x, ...s })
+        kernels.batchNormForward({ ...norm, x, ...s, y })
       }
     },
     batchNormBackward() {
       const [x, dy, dx, s] = [tensor(), tensor(), tensor(), statistics()]
       const [dweight, dbias] = [storage(c), storage(c)]
-      kernels.batchNormStatistics(norm, x, s.mean, s.residual, s.var)
-      return () => kernels.batchNormBackward(norm, x, dy, s, s.weight, true, dx, dweight, dbias)
+      kernels.batchNormStatistics({ ...norm, x, ...s })
+      return () => kernels.batchNormBackward({ ...norm, x, dy, ...s, training: true, dx, dweight, dbias })
     },
     maxPool2dForward() {
       const [x, y] = [tensor(), small()]
-      return () => kernels.maxPool2dForward(pool, x, undefined, y)
+      return () => kernels.maxPool2dForward({ ...pool, x, y })
     },
     maxPool2dBackward() {
       const [x, y, dy, dx] = [tensor(), small(), small(), tensor()]
-      kernels.maxPool2dForward(pool, x, undefined, y)
-      return () => kernels.maxPool2dBackward(pool, x, y, dy, dx)
+      kernels.maxPool2dForward({ ...pool, x, y })
+      return () => kernels.maxPool2dBackward({ ...pool, x, y, dy, dx })
     },
   }
   return { run: make[op](), work, free }
@@ -149,7 +152,7 @@ function prepareStreaming({ op, n, c, h, w }) {
 function prepareCopy({ n, c, h, w }) {
   const { lanes, free } = workspace()
   const [from, to] = [lanes(n, c, h * w), lanes(n, c, h * w)]
-  const range = { from: from.address, to: to.address, size: from.size }
+  const range = { from: from.address, to: to.address, size: from.bytes }
   return { ...copyPeak(instance().memory, range), free }
 }
 

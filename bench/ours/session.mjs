@@ -2,6 +2,8 @@
 // messages. It uses the package as a user would, but for the kernels (see kernels.mjs).
 import { JOBS } from '../../dist/cli/nets.js'
 import { data, hashState, init, manualSeed, nn, optim } from '../../dist/index.node.js'
+import { callForward } from '../../dist/nn/module.js'
+import { scoped } from '../../dist/tensor/scope.js'
 import { measureKernels } from './kernels.mjs'
 
 /**
@@ -35,17 +37,17 @@ function trainer({ net: name, batch: batchSize }, train) {
       const start = performance.now()
       let [total, right] = [0, 0]
       for (let step = 0; step < steps; step++) {
-        const [x, y] = next()
-        const logits = net.forward(x)
-        const value = loss.forward(logits, y)
-        total += value.item()
-        right += nn.functional.correct(logits, y)
-        optimizer.zeroGrad()
-        value.backward()
-        optimizer.step()
-        // As `fit` does with what nobody else can have seen.
-        if (!net.keepsNothing && !net.marksKept) continue
-        for (const tensor of [x, y, logits, value]) if (!tensor.kept) tensor.dispose()
+        // What nobody else can have seen is freed at the end of the step, as in `fit`.
+        scoped(() => {
+          const [x, y] = next()
+          const logits = callForward(net, x)
+          const value = callForward(loss, logits, y)
+          total += value.item()
+          right += nn.functional.correct(logits, y)
+          optimizer.zeroGrad()
+          value.backward()
+          optimizer.step()
+        })
       }
       if (!Number.isFinite(total + right)) throw new Error(`${name}: the loss is ${total}`)
       return (performance.now() - start) / 1000

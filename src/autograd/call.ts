@@ -3,7 +3,7 @@ import type { Layout, Storage } from '../bindings/memory.js'
 import { AutogradError, DisposedError } from '../errors.js'
 import type { Shape } from '../tensor/shape.js'
 import { clearPaddingOf, empty, type Producer, Tensor, toLayout } from '../tensor/tensor.js'
-import { declaredLayout, type Operation, readsOf, type Source } from './operation.js'
+import { declaredLayout, type Operation, type OperationCall, readsOf, type Source } from './operation.js'
 
 /** What is kept of an input or of the result until backward, and of which tensor it is. */
 interface Saved {
@@ -16,7 +16,7 @@ interface Saved {
 
 let sequence = 0
 
-export class Call<A = unknown> implements Producer {
+export class Call<A = unknown> implements OperationCall<A>, Producer {
   readonly sequence = sequence++
   /** The last walk through the graph that came here. */
   visit = 0
@@ -24,9 +24,7 @@ export class Call<A = unknown> implements Producer {
   incoming: Tensor | undefined
   /** What it was called with. Emptied when the graph is used, so that a loss on a list holds on to nothing. */
   sources: readonly (Tensor | undefined)[]
-  /** The inputs in the layouts that the operation takes; in backward those that it reads. */
   inputs: Tensor[] = []
-  /** What the forward fills beside the result; in backward what is read of it. */
   made: Tensor[] = []
   #output: Tensor | undefined
   #dy: Tensor | undefined
@@ -58,37 +56,35 @@ export class Call<A = unknown> implements Producer {
     this.outputLayout = operation.output === 'any' ? (lanes ? 'lanes' : 'rows') : operation.output
   }
 
-  /** The result: what the forward fills, or what the backward reads. */
   get output(): Tensor {
     if (!this.#output) throw new Error(`'${this.operation.name}' does not declare that it reads its output`)
     return this.#output
   }
 
-  /** The gradient of the result, in its layout; there in backward only. */
   get dy(): Tensor {
     if (!this.#dy) throw new Error(`'${this.operation.name}': there is no dy outside of backward`)
     return this.#dy
   }
 
-  /** The shape that input `i` was given in. */
+  get count(): number {
+    return this.sources.length
+  }
+
   shapeOf(i: number): Shape {
     const source = this.sources[i]
     if (!source) throw new Error(`'${this.operation.name}' was called without input ${i}`)
     return source.shape
   }
 
-  /** Whether the gradient of input `i` is asked for. */
   wants(i: number): boolean {
     return this.#wants[i] ?? false
   }
 
-  /** An uninitialised tensor for the gradient of input `i`, in its shape and layout; undefined if nobody wants it. */
   gradient(i: number): Tensor | undefined {
     if (!this.#wants[i]) return undefined
     return this.#give(i, empty(this.shapeOf(i), this.#layouts[i]))
   }
 
-  /** Gives `x`, as `dy` or a temporary, as the gradient of input `i`, if it is wanted. The memory is shared. */
   pass(i: number, x: Tensor): void {
     if (this.#wants[i]) this.#give(i, new Tensor(x.storage.retain(), x.shape))
   }
@@ -99,12 +95,10 @@ export class Call<A = unknown> implements Producer {
     return x
   }
 
-  /** An uninitialised tensor that is freed when this forward or backward is done. */
   temporary(shape: Shape, layout: Layout = 'rows'): Tensor {
     return this.hold(empty(shape, layout))
   }
 
-  /** Frees `x` when this forward or backward is done. */
   hold(x: Tensor): Tensor {
     this.#temporaries.push(x)
     return x

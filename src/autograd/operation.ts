@@ -9,7 +9,6 @@
 import type { Layout } from '../bindings/memory.js'
 import type { Shape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
-import type { Call } from './call.js'
 
 /**
  * The layout in which an operation computes: a fixed one, or `any`: then all of the call is in lanes where
@@ -21,6 +20,33 @@ export type DeclaredLayout = Layout | 'any'
 export interface Made {
   shape: Shape
   layout?: Layout
+}
+
+/** What an operation's forward and backward see of the tape: one use of it. */
+export interface OperationCall<A> {
+  readonly attributes: A
+  /** The inputs in the layouts that the operation takes; in backward those that it reads. */
+  readonly inputs: readonly Tensor[]
+  /** What the forward fills beside the result; in backward what is read of it. */
+  readonly made: readonly Tensor[]
+  /** The result: what the forward fills, or what the backward reads. */
+  readonly output: Tensor
+  /** The gradient of the result, in its layout; there in backward only. */
+  readonly dy: Tensor
+  /** How many inputs there are, missing ones included. */
+  readonly count: number
+  /** The shape that input `i` was given in. */
+  shapeOf(i: number): Shape
+  /** Whether the gradient of input `i` is asked for. */
+  wants(i: number): boolean
+  /** An uninitialised tensor for the gradient of input `i`, in its shape and layout; undefined if nobody wants it. */
+  gradient(i: number): Tensor | undefined
+  /** Gives `x`, as `dy` or a temporary, as the gradient of input `i`, if it is wanted. The memory is shared. */
+  pass(i: number, x: Tensor): void
+  /** An uninitialised tensor that is freed when this forward or backward is done. */
+  temporary(shape: Shape, layout?: Layout): Tensor
+  /** Frees `x` when this forward or backward is done. */
+  hold(x: Tensor): Tensor
 }
 
 /** What an operation declares and computes. `A` are its attributes: what it takes besides tensors. */
@@ -45,11 +71,11 @@ export interface Definition<A> {
   /** The result's shape. Throws ShapeError or ArgumentError for what can't be; after it nothing but memory can fail. */
   shape(inputs: readonly Tensor[], attributes: A): Shape
   /** Fills `call.output` and `call.made` from `call.inputs`, and changes nothing else before it can't fail any more. */
-  forward?(call: Call<A>): void
+  forward?(call: OperationCall<A>): void
   /** Instead of `forward`, where the result is a view of the first input's memory. */
   view?(x: Tensor, shape: Shape): Tensor
   /** Gives the gradients that are wanted (`call.gradient`, `call.pass`) from `call.dy` and what was declared to be read. */
-  backward(call: Call<A>): void
+  backward(call: OperationCall<A>): void
 }
 
 /** Where the values that a gradient reads come from. */

@@ -16,10 +16,10 @@ import {
   stridesOf,
 } from '../tensor/shape.js'
 import { type Tensor, toLayout, view } from '../tensor/tensor.js'
-import type { Call } from './call.js'
+import type { OperationCall } from './operation.js'
 
 /** What makes tensors that are freed with the forward or backward at hand. */
-type Temporaries = Pick<Call, 'temporary' | 'hold'>
+type Temporaries = Pick<OperationCall<unknown>, 'temporary' | 'hold'>
 
 /** The elements of one image. */
 function imageOf(shape: Shape): number {

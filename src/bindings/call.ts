@@ -9,7 +9,6 @@ import { teamFailure } from './team.js'
 
 export type { Memory }
 
-
 /** What `run` gives (crates/bnkernels/src/exports). */
 const DONE = 0
 const OUT_OF_MEMORY = 1

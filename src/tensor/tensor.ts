@@ -11,7 +11,8 @@ export type NestedNumbers = number | readonly NestedNumbers[]
 
 /** The recorded operation behind a tensor, as far as a tensor knows it (`Call` in autograd/tape.ts is the whole). */
 export interface Producer {
-  readonly inputs: readonly (Tensor | undefined)[]
+  /** What it was called with. */
+  readonly sources: readonly (Tensor | undefined)[]
 }
 
 /**

@@ -148,7 +148,9 @@ describe('reading', () => {
   })
 
   it('says its values and its shape as a string', () => {
-    expect(String(tensor([[1, 2]], { requiresGrad: true }))).toBe('tensor([[1., 2.]], shape=[1, 2], requiresGrad=true)')
+    expect(String(tensor([[1, 2]], { requiresGrad: true }))).toBe(
+      'tensor([[1., 2.]], shape=[1, 2], requiresGrad=true)',
+    )
   })
 })
 

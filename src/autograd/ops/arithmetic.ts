@@ -5,13 +5,12 @@ import { ArgumentError } from '../../errors.js'
 import { broadcastShapes } from '../../tensor/shape.js'
 import { scalar, Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import type { Call } from '../call.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, type OperationCall } from '../operation.js'
 import { combine, sumTo } from '../strided.js'
 import { run } from '../tape.js'
 import { neg } from './unary.generated.js'
 
-type BinaryCall = Call<undefined>
+type BinaryCall = OperationCall<undefined>
 
 /** The gradient of one operand, of the result's shape or already of the operand's. */
 type Gradient = (call: BinaryCall) => Tensor

@@ -13,8 +13,7 @@ import { ArgumentError, ShapeError } from '../../errors.js'
 import { type Shape, sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
-import type { Call } from '../call.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, type OperationCall } from '../operation.js'
 import { run } from '../tape.js'
 import { poolSizes, type Windows } from './max-pool2d.js'
 
@@ -53,7 +52,7 @@ export interface BatchNormAttributes {
   numBatchesTracked: Tensor | undefined
 }
 
-type BatchNormCall = Call<BatchNormAttributes>
+type BatchNormCall = OperationCall<BatchNormAttributes>
 
 /** (N, C) in rows; (N, C, L), (N, C, H, W) and (N, C, D, H, W) in lanes, as [N, C, S]. */
 function sizesOf(shape: Shape) {

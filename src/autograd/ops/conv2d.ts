@@ -4,8 +4,7 @@ import { checkOptions, type Pair, pair } from '../../check.js'
 import { ShapeError } from '../../errors.js'
 import { type Tensor, view } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
-import type { Call } from '../call.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, type OperationCall } from '../operation.js'
 import { sumTo } from '../strided.js'
 import { run } from '../tape.js'
 import { outputSize } from './window.js'
@@ -21,7 +20,7 @@ export interface Conv2dOptions {
 type Attributes = Required<{ [K in keyof Conv2dOptions]: readonly [number, number] }>
 
 /** The sizes as the kernels take them. */
-function sizesOf(call: Call<Attributes>) {
+function sizesOf(call: OperationCall<Attributes>) {
   const [n, c, h, w] = call.shapeOf(0)
   const [oc, , kh, kw] = call.shapeOf(1)
   const { stride, padding } = call.attributes

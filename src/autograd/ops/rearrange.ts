@@ -189,10 +189,10 @@ const catOperation = defineOperation<number>({
     }
   },
   backward(call) {
-    const { dy, attributes: dim, sources } = call
+    const { dy, attributes: dim } = call
     const strides = stridesOf(dy.shape)
     let start = 0
-    for (let i = 0; i < sources.length; i++) {
+    for (let i = 0; i < call.count; i++) {
       const dx = call.gradient(i)
       const shape = call.shapeOf(i)
       if (dx) copyRegion(shape, { of: dy, start, strides }, { of: dx })
