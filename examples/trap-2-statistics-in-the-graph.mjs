@@ -58,7 +58,7 @@ function operationsBehind(tensor) {
   for (let next = open.pop(); next; next = open.pop()) {
     if (!next.producer || found.has(next.producer)) continue
     found.add(next.producer)
-    open.push(...next.producer.inputs)
+    open.push(...next.producer.sources.filter((source) => source !== undefined))
   }
   return found.size
 }
