@@ -1,0 +1,92 @@
+/**
+ * Every allocation of a training step can fail, one after the other (as https://www.sqlite.org/malloc.html does it):
+ * each time there is a typed error, the parameters are those before the step or those after it, and the next step,
+ * with memory restored, gives the bits that it would have given.
+ */
+import { manualSeed, nn, OutOfMemoryError, optim, randn, type Tensor } from 'simdgrad'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { instance } from '../../src/bindings/instance.js'
+import { ConvBnNet } from '../support/conv-bn-net.js'
+import { initForTest } from '../support/init.js'
+
+beforeAll(initForTest)
+
+/** Allocations and requests for scratch memory so far. */
+const requests = () => instance().kernels.memory_requests()
+
+/** Lets the k-th request from now on fail, and all after it; 0 for none. */
+const failFrom = (k: number) => instance().kernels.memory_fail_from(k)
+
+class Residual extends nn.Module {
+  stem = new nn.Conv2d(1, 4, 3, { padding: 1 })
+  bn1 = new nn.BatchNorm2d(4)
+  conv1 = new nn.Conv2d(4, 4, 3, { padding: 1 })
+  bn2 = new nn.BatchNorm2d(4)
+  conv2 = new nn.Conv2d(4, 4, 3, { padding: 1 })
+  norm = new nn.LayerNorm(4)
+  classify = new nn.Linear(4, 10)
+  override forward(x: Tensor): Tensor {
+    let h = this.stem.forward(x)
+    h = h.add(this.conv2.forward(this.bn2.forward(this.conv1.forward(this.bn1.forward(h).relu())).gelu()))
+    return this.classify.forward(this.norm.forward(nn.functional.avgPool2d(h, 2).mean({ dim: [2, 3] })))
+  }
+}
+
+/** A net in training on one batch: the same numbers each time it is made. */
+function trainer(make: () => nn.Module, optimiser: (parameters: nn.Parameter[]) => optim.Optimizer, size: number) {
+  manualSeed(5)
+  const net = make()
+  const optimizer = optimiser(net.parameters())
+  const x = randn([6, 1, size, size])
+  const loss = new nn.CrossEntropyLoss()
+  return {
+    step() {
+      const value = loss.forward(net.forward(x), [0, 1, 2, 3, 4, 5])
+      optimizer.zeroGrad()
+      value.backward()
+      optimizer.step()
+    },
+    /** The parameters' bits. (Running statistics move in each forward that was run, as PyTorch's.) */
+    bits: () => net.parameters().map((p) => Buffer.from(p.toFloat32Array().buffer).toString('base64')).join(),
+  }
+}
+
+const NETS: [string, () => nn.Module, number][] = [
+  ['cnn-bn', () => new ConvBnNet(), 28],
+  ['a residual net', () => new Residual(), 6],
+]
+const OPTIMISERS: [string, (parameters: nn.Parameter[]) => optim.Optimizer][] = [
+  ['SGD with momentum', (parameters) => new optim.SGD(parameters, { lr: 0.1, momentum: 0.9 })],
+  ['Adam', (parameters) => new optim.Adam(parameters)],
+]
+
+describe.each(NETS)('%s', (_, make, size) => {
+  it.each(OPTIMISERS)('and %s: whichever allocation of the first step fails', { timeout: 120_000 }, (_, optimiser) => {
+    const reference = trainer(make, optimiser, size)
+    const before = reference.bits()
+    const start = requests()
+    reference.step()
+    const count = requests() - start
+    const after = reference.bits()
+    reference.step()
+    const later = reference.bits()
+    expect(count).toBeGreaterThan(30)
+    expect(new Set([before, after, later]).size).toBe(3)
+
+    for (let k = 1; k <= count; k++) {
+      const trained = trainer(make, optimiser, size)
+      failFrom(k)
+      try {
+        expect(() => trained.step(), `request ${k} of ${count}`).toThrow(OutOfMemoryError)
+      } finally {
+        failFrom(0)
+      }
+      const bits = trained.bits()
+      expect(bits === before || bits === after, `parameters after request ${k} of ${count} failed`).toBe(true)
+      if (bits === before) trained.step()
+      expect(trained.bits() === after, `the step again, after request ${k} had failed`).toBe(true)
+      trained.step()
+      expect(trained.bits() === later, `the next step, after request ${k} had failed`).toBe(true)
+    }
+  })
+})
