@@ -3,7 +3,7 @@ import type { Layout, Storage } from '../bindings/memory.js'
 import { AutogradError, DisposedError } from '../errors.js'
 import type { Shape } from '../tensor/shape.js'
 import { clearPaddingOf, empty, type Producer, Tensor, toLayout } from '../tensor/tensor.js'
-import { declaredLayout, type Operation, type OperationCall, readsOf, type Source } from './operation.js'
+import { declaredLayout, type Operation, type OperationCall, readsOf } from './operation.js'
 
 /** What is kept of an input or of the result until backward, and of which tensor it is. */
 interface Saved {
@@ -16,6 +16,9 @@ interface Saved {
 
 let sequence = 0
 
+/** Shared by all that has nothing; never written to. */
+const NONE: never[] = []
+
 export class Call<A = unknown> implements OperationCall<A>, Producer {
   readonly sequence = sequence++
   /** The last walk through the graph that came here. */
@@ -24,19 +27,19 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
   incoming: Tensor | undefined
   /** What it was called with. Emptied when the graph is used, so that a loss on a list holds on to nothing. */
   sources: readonly (Tensor | undefined)[]
-  inputs: Tensor[] = []
-  made: Tensor[] = []
+  inputs: Tensor[] = NONE
+  made: Tensor[] = NONE
   #output: Tensor | undefined
   #dy: Tensor | undefined
-  readonly #layouts: Layout[]
+  readonly #lanes: boolean
+  readonly #layouts: Layout[] = []
   readonly outputLayout: Layout
   readonly #outputShape: Shape
-  /** The call's own tensors, and those that only a forward or a backward needs. */
-  #own: Tensor[] = []
-  #temporaries: Tensor[] = []
-  #saved: Saved[] = []
-  #gradients: (Tensor | undefined)[] = []
-  #wants: boolean[] = []
+  /** Tensors that only this forward or backward needs. */
+  #temporaries: Tensor[] = NONE
+  #saved: Saved[] = NONE
+  #wants: boolean[] = NONE
+  #gradients: (Tensor | undefined)[] = NONE
   #spent = false
 
   constructor(
@@ -47,13 +50,8 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
   ) {
     this.sources = sources
     this.#outputShape = shape
-    const lanes = computesInLanes(operation, sources, attributes, shape)
-    this.#layouts = sources.map((source, i) => {
-      const declared = declaredLayout(operation, i)
-      if (declared !== 'any') return declared
-      return lanes && source && (operation.lanes || hasBatch(source, shape)) ? 'lanes' : 'rows'
-    })
-    this.outputLayout = operation.output === 'any' ? (lanes ? 'lanes' : 'rows') : operation.output
+    this.#lanes = operation.anyLayout && computesInLanes(operation, sources, attributes, shape)
+    this.outputLayout = operation.output === 'any' ? (this.#lanes ? 'lanes' : 'rows') : operation.output
   }
 
   get output(): Tensor {
@@ -81,8 +79,9 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
   }
 
   gradient(i: number): Tensor | undefined {
-    if (!this.#wants[i]) return undefined
-    return this.#give(i, empty(this.shapeOf(i), this.#layouts[i]))
+    const source = this.sources[i]
+    if (!this.#wants[i] || !source) return undefined
+    return this.#give(i, empty(source.shape, this.#layouts[i]))
   }
 
   pass(i: number, x: Tensor): void {
@@ -100,27 +99,47 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
   }
 
   hold(x: Tensor): Tensor {
-    this.#temporaries.push(x)
+    if (this.#temporaries === NONE) this.#temporaries = [x]
+    else this.#temporaries.push(x)
     return x
+  }
+
+  /** The layout in which the operation takes input `i`. */
+  #layoutOf(i: number, x: Tensor): Layout {
+    const { operation } = this
+    const declared = declaredLayout(operation, i)
+    if (declared !== 'any') return declared
+    const lanes = this.#lanes && (operation.lanes !== undefined || hasBatch(x, this.#outputShape))
+    return lanes ? 'lanes' : 'rows'
+  }
+
+  /** `x` itself or, in another layout, a copy. */
+  #in(layout: Layout, x: Tensor): Tensor {
+    return x.layout === layout ? x : this.hold(toLayout(x, layout))
   }
 
   /** Runs the forward, and gives the result. Where it throws, all that it made is freed. */
   compute(): Tensor {
     const { operation, sources, attributes } = this
     try {
+      this.inputs = []
       for (let i = 0; i < sources.length; i++) {
         const source = sources[i]
-        if (source) this.inputs[i] = this.#in(this.#layouts[i], source)
+        if (!source) continue
+        // Remembered: when backward comes, the source may have been let go of.
+        this.#layouts[i] = this.#layoutOf(i, source)
+        this.inputs[i] = this.#in(this.#layouts[i], source)
       }
       if (operation.view) {
         this.#output = operation.view(this.inputs[0], this.#outputShape)
         return this.#output
       }
       this.#output = empty(this.#outputShape, this.outputLayout)
-      for (const { shape, layout } of operation.made?.(this.inputs, attributes, this.outputLayout) ?? []) {
-        const made = empty(shape, layout)
-        this.made.push(made)
-        this.#own.push(made)
+      if (operation.made) {
+        this.made = []
+        for (const { shape, layout } of operation.made(this.inputs, attributes, this.outputLayout)) {
+          this.made.push(this.temporary(shape, layout))
+        }
       }
       operation.forward?.(this)
       if (operation.output === 'any') clearPaddingOf(this.#output)
@@ -129,60 +148,59 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
       this.#output?.release()
       this.free()
       throw error
-    } finally {
-      this.#freeTemporaries()
     }
   }
 
-  /** `x` itself or, in another layout, a copy of the call's own. */
-  #in(layout: Layout, x: Tensor): Tensor {
-    if (x.layout === layout) return x
-    const copy = toLayout(x, layout)
-    this.#own.push(copy)
-    return copy
-  }
-
-  /** Keeps what the wanted gradients read, and nothing more; false where there are none. */
-  record(): boolean {
-    const { sources, operation, attributes, inputs, made } = this
-    const kept = new Set<Tensor>()
-    const [readInputs, readMade]: [Tensor[], Tensor[]] = [[], []]
-    let readOutput: Tensor | undefined
-    const keep = (source: Source) => {
-      if (source.kind === 'made') {
-        readMade[source.index] = made[source.index]
-        kept.add(made[source.index])
-      } else if (source.kind === 'output') {
-        readOutput ??= this.#save(this.output, this.output, 'the result')
-      } else {
-        const { index } = source
-        const [from, input] = [sources[index], inputs[index]]
-        if (!from || readInputs[index]) return
-        kept.add(input)
-        readInputs[index] = this.#save(input, from === input ? from : undefined, `input ${index}`)
+  /**
+   * Ends the forward: keeps what the wanted gradients read, and frees all else.
+   *
+   * @param recording whether gradients may be asked for
+   * @returns whether any is
+   */
+  end(recording: boolean): boolean {
+    const { sources, operation, attributes } = this
+    let [inputs, made, output]: [Tensor[], Tensor[], Tensor | undefined] = [NONE, NONE, undefined]
+    let wanted = false
+    for (let i = 0; recording && i < sources.length; i++) {
+      const reads = sources[i]?.requiresGrad ? readsOf(operation, i, attributes) : undefined
+      if (!reads) continue
+      if (!wanted) this.#wants = []
+      wanted = true
+      this.#wants[i] = true
+      for (const source of reads) {
+        if (source.kind === 'output') {
+          output ??= this.#save(this.output, this.output, 'the result')
+        } else if (source.kind === 'made') {
+          if (made === NONE) made = []
+          made[source.index] ??= this.#save(this.made[source.index], undefined, '')
+        } else {
+          if (inputs === NONE) inputs = []
+          const { index } = source
+          const input = this.inputs[index]
+          if (!input || inputs[index]) continue
+          // A copy in another layout can't be changed by anybody.
+          const of = sources[index] === input ? input : undefined
+          inputs[index] = this.#save(input, of, `input ${index}`)
+        }
       }
     }
-    for (let i = 0; i < sources.length; i++) {
-      const reads = sources[i]?.requiresGrad ? readsOf(operation, i, attributes) : undefined
-      this.#wants[i] = reads !== undefined
-      reads?.forEach(keep)
-    }
-    if (!this.#wants.includes(true)) return false
-    this.#own = this.#own.filter((x) => {
-      if (kept.has(x)) return true
-      x.release()
+    this.#freeTemporaries()
+    if (!wanted) {
+      this.free()
       return false
-    })
-    this.inputs = readInputs
-    this.made = readMade
-    this.#output = readOutput
+    }
+    this.inputs = inputs
+    this.made = made
+    this.#output = output
     return true
   }
 
   /** A handle of the tape's own on the memory of `x`: whoever has `x` may let go of it. */
   #save(x: Tensor, of: Tensor | undefined, what: string): Tensor {
     const { storage, shape } = x
-    this.#saved.push({ of, storage: storage.save(), version: storage.version, what })
+    const saved = { of, storage: storage.save(), version: storage.version, what }
+    if (this.#saved === NONE) this.#saved = [saved]
+    else this.#saved.push(saved)
     return new Tensor(storage, shape)
   }
 
@@ -213,26 +231,27 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
   /** The wanted gradients, from the result's, which it takes over. */
   differentiate(dy: Tensor): readonly (Tensor | undefined)[] {
     const { operation } = this
-    this.#gradients = []
+    const wants = this.#wants
+    const gradients: (Tensor | undefined)[] = []
+    this.#gradients = gradients
     try {
-      this.#dy = dy.layout === this.outputLayout ? dy : this.hold(toLayout(dy, this.outputLayout))
+      this.#dy = this.#in(this.outputLayout, dy)
       operation.backward(this)
-      for (let i = 0; i < this.#wants.length; i++) {
-        const gradient = this.#gradients[i]
-        if (this.#wants[i] && !gradient)
-          throw new Error(`'${operation.name}' gives no gradient of input ${i}`)
+      for (let i = 0; i < wants.length; i++) {
+        const gradient = gradients[i]
+        if (wants[i] && !gradient) throw new Error(`'${operation.name}' gives no gradient of input ${i}`)
         // What passes dy on has its padding.
         if (gradient && operation.output === 'any' && gradient.storage !== this.#dy.storage) {
           clearPaddingOf(gradient)
         }
       }
-      return this.#gradients
+      return gradients
     } catch (error) {
-      for (const gradient of this.#gradients) gradient?.release()
+      for (const gradient of gradients) gradient?.release()
       throw error
     } finally {
       this.#dy = undefined
-      this.#gradients = []
+      this.#gradients = NONE
       dy.release()
       this.#freeTemporaries()
     }
@@ -240,7 +259,7 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
 
   #freeTemporaries(): void {
     for (const x of this.#temporaries) x.release()
-    this.#temporaries = []
+    this.#temporaries = NONE
   }
 
   /** Frees what was kept: the graph is used. */
@@ -248,13 +267,12 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
     this.#spent = true
     this.incoming?.release()
     this.incoming = undefined
+    this.#freeTemporaries()
     for (const { storage } of this.#saved) storage.unsave()
-    for (const x of this.#own) x.release()
-    this.#saved = []
-    this.#own = []
-    this.sources = []
-    this.inputs = []
-    this.made = []
+    this.#saved = NONE
+    this.sources = NONE
+    this.inputs = NONE
+    this.made = NONE
     this.#output = undefined
   }
 }
@@ -265,7 +283,6 @@ function computesInLanes<A>(
   attributes: A,
   shape: Shape,
 ): boolean {
-  if (operation.output !== 'any' && !operation.layouts.includes('any')) return false
   if (operation.lanes) return operation.lanes(sources, attributes, shape)
   return sources.some((x) => x?.layout === 'lanes' && hasBatch(x, shape))
 }

@@ -65,7 +65,7 @@ export interface Definition<A> {
   made?(inputs: readonly Tensor[], attributes: A, layout: Layout): readonly Made[]
   /**
    * The inputs that have a gradient, and what it reads: names of inputs, of `makes`, or `output`. What is not
-   * named here is not there in backward.
+   * named here is not there in backward. A function chooses between lists, which it does not make anew.
    */
   readonly gradients: Readonly<Record<string, readonly string[] | ((attributes: A) => readonly string[])>>
   /** The result's shape. Throws ShapeError or ArgumentError for what can't be; after it nothing but memory can fail. */
@@ -85,6 +85,8 @@ export type Source = { kind: 'input' | 'made'; index: number } | { kind: 'output
 export interface Operation<A> extends Definition<A> {
   readonly inputNames: readonly string[]
   readonly layouts: readonly DeclaredLayout[]
+  /** Whether the layouts of a call depend on its inputs. */
+  readonly anyLayout: boolean
   /** For each input what its gradient reads; undefined where it has none. */
   readonly reads: readonly (((attributes: A) => readonly Source[]) | undefined)[]
 }
@@ -116,12 +118,24 @@ export function defineOperation<A>(definition: Definition<A>): Operation<A> {
     ...definition,
     inputNames,
     layouts: Object.values(inputs),
+    anyLayout: definition.output === 'any' || Object.values(inputs).includes('any'),
     reads: inputNames.map((input) => {
       const reads = gradients[input]
       if (!reads) return undefined
-      if (typeof reads === 'function') return (attributes) => reads(attributes).map(source)
-      const sources = reads.map(source)
-      return () => sources
+      if (typeof reads !== 'function') {
+        const sources = reads.map(source)
+        return () => sources
+      }
+      const known = new Map<readonly string[], readonly Source[]>()
+      return (attributes) => {
+        const names = reads(attributes)
+        let sources = known.get(names)
+        if (!sources) {
+          sources = names.map(source)
+          known.set(names, sources)
+        }
+        return sources
+      }
     }),
   }
   all.set(name, operation as Operation<never>)

@@ -69,12 +69,10 @@ export function execute<A>(
     call = new Call(operation, inputs, attributes, shape)
     output = call.compute()
   }
-  if (recording && call.record()) {
+  if (call.end(recording)) {
     output.requiresGrad = true
     output.producer = call
     pending++
-  } else {
-    call.free()
   }
   adopt(output)
   return output

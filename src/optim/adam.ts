@@ -50,25 +50,35 @@ class AdamFamily extends Optimizer {
     checkNumber(name, 'weightDecay', this.weightDecay, { least: 0 })
   }
 
-  protected override prepare(parameter: Tensor, gradient: Tensor): () => void {
-    const { lr, eps, weightDecay } = this
-    const decoupled = this.#decoupled
-    const [beta1, beta2] = this.betas
-    const fresh = () => ({ mean: zeros(parameter.shape), square: zeros(parameter.shape), step: 0 })
-    const state = this.#state.get(parameter) ?? fresh()
-    touch(parameter, gradient, state.mean, state.square)
-    return () => {
+  protected override prepare(parameter: Tensor, gradient: Tensor): void {
+    touch(parameter)
+    touch(gradient)
+    let state = this.#state.get(parameter)
+    if (!state) {
+      state = { mean: zeros(parameter.shape), square: zeros(parameter.shape), step: 0 }
       this.#state.set(parameter, state)
-      state.step++
-      const arrays = {
-        p: parameter.storage,
-        g: gradient.storage,
-        m: state.mean.storage,
-        v: state.square.storage,
-      }
-      const scalars = { lr, beta1, beta2, eps, weightDecay, decoupled, step: state.step }
-      adamStep({ ...arrays, ...scalars })
     }
+    touch(state.mean)
+    touch(state.square)
+  }
+
+  protected override update(parameter: Tensor, gradient: Tensor): void {
+    const state = this.#state.get(parameter)
+    if (!state) return
+    state.step++
+    adamStep({
+      p: parameter.storage,
+      g: gradient.storage,
+      m: state.mean.storage,
+      v: state.square.storage,
+      lr: this.lr,
+      beta1: this.betas[0],
+      beta2: this.betas[1],
+      eps: this.eps,
+      weightDecay: this.weightDecay,
+      decoupled: this.#decoupled,
+      step: state.step,
+    })
   }
 }
 

@@ -38,19 +38,21 @@ export abstract class Optimizer {
    * the optimiser keeps of them, none.
    */
   step(): void {
-    const steps: (() => void)[] = []
     for (const parameter of this.parameters) {
       const gradient = parameter.ownGradient
-      if (gradient) steps.push(this.prepare(parameter, gradient))
+      if (gradient) this.prepare(parameter, gradient)
     }
-    for (const step of steps) step()
+    for (const parameter of this.parameters) {
+      const gradient = parameter.ownGradient
+      if (gradient) this.update(parameter, gradient)
+    }
   }
 
-  /**
-   * Makes what one parameter's step needs, and brings all of it into wasm memory (`touch`); gives the step, which
-   * then can't fail.
-   */
-  protected abstract prepare(parameter: Tensor, gradient: Tensor): () => void
+  /** Makes what the optimiser keeps of a parameter, and brings all that `update` needs into wasm memory (`touch`). */
+  protected abstract prepare(parameter: Tensor, gradient: Tensor): void
+
+  /** One parameter's step, which can't fail any more. */
+  protected abstract update(parameter: Tensor, gradient: Tensor): void
 
   /** Forgets all gradients. */
   zeroGrad(): void {
@@ -88,7 +90,7 @@ function parametersOf(name: string, parameters: Iterable<Tensor>): Tensor[] {
   return all
 }
 
-/** Brings tensors into wasm memory; they stay there till the step ends. */
-export function touch(...tensors: readonly (Tensor | undefined)[]): void {
-  for (const tensor of tensors) void tensor?.storage.address
+/** Brings a tensor into wasm memory; it stays there till the step ends. */
+export function touch(tensor: Tensor): void {
+  void tensor.storage.address
 }

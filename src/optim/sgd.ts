@@ -18,6 +18,12 @@ export interface SGDOptions {
   nesterov?: boolean
 }
 
+/** What is kept of a parameter: its momentum, and whether that has been written yet. */
+interface State {
+  buffer: Tensor
+  used: boolean
+}
+
 /**
  * Stochastic gradient descent: `g = gradient + weightDecay · p; b = momentum · b + (1 − dampening) · g` (the first
  * time `b = g`); `p = p − lr · b`, or with `nesterov` `p − lr · (g + momentum · b)`.
@@ -32,7 +38,7 @@ export class SGD extends Optimizer {
   readonly weightDecay: number
   /** Whether the momentum is Nesterov's. */
   readonly nesterov: boolean
-  readonly #buffers = new Map<Tensor, Tensor>()
+  readonly #state = new Map<Tensor, State>()
 
   /**
    * @param parameters those of a net: `net.parameters()`
@@ -55,16 +61,31 @@ export class SGD extends Optimizer {
     }
   }
 
-  protected override prepare(parameter: Tensor, gradient: Tensor): () => void {
-    const { lr, momentum, dampening, weightDecay, nesterov } = this
-    const known = this.#buffers.get(parameter)
-    const buffer = momentum === 0 ? undefined : (known ?? empty(parameter.shape, 'rows', 'leaf'))
-    touch(parameter, gradient, buffer)
-    return () => {
-      if (buffer) this.#buffers.set(parameter, buffer)
-      const arrays = { p: parameter.storage, g: gradient.storage, momentumBuffer: buffer?.storage }
-      const scalars = { lr, momentum, dampening, weightDecay, nesterov, firstStep: !known }
-      sgdStep({ ...arrays, ...scalars })
+  protected override prepare(parameter: Tensor, gradient: Tensor): void {
+    touch(parameter)
+    touch(gradient)
+    if (this.momentum === 0) return
+    let state = this.#state.get(parameter)
+    if (!state) {
+      state = { buffer: empty(parameter.shape, 'rows', 'leaf'), used: false }
+      this.#state.set(parameter, state)
     }
+    touch(state.buffer)
+  }
+
+  protected override update(parameter: Tensor, gradient: Tensor): void {
+    const state = this.momentum === 0 ? undefined : this.#state.get(parameter)
+    sgdStep({
+      p: parameter.storage,
+      g: gradient.storage,
+      momentumBuffer: state?.buffer.storage,
+      lr: this.lr,
+      momentum: this.momentum,
+      dampening: this.dampening,
+      weightDecay: this.weightDecay,
+      nesterov: this.nesterov,
+      firstStep: !state?.used,
+    })
+    if (state) state.used = true
   }
 }

@@ -7,7 +7,7 @@ import {
   batchNormUpdateRunning,
   maxPool2dForward,
 } from '../../bindings/kernels.generated.js'
-import type { Layout } from '../../bindings/memory.js'
+import type { Layout, Memory } from '../../bindings/memory.js'
 import { checkBoolean, checkNumber, checkOptions } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { type Shape, sizeOf } from '../../tensor/shape.js'
@@ -62,39 +62,61 @@ function sizesOf(shape: Shape) {
 }
 
 /** What normalises: the batch's own statistics, the mean in two floats, or the running ones. */
-function statisticsOf({ inputs, attributes: { training, eps } }: BatchNormCall, own: readonly Tensor[]) {
-  const [mean, residual, variance] = training ? own : [inputs[3], undefined, inputs[4]]
-  return { mean: mean.storage, residual: residual?.storage, variance: (variance as Tensor).storage, eps }
+interface Statistics {
+  mean: Memory
+  residual: Memory | undefined
+  variance: Memory
+}
+
+/** `own` are the tensors that the batch's statistics were made in. */
+function statisticsOf({ inputs, attributes }: BatchNormCall, own: readonly Tensor[]): Statistics {
+  const [mean, residual, variance] = attributes.training ? own : [inputs[3], undefined, inputs[4]]
+  return { mean: mean.storage, residual: residual?.storage, variance: (variance as Tensor).storage }
 }
 
 /** Fills the batch's own statistics, in training. */
 function takeStatistics({ inputs: [x], attributes }: BatchNormCall, own: readonly Tensor[]): void {
   if (!attributes.training) return
-  const [mean, residual, variance] = own.map(({ storage }) => storage)
-  batchNormStatistics({ ...sizesOf(x.shape), x: x.storage, mean, residual, variance })
+  const { layout, n, c, s } = sizesOf(x.shape)
+  const [mean, residual, variance] = [own[0].storage, own[1].storage, own[2].storage]
+  batchNormStatistics({ layout, n, c, s, x: x.storage, mean, residual, variance })
+}
+
+function normalise(call: BatchNormCall, x: Tensor, { mean, residual, variance }: Statistics): void {
+  const { layout, n, c, s } = sizesOf(x.shape)
+  const [weight, bias] = [call.inputs[1]?.storage, call.inputs[2]?.storage]
+  const { eps } = call.attributes
+  const y = call.output.storage
+  batchNormForward({ layout, n, c, s, x: x.storage, mean, residual, variance, eps, weight, bias, y })
 }
 
 /** Moves the running statistics: the last thing that a forward does, when nothing can fail any more. */
 function moveRunning({ inputs, attributes }: BatchNormCall, own: readonly Tensor[]): void {
-  const [x, , , runningMean, runningVar] = inputs
   const { training, momentum, numBatchesTracked } = attributes
   if (!training || momentum === undefined) return
   // Moved in before anything is changed.
   void numBatchesTracked?.storage.address
-  const { n, c, s } = sizesOf(x.shape)
+  const { n, c, s } = sizesOf(inputs[0].shape)
   batchNormUpdateRunning({
-    ...{ c, count: n * s, momentum, mean: own[0].storage, variance: own[2].storage },
-    ...{ runningMean: runningMean.storage, runningVar: runningVar.storage },
+    c,
+    count: n * s,
+    mean: own[0].storage,
+    variance: own[2].storage,
+    momentum,
+    runningMean: inputs[3].storage,
+    runningVar: inputs[4].storage,
   })
   numBatchesTracked?.fill_(numBatchesTracked.item() + 1)
 }
 
 const STATISTICS = ['mean', 'residual', 'variance']
 
-const reads = ({ training }: BatchNormAttributes) => [
-  'x',
-  ...(training ? STATISTICS : ['runningMean', 'runningVar']),
-]
+/** What the gradients read, in training and in evaluation. */
+function readsFor(...more: readonly string[]) {
+  const training = ['x', ...STATISTICS, ...more]
+  const evaluation = ['x', 'runningMean', 'runningVar', ...more]
+  return (attributes: BatchNormAttributes) => (attributes.training ? training : evaluation)
+}
 
 const madeOf = ([{ shape }]: readonly Tensor[], { training }: BatchNormAttributes) =>
   training ? STATISTICS.map(() => ({ shape: [shape[1]] })) : []
@@ -107,24 +129,34 @@ export const batchNormOperation = defineOperation<BatchNormAttributes>({
   lanes: ([x]) => x?.shape.length !== 2,
   makes: STATISTICS,
   made: madeOf,
-  gradients: { x: (a) => [...reads(a), 'weight'], weight: reads, bias: reads },
+  gradients: { x: readsFor('weight'), weight: readsFor(), bias: readsFor() },
   shape: ([x]) => x.shape,
   forward(call) {
-    const { inputs, output, made } = call
-    const [x, weight, bias] = inputs
-    takeStatistics(call, made)
-    const affine = { weight: weight?.storage, bias: bias?.storage }
-    const arrays = { ...statisticsOf(call, made), ...affine, x: x.storage, y: output.storage }
-    batchNormForward({ ...sizesOf(x.shape), ...arrays })
-    moveRunning(call, made)
+    takeStatistics(call, call.made)
+    normalise(call, call.inputs[0], statisticsOf(call, call.made))
+    moveRunning(call, call.made)
   },
   backward(call) {
     const [x, weight] = call.inputs
+    const { layout, n, c, s } = sizesOf(x.shape)
+    const { mean, residual, variance } = statisticsOf(call, call.made)
     const [dx, dweight, dbias] = [call.gradient(0), call.gradient(1), call.gradient(2)]
     batchNormBackward({
-      ...{ ...sizesOf(x.shape), ...statisticsOf(call, call.made), training: call.attributes.training },
-      ...{ x: x.storage, dy: call.dy.storage, weight: weight?.storage },
-      ...{ dx: dx?.storage, dweight: dweight?.storage, dbias: dbias?.storage },
+      layout,
+      n,
+      c,
+      s,
+      x: x.storage,
+      dy: call.dy.storage,
+      mean,
+      residual,
+      variance,
+      eps: call.attributes.eps,
+      weight: weight?.storage,
+      training: call.attributes.training,
+      dx: dx?.storage,
+      dweight: dweight?.storage,
+      dbias: dbias?.storage,
     })
   },
 })
@@ -143,37 +175,40 @@ export const batchNormMaxPool2dOperation = defineOperation<BatchNormAttributes>(
   output: 'lanes',
   makes: ['pooled', ...STATISTICS],
   made: ([x], attributes) => [{ shape: quarterOf(x.shape), layout: 'lanes' }, ...madeOf([x], attributes)],
-  gradients: {
-    x: (a) => [...reads(a), 'weight', 'pooled'],
-    weight: (a) => [...reads(a), 'pooled'],
-    bias: (a) => [...reads(a), 'pooled'],
-  },
+  gradients: { x: readsFor('weight', 'pooled'), weight: readsFor('pooled'), bias: readsFor('pooled') },
   shape: ([x]) => quarterOf(x.shape),
   forward(call) {
-    const { inputs, output, made } = call
-    const [x, weight, bias] = inputs
-    const [pooled, ...own] = made
+    const [x, weight] = call.inputs
+    const [pooled, ...own] = call.made
     takeStatistics(call, own)
-    const affine = { weight: weight?.storage, bias: bias?.storage }
-    maxPool2dForward({
-      ...poolSizes(x.shape, QUARTER),
-      x: x.storage,
-      factors: affine.weight,
-      y: pooled.storage,
-    })
-    const arrays = { ...statisticsOf(call, own), ...affine, x: pooled.storage, y: output.storage }
-    batchNormForward({ ...sizesOf(pooled.shape), ...arrays })
+    const sizes = poolSizes(x.shape, QUARTER)
+    maxPool2dForward({ ...sizes, x: x.storage, factors: weight?.storage, y: pooled.storage })
+    normalise(call, pooled, statisticsOf(call, own))
     moveRunning(call, own)
   },
   backward(call) {
     const [x, weight] = call.inputs
     const [n, c, h, w] = x.shape
     const [pooled, ...own] = call.made
+    const { mean, residual, variance } = statisticsOf(call, own)
     const [dx, dweight, dbias] = [call.gradient(0), call.gradient(1), call.gradient(2)]
     batchNormMaxPool2dBackward({
-      ...{ n, c, h, w, ...statisticsOf(call, own), training: call.attributes.training },
-      ...{ x: x.storage, z: pooled.storage, dy: call.dy.storage, weight: weight?.storage },
-      ...{ dx: dx?.storage, dweight: dweight?.storage, dbias: dbias?.storage },
+      n,
+      c,
+      h,
+      w,
+      x: x.storage,
+      z: pooled.storage,
+      dy: call.dy.storage,
+      mean,
+      residual,
+      variance,
+      eps: call.attributes.eps,
+      weight: weight?.storage,
+      training: call.attributes.training,
+      dx: dx?.storage,
+      dweight: dweight?.storage,
+      dbias: dbias?.storage,
     })
   },
 })

@@ -36,8 +36,12 @@ const operation = defineOperation<Reduction>({
     const [n, classes] = logits.shape
     const losses = call.attributes === 'none' ? call.output : call.temporary([n])
     const bad = crossEntropyForward({
-      ...{ n, classes, logits: logits.storage, labels: labels.storage },
-      ...{ logProbabilities: call.made[0].storage, losses: losses.storage },
+      n,
+      classes,
+      logits: logits.storage,
+      labels: labels.storage,
+      logProbabilities: call.made[0].storage,
+      losses: losses.storage,
     })
     if (bad >= 0) {
       throw new ArgumentError(
@@ -60,8 +64,12 @@ const operation = defineOperation<Reduction>({
       sumForward({ outer: 1, n: 1, inner: 1, x: call.dy.storage, scale: 1 / n, y: scale.storage })
     }
     crossEntropyBackward({
-      ...{ n, classes, logProbabilities: logProbabilities.storage, labels: labels.storage },
-      ...{ scale: scale.storage, dlogits: dlogits.storage },
+      n,
+      classes,
+      logProbabilities: logProbabilities.storage,
+      labels: labels.storage,
+      scale: scale.storage,
+      dlogits: dlogits.storage,
     })
   },
 })

@@ -37,8 +37,15 @@ const operation = defineOperation<Attributes>({
   shape: ([x]) => x.shape,
   forward({ inputs: [x, weight, bias], output, made: [mean, rstd], attributes: { cols, eps } }) {
     layerNormForward({
-      ...{ rows: mean.size, cols, eps, x: x.storage, weight: weight?.storage, bias: bias?.storage },
-      ...{ y: output.storage, mean: mean.storage, rstd: rstd.storage },
+      rows: mean.size,
+      cols,
+      x: x.storage,
+      weight: weight?.storage,
+      bias: bias?.storage,
+      eps,
+      y: output.storage,
+      mean: mean.storage,
+      rstd: rstd.storage,
     })
   },
   backward(call) {
@@ -46,9 +53,16 @@ const operation = defineOperation<Attributes>({
     const [mean, rstd] = call.made
     const [dx, dweight, dbias] = [call.gradient(0), call.gradient(1), call.gradient(2)]
     layerNormBackward({
-      ...{ rows: mean.size, cols: call.attributes.cols, x: x.storage, dy: call.dy.storage },
-      ...{ mean: mean.storage, rstd: rstd.storage, weight: weight?.storage },
-      ...{ dx: dx?.storage, dweight: dweight?.storage, dbias: dbias?.storage },
+      rows: mean.size,
+      cols: call.attributes.cols,
+      x: x.storage,
+      dy: call.dy.storage,
+      mean: mean.storage,
+      rstd: rstd.storage,
+      weight: weight?.storage,
+      dx: dx?.storage,
+      dweight: dweight?.storage,
+      dbias: dbias?.storage,
     })
   },
 })

@@ -17,18 +17,19 @@ const ONE: Dimensions = [[], [], []]
 
 /** `A·B`, `A·Bᵀ` or `Aᵀ·B` of matrices in rows, or of a batch of them, into `c`. */
 function product(form: Form, a: Tensor, b: Tensor, c: Tensor, bias?: Tensor): Tensor {
-  const [m, n] = c.shape.slice(-2)
-  const [rows, cols] = a.shape.slice(-2)
+  const rank = c.shape.length
+  const [m, n] = [c.shape[rank - 2], c.shape[rank - 1]]
+  const [rows, cols] = [a.shape[a.shape.length - 2], a.shape[a.shape.length - 1]]
   const k = form === 'TN' ? rows : cols
-  const arrays = { a: a.storage, b: b.storage, bias: bias?.storage, c: c.storage }
-  kernel({ form, m, n, k, dims: batchOf(a, b, c), ...arrays })
+  const dims = batchOf(a, b, c)
+  kernel({ form, m, n, k, a: a.storage, b: b.storage, bias: bias?.storage, c: c.storage, dims })
   return c
 }
 
 /** The batch, and how far apart the operands' matrices are in it. */
 function batchOf(a: Tensor, b: Tensor, c: Tensor): Dimensions {
+  if (c.shape.length === 2) return ONE
   const batch = c.shape.slice(0, -2)
-  if (batch.length === 0) return ONE
   const strides = ({ shape }: Tensor) => {
     const [rows, cols] = shape.slice(-2)
     return broadcastStrides(shape.slice(0, -2), batch).map((stride) => stride * rows * cols)
