@@ -100,7 +100,7 @@ function lose(why: string): void {
   plan.onLost(why)
 }
 
-/** What `team_failure` says of how a worker failed, in its low byte; above it, its index. */
+/** How a worker failed, as `team_failure` says it above the low byte, which has the worker's index. */
 const KINDS: Readonly<Record<number, string>> = {
   1: 'trapped',
   2: 'is gone: it held a piece of work and stood still for several seconds',
@@ -110,14 +110,14 @@ const KINDS: Readonly<Record<number, string>> = {
 export function teamFailure(trap: unknown): WorkerError {
   const { kernels } = instance()
   const failure = kernels.team_failure()
-  if (failure === 0) {
+  if (failure === 0 || !team) {
     kernels.team_abandon()
     return new WorkerError(
       `a kernel failed (${trap instanceof Error ? trap.message : trap}), which is a fault of simdgrad's: please report it`,
       { cause: trap },
     )
   }
-  const why = `worker ${failure >> 8} of the thread team ${KINDS[failure & 255] ?? 'failed'}`
+  const why = `worker ${failure & 255} of the thread team ${KINDS[failure >> 8] ?? 'failed'}`
   lose(why)
   return new WorkerError(
     `${why}; what was being computed is lost. Work goes on with one thread; await init() with the same options starts a new team`,

@@ -14,12 +14,12 @@ export interface ScriptResult {
 
 /**
  * Runs a module in a process of its own, which sees the built package as `simdgrad`. Killed, with status
- * null, after 20 s.
+ * null, after a limit in milliseconds.
  */
-export function runScript(source: string): Promise<ScriptResult> {
+export function runScript(source: string, most = 20_000): Promise<ScriptResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--input-type=module', '--eval', source], { cwd: root })
-    const limit = setTimeout(() => child.kill('SIGKILL'), 20_000)
+    const limit = setTimeout(() => child.kill('SIGKILL'), most)
     const result: ScriptResult = { status: null, stdout: '', stderr: '', lingered: 0 }
     let last = performance.now()
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

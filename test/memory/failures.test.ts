@@ -33,7 +33,11 @@ class Residual extends nn.Module {
 }
 
 /** A net in training on one batch: the same numbers each time it is made. */
-function trainer(make: () => nn.Module, optimiser: (parameters: nn.Parameter[]) => optim.Optimizer, size: number) {
+function trainer(
+  make: () => nn.Module,
+  optimiser: (parameters: nn.Parameter[]) => optim.Optimizer,
+  size: number,
+) {
   manualSeed(5)
   const net = make()
   const optimizer = optimiser(net.parameters())
@@ -47,7 +51,11 @@ function trainer(make: () => nn.Module, optimiser: (parameters: nn.Parameter[]) 
       optimizer.step()
     },
     /** The parameters' bits. (Running statistics move in each forward that was run, as PyTorch's.) */
-    bits: () => net.parameters().map((p) => Buffer.from(p.toFloat32Array().buffer).toString('base64')).join(),
+    bits: () =>
+      net
+        .parameters()
+        .map((p) => Buffer.from(p.toFloat32Array().buffer).toString('base64'))
+        .join(),
   }
 }
 
@@ -61,32 +69,38 @@ const OPTIMISERS: [string, (parameters: nn.Parameter[]) => optim.Optimizer][] = 
 ]
 
 describe.each(NETS)('%s', (_, make, size) => {
-  it.each(OPTIMISERS)('and %s: whichever allocation of the first step fails', { timeout: 120_000 }, (_, optimiser) => {
-    const reference = trainer(make, optimiser, size)
-    const before = reference.bits()
-    const start = requests()
-    reference.step()
-    const count = requests() - start
-    const after = reference.bits()
-    reference.step()
-    const later = reference.bits()
-    expect(count).toBeGreaterThan(30)
-    expect(new Set([before, after, later]).size).toBe(3)
+  it.each(OPTIMISERS)(
+    'and %s: whichever allocation of the first step fails',
+    { timeout: 120_000 },
+    (_, optimiser) => {
+      const reference = trainer(make, optimiser, size)
+      const before = reference.bits()
+      const start = requests()
+      reference.step()
+      const count = requests() - start
+      const after = reference.bits()
+      reference.step()
+      const later = reference.bits()
+      expect(count).toBeGreaterThan(30)
+      expect(new Set([before, after, later]).size).toBe(3)
 
-    for (let k = 1; k <= count; k++) {
-      const trained = trainer(make, optimiser, size)
-      failFrom(k)
-      try {
-        expect(() => trained.step(), `request ${k} of ${count}`).toThrow(OutOfMemoryError)
-      } finally {
-        failFrom(0)
+      for (let k = 1; k <= count; k++) {
+        const trained = trainer(make, optimiser, size)
+        failFrom(k)
+        try {
+          expect(() => trained.step(), `request ${k} of ${count}`).toThrow(OutOfMemoryError)
+        } finally {
+          failFrom(0)
+        }
+        const bits = trained.bits()
+        expect(bits === before || bits === after, `parameters after request ${k} of ${count} failed`).toBe(
+          true,
+        )
+        if (bits === before) trained.step()
+        expect(trained.bits() === after, `the step again, after request ${k} had failed`).toBe(true)
+        trained.step()
+        expect(trained.bits() === later, `the next step, after request ${k} had failed`).toBe(true)
       }
-      const bits = trained.bits()
-      expect(bits === before || bits === after, `parameters after request ${k} of ${count} failed`).toBe(true)
-      if (bits === before) trained.step()
-      expect(trained.bits() === after, `the step again, after request ${k} had failed`).toBe(true)
-      trained.step()
-      expect(trained.bits() === later, `the next step, after request ${k} had failed`).toBe(true)
-    }
-  })
+    },
+  )
 })
