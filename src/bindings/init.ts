@@ -88,14 +88,15 @@ export async function init(options: InitOptions = {}): Promise<Backend> {
     started = undefined
   })
   const backend = await started.backend
-  if (lost) await startAgain(lost)
+  if (lost) await startAgain(lost, worker)
   return backend
 }
 
 /** A new team in the place of the lost one; where there is none, `reason` says why. */
-async function startAgain(last: NonNullable<typeof lost>): Promise<void> {
+async function startAgain(last: NonNullable<typeof lost>, script: string | URL | undefined): Promise<void> {
   lost = undefined
-  const { plan, backend, why } = last
+  const { backend, why } = last
+  const plan = { ...last.plan, script: script ?? last.plan.script }
   const failure = await startTeam(plan)
   if (failure) {
     lost = last

@@ -29,7 +29,8 @@ const script = (how: string) => `
   }
   const waited = performance.now() - start
   const alone = [right(), backend.threads, backend.reason]
-  const same = (await init({ threads: 2, deterministic: true, worker })) === backend
+  const sound = new URL('./dist/bindings/worker.node.js', 'file://' + process.cwd() + '/')
+  const same = (await init({ threads: 2, deterministic: true, worker: sound })) === backend
   const again = [right(), backend.threads, backend.reason]
   const { name, message } = error ?? {}
   console.log(JSON.stringify({ first, wrong, name, typed: error instanceof WorkerError, message, waited, alone, same, again }))
