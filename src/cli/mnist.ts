@@ -10,8 +10,8 @@ import {
   saveSafetensors,
 } from '../index.node.js'
 import { writeFileAtomic } from '../io/atomic-write.js'
-import { JOBS } from './nets.js'
-import { ALL_NETS, type MnistOptions, type NetName, savePathFor } from './options.js'
+import { JOBS, type JobName } from '../nets/index.js'
+import { ALL_NETS, type MnistOptions, savePathFor } from './options.js'
 import { EpochProgress, formatEpochLine } from './progress.js'
 import { type EpochRecord, type RunHistory, renderReport } from './report.js'
 
@@ -56,7 +56,7 @@ export async function trainMnist(options: MnistOptions): Promise<void> {
 }
 
 async function trainNet(
-  name: NetName,
+  name: JobName,
   options: MnistOptions,
   train: data.Dataset,
   test: data.Dataset,
@@ -111,7 +111,7 @@ function table(runs: readonly RunHistory[]): string {
   const rows = runs
     .filter(({ epochs }) => epochs.length > 0)
     .map(({ net, epochs }) => {
-      const notebook = JOBS[net as NetName].notebook
+      const notebook = JOBS[net as JobName].notebook
       const valid = epochs.map((epoch) => epoch.validAcc)
       return [
         net,

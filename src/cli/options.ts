@@ -1,20 +1,15 @@
 /** The command line of `simdgrad`, parsed with node:util's parseArgs and checked value by value. */
 import { parseArgs } from 'node:util'
 import { ArgumentError } from '../errors.js'
-
-/** The networks that `simdgrad mnist` trains; 'all' is ALL_NETS. */
-export const NETS = ['mlp-bn', 'mlp-bn-layer', 'mlp', 'cnn-bn', 'cnn'] as const
-
-/** One of NETS. */
-export type NetName = (typeof NETS)[number]
+import { JOB_NAMES, JOBS, type JobName } from '../nets/index.js'
 
 /** What `--net all` trains: the notebook's four, in its order. */
-export const ALL_NETS: readonly NetName[] = ['mlp-bn', 'mlp', 'cnn-bn', 'cnn']
+export const ALL_NETS: readonly JobName[] = JOB_NAMES.filter((name) => JOBS[name].notebook)
 
 /** The options of `simdgrad mnist`; undefined means that the command decides. */
 export interface MnistOptions {
   /** Default 'all'. */
-  net: NetName | 'all'
+  net: JobName | 'all'
   /** Passes over the training data, from 1; by default each net's own (10 for MLPs, 5 for CNNs). */
   epochs: number | undefined
   /** Images a step, from 1. Default 32. */
@@ -78,7 +73,7 @@ Commands:
   version  print the version (also --version)
 
 Options of mnist:
-  --net NAME       ${NETS.join(', ')},
+  --net NAME       ${JOB_NAMES.join(', ')},
                    or all: ${ALL_NETS.join(', ')} (default: all)
   --epochs N       passes over the data (default: 10 for MLPs, 5 for CNNs)
   --batch-size N   images a step (default: 32)
@@ -127,7 +122,7 @@ export function parseCommandLine(args: readonly string[]): Command {
 }
 
 /** The file that the weights of `net` go to: `--save` itself, or NAME-net.safetensors for 'all'. */
-export function savePathFor(save: string, net: NetName, selection: MnistOptions['net']): string {
+export function savePathFor(save: string, net: JobName, selection: MnistOptions['net']): string {
   return selection === 'all' ? save.replace(/\.safetensors$/, `-${net}.safetensors`) : save
 }
 
@@ -190,8 +185,8 @@ function mnistOptions(texts: Map<string, string>, flags: Set<string>): MnistOpti
   }
 }
 
-function netName(text: string): NetName | 'all' {
-  const names = [...NETS, 'all'] as const
+function netName(text: string): JobName | 'all' {
+  const names = [...JOB_NAMES, 'all'] as const
   const net = names.find((name) => name === text)
   if (net !== undefined) return net
   throw new ArgumentError(`--net is '${text}'${didYouMean(text, names)}; allowed are ${names.join(', ')}.`)
