@@ -6,7 +6,12 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 // A process for each file, because `init` chooses a binary once for a process. Two at a time: many start
 // threads of their own.
 export default defineConfig({
-  resolve: { alias: { simdgrad: path('./src/index.node.ts') } },
+  resolve: {
+    alias: [
+      { find: /^simdgrad$/, replacement: path('./src/index.node.ts') },
+      { find: /^simdgrad\/nets$/, replacement: path('./src/nets/index.ts') },
+    ],
+  },
   test: {
     pool: 'forks',
     maxWorkers: 2,

@@ -3,13 +3,12 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'vite'
 import { here, root } from './environment.mjs'
 
-/** The entry for browsers, where the nets and the session import the one for Node. */
+/** The entry for browsers, where the session imports the one for Node. */
 const webEntry = {
   name: 'web-entry',
   enforce: /** @type {const} */ ('pre'),
   /** @param {string} source */
-  resolveId: (source) =>
-    source.endsWith('/dist/index.node.js') || source === '../index.node.js' ? here('../dist/index.js') : null,
+  resolveId: (source) => (source.endsWith('/dist/index.node.js') ? here('../dist/index.js') : null),
 }
 
 /** @type {import('vite').InlineConfig} */

@@ -1,5 +1,5 @@
 // The benchmark suite: `npm run bench` and `npm run bench -- [part ...] [options]`; see README.md here.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describeMachine, here, root } from './environment.mjs'
@@ -12,7 +12,7 @@ import { charts } from './report/charts.mjs'
 import { page } from './report/page.mjs'
 import { withSpeed } from './report/readme.mjs'
 import { losses, tables } from './report/tables.mjs'
-import { compare, merge } from './results.mjs'
+import { compare, makeFolder, merge } from './results.mjs'
 
 /** @type {Record<string, (context: import('./turns.mjs').Context) => Promise<import('./turns.mjs').Measured>>} */
 const PARTS = { jobs, peers, runtimes, kernels, scaling }
@@ -85,12 +85,15 @@ const committed = here('results/latest.json')
 const read = (path) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined)
 
 /**
- * @param {Record<string, import('./results.mjs').PartResult>} measured
+ * @param {string[]} names
+ * @param {{ rounds: number, turn: number, threads: number }} options
  * @param {string | undefined} out
  */
-async function write(measured, out) {
+async function measureAndWrite(names, options, out) {
   const folder = out === undefined ? here('results') : resolve(out)
-  mkdirSync(folder, { recursive: true })
+  // Before the minutes that a run takes: what can't be written must not be lost at their end.
+  makeFolder(folder)
+  const measured = await measure(names, options)
   const path = join(folder, 'latest.json')
   const all = merge(read(path), measured)
   writeFileSync(path, `${JSON.stringify(all, null, 1)}\n`)
@@ -132,7 +135,7 @@ try {
   const { parts, options, out, check: checking, help } = parse(process.argv.slice(2))
   if (help) console.log(USAGE)
   else if (checking) await check(parts, options)
-  else await write(await measure(parts, options), out)
+  else await measureAndWrite(parts, options, out)
 } catch (error) {
   console.error(`bench: ${error instanceof Error ? error.message : error}\n\n${USAGE}`)
   process.exitCode = 2

@@ -1,4 +1,6 @@
 // What a run leaves behind: figures, by part; and how they are merged and compared.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { summarize } from './statistics.mjs'
 
 /**
@@ -71,6 +73,16 @@ export function figure({ part, table, row, column, unit, target, detail, more },
 
 /** All parts, in the order in which they are shown. */
 export const PART_NAMES = /** @type {const} */ (['jobs', 'peers', 'runtimes', 'kernels', 'scaling'])
+
+/**
+ * Makes a folder for results where there is none. A new one is ignored by git, and so by the linter, which would
+ * else take what a run wrote into a checkout for sources.
+ *
+ * @param {string} folder
+ */
+export function makeFolder(folder) {
+  if (mkdirSync(folder, { recursive: true })) writeFileSync(join(folder, '.gitignore'), '*\n')
+}
 
 /**
  * The newest result of each part.

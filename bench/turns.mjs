@@ -35,20 +35,37 @@ export const WARM_UP = 0.6
 export const STEPS_PER_EPOCH = 1875
 
 /**
- * Waits until the machine is idle: PyTorch's threads (OpenMP's) spin for some 200 ms after their last work, and
- * its compiler's helpers go on for seconds.
+ * What tells how busy the machine is, and waits. Tests have one of their own: a real one is as busy as it is.
+ *
+ * @typedef {object} Machine
+ * @property {() => number} now milliseconds
+ * @property {() => { all: number, idle: number }} times of all processors together, since the machine's start
+ * @property {(milliseconds: number) => Promise<unknown>} wait
  */
-async function untilIdle() {
-  const now = () => {
+
+/** @type {Machine} */
+const MACHINE = {
+  now: () => performance.now(),
+  times() {
     const times = cpus().map(({ times }) => times)
     const all = times.flatMap((time) => Object.values(time)).reduce((a, b) => a + b, 0)
     return { all, idle: times.reduce((sum, { idle }) => sum + idle, 0) }
-  }
-  const end = performance.now() + PATIENCE
-  for (let share = 1; share > IDLE.share && performance.now() < end; ) {
-    const before = now()
-    await new Promise((resolve) => setTimeout(resolve, IDLE.milliseconds))
-    const after = now()
+  },
+  wait: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+}
+
+/**
+ * Waits until the machine is idle: PyTorch's threads (OpenMP's) spin for some 200 ms after their last work, and
+ * its compiler's helpers go on for seconds.
+ *
+ * @param {Machine} machine
+ */
+async function untilIdle({ now, times, wait }) {
+  const end = now() + PATIENCE
+  for (let share = 1; share > IDLE.share && now() < end; ) {
+    const before = times()
+    await wait(IDLE.milliseconds)
+    const after = times()
     share = 1 - (after.idle - before.idle) / Math.max(1, after.all - before.all)
   }
 }
@@ -59,14 +76,15 @@ async function untilIdle() {
  *
  * @param {readonly Runner[]} runners
  * @param {{ rounds: number, turn: number }} how
+ * @param {Machine} machine
  * @returns {Promise<Map<string, number[]>>}
  */
-export async function takeTurns(runners, { rounds, turn }) {
+export async function takeTurns(runners, { rounds, turn }, machine = MACHINE) {
   const order = [...runners.filter(({ spins }) => !spins), ...runners.filter(({ spins }) => spins)]
   /** @type {Map<string, number[]>} */
   const samples = new Map(runners.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round++) {
-    if (round === 0 || order.some(({ spins }) => spins)) await untilIdle()
+    if (round === 0 || order.some(({ spins }) => spins)) await untilIdle(machine)
     for (const { name, secondsPerStep, run, rounds: most = rounds } of order) {
       if (round >= most) continue
       const steps = Math.max(1, Math.round(turn / secondsPerStep))

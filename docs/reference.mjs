@@ -1,5 +1,5 @@
 /** The API reference from the docstrings of src/, and what these lack. */
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Application, Converter, ReflectionKind } from 'typedoc'
@@ -7,16 +7,19 @@ import ts from 'typescript'
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 
+/** What the package exports: `simdgrad` and `simdgrad/nets`. */
+const ENTRIES = ['../src/index.node.ts', '../src/nets/index.ts']
+
 /**
- * Reads the docstrings of an entry point, of the package unless another one is given.
+ * Reads the docstrings of entry points, the package's unless others are given.
  *
  * @returns `complaints`, one line for each thing that a docstring lacks, and `write(folder)`
  */
-export async function readDocstrings(entryPoint = '../src/index.node.ts') {
+export async function readDocstrings(entryPoints = ENTRIES) {
   const app = await Application.bootstrapWithPlugins({
     options: path('typedoc.json'),
     tsconfig: path('tsconfig.json'),
-    entryPoints: [path(entryPoint)],
+    entryPoints: entryPoints.map(path),
   })
   const complaints = []
   app.converter.on(Converter.EVENT_RESOLVE_END, (context) => {
@@ -113,12 +116,24 @@ function nameErrors(comment) {
   }
 }
 
-/** Short file names (nn.md), and no default where there is none. */
+/**
+ * Short file names (nn.md), the package's own entry as the first page, in place of TypeDoc's list of entries, and no
+ * default where there is none.
+ */
 function tidy(folder) {
-  const files = readdirSync(folder).filter((file) => file.endsWith('.md'))
-  const short = (text) => text.replace(/(?<=[(/.]|^)(nn\.)?Namespace\.(\w+\.md)/gm, '$1$2')
-  for (const file of files) {
+  const short = (text) =>
+    text
+      .replace(/(?<=[(/.]|^)(nn\.)?Namespace\.(\w+\.md)/gm, '$1$2')
+      .replace(/(?<=[(/]|^)index\.node\.(?!md)/gm, '')
+      .replace(/(?<=[(/]|^)index\.node\.md/gm, 'README.md')
+  rmSync(join(folder, 'README.md'))
+  for (const file of readdirSync(folder).filter((file) => file.endsWith('.md'))) {
     const text = readFileSync(join(folder, file), 'utf8')
+      .replace(
+        /^# index\.node$/m,
+        '# simdgrad\n\nThe nets of the command and the examples are an entry of their own, [simdgrad/nets](nets.md).',
+      )
+      .replace(/^# nets$/m, '# simdgrad/nets')
     writeFileSync(join(folder, file), short(text).replace(/(?<!\\)\| `undefined` \|/g, '| |'))
     renameSync(join(folder, file), join(folder, short(file)))
   }

@@ -26,7 +26,7 @@ test('each public name has its summary, parameters and errors, and docs/api is w
 })
 
 test('the check finds what a docstring lacks', async () => {
-  const { complaints } = await readDocstrings('faulty.ts')
+  const { complaints } = await readDocstrings(['faulty.ts'])
   deepEqual(complaints, [
     'Bare.constructor: parameter size is not described',
     'Bare.constructor: throws, and does not say what',

@@ -13,8 +13,8 @@
 //   node examples/moving-statistics.mjs --images 6400   only the first images of the training data
 import { parseArgs } from 'node:util'
 import { data, fit, init, manualSeed, nn, optim } from 'simdgrad'
-import { first, mlp } from './shared/mnist.mjs'
-import { MovingBatchNorm } from './shared/moving-batch-norm.mjs'
+import { BatchNormByHand, mlp } from 'simdgrad/nets'
+import { first } from './shared/mnist.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -34,7 +34,7 @@ const part = first(train, Number(values.images))
  */
 async function run(title, movingMomentum) {
   manualSeed(Number(values.seed))
-  const norm = new MovingBatchNorm(100, movingMomentum)
+  const norm = new BatchNormByHand(100, movingMomentum)
   const net = mlp(norm)
   const { epochs } = await fit(net, {
     train: new data.DataLoader(part, { batchSize: 32, shuffle: true, dropLast: true }),

@@ -24,7 +24,8 @@ import {
   SimdgradError,
   tensor,
 } from 'simdgrad'
-import { accuracy, first, mlp } from './shared/mnist.mjs'
+import { mlp } from 'simdgrad/nets'
+import { accuracy, first } from './shared/mnist.mjs'
 
 await init()
 manualSeed(0)

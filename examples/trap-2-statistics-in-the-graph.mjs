@@ -11,13 +11,12 @@
 //
 //   node examples/trap-2-statistics-in-the-graph.mjs
 import { data, init, manualSeed, nn, optim } from 'simdgrad'
-import { mlp } from './shared/mnist.mjs'
-import { MovingBatchNorm } from './shared/moving-batch-norm.mjs'
+import { BatchNormByHand, mlp } from 'simdgrad/nets'
 
 /** @typedef {import('simdgrad').Tensor} Tensor */
 
 /** The trap: plain fields, assigned to. */
-class Leaky extends MovingBatchNorm {
+class Leaky extends BatchNormByHand {
   /** @type {Tensor} */
   mean = this.movingMean
   /** @type {Tensor} */
@@ -36,7 +35,7 @@ class Leaky extends MovingBatchNorm {
 }
 
 /** The trap again, with buffers: the assignment throws. */
-class Caught extends MovingBatchNorm {
+class Caught extends BatchNormByHand {
   /**
    * @override
    * @param {Tensor} mean
@@ -71,7 +70,7 @@ const loss = new nn.CrossEntropyLoss()
 /**
  * 600 steps; after every 200 what the moving mean holds on to.
  *
- * @param {MovingBatchNorm} norm
+ * @param {BatchNormByHand} norm
  * @param {() => Tensor} movingMean
  */
 function chain(norm, movingMean) {
@@ -91,7 +90,7 @@ function chain(norm, movingMean) {
 
 manualSeed(0)
 const leaky = new Leaky(100, 0.9)
-const sound = new MovingBatchNorm(100, 0.9)
+const sound = new BatchNormByHand(100, 0.9)
 console.log('operations behind the moving mean after 200, 400 and 600 steps:')
 console.log(`  assigned, in the graph:      ${chain(leaky, () => leaky.mean).join(', ')}`)
 console.log(`  copy_, outside of the graph: ${chain(sound, () => sound.movingMean).join(', ')}`)

@@ -12,7 +12,8 @@
 //
 //   node examples/trap-3-momentum-swapped.mjs
 import { data, init, manualSeed, nn, optim } from 'simdgrad'
-import { accuracy, first, mlp } from './shared/mnist.mjs'
+import { mlp } from 'simdgrad/nets'
+import { accuracy, first } from './shared/mnist.mjs'
 
 const STEPS = 600
 const LOOKS = 20

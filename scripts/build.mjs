@@ -18,8 +18,6 @@ await bundleCommand(join(root, 'src/cli'), join(root, 'dist/cli'))
 chmodSync(join(root, 'dist/cli/main.js'), 0o755)
 
 /**
- * The command, and its nets, which the benchmarks train too.
- *
  * @param {string} from
  * @param {string} to
  */
@@ -38,10 +36,10 @@ async function bundleCommand(from, to) {
       target: 'es2022',
       minify: false,
       rollupOptions: {
-        input: [join(from, 'main.ts'), join(from, 'nets.ts')],
+        input: join(from, 'main.ts'),
         // The package itself, which is not part of the command.
         external: (id, importer) => id.startsWith('../') && dirname(importer ?? '') === from,
-        output: { entryFileNames: '[name].js', chunkFileNames: '[name].js' },
+        output: { entryFileNames: '[name].js' },
       },
     },
   })

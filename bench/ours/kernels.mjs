@@ -1,9 +1,10 @@
 // Rates of single kernels, each beside what the machine can do: the multiply-add peak, or a copy of as many
 // bytes. The kernels are called through their typed bindings, as the operations call them, on whatever
 // threads `init` started.
+
+import { relu } from '../../dist/autograd/ops/unary.generated.js'
 import { instance } from '../../dist/bindings/instance.js'
 import * as kernels from '../../dist/bindings/kernels.generated.js'
-import { relu } from '../../dist/autograd/ops/unary.generated.js'
 import { Storage } from '../../dist/bindings/memory.js'
 import { lanesLength } from '../../dist/tensor/lanes.js'
 import { copyPeak, multiplyAddPeak, rate } from './peak.mjs'
@@ -77,7 +78,8 @@ function prepareConv2d({ op, n, c, h, w, oc, kernel, padding }) {
   const run = {
     conv2dForward: () => kernels.conv2dForward({ ...shape, x, weight, bias, y }),
     conv2dBackwardInput: () => kernels.conv2dBackwardInput({ ...shape, dy: y, weight, dx: x }),
-    conv2dBackwardWeight: () => kernels.conv2dBackwardWeight({ ...shape, x, dy: y, dweight: weight, dbias: bias }),
+    conv2dBackwardWeight: () =>
+      kernels.conv2dBackwardWeight({ ...shape, x, dy: y, dweight: weight, dbias: bias }),
   }[op]
   // As usual, products with the padding's zeros count too.
   return { run, work: 2 * n * oc * oh * ow * c * kernel * kernel, free }

@@ -1,14 +1,13 @@
 // Our side of every comparison, in whatever runtime: node.mjs wraps it in a line protocol, page/worker.mjs in
 // messages. It uses the package as a user would, but for the kernels (see kernels.mjs).
-import { JOBS } from '../../dist/cli/nets.js'
 import { data, hashState, init, manualSeed, nn, optim } from '../../dist/index.node.js'
+import { JOBS } from '../../dist/nets/index.js'
 import { callForward } from '../../dist/nn/module.js'
 import { scoped } from '../../dist/tensor/scope.js'
 import { measureKernels } from './kernels.mjs'
 
 /**
- * @typedef {import('../../dist/cli/options.js').NetName} NetName
- * @typedef {{ net: NetName, batch: number }} Job
+ * @typedef {{ net: import('../../dist/nets/index.js').JobName, batch: number }} Job
  */
 
 /**

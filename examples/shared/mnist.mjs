@@ -1,4 +1,4 @@
-// What several examples need: a part of MNIST, the notebook's MLP, and accuracy in batches.
+// What several examples need: a part of MNIST, and accuracy in batches.
 import { data, nn, noGrad } from 'simdgrad'
 
 /**
@@ -12,21 +12,6 @@ export function first(dataset, count) {
   if (count >= dataset.length) return dataset
   const [batch] = new data.DataLoader(dataset, { batchSize: count })
   return new data.TensorDataset(...batch)
-}
-
-/**
- * 784 → 100, a normalisation, ReLU, → 10.
- *
- * @param {nn.Module} normalisation
- */
-export function mlp(normalisation) {
-  return new nn.Sequential(
-    new nn.Flatten(),
-    new nn.Linear(784, 100),
-    normalisation,
-    new nn.ReLU(),
-    new nn.Linear(100, 10),
-  )
 }
 
 /**

@@ -5,25 +5,33 @@ import { info } from './info.js'
 import { trainMnist } from './mnist.js'
 import { type Command, parseCommandLine, usage } from './options.js'
 
-async function main(args: readonly string[]): Promise<void> {
+/** Runs a command line. @returns the exit code */
+async function main(args: readonly string[]): Promise<number> {
   const parsed: Command = parseCommandLine(args)
   switch (parsed.command) {
     case 'mnist':
-      return trainMnist(parsed.options)
+      return trainMnist(parsed.options, args)
     case 'info':
-      return info()
+      await info()
+      break
     case 'help':
       console.log(usage())
-      return
+      break
     case 'version': {
       const file = new URL('../../package.json', import.meta.url)
       console.log((JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version)
     }
   }
+  return 0
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  // A user's mistake or a broken file is told in words; anything else is ours, and wants its stack.
-  console.error(error instanceof SimdgradError ? `simdgrad: ${error.message}` : error)
-  process.exitCode = 1
-})
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code
+  },
+  (error: unknown) => {
+    // A user's mistake or a broken file is told in words; anything else is ours, and wants its stack.
+    console.error(error instanceof SimdgradError ? `simdgrad: ${error.message}` : error)
+    process.exitCode = 1
+  },
+)

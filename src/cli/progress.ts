@@ -53,26 +53,28 @@ export class EpochProgress {
 }
 
 /**
- * The notebook's line for an epoch. Its time is that of training and validation, hh:mm:ss and
- * hundredths: `Epoch 0. Train Loss: 0.300847, Train Acc: 0.911950, Valid Loss: 0.188840, Valid Acc:
- * 0.943890, Time 00:00:26.12`
+ * The notebook's line for an epoch, shortened to fit a terminal of 80 columns. Epochs count from 1, as in the bar; the
+ * time is that of training and validation:
+ * `Epoch 1. Train Loss 0.3008, Acc 0.9120, Valid Loss 0.1888, Acc 0.9439, 26.1 s`
  */
 export function formatEpochLine(record: EpochRecord): string {
-  const { epoch, trainLoss, trainAcc, validLoss, validAcc } = record
+  const { epoch, trainLoss, trainAcc, validLoss, validAcc, trainSeconds, validSeconds } = record
   return (
-    `Epoch ${epoch}. ` +
-    `Train Loss: ${trainLoss.toFixed(6)}, Train Acc: ${trainAcc.toFixed(6)}, ` +
-    `Valid Loss: ${validLoss.toFixed(6)}, Valid Acc: ${validAcc.toFixed(6)}, ` +
-    `Time ${formatTime(record.trainSeconds + record.validSeconds)}`
+    `Epoch ${epoch + 1}. Train Loss ${formatLoss(trainLoss)}, Acc ${trainAcc.toFixed(4)}, ` +
+    `Valid Loss ${formatLoss(validLoss)}, Acc ${validAcc.toFixed(4)}, ` +
+    formatTime(trainSeconds + validSeconds)
   )
 }
 
-/** Rounded before it is split, so that 59.999 s is 00:01:00.00. */
+/** Six places, so that large losses fit too: 0.3008, 12.346, 1234.6; beyond a million `1e+6`. */
+export function formatLoss(loss: number): string {
+  if (!(loss < 1e6)) return loss.toPrecision(1)
+  const decimals = [4, 3, 2, 1].find((places) => loss.toFixed(places).length <= 6)
+  return loss.toFixed(decimals ?? 0)
+}
+
+/** Six places: 0.95 s, 26.1 s, 3600 s. */
 function formatTime(seconds: number): string {
-  const hundredths = Math.round(seconds * 100)
-  const two = (n: number): string => String(Math.floor(n)).padStart(2, '0')
-  return (
-    `${two(hundredths / 360_000)}:${two((hundredths / 6_000) % 60)}:` +
-    `${two((hundredths / 100) % 60)}.${two(hundredths % 100)}`
-  )
+  const decimals = [2, 1].find((places) => seconds.toFixed(places).length <= 4)
+  return `${seconds.toFixed(decimals ?? 0)} s`
 }

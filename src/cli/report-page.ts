@@ -11,6 +11,7 @@ export interface ChartData {
   /** Charts of one group show the same epoch when one of them is pointed at. */
   group: string
   percent: boolean
+  /** From 1. */
   epochs: number[]
   lines: { label: string; tone: Tone; dash: number[]; values: (number | null)[] }[]
 }
@@ -158,6 +159,7 @@ h1 { margin: 0 0 4px; font-size: 1.7rem; line-height: 1.2; }
 h2 { margin: 40px 0 12px; font-size: 1.25rem; }
 h3 { margin: 0; font-size: 1rem; }
 p { margin: 0 0 8px; }
+.unfinished { font-weight: 600; }
 .muted { color: var(--muted); font-size: 0.9rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
 .charts { gap: 16px; }

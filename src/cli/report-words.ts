@@ -14,6 +14,8 @@ export interface RunHistory {
   net: string
   seed: number
   epochs: EpochRecord[]
+  /** Why there are no more epochs, where there should be; such as "interrupted before it began". */
+  unfinished?: string
 }
 
 /** A figure that has a chart. */
@@ -85,7 +87,7 @@ export function show(key: Metric['key'], value: number): string {
   return key.endsWith('Acc') ? `${(100 * value).toFixed(2)}\u00a0%` : value.toFixed(4)
 }
 
-/** "mlp (no batch norm) ends at 0.0612; best 0.0598 in epoch 7." */
+/** "mlp (no batch norm) ends at 0.0612; best 0.0598 in epoch 7." Epochs count from 1 in all that people read. */
 export function sentence(run: RunHistory, key: Metric['key'], runs: RunHistory[]): string {
   const name = nameOf(run, runs)
   const values = run.epochs.map((record) => ({ epoch: record.epoch, value: record[key] }))
@@ -97,5 +99,5 @@ export function sentence(run: RunHistory, key: Metric['key'], runs: RunHistory[]
   if (last === undefined || best === undefined) return `${name} has no finite value.`
   const end = `${name} ends at ${show(key, last.value)}`
   if (best.value === last.value) return values.length > 1 ? `${end}, its best.` : `${end}.`
-  return `${end}; best ${show(key, best.value)} in epoch ${best.epoch}.`
+  return `${end}; best ${show(key, best.value)} in epoch ${best.epoch + 1}.`
 }

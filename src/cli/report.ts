@@ -19,13 +19,17 @@ import {
 
 export type { EpochRecord, RunHistory } from './report-words.js'
 
-/** What the runs ran on, as `init` told it; `date` is printed as it is. */
+/** What the runs ran on, as `init` told it, and how they were asked for. All is printed as it is. */
 export interface ReportAbout {
   runtime: string
   simd: string
   threads: number
   reason: string
   date: string
+  /** The command line. */
+  command: string
+  /** Learning rate and the like. */
+  settings: readonly (readonly [name: string, value: string])[]
 }
 
 /** The report's sections, and which nets each shows. */
@@ -39,8 +43,8 @@ const FAMILIES = [
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 /**
- * The report as one HTML document. Runs without an epoch are left out; nets and seeds may come in
- * any number, and a family of networks that did not run has no section.
+ * The report as one HTML document. Runs without an epoch have no curves; nets and seeds may come in any number, and a
+ * family of networks that did not run has no section. What did not come to its end is said at the top.
  */
 export function renderReport(runs: RunHistory[], about: ReportAbout): string {
   const ran = runs.filter((run) => run.epochs.length > 0)
@@ -48,6 +52,8 @@ export function renderReport(runs: RunHistory[], about: ReportAbout): string {
   const nets = [...new Set(ran.map((run) => run.net))].join(', ')
   const cores = about.threads === 1 ? '1 thread' : `${about.threads} threads`
   const machine = [about.date, about.runtime, `SIMD: ${about.simd}`, cores].join(' · ')
+  const settings = about.settings.map(([name, value]) => `${name} ${value}`).join(' · ')
+  const unfinished = runs.flatMap(({ net, unfinished }) => (unfinished ? [`${net}: ${unfinished}`] : []))
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -61,7 +67,9 @@ export function renderReport(runs: RunHistory[], about: ReportAbout): string {
 <main>
 <h1>simdgrad on MNIST</h1>
 <p class="muted">${escapeHtml(machine)}<br>${escapeHtml(about.reason)}</p>
-${ran.length > 0 ? renderSummary(ran) : '<p>No epoch was recorded.</p>'}
+<p class="muted">${escapeHtml(settings)}<br><code>${escapeHtml(about.command)}</code></p>
+${unfinished.map((text) => `<p class="unfinished">${escapeHtml(text)}</p>`).join('\n')}
+${ran.length > 0 ? renderSummary(ran) : '<p>No epoch was finished.</p>'}
 <noscript><p>The curves need JavaScript; every figure is in the table below.</p></noscript>
 ${html}
 ${ran.length > 0 ? renderTable(ran) : ''}
@@ -110,7 +118,7 @@ function toChart(id: string, group: string, { key }: Metric, runs: RunHistory[])
       values: epochs.map((epoch) => finite(values.get(epoch))),
     }
   })
-  return { id, group, percent: key.endsWith('Acc'), epochs, lines }
+  return { id, group, percent: key.endsWith('Acc'), epochs: epochs.map((epoch) => epoch + 1), lines }
 }
 
 /** A second and third run of one net keep its colour and get dashes; so does the layer's line. */
@@ -154,7 +162,7 @@ function renderTable(runs: RunHistory[]): string {
   const titles = METRICS.map(({ title }) => title)
   const times = ['Training time', 'Validation time', 'Images/s', 'Weights hash']
   return `<h2 id="figures">All figures</h2>
-<p class="muted">Epochs count from 0. Images/s are those of training. The hash is the beginning of
+<p class="muted">Epochs count from 1 (with --json and in fit from 0). Images/s are those of training. The hash is the beginning of
 the weights' SHA-256: equal hashes mean equal weights, to the bit.</p>
 ${table('figures', ['Network', 'Seed', 'Epoch', ...titles, ...times], bodies.join('\n'))}`
 }
@@ -163,7 +171,7 @@ function row(run: RunHistory, record: EpochRecord): string {
   const hash = escapeHtml(record.weightsHash)
   const figures = cells([
     String(run.seed),
-    String(record.epoch),
+    String(record.epoch + 1),
     ...METRICS.map(({ key }) => show(key, record[key])),
     `${record.trainSeconds.toFixed(2)} s`,
     `${record.validSeconds.toFixed(2)} s`,

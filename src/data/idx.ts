@@ -3,7 +3,10 @@
  * a type (0x08 is unsigned byte), the rank, one big-endian uint32 a dimension, then the values in
  * row-major order.
  */
-import { DataError } from '../errors.js'
+
+import { Tensor } from '../tensor/tensor.js'
+import { kindOf } from '../check.js'
+import { ArgumentError, DataError, ShapeError } from '../errors.js'
 import { isGzip } from './gunzip.js'
 
 /** The content of an IDX file of unsigned bytes: `data` has as many bytes as `shape` has places. */
@@ -29,10 +32,18 @@ const OTHER_TYPES = new Map([
  *
  * @param bytes the whole file, decompressed.
  * @param where names the file in errors.
+ * @throws {ArgumentError} for what is no Uint8Array.
  * @throws {DataError} when the magic is another one (and says what the file looks like), or when the
  *   length is not the one that the header tells.
  */
-export function parseIdx(bytes: Uint8Array, where: string): IdxArray {
+export function parseIdx(bytes: Uint8Array, where = 'the given bytes'): IdxArray {
+  if (!isBytes(bytes)) {
+    const hint = (bytes as unknown) instanceof ArrayBuffer ? '; new Uint8Array(buffer) makes one of it' : ''
+    throw new ArgumentError(`parseIdx: expected a file's bytes as a Uint8Array, got ${kindOf(bytes)}${hint}`)
+  }
+  if (typeof where !== 'string') {
+    throw new ArgumentError(`parseIdx: where is the file's name, for errors, got ${kindOf(where)}`)
+  }
   const rank = checkMagic(bytes, where)
   const headerBytes = 4 + 4 * rank
   if (bytes.length < headerBytes) {
@@ -124,4 +135,36 @@ function checkRank(array: IdxArray, rank: number, dims: string, where: string, w
     `${where} should hold ${what} of shape ${dims}, and its shape is ` +
       `[${array.shape.join(', ')}]. Check that images and labels were not swapped.`,
   )
+}
+
+/** Whether it counts something. */
+export const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0
+
+/** Whether it is a Uint8Array (Node's Buffer is one), of whatever realm: Jest's tests have another one than Node. */
+function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]'
+}
+
+/** @throws {ArgumentError} for what is no array of bytes @throws {ShapeError} where shape and bytes do not fit */
+export function checkIdx(name: string, what: string, array: unknown): asserts array is IdxArray {
+  const hint = array instanceof Tensor ? '; for tensors there is data.TensorDataset' : ''
+  if (typeof array !== 'object' || array === null || !('shape' in array) || !('data' in array)) {
+    throw new ArgumentError(
+      `${name}: ${what} are { shape, data } as data.parseIdx gives them, got ${kindOf(array)}${hint}`,
+    )
+  }
+  const { shape, data } = array
+  if (!Array.isArray(shape) || !shape.every(isSize)) {
+    const given = Array.isArray(shape) ? `[${shape}]` : kindOf(shape)
+    throw new ShapeError(`${name}: the shape of the ${what} is an array of whole numbers, got ${given}`)
+  }
+  if (!isBytes(data)) {
+    throw new ArgumentError(`${name}: the data of the ${what} are a Uint8Array, got ${kindOf(data)}`)
+  }
+  const size = shape.reduce((product, n) => product * n, 1)
+  if (size !== data.length) {
+    throw new ShapeError(
+      `${name}: the ${what} have shape [${shape}], so ${size} bytes, and their data are ${data.length}`,
+    )
+  }
 }

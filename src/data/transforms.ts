@@ -1,3 +1,4 @@
+import { checkNumber, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import type { Tensor } from '../tensor/tensor.js'
 
@@ -9,7 +10,7 @@ export interface Normalization {
   readonly shift: number
 }
 
-/** What becomes of a batch of images: a normalisation, or a function of `x` [N, 1, H, W] with values in [0, 1]. */
+/** What becomes of a batch of images: a normalisation, or a function of `x` [N, C, H, W] with values in [0, 1]. */
 export type Transform = Normalization | ((x: Tensor) => Tensor)
 
 /**
@@ -21,8 +22,41 @@ export type Transform = Normalization | ((x: Tensor) => Tensor)
  * @throws {ArgumentError} for another std, or a mean that is not finite
  */
 export function normalize(mean: number, std: number): Normalization {
-  if (!(std > 0) || !Number.isFinite(mean)) {
-    throw new ArgumentError(`normalize: expected a finite mean and a std above 0, got ${mean} and ${std}`)
+  for (const [what, value] of Object.entries({ mean, std })) {
+    if (Array.isArray(value)) {
+      throw new ArgumentError(
+        `normalize: ${what} is one number, for all channels, got an array; a transform that is a function can normalise each`,
+      )
+    }
   }
-  return { scale: 1 / (255 * std), shift: -mean / std }
+  checkNumber('normalize', 'mean', mean, {})
+  const [scale, shift] = [1 / (255 * std), -mean / std]
+  // A std so small that it has no inverse is none either.
+  if (
+    typeof std !== 'number' ||
+    !(std > 0) ||
+    !Number.isFinite(scale) ||
+    !Number.isFinite(shift) ||
+    scale === 0
+  ) {
+    throw new ArgumentError(`normalize: std is a number above 0, got ${kindOf(std)}`)
+  }
+  return { scale, shift }
+}
+
+/** @throws {ArgumentError} for what is neither a function nor a normalisation */
+export function checkTransform(name: string, transform: unknown): asserts transform is Transform {
+  if (typeof transform === 'function') return
+  const fits =
+    typeof transform === 'object' &&
+    transform !== null &&
+    'scale' in transform &&
+    'shift' in transform &&
+    Number.isFinite(transform.scale) &&
+    Number.isFinite(transform.shift)
+  if (!fits) {
+    throw new ArgumentError(
+      `${name}: transform is a function of a tensor, or what data.normalize(mean, std) gives, got ${kindOf(transform)}`,
+    )
+  }
 }

@@ -4,6 +4,46 @@ import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promi
 import { basename, dirname, join } from 'node:path'
 import { SimdgradError } from '../errors.js'
 
+/** A temporary file that is to take a path's name. */
+interface Beside {
+  /** The path, with symbolic links followed. */
+  target: string
+  temporary: string
+  file: FileHandle
+}
+
+/** Makes the temporary file, in the same folder and with the permissions of what it is to replace. */
+async function openBeside(path: string): Promise<Beside> {
+  const target = await realpath(path).catch(ifMissing(path))
+  const old = await stat(target).catch(ifMissing(undefined))
+  if (old && !old.isFile()) throw new Error('it is a folder or a device, not a file')
+  const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}.tmp`)
+  const file = await open(temporary, 'wx')
+  const beside = { target, temporary, file }
+  try {
+    if (old) await file.chmod(old.mode)
+  } catch (error) {
+    await forget(beside)
+    throw error
+  }
+  return beside
+}
+
+async function forget({ temporary, file }: Beside): Promise<void> {
+  await file.close().catch(() => undefined)
+  await rm(temporary, { force: true }).catch(() => undefined)
+}
+
+/**
+ * Checks that `writeFileAtomic` could write `path`, by doing all of it but the last step: permissions alone tell
+ * too little (a file system may be read-only, a folder missing).
+ *
+ * @throws the system's error, or one that says that the path is no file's; nothing is left behind
+ */
+export async function checkWritable(path: string): Promise<void> {
+  await forget(await openBeside(path))
+}
+
 /**
  * Writes `bytes` to `path`, replacing what was there, whole or not at all: they go to a temporary
  * file in the same folder, are flushed to the disk, and take the name in one step. A symbolic link
@@ -13,22 +53,16 @@ import { SimdgradError } from '../errors.js'
  *   file is left.
  */
 export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
-  let temporary: string | undefined
-  let file: FileHandle | undefined
+  let beside: Beside | undefined
   try {
-    const target = await realpath(path).catch(ifMissing(path))
-    const old = await stat(target).catch(ifMissing(undefined))
-    if (old && !old.isFile()) throw new Error('it is a folder or a device, not a file')
-    temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}.tmp`)
-    file = await open(temporary, 'wx')
-    if (old) await file.chmod(old.mode)
+    beside = await openBeside(path)
+    const { target, temporary, file } = beside
     await file.writeFile(bytes)
     await file.sync()
     await file.close()
     await rename(temporary, target)
   } catch (cause) {
-    await file?.close().catch(() => undefined)
-    if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => undefined)
+    if (beside) await forget(beside)
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new SimdgradError(
       `${path} could not be written: ${why}. What was there before is unchanged. Check that its ` +

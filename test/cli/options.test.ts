@@ -70,6 +70,10 @@ describe('parseCommandLine', () => {
     expect(parse('--seed 1 mnist --seed 2')).toMatchObject({ options: { seed: 2 } })
   })
 
+  it.each(['mlp', 'cnn', 'cnn-bn'])('trains %s on one image at a time', (net) => {
+    expect(parse(`mnist --net ${net} --batch-size 1`)).toMatchObject({ options: { net, batchSize: 1 } })
+  })
+
   it.each(['mlp-bn', 'mlp-bn-layer', 'mlp', 'cnn-bn', 'cnn', 'all'])('trains %s', (net) => {
     expect(parse(`mnist --net ${net}`)).toMatchObject({ options: { net } })
   })
@@ -101,6 +105,13 @@ describe('parseCommandLine', () => {
     ['mnist --epochs many', "--epochs is 'many'; expected"],
     ['mnist --epochs 0x10', "--epochs is '0x10'; expected"],
     ['mnist --epochs 99999999999999999999', 'expected a whole number'],
+    [
+      'mnist --net mlp-bn --batch-size 1',
+      "--batch-size is '1', and mlp-bn normalises over the images of a batch: it needs 2 at least. " +
+        'Take --batch-size 2 or more, or --net mlp or cnn-bn or cnn.',
+    ],
+    ['mnist --net mlp-bn-layer --batch-size 1', "--batch-size is '1', and mlp-bn-layer normalises"],
+    ['mnist --batch-size 1', "--batch-size is '1', and mlp-bn normalises"],
     ['mnist --batch-size 0', "--batch-size is '0'; expected"],
     ['mnist --threads 0', "--threads is '0'; expected"],
     ['mnist --seed -1', "--seed is '-1'; expected a whole number from 0 to 4294967295."],

@@ -9,6 +9,11 @@ const about = {
   threads: 2,
   reason: 'everything is there',
   date: '2026-11-23',
+  command: 'npx simdgrad mnist',
+  settings: [
+    ['learning rate', '0.1'],
+    ['seed', '0'],
+  ] as const,
 }
 
 function run(net: string, epochs: number, seed = 0, changes: Partial<EpochRecord> = {}): RunHistory {
@@ -51,7 +56,7 @@ describe('renderReport', () => {
       ),
     )
     for (const { id } of charts) expect(html).toContain(`<div class="chart" id="${id}">`)
-    expect(charts[0]?.epochs).toEqual([0, 1, 2])
+    expect(charts[0]?.epochs, 'from 1').toEqual([1, 2, 3])
     expect(charts[0]?.lines.map(({ label, tone }) => [label, tone])).toEqual([
       ['mlp-bn', 'norm'],
       ['mlp', 'plain'],
@@ -61,8 +66,8 @@ describe('renderReport', () => {
   })
 
   it('says in words how each net ends and when it was best', () => {
-    expect(html).toContain('mlp-bn (batch norm) ends at 0.2500; best 0.1250 in epoch 1.')
-    expect(html).toContain('mlp (no batch norm) ends at 95.00\u00a0%; best 96.12\u00a0% in epoch 1.')
+    expect(html).toContain('mlp-bn (batch norm) ends at 0.2500; best 0.1250 in epoch 2.')
+    expect(html).toContain('mlp (no batch norm) ends at 95.00\u00a0%; best 96.12\u00a0% in epoch 2.')
     expect(html).toContain('mlp (no batch norm) ends at 0.1000, its best.')
   })
 
@@ -75,7 +80,7 @@ describe('renderReport', () => {
         ?.split(/\s*\n?\s+/)
         .filter(Boolean)
         .join(' '),
-    ).toBe('mlp-bn 0 1 0.1500 0.1250 91.00 % 96.12 % 1.50 s 0.25 s 40,000 c0ffee111111')
+    ).toBe('mlp-bn 0 2 0.1500 0.1250 91.00 % 96.12 % 1.50 s 0.25 s 40,000 c0ffee111111')
     expect(rows?.[1]).toContain(`title="${'c0ffee'.padEnd(64, '1')}"`)
   })
 
@@ -84,7 +89,7 @@ describe('renderReport', () => {
     expect(chart?.lines.map(({ label }) => label)).toEqual(['mlp, seed 0', 'mlp, seed 1'])
     expect(new Set(chart?.lines.map(({ tone }) => tone))).toEqual(new Set(['plain']))
     expect(chart?.lines[0]?.dash).not.toEqual(chart?.lines[1]?.dash)
-    expect(chart?.epochs).toEqual([0, 1, 2])
+    expect(chart?.epochs).toEqual([1, 2, 3])
     expect(chart?.lines[0]?.values[2]).toBeNull()
   })
 
@@ -94,23 +99,41 @@ describe('renderReport', () => {
     expect(other).toContain('Other networks')
     expect(other).toContain('vit has no finite value.')
     expect(chartsOf(other)[4]?.lines[0]?.values).toEqual([null])
-    expect(renderReport([], about)).toContain('No epoch was recorded.')
+    expect(renderReport([], about)).toContain('No epoch was finished.')
     expect(renderReport([{ net: 'mlp', seed: 0, epochs: [] }], about)).toContain('No epoch')
   })
 
   it('escapes every text, in the page and in its data', () => {
     const evil = '</script><script>alert(1)</script><!--&"\''
-    const page = renderReport([run(evil, 1, 0, { weightsHash: evil })], {
+    const history = { ...run(evil, 1, 0, { weightsHash: evil }), unfinished: evil }
+    const page = renderReport([history], {
       ...about,
       runtime: evil,
       simd: evil,
       reason: evil,
       date: evil,
+      command: evil,
+      settings: [[evil, evil]],
     })
     expect(page).not.toContain('<script>alert')
     expect(page).not.toContain('<!--')
     expect(page.match(/<\/script/g)).toHaveLength(3)
     expect(chartsOf(page)[0]?.lines[0]?.label).toBe(evil)
+  })
+
+  it('tells the command and its settings, and what did not come to its end', () => {
+    expect(html).toContain('learning rate 0.1 · seed 0<br><code>npx simdgrad mnist</code>')
+    expect(html).not.toContain('class="unfinished"')
+    const early = renderReport(
+      [
+        { ...run('mlp-bn', 1), unfinished: 'interrupted in epoch 2 of 10' },
+        { net: 'mlp', seed: 0, epochs: [], unfinished: 'interrupted before it began' },
+      ],
+      about,
+    )
+    expect(early).toContain('mlp-bn: interrupted in epoch 2 of 10')
+    expect(early).toContain('mlp: interrupted before it began')
+    expect(chartsOf(early)[0]?.lines.map(({ label }) => label)).toEqual(['mlp-bn'])
   })
 
   it('runs its own script: one plot a chart, which shows the last epoch', () => {
@@ -140,7 +163,7 @@ describe('renderReport', () => {
     })
     expect(plots).toHaveLength(8)
     expect(observed).toHaveLength(8)
-    expect(JSON.stringify(plots[1]?.data)).toBe('[[0,1,2],[0.25,0.125,0.25],[0.25,0.125,0.25]]')
+    expect(JSON.stringify(plots[1]?.data)).toBe('[[1,2,3],[0.25,0.125,0.25],[0.25,0.125,0.25]]')
     expect(plots[0]?.options.series.map(({ stroke }) => stroke)).toEqual([
       undefined,
       'colour of --norm',

@@ -161,6 +161,24 @@ describe('ImageDataset', () => {
     expect(batches.flatMap(([, y]) => values(y))).toEqual([7, 0, 9])
   })
 
+  it.each([1, 3])('gives images [N, %i, H, W] with their channels where they were', (channels) => {
+    const shape = [3, channels, 4, 5]
+    const values = Uint8Array.from({ length: 3 * channels * 20 }, (_, i) => (i * 37) % 256)
+    const set = new data.ImageDataset({ shape, data: values }, labels, data.normalize(0, 1 / 255))
+    expect(set.imageShape).toEqual([channels, 4, 5])
+    const [[x, y]] = new DataLoader(set, { batchSize: 3 })
+    expect(x.shape).toEqual(shape)
+    expect(x.toFloat32Array()).toEqual(Float32Array.from(values))
+    expect(y.toArray()).toEqual([7, 0, 9])
+    manualSeed(3)
+    const [[shuffled, classes]] = new DataLoader(set, { batchSize: 3, shuffle: true })
+    const from = (classes.toArray() as number[]).map((label) => [7, 0, 9].indexOf(label))
+    expect(from).not.toEqual([0, 1, 2])
+    for (const [to, i] of from.entries()) {
+      expect(shuffled.slice(0, to, to + 1).toFloat32Array()).toEqual(x.slice(0, i, i + 1).toFloat32Array())
+    }
+  })
+
   it('normalises by (x / 255 − 0.5) / 0.5 unless told otherwise', () => {
     const x = all(new data.ImageDataset(images, labels)).flatMap(([batch]) => values(batch))
     expectClose(

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SimdgradError } from '../../src/errors.js'
-import { writeFileAtomic } from '../../src/io/atomic-write.js'
+import { checkWritable, writeFileAtomic } from '../../src/io/atomic-write.js'
 
 const bytes = Uint8Array.of(1, 2, 3)
 let root = ''
@@ -69,6 +69,25 @@ describe('writeFileAtomic', () => {
     await expect(writeFileAtomic(nowhere, bytes)).rejects.toThrow(/w\.safetensors could not.*ENOENT/)
     await mkdir(path)
     await expect(writeFileAtomic(path, bytes)).rejects.toThrow('a folder or a device, not a file')
+    expect(await readdir(root)).toEqual(['weights.safetensors'])
+  })
+})
+
+describe('checkWritable', () => {
+  it('agrees with writeFileAtomic, and leaves nothing behind', async () => {
+    await checkWritable(path)
+    expect(await readdir(root)).toEqual([])
+    await writeFile(path, 'old')
+    await checkWritable(path)
+    expect(await readFile(path, 'utf8')).toBe('old')
+    expect(await readdir(root)).toEqual(['weights.safetensors'])
+  })
+
+  it('refuses what could not be written: a missing folder, a folder, a place in a file', async () => {
+    await expect(checkWritable(join(root, 'nowhere', 'w'))).rejects.toThrow(/ENOENT/)
+    await expect(checkWritable(root)).rejects.toThrow('a folder or a device, not a file')
+    await writeFile(path, 'old')
+    await expect(checkWritable(join(path, 'w'))).rejects.toThrow(/ENOTDIR/)
     expect(await readdir(root)).toEqual(['weights.safetensors'])
   })
 })

@@ -2,11 +2,9 @@
 //   node test/memory/loops.mjs <loop> <steps>
 // Prints one line of JSON. Nothing here yields inside a loop, and nothing calls dispose().
 import { data, fit, init, manualSeed, memory, nn, noGrad, ones, optim, tensor } from 'simdgrad'
+import { JOBS } from 'simdgrad/nets'
 
 /** @typedef {import('simdgrad').Tensor} Tensor */
-
-/** @type {typeof import('../../src/cli/nets.js')} */
-const { JOBS } = await import(new URL('../../dist/cli/nets.js', import.meta.url).href)
 
 const [loop, stepsText] = process.argv.slice(2)
 const steps = Number(stepsText)

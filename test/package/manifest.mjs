@@ -14,7 +14,7 @@ const MOST_KILOBYTES = 450
 
 /** @param {string} tarball @param {string[]} files */
 async function contents(tarball, files) {
-  const wanted = /^(package\.json|README\.md|LICENSE|dist\/cli\/(main|nets)\.js|dist\/cli\/LICENSES\.txt)$/
+  const wanted = /^(package\.json|README\.md|LICENSE|dist\/cli\/main\.js|dist\/cli\/LICENSES\.txt)$/
   const library = /^dist\/(?!cli\/).*\.(js|d\.ts|wasm)$/
   const strange = files.filter((file) => !wanted.test(file) && !library.test(file))
   if (strange.length > 0) throw new Error(`what no user needs: ${strange.join(', ')}`)
@@ -37,7 +37,7 @@ function installs(folder) {
 function names(folder) {
   const { resolve } = createRequire(join(folder, 'package.json'))
   const binaries = ['strict-shared', 'strict-unshared', 'relaxed-shared', 'relaxed-unshared']
-  const all = ['worker.js', 'package.json', ...binaries.map((name) => `wasm/${name}.wasm`)]
+  const all = ['nets', 'worker.js', 'package.json', ...binaries.map((name) => `wasm/${name}.wasm`)]
   const missing = all.filter((name) => !existsSync(resolve(`simdgrad/${name}`)))
   if (missing.length > 0) throw new Error(`not to be had: ${missing.join(', ')}`)
   return `simdgrad/${all.join(', ')}`

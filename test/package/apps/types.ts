@@ -14,6 +14,7 @@ import {
   type Tensor,
   tensor,
 } from 'simdgrad'
+import { BatchNormByHand, JOBS, type JobName } from 'simdgrad/nets'
 
 expectTypeOf(init).returns.resolves.toEqualTypeOf<Backend>()
 expectTypeOf<Backend['simd']>().toEqualTypeOf<'strict' | 'relaxed'>()
@@ -46,5 +47,9 @@ new optim.SGD(net.parameters(), { lr: 0.1, momentum: 0.9 })
 new optim.SGD(net.parameters(), { learningRate: 0.1 })
 // @ts-expect-error: PyTorch's name in camelCase is trackRunningStats
 new nn.BatchNorm1d(3, { track_running_stats: true })
+
+expectTypeOf(JOBS['cnn-bn'].make()).toEqualTypeOf<nn.Sequential>()
+expectTypeOf<JobName>().extract<'mlp' | 'mlp-bn'>().toEqualTypeOf<'mlp' | 'mlp-bn'>()
+expectTypeOf(new BatchNormByHand(3)).toExtend<nn.Module>()
 
 net.loadStateDict(await loadSafetensors(new Uint8Array()))
