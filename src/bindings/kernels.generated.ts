@@ -389,18 +389,23 @@ export interface Matmul {
   readonly m: number
   readonly n: number
   readonly k: number
-  /** `m * k` floats. */
+  /** Floats. */
   readonly a: Memory
-  /** `k * n` floats. */
+  /** Floats. */
   readonly b: Memory
   /** `n` floats. */
   readonly bias?: Memory | undefined
-  /** `m * n` floats; written. */
+  /** Floats; written. */
   readonly c: Memory
+  readonly dims: Dimensions
 }
 
-/** `C = op(A) op(B) + bias`, with `m` rows, `n` columns and sums over `k`. NN is `A·B`, NT `A·Bᵀ`, TN `Aᵀ·B`. */
-export function matmul({ form, m, n, k, a, b, bias, c }: Matmul): void {
+/**
+ * `C = op(A) op(B) + bias`, with `m` rows, `n` columns and sums over `k`: NN is `A·B`, NT `A·Bᵀ`, TN `Aᵀ·B`.
+ * `dims` are the shape of a batch of such products, and how many elements lie between one matrix of an
+ * operand and the next: 0 where it is repeated. No dimensions are one product.
+ */
+export function matmul({ form, m, n, k, a, b, bias, c, dims }: Matmul): void {
   const aAt = a.address
   const bAt = b.address
   const biasAt = bias?.address ?? 0
@@ -419,6 +424,7 @@ export function matmul({ form, m, n, k, a, b, bias, c }: Matmul): void {
   row[11] = bias?.length ?? 0
   row[12] = cAt
   row[13] = c.length
+  writeDimensions(row, 14, dims)
   call(row, 'matmul')
   c.version++
 }

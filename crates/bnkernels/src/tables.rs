@@ -98,6 +98,10 @@ unary! {
 
     /// The hyperbolic tangent. Any shape. https://pytorch.org/docs/stable/generated/torch.tanh.html
     tanh 1: |x| x.tanh(); |_x, y, dy| dy * (one() - y * y);
+
+    /// `x Φ(x)`, with Φ the normal distribution: `x (1 + erf(x / √2)) / 2`. Any shape.
+    /// https://pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
+    gelu 1: |x| x * x.normal().0; |x, _y, dy| { let (below, density) = x.normal(); dy * (below + x * density) };
 }
 
 binary! {

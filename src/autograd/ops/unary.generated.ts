@@ -58,3 +58,11 @@ export const sigmoid = unary('sigmoid', 6, ['y'])
  * @function
  */
 export const tanh = unary('tanh', 7, ['y'])
+
+/**
+ * `x Φ(x)`, with Φ the normal distribution: `x (1 + erf(x / √2)) / 2`. Any shape.
+ * https://pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
+ *
+ * @function
+ */
+export const gelu = unary('gelu', 8, ['x'])

@@ -19,7 +19,7 @@ use crate::kernels::batch_norm::{self, Affine, BatchNormShape, Layout, Statistic
 use crate::kernels::conv2d::{self, Conv2dShape};
 use crate::kernels::copy::{self, Strided};
 use crate::kernels::elementwise::{self, Broadcast};
-use crate::kernels::matmul::{self, Form};
+use crate::kernels::matmul::{self, Batch, Form};
 use crate::kernels::max_pool2d::{self, MaxPool2dShape};
 use crate::kernels::random::{self, Stream};
 use crate::kernels::reduce::{self, ReduceShape};
@@ -89,10 +89,13 @@ kernels! {
     lanes_to_rows(n, image: size; x: input[lanes(n, image)]; y: output[n * image])
         => copy::lanes_to_rows(n, image, x, y);
 
-    /// `C = op(A) op(B) + bias`, with `m` rows, `n` columns and sums over `k`. NN is `A·B`, NT `A·Bᵀ`, TN `Aᵀ·B`.
-    matmul(form: choice[NN, NT, TN]; m, n, k: size; a: input[m * k]; b: input[k * n];
-            bias: optional input[n]; c: output[m * n])
-        => matmul::matmul(FORMS[form as usize], m, n, k, a, b, bias, c);
+    /// `C = op(A) op(B) + bias`, with `m` rows, `n` columns and sums over `k`: NN is `A·B`, NT `A·Bᵀ`, TN `Aᵀ·B`.
+    /// `dims` are the shape of a batch of such products, and how many elements lie between one matrix of an
+    /// operand and the next: 0 where it is repeated. No dimensions are one product.
+    matmul(form: choice[NN, NT, TN]; m, n, k: size; a, b: input[any]; bias: optional input[n]; c: output[any];
+            dims: dims)
+        requires batch(&dims).fits((m, n, k), [a.len(), b.len(), c.len()]);
+        => matmul::matmul_batch(FORMS[form as usize], batch(&dims), (m, n, k), a, b, bias, c);
 
     /// The softmax of each row.
     softmax_forward(rows, cols: size; x: input[rows * cols]; y: output[rows * cols])
@@ -277,6 +280,10 @@ fn broadcast(dims: &row::Dims) -> Broadcast<'_> {
 
 fn strided(dims: &row::Dims) -> Strided<'_> {
     Strided { shape: dims.shape(), x_strides: dims.a(), y_strides: dims.b() }
+}
+
+fn batch(dims: &row::Dims) -> Batch<'_> {
+    Batch { shape: dims.shape(), a_strides: dims.a(), b_strides: dims.b() }
 }
 
 fn batch_norm_shape(layout: u32, n: usize, c: usize, s: usize) -> BatchNormShape {

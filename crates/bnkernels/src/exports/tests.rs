@@ -98,7 +98,8 @@ fn an_optional_array_is_missing_or_has_its_length() {
         ([bias_at, 2.0], (Status::WrongArgument as u32, 0.0)),
     ] {
         c[0] = 0.0;
-        let row = [&[0.0, 1.0, 1.0, 1.0][..], &words(&mut a), &words(&mut b), &bias, &words(&mut c)].concat();
+        let row = [&[0.0, 1.0, 1.0, 1.0][..], &words(&mut a), &words(&mut b), &bias, &words(&mut c), &[0.0]]
+            .concat();
         let (status, _) = run_row("matmul", &row);
         assert_eq!((status, c[0]), expected);
     }

@@ -6,14 +6,20 @@
 //! | TN | [k, m] | [k, n] |
 //! | NT | [m, k] | [n, k] |
 //!
+//! A batch of products of one shape is one call ([`matmul_batch`]).
+//!
 //! [`outer`] multiplies in all forms, [`dot`] where the matrices run along k and one is narrow.
 //! Sums go along k in one order that neither the chunks nor the tiles change.
 
+mod batch;
 mod dot;
 mod outer;
 mod pack;
 mod tiles;
 
+pub use batch::{matmul_batch, Batch};
+
+use crate::parallel::scratch::{per_thread, take, PerThread, Scratch};
 use crate::parallel::OutOfMemory;
 
 /// Which of the matrices is transposed.
@@ -47,40 +53,112 @@ pub fn matmul(
     if m == 0 || n == 0 {
         return Ok(());
     }
-    let a = match form {
-        Form::TN => View { data: a, outer: 1, inner: m },
-        _ => View { data: a, outer: k, inner: 1 },
-    };
-    let b = match form {
-        Form::NT => View { data: b, outer: k, inner: 1 },
-        _ => View { data: b, outer: 1, inner: n },
-    };
-    let rows = if k.is_multiple_of(512) { ROWS_FOR_OUTER.1 } else { ROWS_FOR_OUTER.0 };
-    let narrow = form == Form::NT && (m < rows || n < COLS_FOR_OUTER);
-    match (n < 4, k < SHORTEST_DOT) {
-        (true, true) => short_sums(n, k, a, b, bias, c),
-        (true, false) => dot::run((m, n, k), a, b, bias, c),
-        (false, false) if narrow => dot::run((m, n, k), a, b, bias, c),
-        (false, _) => outer::run((m, n, k), a, b, bias, c),
+    let product = Product { form, m, n, k };
+    product.run(a, b, bias, c, &mut product.ask()?);
+    Ok(())
+}
+
+/// Products of one shape: `op(A)` is `m × k`, `op(B)` `k × n`.
+#[derive(Clone, Copy)]
+struct Product {
+    form: Form,
+    m: usize,
+    n: usize,
+    k: usize,
+}
+
+enum Way {
+    ShortSums,
+    Dot,
+    Outer,
+}
+
+impl Product {
+    fn way(&self) -> Way {
+        let Self { form, m, n, k } = *self;
+        let rows = if k.is_multiple_of(512) { ROWS_FOR_OUTER.1 } else { ROWS_FOR_OUTER.0 };
+        let narrow = form == Form::NT && (m < rows || n < COLS_FOR_OUTER);
+        match (n < 4, k < SHORTEST_DOT) {
+            (true, true) => Way::ShortSums,
+            (true, false) => Way::Dot,
+            (false, false) if narrow => Way::Dot,
+            (false, _) => Way::Outer,
+        }
+    }
+
+    fn views<'a>(&self, a: &'a [f32], b: &'a [f32]) -> (View<'a>, View<'a>) {
+        let Self { form, m, n, k } = *self;
+        let a = match form {
+            Form::TN => View { data: a, outer: 1, inner: m },
+            _ => View { data: a, outer: k, inner: 1 },
+        };
+        let b = match form {
+            Form::NT => View { data: b, outer: k, inner: 1 },
+            _ => View { data: b, outer: 1, inner: n },
+        };
+        (a, b)
+    }
+
+    /// Floats of scratch memory: for copies of whole operands, and for each thread.
+    fn scratch(&self) -> (usize, usize) {
+        let Self { m, n, k, .. } = *self;
+        let (a, b) = self.views(&[], &[]);
+        match self.way() {
+            Way::ShortSums => (0, 0),
+            Way::Dot => (dot::copies((m, n, k), a, b), 0),
+            Way::Outer => outer::Packing::new((m, n, k), a, b).scratch(m, k),
+        }
+    }
+
+    fn ask(&self) -> Result<Memory, OutOfMemory> {
+        let (copies, each) = self.scratch();
+        Ok(Memory { copies: take(copies)?, each: per_thread(each)? })
+    }
+
+    fn run(&self, a: &[f32], b: &[f32], bias: Option<&[f32]>, c: &mut [f32], memory: &mut Memory) {
+        let Self { m, n, k, .. } = *self;
+        let (a, b) = self.views(a, b);
+        match self.way() {
+            Way::ShortSums => short_sums(n, k, a, b, bias, c),
+            Way::Dot => dot::run((m, n, k), a, b, bias, c, &mut memory.copies),
+            Way::Outer => outer::run((m, n, k), a, b, bias, c, memory),
+        }
+    }
+
+    /// As `run`, to the same bits, in one chunk. `scratch` has room for the copies and one thread.
+    fn run_on_one_thread(
+        &self,
+        a: &[f32],
+        b: &[f32],
+        bias: Option<&[f32]>,
+        c: &mut [f32],
+        scratch: &mut [f32],
+    ) {
+        let Self { m, n, k, .. } = *self;
+        let (a, b) = self.views(a, b);
+        let (copies, each) = scratch.split_at_mut(self.scratch().0);
+        match self.way() {
+            Way::ShortSums => short_sums(n, k, a, b, bias, c),
+            Way::Dot => dot::run_on_one_thread((m, n, k), a, b, bias, c, copies),
+            Way::Outer => outer::run_on_one_thread((m, n, k), a, b, bias, c, (copies, each)),
+        }
     }
 }
 
+/// Scratch memory of a product.
+struct Memory {
+    copies: Scratch,
+    each: PerThread,
+}
+
 /// Few columns of short sums.
-fn short_sums(
-    n: usize,
-    k: usize,
-    a: View,
-    b: View,
-    bias: Option<&[f32]>,
-    c: &mut [f32],
-) -> Result<(), OutOfMemory> {
+fn short_sums(n: usize, k: usize, a: View, b: View, bias: Option<&[f32]>, c: &mut [f32]) {
     for (i, c) in c.chunks_exact_mut(n).enumerate() {
         for (j, c) in c.iter_mut().enumerate() {
             let sum: f32 = (0..k).map(|p| a.at(i, p) * b.at(j, p)).sum();
             *c = sum + bias.map_or(0.0, |bias| bias[j]);
         }
     }
-    Ok(())
 }
 
 /// One of the two matrices: its element at row (of A) or column (of B) `i` and position `p` along k

@@ -138,6 +138,15 @@ pub struct Tile<'a> {
     of: PhantomData<&'a mut [f32]>,
 }
 
+impl<'a> Tile<'a> {
+    /// All of a matrix.
+    pub fn whole(matrix: &'a mut [f32], (rows, cols): (usize, usize)) -> Self {
+        assert!(matrix.len() >= rows * cols, "the matrix is larger than its slice");
+        let pointer = matrix.as_mut_ptr();
+        Self { row: 0, col: 0, rows, cols, pointer, stride: cols, of: PhantomData }
+    }
+}
+
 impl Tile<'_> {
     /// Row `r` of the tile (0 is the tile's first).
     #[inline(always)]

@@ -6,6 +6,7 @@ pub mod guarded;
 pub mod loss;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod special;
 
 mod memory;
 mod sizes;

@@ -9,23 +9,23 @@ type MulAdd = fn(F32x4, F32x4, F32x4) -> F32x4;
 
 /// Constants read from memory: V8 builds a vector constant from three instructions wherever it is
 /// used; a load that splats is one.
-struct Constants<const N: usize>(&'static [f32; N]);
+pub(super) struct Constants<const N: usize>(&'static [f32; N]);
 
 impl<const N: usize> Constants<N> {
     #[inline(always)]
-    fn new(table: &'static [f32; N]) -> Self {
+    pub(super) fn new(table: &'static [f32; N]) -> Self {
         // Or LLVM would turn the loads back into constants.
         Self(std::hint::black_box(table))
     }
 
     #[inline(always)]
-    fn get(&self, index: usize) -> F32x4 {
+    pub(super) fn get(&self, index: usize) -> F32x4 {
         F32x4::splat(self.0[index])
     }
 
     /// The polynomial in `x` with constants `from..to`, the highest power first.
     #[inline(always)]
-    fn polynomial(&self, x: F32x4, from: usize, to: usize, mul_add: MulAdd) -> F32x4 {
+    pub(super) fn polynomial(&self, x: F32x4, from: usize, to: usize, mul_add: MulAdd) -> F32x4 {
         let mut y = self.get(from);
         for index in from + 1..to {
             y = mul_add(y, x, self.get(index));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::reference::{assert_close, random};
+use crate::reference::{assert_close, random, special::normal};
 
 fn binary_named(name: &str, dims: Broadcast, a: &[f32], b: &[f32], y: &mut [f32]) {
     let number = number(BINARY_DESCRIPTIONS, name);
@@ -19,6 +19,7 @@ const CASES: &[Case] = &[
     ("relu", false, |x| x.max(0.0), |x| (x > 0.0) as u8 as f64),
     ("sigmoid", false, |x| 1.0 / (1.0 + (-x).exp()), |x| (-x).exp() / (1.0 + (-x).exp()).powi(2)),
     ("tanh", false, f64::tanh, |x| 1.0 - x.tanh().powi(2)),
+    ("gelu", false, |x| x * normal(x).0, |x| normal(x).0 + x * normal(x).1),
 ];
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::pack::pack_rows;
 use super::{Finish, View};
-use crate::parallel::{for_each_tile, scratch, OutOfMemory, Tile};
+use crate::parallel::{for_each_tile, Tile};
 use crate::simd::{reach, Dst, F32x4, Mask4, Src};
 
 /// Rows of this length are summed in one go; four rows of B (16 KB) then stay in the first cache.
@@ -23,31 +23,56 @@ pub(super) fn run(
     b: View,
     bias: Option<&[f32]>,
     c: &mut [f32],
-) -> Result<(), OutOfMemory> {
-    let copied = |view: View, rows: usize| if view.inner == 1 { 0 } else { rows * k };
-    let for_a = copied(a, m);
-    let mut scratch = scratch::take(for_a + copied(b, n))?;
-    let (for_a, for_b) = scratch.split_at_mut(for_a);
-    let a = if a.inner == 1 { a } else { pack_rows(a, m, k, for_a) };
-    let b = if b.inner == 1 { b } else { pack_rows(b, n, k, for_b) };
-    multiply((m, n, k), a.data, b.data, bias, c);
-    Ok(())
-}
-
-fn multiply((m, n, k): (usize, usize, usize), a: &[f32], b: &[f32], bias: Option<&[f32]>, c: &mut [f32]) {
+    scratch: &mut [f32],
+) {
+    let (a, b) = along_k((m, n, k), a, b, scratch);
     // Chunks of columns first: a chunk then needs few rows of B.
     let most = (m.saturating_mul(n).saturating_mul(k) / SMALLEST_CHUNK).clamp(1, MOST_CHUNKS);
     let cols = n.div_ceil(4).min(most);
     let rows = (most / cols).min(ENOUGH_CHUNKS.div_ceil(cols)).min(m / 4).max(1);
-    for_each_tile(c, (m, n), (rows, cols), (4, 4), |mut tile| {
-        for k0 in (0..k).step_by(K_BLOCK) {
-            let finish = Finish::new(bias, k0);
-            let block = Block { m, n, k, a, b, k0, depth: K_BLOCK.min(k - k0), finish };
-            for row in (0..tile.rows).step_by(ROW_BLOCK) {
-                block.sweep(row..tile.rows.min(row + ROW_BLOCK), &mut tile);
-            }
+    for_each_tile(c, (m, n), (rows, cols), (4, 4), |tile| multiply((m, n, k), a, b, bias, tile));
+}
+
+/// Floats of the copies of those that do not lie along k.
+pub(super) fn copies((m, n, k): (usize, usize, usize), a: View, b: View) -> usize {
+    let copied = |view: View, rows: usize| if view.inner == 1 { 0 } else { rows * k };
+    copied(a, m) + copied(b, n)
+}
+
+/// As `run`, in one chunk.
+pub(super) fn run_on_one_thread(
+    (m, n, k): (usize, usize, usize),
+    a: View,
+    b: View,
+    bias: Option<&[f32]>,
+    c: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let (a, b) = along_k((m, n, k), a, b, scratch);
+    multiply((m, n, k), a, b, bias, Tile::whole(c, (m, n)));
+}
+
+/// The rows of A and the columns of B, one after the other.
+fn along_k<'a>(
+    (m, n, k): (usize, usize, usize),
+    a: View<'a>,
+    b: View<'a>,
+    scratch: &'a mut [f32],
+) -> (&'a [f32], &'a [f32]) {
+    let (for_a, for_b) = scratch.split_at_mut(if a.inner == 1 { 0 } else { m * k });
+    let a = if a.inner == 1 { a } else { pack_rows(a, m, k, for_a) };
+    let b = if b.inner == 1 { b } else { pack_rows(b, n, k, for_b) };
+    (a.data, b.data)
+}
+
+fn multiply((m, n, k): (usize, usize, usize), a: &[f32], b: &[f32], bias: Option<&[f32]>, mut tile: Tile) {
+    for k0 in (0..k).step_by(K_BLOCK) {
+        let finish = Finish::new(bias, k0);
+        let block = Block { m, n, k, a, b, k0, depth: K_BLOCK.min(k - k0), finish };
+        for row in (0..tile.rows).step_by(ROW_BLOCK) {
+            block.sweep(row..tile.rows.min(row + ROW_BLOCK), &mut tile);
         }
-    });
+    }
 }
 
 /// The product over a block of k.

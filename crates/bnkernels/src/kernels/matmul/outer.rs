@@ -8,9 +8,8 @@
 
 use super::pack::{pack_panel, pack_rows, Columns, PANEL};
 use super::tiles::{Left, Panel};
-use super::{Finish, View};
-use crate::parallel::scratch::{per_thread, take, PerThread};
-use crate::parallel::{for_each_tile, OutOfMemory, Tile};
+use super::{Finish, Memory, View};
+use crate::parallel::{for_each_tile, Tile};
 
 /// A panel of this depth (16 KB, or 8) takes half of the first cache at most.
 const K_BLOCK: usize = 256;
@@ -30,6 +29,27 @@ const SMALLEST_CHUNK: usize = 32_768;
 /// So many chunks keep eight threads busy.
 const ENOUGH_CHUNKS: usize = 16;
 
+/// Which of the matrices are copied first.
+pub(super) struct Packing {
+    a: bool,
+    b: bool,
+}
+
+impl Packing {
+    pub(super) fn new((m, _, k): (usize, usize, usize), a: View, b: View) -> Self {
+        let rows_to_pack = if fits_cache(b.inner, k) { ROWS_TO_PACK.0 } else { ROWS_TO_PACK.1 };
+        Self {
+            a: a.inner != 1 && (k > MOST_STEPS || !fits_cache(a.inner, k)),
+            b: b.outer != 1 || m >= rows_to_pack,
+        }
+    }
+
+    /// Floats of the copy of A, and of a panel of B.
+    pub(super) fn scratch(&self, m: usize, k: usize) -> (usize, usize) {
+        (if self.a { m * k } else { 0 }, if self.b { K_BLOCK.min(k) * PANEL } else { 0 })
+    }
+}
+
 /// For n of 4 and more.
 pub(super) fn run(
     (m, n, k): (usize, usize, usize),
@@ -37,16 +57,23 @@ pub(super) fn run(
     b: View,
     bias: Option<&[f32]>,
     c: &mut [f32],
-) -> Result<(), OutOfMemory> {
-    let pack_a = a.inner != 1 && (k > MOST_STEPS || !fits_cache(a.inner, k));
-    let rows_to_pack = if fits_cache(b.inner, k) { ROWS_TO_PACK.0 } else { ROWS_TO_PACK.1 };
-    let pack_b = b.outer != 1 || m >= rows_to_pack;
-    let mut rows = take(if pack_a { m * k } else { 0 })?;
-    let panels = per_thread(if pack_b { K_BLOCK.min(k) * PANEL } else { 0 })?;
-    let a = if pack_a { pack_rows(a, m, k, &mut rows) } else { a };
-    let product = Product { a, b, k, bias, pack_b };
-    for_each_tile(c, (m, n), product.grid(m, n), (2, PANEL), |tile| product.chunk(tile, &panels));
-    Ok(())
+    memory: &mut Memory,
+) {
+    let product = Product::new((m, n, k), a, b, bias, &mut memory.copies);
+    let (grid, each) = (product.grid(m, n), &memory.each);
+    for_each_tile(c, (m, n), grid, (2, PANEL), |tile| each.with(|panel| product.chunk(tile, panel)));
+}
+
+/// As `run`, in one chunk, with memory for the copies and for a panel.
+pub(super) fn run_on_one_thread(
+    (m, n, k): (usize, usize, usize),
+    a: View,
+    b: View,
+    bias: Option<&[f32]>,
+    c: &mut [f32],
+    (copies, panel): (&mut [f32], &mut [f32]),
+) {
+    Product::new((m, n, k), a, b, bias, copies).chunk(Tile::whole(c, (m, n)), panel);
 }
 
 /// Whether the first cache holds a block of a column whose elements are `stride` apart: 64 sets of
@@ -63,7 +90,19 @@ struct Product<'a> {
     pack_b: bool,
 }
 
-impl Product<'_> {
+impl<'a> Product<'a> {
+    fn new(
+        (m, n, k): (usize, usize, usize),
+        a: View<'a>,
+        b: View<'a>,
+        bias: Option<&'a [f32]>,
+        copies: &'a mut [f32],
+    ) -> Self {
+        let packing = Packing::new((m, n, k), a, b);
+        let a = if packing.a { pack_rows(a, m, k, copies) } else { a };
+        Self { a, b, k, bias, pack_b: packing.b }
+    }
+
     /// Chunks of rows and of columns: as many as the caches ask for, then more, of columns first
     /// because each panel then serves all rows.
     fn grid(&self, m: usize, n: usize) -> (usize, usize) {
@@ -76,21 +115,20 @@ impl Product<'_> {
         (rows.max(enough.div_ceil(cols).min(m / least)), cols)
     }
 
-    fn chunk(&self, mut tile: Tile, panels: &PerThread) {
+    /// `scratch` holds a panel, if B is packed.
+    fn chunk(&self, mut tile: Tile, scratch: &mut [f32]) {
         let columns = Columns::of(tile.cols);
         let few_rows = tile.rows * self.k <= LEFT_BLOCK;
         let depths = (0..self.k.max(1)).step_by(K_BLOCK);
-        panels.with(|scratch| {
-            let mut part = |panel, p| self.part(panel, p, &mut tile, scratch);
-            // The rows of A that stay in the cache decide what stays beside them: C or a block of k.
-            if few_rows {
-                columns.whole().for_each(|panel| depths.clone().for_each(|p| part(panel, p)));
-            } else {
-                depths.clone().for_each(|p| columns.whole().for_each(|panel| part(panel, p)));
-            }
-            // Only now that the columns which it sums once more are done.
-            columns.last.into_iter().for_each(|panel| depths.clone().for_each(|p| part(panel, p)));
-        });
+        let mut part = |panel, p| self.part(panel, p, &mut tile, scratch);
+        // The rows of A that stay in the cache decide what stays beside them: C or a block of k.
+        if few_rows {
+            columns.whole().for_each(|panel| depths.clone().for_each(|p| part(panel, p)));
+        } else {
+            depths.clone().for_each(|p| columns.whole().for_each(|panel| part(panel, p)));
+        }
+        // Only now that the columns which it sums once more are done.
+        columns.last.into_iter().for_each(|panel| depths.clone().for_each(|p| part(panel, p)));
     }
 
     /// Adds up a panel (its first column in the tile and its width) over the block of k that starts at `p`.
