@@ -5,4 +5,9 @@ import { instantiate } from './instantiate.js'
 const { module, memory, index } = workerData
 const kernels = instantiate(module, memory, true)
 parentPort?.postMessage('ready')
-kernels.team_work_forever(index)
+try {
+  kernels.team_work_forever(index)
+} catch {
+  // The caller waits for this worker's chunk and hears of no message: it looks at the memory alone.
+  kernels.team_worker_failed(index)
+}

@@ -4,5 +4,10 @@ import { instantiate } from './instantiate.js'
 globalThis.onmessage = ({ data: { module, memory, index } }) => {
   const kernels = instantiate(module, memory, true)
   globalThis.postMessage('ready')
-  kernels.team_work_forever(index)
+  try {
+    kernels.team_work_forever(index)
+  } catch {
+    // The caller waits for this worker's chunk and hears of no message: it looks at the memory alone.
+    kernels.team_worker_failed(index)
+  }
 }
