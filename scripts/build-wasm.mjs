@@ -79,6 +79,8 @@ async function build(name) {
     // A tenth of the download: the inner loops are written in vectors, and V8 unrolls short loops by itself.
     ...['-Cno-vectorize-loops', '-Cllvm-args=-unroll-runtime=false', '-Cllvm-args=-inline-threshold=110'],
     ...[`--remap-path-prefix=${root}=`, `--remap-path-prefix=${process.env.HOME}=`],
+    // After a trap JavaScript puts the stack pointer back to where it was.
+    ...['-C', 'link-arg=--export=__stack_pointer'],
     ...(memory === 'shared' ? sharedArguments.flatMap((argument) => ['-C', `link-arg=${argument}`]) : []),
   ]
   // Only this crate is told of relaxed SIMD, so that strict and relaxed share one build of std.

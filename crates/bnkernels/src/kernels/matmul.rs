@@ -48,7 +48,9 @@ pub fn matmul(
     bias: Option<&[f32]>,
     c: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    assert!(a.len() == m * k && b.len() == k * n && c.len() == m * n, "matmul: lengths");
+    let lengths = [(a.len(), m, k), (b.len(), k, n), (c.len(), m, n)];
+    // A product of two sizes may be more than 32 bits hold.
+    assert!(lengths.iter().all(|&(len, rows, cols)| rows.checked_mul(cols) == Some(len)), "matmul: lengths");
     assert!(bias.is_none_or(|bias| bias.len() == n), "matmul: length of bias");
     if m == 0 || n == 0 {
         return Ok(());

@@ -12,10 +12,11 @@
 
 mod partition;
 pub mod scratch;
-mod team;
+pub mod team;
+mod wait;
 
 pub use partition::{
     chunk_count, chunk_range, for_each_block_tile, for_each_part, for_each_range, for_each_tile, Tile,
 };
 pub use scratch::OutOfMemory;
-pub use team::{chunks_done, self_test_done, self_test_start, set_team, work_forever, MAX_WORKERS};
+pub use team::beat;

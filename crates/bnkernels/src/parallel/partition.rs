@@ -24,8 +24,9 @@ pub fn chunk_count(items: usize, cost: usize) -> usize {
 /// of `step`.
 #[inline(never)]
 pub fn chunk_range(index: usize, chunks: usize, items: usize, step: usize) -> Range<usize> {
-    let steps = items.div_ceil(step);
-    let at = |i: usize| (steps * i / chunks * step).min(items);
+    let steps = items.div_ceil(step) as u64;
+    // The product may be more than 32 bits hold.
+    let at = |i: usize| ((steps * i as u64 / chunks as u64) as usize * step).min(items);
     at(index)..at(index + 1)
 }
 
@@ -187,7 +188,7 @@ pub fn for_each_tile(
     step: (usize, usize),
     f: impl Fn(Tile) + Sync,
 ) {
-    assert!(output.len() >= rows * cols, "the matrix is larger than its slice");
+    assert!(rows.checked_mul(cols).is_some_and(|n| n <= output.len()), "the matrix is larger than its slice");
     let pointer = SendPointer(output.as_mut_ptr());
     let pointer = &pointer;
     region(chunks.0 * chunks.1, &move |chunk| {

@@ -1,13 +1,24 @@
-//! The regions: who runs which chunk, and how threads sleep and wake.
+//! The regions: who runs which chunk, how threads sleep and wake, and what happens when one fails.
 //!
 //! Protocol: a share holds (generation, chunks left) in one word. A claim takes one off by
 //! compare-and-swap, so a late worker that still sees an old generation claims nothing; what a
 //! claimed chunk runs (`function`, `total`) cannot change before that chunk is done, because the
 //! caller waits for `done == total`.
+//!
+//! A worker says that it `holds` chunks before it claims one, and its heart beats while it works. If
+//! it traps, its JavaScript says so ([`worker_failed`]); if it is gone without a word, its heart stands
+//! still while the caller waits for it (see [`watch`]). Either way the caller takes back the chunks that
+//! nobody has, waits for the workers that still have some, and traps: the region's results are lost,
+//! but later regions run, on the caller alone, until there is a new team.
 
+mod watch;
+
+use super::wait::{notify, wait};
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
+pub use watch::set_patience;
+use watch::Watch;
 
 /// Workers beside the caller, at most.
 pub const MAX_WORKERS: usize = 31;
@@ -30,7 +41,20 @@ impl<T> std::ops::Deref for Line<T> {
 /// A share of a region's chunks: (generation, chunks left).
 type Share = Line<AtomicU64>;
 
+/// What a thread of the team says of itself; seat 0 is the caller's, worker `i` has seat `i + 1`.
+struct Seat {
+    /// 1 while it may have a chunk.
+    holds: AtomicU32,
+    /// Advances while it works.
+    beats: AtomicU32,
+    /// Chunks it has done since the start.
+    done: AtomicU32,
+}
+
 static SHARES: [Share; MAX_WORKERS + 1] = [const { Line(AtomicU64::new(0)) }; MAX_WORKERS + 1];
+static SEATS: [Line<Seat>; MAX_WORKERS + 1] =
+    [const { Line(Seat { holds: AtomicU32::new(0), beats: AtomicU32::new(0), done: AtomicU32::new(0) }) };
+        MAX_WORKERS + 1];
 /// Counts regions; idle workers watch it.
 static GENERATION: Line<AtomicU32> = Line(AtomicU32::new(0));
 static REGION: Line<Region> = Line(Region {
@@ -39,13 +63,15 @@ static REGION: Line<Region> = Line(Region {
     function: [AtomicUsize::new(0), AtomicUsize::new(0)],
 });
 static DONE: Line<AtomicU32> = Line(AtomicU32::new(0));
+/// 1 while the caller sleeps until the region's last chunk is done.
+static CALLER_WAITS: AtomicU32 = AtomicU32::new(0);
 /// 1 while a region runs: one that starts inside another runs on its caller alone.
 static BUSY: Line<AtomicU32> = Line(AtomicU32::new(0));
-/// Chunks each worker has done since the start.
-static CHUNKS_DONE: [Line<AtomicU32>; MAX_WORKERS] = [const { Line(AtomicU32::new(0)) }; MAX_WORKERS];
+/// Counts teams; the workers of an old one go home.
+static TEAM: AtomicU32 = AtomicU32::new(0);
 static WORKERS: AtomicU32 = AtomicU32::new(0);
-/// The most workers that there have been: a smaller team's chunks may still go to any of them.
-static SEATS: AtomicU32 = AtomicU32::new(0);
+/// The most workers that this team has had: a smaller one's chunks may still go to any of them.
+static MOST_WORKERS: AtomicU32 = AtomicU32::new(0);
 /// Workers that may be awake at once: one fewer than there are cores.
 static AWAKE_LIMIT: AtomicU32 = AtomicU32::new(MAX_WORKERS as u32);
 /// 1 where the caller may sleep too (not on a browser's main thread).
@@ -53,6 +79,12 @@ static CALLER_SLEEPS: AtomicU32 = AtomicU32::new(0);
 static SLEEPERS: AtomicU32 = AtomicU32::new(0);
 /// What sleeping workers wait on; changes whenever some are to wake.
 static WAKE: AtomicU32 = AtomicU32::new(0);
+/// The first failure of this team: 256 times its kind, plus the worker's index.
+static FAILURE: AtomicU32 = AtomicU32::new(0);
+
+/// A worker trapped, or was gone without a word.
+const TRAPPED: u32 = 256;
+const SILENT: u32 = 512;
 
 thread_local!(static SEAT: Cell<usize> = const { Cell::new(0) });
 
@@ -72,13 +104,72 @@ pub fn set_team(workers: usize, awake_limit: usize, caller_sleeps: bool) {
     CALLER_SLEEPS.store(caller_sleeps.into(), SeqCst);
     AWAKE_LIMIT.store(awake_limit.max(1) as u32, SeqCst);
     let workers = workers.min(MAX_WORKERS) as u32;
-    SEATS.fetch_max(workers, SeqCst);
+    MOST_WORKERS.fetch_max(workers, SeqCst);
     WORKERS.store(workers, SeqCst);
 }
 
-/// Places for the scratch memory of the threads that may run a chunk: the caller's is 0.
+/// Forgets the team, and how it failed, so that a new one can start, with indexes from 0 again. Its
+/// workers have ended, or will when they next look; none has a chunk.
+pub fn reset() {
+    WORKERS.store(0, SeqCst);
+    MOST_WORKERS.store(0, SeqCst);
+    TEAM.fetch_add(1, SeqCst);
+    take_back();
+    for seat in &SEATS {
+        seat.holds.store(0, SeqCst);
+        seat.done.store(0, SeqCst);
+    }
+    SLEEPERS.store(0, SeqCst);
+    DONE.store(REGION.total.load(SeqCst), SeqCst);
+    FAILURE.store(0, SeqCst);
+    BUSY.store(0, SeqCst);
+    super::scratch::reclaim();
+    WAKE.fetch_add(1, SeqCst);
+    notify(&WAKE, u32::MAX);
+}
+
+/// Worker `index` trapped, and will do nothing more. (Its stack is anywhere: this needs none.)
+pub fn worker_failed(index: usize) {
+    fail(TRAPPED, index);
+    notify(&DONE, u32::MAX);
+}
+
+fn fail(kind: u32, index: usize) {
+    _ = FAILURE.compare_exchange(0, kind | index as u32, SeqCst, SeqCst);
+    if let Some(seat) = SEATS.get(index + 1) {
+        // What it held is lost, and not to be waited for.
+        seat.holds.store(0, SeqCst);
+    }
+}
+
+/// How the team failed: 0 if it did not; 256 plus the index of a worker that trapped, 512 plus that of
+/// one that was gone without a word.
+pub fn failure() -> u32 {
+    FAILURE.load(SeqCst)
+}
+
+/// Ends a region that its caller has left by a trap, so that later ones can run.
+pub fn abandon() {
+    leave();
+    super::scratch::reclaim();
+}
+
+/// Chunks that worker `index` has done since the start.
+pub fn chunks_done(index: usize) -> u32 {
+    SEATS[index + 1].done.load(Relaxed)
+}
+
+/// Says that this thread is at work: in each chunk, and within those that may be long.
+#[inline(always)]
+pub fn beat() {
+    let beats = &SEATS[SEAT.get() % SEATS.len()].beats;
+    // Nobody else writes it, so it need not be one step.
+    beats.store(beats.load(Relaxed).wrapping_add(1), Relaxed);
+}
+
+/// Places for the scratch memory of the threads that may run a chunk.
 pub(super) fn seats() -> usize {
-    1 + SEATS.load(Relaxed) as usize
+    1 + MOST_WORKERS.load(Relaxed) as usize
 }
 
 /// This thread's place.
@@ -86,35 +177,38 @@ pub(super) fn seat() -> usize {
     SEAT.get()
 }
 
-/// Chunks that worker `index` has done since the start.
-pub fn chunks_done(index: usize) -> u32 {
-    CHUNKS_DONE[index].load(Relaxed)
-}
-
 /// Places among which a region's chunks are dealt: the caller, and the workers that may be awake.
 fn places() -> usize {
     1 + WORKERS.load(Relaxed).min(AWAKE_LIMIT.load(Relaxed)) as usize
 }
 
-/// Claims and runs one chunk, of `place`'s share if there is one left; false when all are claimed.
-fn run_one_chunk(place: usize, places: usize, done_by_me: Option<&AtomicU32>) -> bool {
+/// Claims chunks and runs them, of `place`'s share first, until all are claimed.
+fn run_chunks(place: usize, places: usize, me: &Seat) {
     let share = |i: usize| (place + i) % places;
-    let Some((share, left)) = (0..places).map(share).find_map(|i| Some((i, claim(&SHARES[i])?))) else {
-        return false;
-    };
-    // The last chunk of the share, and then back by how many were left.
-    let dealt = REGION.places.load(Relaxed) as usize;
-    let index = REGION.total.load(Relaxed) as usize * (share + 1) / dealt - left;
-    let words = [REGION.function[0].load(Relaxed), REGION.function[1].load(Relaxed)];
-    // SAFETY: the claim succeeded, so the region's caller waits for this chunk and the closure
-    // that the words point to is alive.
-    let function: &(dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(words) };
-    function(index);
-    if let Some(counter) = done_by_me {
-        counter.fetch_add(1, Relaxed);
+    // Before the claim: who sees that a chunk is gone sees who may have it.
+    me.holds.store(1, Relaxed);
+    while let Some((share, left)) = (0..places).map(share).find_map(|i| Some((i, claim(&SHARES[i])?))) {
+        let total = REGION.total.load(Relaxed);
+        // The last chunk of the share, and then back by how many were left.
+        let index = share_end(total as usize, share, REGION.places.load(Relaxed) as usize) - left;
+        let words = [REGION.function[0].load(Relaxed), REGION.function[1].load(Relaxed)];
+        // SAFETY: the claim succeeded, so the region's caller waits for this chunk and the closure
+        // that the words point to is alive.
+        let function: &(dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(words) };
+        beat();
+        function(index);
+        me.done.store(me.done.load(Relaxed).wrapping_add(1), Relaxed);
+        if DONE.fetch_add(1, SeqCst) + 1 == total && CALLER_WAITS.load(SeqCst) == 1 {
+            notify(&DONE, 1);
+        }
     }
-    DONE.fetch_add(1, Release);
-    true
+    me.holds.store(0, Release);
+}
+
+/// Where a share ends of `total` chunks that are dealt among some places.
+fn share_end(total: usize, share: usize, places: usize) -> usize {
+    // The product may be more than 32 bits hold.
+    (total as u64 * (share as u64 + 1) / places as u64) as usize
 }
 
 /// How many chunks of a share were left, this one included; None when there are none.
@@ -129,16 +223,16 @@ fn claim(share: &Share) -> Option<usize> {
     None
 }
 
-/// A worker's life: claim chunks, spin a while, sleep. Returns never.
-pub fn work_forever(index: usize) -> ! {
-    let counter = &CHUNKS_DONE[index];
+/// A worker's life: claim chunks, spin a while, sleep. Ends when there is a new team.
+pub fn work_forever(index: usize) {
+    let (me, team) = (&SEATS[index + 1], TEAM.load(SeqCst));
     SEAT.set(index + 1);
-    loop {
+    while TEAM.load(Acquire) == team {
         let generation = GENERATION.load(Acquire);
         let places = places();
         // More workers than may be awake share places.
         let place = 1 + index % (places - 1).max(1);
-        while run_one_chunk(place % places, places, Some(counter)) {}
+        run_chunks(place % places, places, me);
         let crowd = WORKERS.load(Relaxed).saturating_sub(SLEEPERS.load(Relaxed));
         let mut spins = if crowd > AWAKE_LIMIT.load(Relaxed) { 0 } else { SPINS };
         while spins > 0 && GENERATION.load(Acquire) == generation {
@@ -146,51 +240,36 @@ pub fn work_forever(index: usize) -> ! {
             spins -= 1;
         }
         if spins == 0 {
-            sleep(generation);
+            sleep(generation, team);
         }
     }
 }
 
-fn sleep(generation: u32) {
+fn sleep(generation: u32, team: u32) {
     SLEEPERS.fetch_add(1, SeqCst);
     let wake = WAKE.load(SeqCst);
-    if GENERATION.load(SeqCst) == generation {
+    if GENERATION.load(SeqCst) == generation && TEAM.load(SeqCst) == team {
         wait(&WAKE, wake, -1);
     }
-    SLEEPERS.fetch_sub(1, SeqCst);
-}
-
-#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
-fn wait(word: &AtomicU32, expected: u32, nanoseconds: i64) {
-    // SAFETY: the word is a live, aligned static.
-    unsafe { core::arch::wasm32::memory_atomic_wait32(word.as_ptr().cast(), expected as i32, nanoseconds) };
-}
-
-#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
-fn notify(word: &AtomicU32, count: u32) {
-    // SAFETY: the word is a live, aligned static.
-    unsafe { core::arch::wasm32::memory_atomic_notify(word.as_ptr().cast(), count) };
-}
-
-#[cfg(not(all(target_arch = "wasm32", target_feature = "atomics")))]
-fn wait(word: &AtomicU32, expected: u32, nanoseconds: i64) {
-    std::thread::yield_now();
-    while nanoseconds < 0 && word.load(SeqCst) == expected {
-        std::thread::yield_now();
+    // A new team has counted anew.
+    if TEAM.load(SeqCst) == team {
+        SLEEPERS.fetch_sub(1, SeqCst);
     }
 }
-
-#[cfg(not(all(target_arch = "wasm32", target_feature = "atomics")))]
-fn notify(_word: &AtomicU32, _count: u32) {}
 
 /// Runs `function(0)`, …, `function(chunks - 1)`, on all threads that come, and returns when all
 /// are done.
 pub(super) fn region(chunks: usize, function: &(dyn Fn(usize) + Sync)) {
-    let workers = WORKERS.load(Relaxed);
+    let mut workers = WORKERS.load(Relaxed);
+    if FAILURE.load(Relaxed) != 0 || !takes_part() {
+        // One failed that had no chunk, so that no region was lost.
+        workers = 0;
+    }
     if chunks <= 1 || workers == 0 || BUSY.swap(1, Acquire) == 1 {
         (0..chunks).for_each(function);
         return;
     }
+    let left_by_panic = Leave;
     // What `function` captured lies in this stack's frames above. The chunks that this thread runs write
     // to frames below, and must not do so in cache lines that the workers read all the time.
     let apart = Line([MaybeUninit::<u8>::uninit(); 128]);
@@ -203,22 +282,62 @@ pub(super) fn region(chunks: usize, function: &(dyn Fn(usize) + Sync)) {
         WAKE.fetch_add(1, SeqCst);
         notify(&WAKE, wanted - awake);
     }
-    while run_one_chunk(0, places, None) {}
-    let mut spins = 0;
-    loop {
-        let done = DONE.load(Acquire);
-        if done == chunks as u32 {
-            break;
-        }
-        spins += 1;
-        if spins > SPINS / 2 && CALLER_SLEEPS.load(Relaxed) == 1 {
-            // A worker has its chunk for long: it may have lost its core, perhaps to this very loop.
-            wait(&DONE, done, 50_000);
-        } else {
-            std::hint::spin_loop();
-        }
+    run_chunks(0, places, &SEATS[0]);
+    let mut spins = SPINS / 2;
+    while spins > 0 && DONE.load(Acquire) < chunks as u32 && FAILURE.load(Relaxed) == 0 {
+        std::hint::spin_loop();
+        spins -= 1;
     }
-    BUSY.store(0, Release);
+    let done = DONE.load(Acquire) == chunks as u32 || watch::wait_for_region(chunks as u32);
+    std::mem::forget(left_by_panic);
+    if done {
+        return BUSY.store(0, Release);
+    }
+    leave();
+    #[cfg(target_arch = "wasm32")]
+    core::arch::wasm32::unreachable();
+    #[cfg(not(target_arch = "wasm32"))]
+    panic!("a worker of the team failed");
+}
+
+/// Whether this thread's regions may run on the team: in tests, which run side by side, of one at a time.
+fn takes_part() -> bool {
+    #[cfg(test)]
+    return tests::HAS_TEAM.get();
+    #[cfg(not(test))]
+    true
+}
+
+/// Leaves the region if a chunk panics (where panics unwind): its closure must outlive the others.
+struct Leave;
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        leave();
+    }
+}
+
+/// Ends a region whose chunks are not all done: takes back those that nobody has, and waits for the workers
+/// that have some. If one of them failed, there is no team any more.
+fn leave() {
+    if BUSY.load(SeqCst) == 0 {
+        return;
+    }
+    take_back();
+    let mut watch = Watch::new();
+    while watch.some_hold_chunks() {
+        watch.pause();
+    }
+    if FAILURE.load(SeqCst) != 0 {
+        WORKERS.store(0, SeqCst);
+    }
+    BUSY.store(0, SeqCst);
+}
+
+/// After this nobody claims a chunk of the region.
+fn take_back() {
+    let generation = u64::from(GENERATION.load(SeqCst)) << 32;
+    SHARES.iter().for_each(|share| _ = share.0.swap(generation, AcqRel));
 }
 
 fn publish(chunks: usize, places: usize, function: &(dyn Fn(usize) + Sync)) {
@@ -230,9 +349,11 @@ fn publish(chunks: usize, places: usize, function: &(dyn Fn(usize) + Sync)) {
     REGION.places.store(places as u32, Relaxed);
     DONE.store(0, Relaxed);
     let generation = GENERATION.load(Relaxed).wrapping_add(1);
+    let mut start = 0;
     for (i, share) in SHARES[..places].iter().enumerate() {
-        let count = chunks * (i + 1) / places - chunks * i / places;
-        share.0.store(u64::from(generation) << 32 | count as u64, Release);
+        let end = share_end(chunks, i, places);
+        share.0.store(u64::from(generation) << 32 | (end - start) as u64, Release);
+        start = end;
     }
     GENERATION.store(generation, SeqCst);
 }
@@ -261,33 +382,4 @@ pub fn self_test_done() -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::for_each_range;
-    use super::*;
-
-    #[test]
-    fn a_region_on_threads_runs_each_chunk_once() {
-        for index in 0..3 {
-            std::thread::spawn(move || work_forever(index));
-        }
-        self_test_start(3);
-        while !self_test_done() {
-            std::thread::yield_now();
-        }
-        set_team(3, 3, true);
-        assert!((0..3).all(|i| chunks_done(i) == 1));
-        for round in 1..200 {
-            let mut output = vec![0.0; 64];
-            for_each_range(
-                [&mut output],
-                round % 64 + 1,
-                |i| [i..i + 1],
-                |i, [part]| part[0] += (i * round) as f32,
-            );
-            for (i, &value) in output.iter().enumerate() {
-                assert_eq!(value, if i <= round % 64 { (i * round) as f32 } else { 0.0 });
-            }
-        }
-        set_team(0, 1, false);
-    }
-}
+mod tests;

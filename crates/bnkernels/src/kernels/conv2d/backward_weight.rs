@@ -12,7 +12,7 @@ use super::dot::Dot;
 use super::Conv2dShape;
 use crate::layout::LANES;
 use crate::parallel::scratch::{per_thread, take};
-use crate::parallel::{chunk_count, chunk_range, for_each_range, OutOfMemory};
+use crate::parallel::{beat, chunk_count, chunk_range, for_each_range, OutOfMemory};
 use crate::simd::F32x4;
 use std::ops::Range;
 
@@ -195,6 +195,7 @@ impl<'a> Reduction<'a> {
             let (block, row) = (at / oh, at % oh);
             let left = (part.end - at).min(oh - row);
             let count = left.div_ceil(left.div_ceil(group));
+            beat();
             f(block, row..row + count);
             at += count;
         }

@@ -5,7 +5,7 @@
 use super::plan::{Axis, Cut, Dimension};
 use super::tile::{Rows, Run, Taps, ROWS};
 use crate::layout::{Blocks, LANES};
-use crate::parallel::{for_each_block_tile, scratch::PerThread, Tile};
+use crate::parallel::{beat, for_each_block_tile, scratch::PerThread, Tile};
 use crate::simd::{reach, Src};
 
 /// A correlation of `[n][inputs][..]` to `[n][outputs][..]`. Output row `i` belongs to phase
@@ -39,6 +39,7 @@ impl Correlation<'_> {
             let first = tile.col / (ow * lanes);
             scratch.with(|scratch| {
                 for i in 0..tile.cols / (ow * lanes) {
+                    beat();
                     block.row(first + i, &mut tile, i * ow * lanes, scratch);
                 }
             });

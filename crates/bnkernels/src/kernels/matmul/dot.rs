@@ -3,7 +3,7 @@
 
 use super::pack::pack_rows;
 use super::{Finish, View};
-use crate::parallel::{for_each_tile, Tile};
+use crate::parallel::{beat, for_each_tile, Tile};
 use crate::simd::{reach, Dst, F32x4, Mask4, Src};
 
 /// Rows of this length are summed in one go; four rows of B (16 KB) then stay in the first cache.
@@ -70,6 +70,7 @@ fn multiply((m, n, k): (usize, usize, usize), a: &[f32], b: &[f32], bias: Option
         let finish = Finish::new(bias, k0);
         let block = Block { m, n, k, a, b, k0, depth: K_BLOCK.min(k - k0), finish };
         for row in (0..tile.rows).step_by(ROW_BLOCK) {
+            beat();
             block.sweep(row..tile.rows.min(row + ROW_BLOCK), &mut tile);
         }
     }

@@ -9,7 +9,7 @@
 use super::pack::{pack_panel, pack_rows, Columns, PANEL};
 use super::tiles::{Left, Panel};
 use super::{Finish, Memory, View};
-use crate::parallel::{for_each_tile, Tile};
+use crate::parallel::{beat, for_each_tile, Tile};
 
 /// A panel of this depth (16 KB, or 8) takes half of the first cache at most.
 const K_BLOCK: usize = 256;
@@ -134,6 +134,7 @@ impl<'a> Product<'a> {
     /// Adds up a panel (its first column in the tile and its width) over the block of k that starts at `p`.
     fn part(&self, (col, width): (usize, usize), p: usize, tile: &mut Tile, scratch: &mut [f32]) {
         assert!(col + width <= tile.cols);
+        beat();
         let (depth, finish) = (K_BLOCK.min(self.k - p), Finish::new(self.bias, p));
         let (a, b) = (self.a.skip(p), self.b.skip(p));
         let first = tile.col + col;

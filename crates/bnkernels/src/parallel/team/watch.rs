@@ -1,0 +1,96 @@
+//! How the caller waits for workers that have chunks for long, and finds out that one is no more.
+//!
+//! What is counted is the time that the caller spent in waits, not what a clock says: a process that was
+//! suspended, or a debugger, alarms nobody, and on a busy machine the worker gets its turns as the caller
+//! does.
+
+use super::{CALLER_SLEEPS, CALLER_WAITS, DONE, FAILURE, MAX_WORKERS, SEATS, SILENT, SPINS};
+use crate::parallel::wait::wait;
+use std::sync::atomic::{AtomicU32, Ordering::*};
+
+/// Microseconds of waiting after which a worker is gone whose heart has not beaten.
+static PATIENCE: AtomicU32 = AtomicU32::new(5_000_000);
+
+/// Microseconds of the first waits and of later ones: a worker mostly is late because it lost its core,
+/// perhaps to this very loop.
+const WAITS: (u32, u32) = (50, 1_000);
+/// How many are the first.
+const FIRST: u32 = 20;
+/// Microseconds for which `SPINS` looks count where the caller may not sleep: fewer than they take.
+const OF_SPINS: u32 = 20;
+
+/// For tests: how long a worker's heart may stand still, in microseconds of the caller's waiting.
+pub fn set_patience(microseconds: u32) {
+    PATIENCE.store(microseconds, SeqCst);
+}
+
+/// Waits until `total` chunks are done; false if a worker failed first.
+#[cold]
+#[inline(never)]
+pub(super) fn wait_for_region(total: u32) -> bool {
+    let mut watch = Watch::new();
+    loop {
+        if DONE.load(Acquire) == total {
+            return true;
+        }
+        if FAILURE.load(SeqCst) != 0 {
+            return false;
+        }
+        watch.pause();
+    }
+}
+
+/// The workers' hearts, as they were when they last beat.
+pub(super) struct Watch {
+    waits: u32,
+    beats: [u32; MAX_WORKERS + 1],
+    /// Microseconds since.
+    still: [u32; MAX_WORKERS + 1],
+}
+
+impl Watch {
+    pub fn new() -> Self {
+        Self { waits: 0, beats: [0; MAX_WORKERS + 1], still: [0; MAX_WORKERS + 1] }
+    }
+
+    pub fn some_hold_chunks(&self) -> bool {
+        SEATS[1..].iter().any(|seat| seat.holds.load(Acquire) == 1)
+    }
+
+    /// Waits a little, and then looks whose heart stands still.
+    pub fn pause(&mut self) {
+        let waited = self.wait();
+        let patience = PATIENCE.load(Relaxed);
+        for (i, seat) in SEATS.iter().enumerate().skip(1) {
+            let beats = seat.beats.load(Relaxed);
+            if seat.holds.load(Acquire) == 0 || self.beats[i] != beats {
+                (self.beats[i], self.still[i]) = (beats, 0);
+                continue;
+            }
+            self.still[i] += waited;
+            if self.still[i] >= patience {
+                super::fail(SILENT, i - 1);
+            }
+        }
+    }
+
+    /// For how many microseconds.
+    fn wait(&mut self) -> u32 {
+        self.waits = self.waits.saturating_add(1);
+        let done = DONE.load(SeqCst);
+        if CALLER_SLEEPS.load(Relaxed) == 1 {
+            let microseconds = if self.waits <= FIRST { WAITS.0 } else { WAITS.1 };
+            CALLER_WAITS.store(1, SeqCst);
+            let all = wait(&DONE, done, i64::from(microseconds) * 1000);
+            CALLER_WAITS.store(0, SeqCst);
+            return if all { microseconds } else { 0 };
+        }
+        for _ in 0..SPINS {
+            if DONE.load(Acquire) != done {
+                return 0;
+            }
+            std::hint::spin_loop();
+        }
+        OF_SPINS
+    }
+}
