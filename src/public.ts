@@ -12,10 +12,10 @@ export * from './errors.js'
 export { decodeState, encodeState, hashState } from './io/state.js'
 export * as nn from './nn/index.js'
 export * as optim from './optim/index.js'
-export { arange, full, ones, zeros } from './tensor/create.js'
+export { arange, full, ones, type TensorOptions, tensor, zeros } from './tensor/create.js'
 export { manualSeed, rand, randn } from './tensor/random.js'
 export type { Shape } from './tensor/shape.js'
-export { type NestedNumbers, Tensor, type TensorOptions, tensor } from './tensor/tensor.js'
+export { type NestedNumbers, Tensor } from './tensor/tensor.js'
 export {
   type BatchProgress,
   type EpochResult,

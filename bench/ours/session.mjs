@@ -2,7 +2,7 @@
 // messages. It uses the package as a user would, but for the kernels (see kernels.mjs).
 import { data, hashState, init, manualSeed, nn, optim } from '../../dist/index.node.js'
 import { JOBS } from '../../dist/nets/index.js'
-import { callForward } from '../../dist/nn/module.js'
+import { callForward } from '../../dist/nn/layer.js'
 import { scoped } from '../../dist/tensor/scope.js'
 import { measureKernels } from './kernels.mjs'
 

@@ -3,8 +3,9 @@
  * kernels.generated.ts write the rows; here is what they share, and what becomes of a failure.
  */
 import { WorkerError } from '../errors.js'
+import { outOfMemory } from './allocate.js'
 import { instance } from './instance.js'
-import { type Memory, outOfScratch, relieve } from './memory.js'
+import { type Memory, relieve } from './memory.js'
 import { teamFailure } from './team.js'
 
 export type { Memory }
@@ -50,7 +51,7 @@ export function call(row: Float64Array, name: string): number {
   }
   // Of a memory that has grown, the old view may be empty.
   if (status === DONE) return (row.length > 0 ? row : startRow())[1]
-  if (status === OUT_OF_MEMORY) throw outOfScratch(name)
+  if (status === OUT_OF_MEMORY) throw outOfMemory(`${name}: no room for intermediate values`)
   throw new WorkerError(
     `${name} was given arrays that do not fit its sizes (status ${status}), which is a fault of simdgrad's: please report it`,
   )

@@ -1,9 +1,6 @@
-/**
- * Storages: pieces of wasm memory, how long they stay there, and the one place that reads and writes them from
- * TypeScript. No view of the memory leaves this file and call.ts: what allocates may make it grow, and every
- * view is then stale.
- */
-import { DisposedError, OutOfMemoryError } from '../errors.js'
+/** Storages: pieces of wasm memory, how long they stay there, and the one place that reads and writes them. */
+import { DisposedError } from '../errors.js'
+import { allocate, bytes } from './allocate.js'
 import { instance } from './instance.js'
 
 /**
@@ -43,9 +40,6 @@ const STEP = { bytes: 64 << 20, storages: 8192 }
 /** After so much of new leaves the idle ones are looked through: few enough that it takes no time. */
 const SWEEP = { bytes: 16 << 20, storages: 1024 }
 
-/** No piece of wasm memory is larger: an address has 32 bits, and sizes are whole numbers below 2^31 there. */
-const MOST_BYTES = 2 ** 31 - 65536
-
 let step = 0
 let temporaries: Storage[] = []
 let leaves: Storage[] = []
@@ -55,46 +49,11 @@ let newLeaves = { bytes: 0, storages: 0 }
 let liveBytes = 0
 let liveStorages = 0
 
-let cached = new Uint8Array(0)
-
-/** All of wasm memory. */
-function bytes(): Uint8Array {
-  const { buffer } = instance().memory
-  if (cached.buffer !== buffer) cached = new Uint8Array(buffer)
-  return cached
-}
-
-function allocate(size: number): number {
-  if (!(size <= MOST_BYTES)) throw outOfMemory(size)
-  const { kernels } = instance()
-  let address = kernels.allocate(size)
-  if (!address) {
-    relieve()
-    address = kernels.allocate(size)
-  }
-  if (!address) throw outOfMemory(size)
-  return address >>> 0
-}
-
-function outOfMemory(size: number): OutOfMemoryError {
-  const { byteLength } = instance().memory.buffer
-  return new OutOfMemoryError(
-    `no ${size} bytes left in wasm memory (${liveBytes} are live, the memory has ${byteLength} and grows to ${MOST_BYTES} at most); use smaller batches or shapes, or dispose of what is not needed`,
-  )
-}
-
 /** Makes room: everything that the current step has not used leaves wasm memory. */
 export function relieve(): void {
   temporaries = moveOutIdle(temporaries, 1)
   leaves = moveOutIdle(leaves, 1)
   instance().kernels.scratch_trim?.()
-}
-
-/** Thrown where a kernel found no room for what it needs beside its arguments. */
-export function outOfScratch(kernel: string): OutOfMemoryError {
-  return new OutOfMemoryError(
-    `${kernel}: no room left in wasm memory for intermediate values (${liveBytes} bytes are live); use smaller batches or shapes, or dispose of what is not needed`,
-  )
 }
 
 /**
@@ -237,7 +196,7 @@ export class Storage implements Memory {
 
   #enter(): void {
     const size = this.bytes
-    this.#address = allocate(size)
+    this.#address = allocate(size, relieve)
     liveBytes += size
     liveStorages++
     const [list, counted] = this.#lifetime === 'leaf' ? [leaves, newLeaves] : [temporaries, made]

@@ -4,9 +4,9 @@
  * row-major order.
  */
 
-import { Tensor } from '../tensor/tensor.js'
 import { kindOf } from '../check.js'
 import { ArgumentError, DataError, ShapeError } from '../errors.js'
+import { Tensor } from '../tensor/tensor.js'
 import { isGzip } from './gunzip.js'
 
 /** The content of an IDX file of unsigned bytes: `data` has as many bytes as `shape` has places. */

@@ -1,5 +1,5 @@
 import type { StateDict } from '../nn/module.js'
-import { fromValues } from '../tensor/tensor.js'
+import { fromValues } from '../tensor/create.js'
 import { weightsHash } from './hash.js'
 import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from './safetensors.js'
 

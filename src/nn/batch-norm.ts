@@ -3,7 +3,8 @@ import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { ones, zeros } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { checkInput, Module, numberText, Parameter } from './module.js'
+import { checkInput, numberText } from './layer.js'
+import { Module, Parameter } from './module.js'
 
 /** Options of BatchNorm1d and BatchNorm2d. */
 export interface BatchNormLayerOptions {

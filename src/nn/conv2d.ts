@@ -3,7 +3,8 @@ import { checkBoolean, checkOptions, kindOf, type Pair, pair } from '../check.js
 import { ArgumentError } from '../errors.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { fanIn, uniformByFanIn } from './init.js'
-import { checkInput, Module, type Parameter, pairText } from './module.js'
+import { checkInput, pairText } from './layer.js'
+import { Module, type Parameter } from './module.js'
 
 /** Options of Conv2d. */
 export interface Conv2dLayerOptions extends Conv2dOptions {

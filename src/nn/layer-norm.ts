@@ -3,7 +3,8 @@ import { checkBoolean, checkNumber, checkOptions } from '../check.js'
 import { ones, zeros } from '../tensor/create.js'
 import type { Shape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { Module, numberText, Parameter } from './module.js'
+import { numberText } from './layer.js'
+import { Module, Parameter } from './module.js'
 
 /** Options of LayerNorm. */
 export interface LayerNormLayerOptions {

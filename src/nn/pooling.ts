@@ -3,7 +3,8 @@ import { type AvgPool2dOptions, avgPool2d } from '../autograd/ops/avg-pool2d.js'
 import { type MaxPool2dOptions, maxPool2d } from '../autograd/ops/max-pool2d.js'
 import { checkOptions, type Pair, pair } from '../check.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { Module, pairText } from './module.js'
+import { pairText } from './layer.js'
+import { Module } from './module.js'
 
 /**
  * The largest value in each window: [N, C, H, W] → [N, C, H', W'].

@@ -2,7 +2,8 @@ import { fusing } from '../autograd/fusion.js'
 import { FUSIONS } from '../autograd/fusions.js'
 import { scoped } from '../tensor/scope.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { callForward, Module } from './module.js'
+import { callForward } from './layer.js'
+import { Module } from './module.js'
 import { checkModules } from './module-list.js'
 
 /**

@@ -1,10 +1,10 @@
 import { clearPadding, fill, lanesToRows, rowsToLanes } from '../bindings/kernels.generated.js'
 import { type Layout, type Lifetime, Storage } from '../bindings/memory.js'
-import { checkNumber, checkOptions, kindOf } from '../check.js'
+import { checkNumber, kindOf } from '../check.js'
 import { ArgumentError, DisposedError, ShapeError } from '../errors.js'
 import { lanesLength } from './lanes.js'
 import { printTensor } from './print.js'
-import { checkShape, type Shape, sameShape, sizeOf } from './shape.js'
+import { type Shape, sameShape, sizeOf } from './shape.js'
 
 /** Numbers, nested as deeply as the tensor has dimensions. */
 export type NestedNumbers = number | readonly NestedNumbers[]
@@ -263,87 +263,4 @@ export function clearPaddingOf(x: Tensor): void {
 /** A tensor on memory that another one has too, under another shape of the same size; in lanes, of the same batch. */
 export function view(x: Tensor, shape: Shape): Tensor {
   return new Tensor(x.storage.retain(), shape)
-}
-
-/** Options of what makes a tensor from values. */
-export interface TensorOptions {
-  /** Sizes of the dimensions; must be given with a flat array, is found from a nested one. */
-  shape?: Shape
-  /** Whether `backward()` computes its gradient. Default false. */
-  requiresGrad?: boolean
-}
-
-/** A leaf with these values in row-major order. */
-export function fromValues(values: ArrayLike<number>, shape: Shape, requiresGrad = false): Tensor {
-  const x = empty(shape, 'rows', 'leaf')
-  x.storage.write(values)
-  x.requiresGrad = requiresGrad
-  return x
-}
-
-/** A temporary of no dimension with this value. */
-export function scalar(value: number): Tensor {
-  const x = empty([])
-  x.storage.write([value])
-  return x
-}
-
-/**
- * A tensor with the given values: a number (shape []), nested arrays, or a flat or typed array, whose
- * shape is [length] unless `shape` says otherwise.
- *
- * https://pytorch.org/docs/stable/generated/torch.tensor.html
- *
- * @param values numbers; they are rounded to float32
- * @throws {ShapeError} when nested arrays are ragged, or `shape` does not hold as many elements
- * @throws {ArgumentError} for values that are no numbers
- */
-export function tensor(values: NestedNumbers | ArrayLike<number>, options: TensorOptions = {}): Tensor {
-  checkOptions('tensor', options, ['shape', 'requiresGrad'])
-  const flat: number[] = []
-  const found: number[] = []
-  let source: ArrayLike<number> = flat
-  if (ArrayBuffer.isView(values)) {
-    if (!('length' in values) || values instanceof BigInt64Array || values instanceof BigUint64Array) {
-      throw new ArgumentError(`tensor: expected a typed array of numbers, got ${values.constructor.name}`)
-    }
-    source = values as unknown as ArrayLike<number>
-    found.push(source.length)
-  } else {
-    flatten(values as NestedNumbers, 0, found, flat)
-  }
-  const shape = options.shape ? [...options.shape] : found
-  checkShape('tensor', shape)
-  if (sizeOf(shape) !== source.length) {
-    throw new ShapeError(
-      `tensor: shape [${shape}] has ${sizeOf(shape)} elements, but ${source.length} values were given`,
-    )
-  }
-  return fromValues(source, shape, options.requiresGrad)
-}
-
-function flatten(values: NestedNumbers, depth: number, shape: number[], flat: number[]): void {
-  if (typeof values === 'number') {
-    if (depth !== shape.length)
-      throw new ShapeError(
-        `tensor: a number stands where an array of ${shape[depth]} was expected (dimension ${depth})`,
-      )
-    flat.push(values)
-    return
-  }
-  if (!Array.isArray(values)) {
-    throw new ArgumentError(
-      `tensor: expected numbers, nested arrays of them or a typed array, got ${kindOf(values)}`,
-    )
-  }
-  if (depth === shape.length) {
-    if (flat.length > 0)
-      throw new ShapeError(`tensor: an array stands where a number was expected (dimension ${depth})`)
-    shape.push(values.length)
-  } else if (shape[depth] !== values.length) {
-    throw new ShapeError(
-      `tensor: the arrays of dimension ${depth} have different lengths, ${shape[depth]} and ${values.length}`,
-    )
-  }
-  for (const value of values) flatten(value, depth + 1, shape, flat)
 }
