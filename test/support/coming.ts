@@ -19,10 +19,3 @@ export function moduleList(modules?: Iterable<nn.Module>): ModuleList {
   if (typeof ModuleList !== 'function') throw new Error('there is no nn.ModuleList')
   return Reflect.construct(ModuleList, modules === undefined ? [] : [modules]) as ModuleList
 }
-
-/** A function of nn.functional. */
-export function functional(name: string): (...args: never[]) => unknown {
-  const found: unknown = Reflect.get(simdgrad.nn.functional, name)
-  if (typeof found !== 'function') throw new Error(`there is no nn.functional.${name}`)
-  return found as (...args: never[]) => unknown
-}
