@@ -10,7 +10,7 @@ import { outcome } from '../support/limit-memory.mjs'
 const [scenario, threads] = process.argv.slice(2)
 await init({ threads: Number(threads) })
 
-const N = 3_000_000
+const N = 1_000_000
 /** @type {Tensor[]} */
 const held = []
 
@@ -24,7 +24,7 @@ function idle() {
 
 /** Fills what room there is, so that the next large tensor makes the memory grow. */
 function fill() {
-  for (let size = 2 ** 22; size >= 2 ** 10; size /= 4) {
+  for (let size = 2 ** 20; size >= 2 ** 10; size /= 4) {
     const before = memory().wasmBytes
     while (memory().wasmBytes === before) held.push(zeros([size]))
   }
@@ -65,24 +65,24 @@ const SCENARIOS = {
     return all(best, (i) => (i % 1000) + 1) && all(source, (i) => (i % 1000) + 1)
   },
   'copy_ of a convolution'() {
-    const best = zeros([30, 1, 100, 1000])
-    const source = asConvolution(tensor(ramp(N), { shape: [30, 1, 100, 1000] }))
+    const best = zeros([10, 1, 100, 1000])
+    const source = asConvolution(tensor(ramp(N), { shape: [10, 1, 100, 1000] }))
     idle()
     fill()
     best.copy_(source)
     return all(best, (i) => (i % 1000) + 1)
   },
   'copy_ to a convolution'() {
-    const best = asConvolution(zeros([30, 1, 100, 1000]))
-    const source = tensor(ramp(N), { shape: [30, 1, 100, 1000] })
+    const best = asConvolution(zeros([10, 1, 100, 1000]))
+    const source = tensor(ramp(N), { shape: [10, 1, 100, 1000] })
     idle()
     fill()
     best.copy_(source)
     return all(best, (i) => (i % 1000) + 1)
   },
   loadStateDict() {
-    const net = new nn.Linear(1000, 3000)
-    const state = { weight: tensor(ramp(N), { shape: [3000, 1000] }), bias: tensor(ramp(3000)) }
+    const net = new nn.Linear(1000, 1000)
+    const state = { weight: tensor(ramp(N), { shape: [1000, 1000] }), bias: tensor(ramp(1000)) }
     idle()
     fill()
     net.loadStateDict(state)
@@ -101,10 +101,10 @@ const SCENARIOS = {
     return all(a.add(b), (i) => 2 * ((i % 1000) + 1))
   },
   'a product of idle matrices'() {
-    const [a, b] = [ones([1000, 1000]), ones([1000, 1000])]
+    const [a, b] = [ones([700, 700]), ones([700, 700])]
     idle()
     fill()
-    return all(a.matmul(b), () => 1000)
+    return all(a.matmul(b), () => 700)
   },
   'an optimizer with momentum'() {
     const parameter = zeros([N])
@@ -118,16 +118,16 @@ const SCENARIOS = {
     return all(parameter, () => -2.5)
   },
   'a batch of an idle dataset'() {
-    const set = new data.TensorDataset(tensor(ramp(N), { shape: [3000, 1000] }))
+    const set = new data.TensorDataset(tensor(ramp(N), { shape: [1000, 1000] }))
     idle()
     fill()
-    const [[x]] = new data.DataLoader(set, { batchSize: 2000 })
+    const [[x]] = new data.DataLoader(set, { batchSize: 900 })
     return all(x, (i) => (i % 1000) + 1)
   },
   'a backward whose inputs were idle'() {
     const [a, b] = [tensor(ramp(N)), tensor(ramp(N), { requiresGrad: true })]
     const y = a.mul(b)
-    for (let i = 0; i < 4; i++) held.push(ones([1_500_000]).add(1))
+    for (let i = 0; i < 4; i++) held.push(ones([500_000]).add(1))
     fill()
     y.backward(ones([N]))
     return b.grad !== null && all(b.grad, (i) => (i % 1000) + 1)

@@ -38,7 +38,7 @@ const cases = Object.entries(LITTLE).flatMap(([work, sizes]) => sizes.map((size)
 
 describe('with little room', { timeout: 30_000 }, () => {
   it.each(cases)('%s and %i kB', async (work, kilobytes) => {
-    const { tight, grown, ...rest } = await runChild<Outcome>(script, [work, kilobytes], { seconds: 10 })
+    const { tight, grown, ...rest } = await runChild<Outcome>(script, [work, kilobytes], { seconds: 8 })
     expect(['done', 'OutOfMemoryError']).toContain(tight)
     expect(rest).toEqual({ roomy: 'done', right: true, whole: true, stepRight: true })
     expect(grown).toBeLessThanOrEqual(0)
