@@ -69,36 +69,50 @@ function scaleOf(gradient: Float32Array, cotangent: number): number {
   return own < 1e-3 * cotangent ? cotangent : own
 }
 
-it('has a case for every operation', () => {
-  const methods = [
-    'add',
-    'sub',
-    'mul',
-    'div',
-    'maximum',
-    'pow',
-    'neg',
-    'abs',
-    'sqrt',
-    'exp',
-    'log',
-    'relu',
-    'sigmoid',
-    'tanh',
-    'matmul',
-    'sum',
-    'mean',
-    'var',
-    'max',
-    'argmax',
-    'reshape',
-    'transpose',
-    'permute',
-    'flatten',
-    'slice',
-    'softmax',
-    'logSoftmax',
-  ]
-  const functions = ['cat', 'linear', 'conv2d', 'maxPool2d', 'batchNorm', 'crossEntropy']
-  expect(new Set(cases.map(({ op }) => op))).toEqual(new Set([...methods, ...functions]))
+/** What a tensor and nn.functional have besides operations. What changes a tensor in place ends in `_`, as in PyTorch. */
+const NO_OPERATIONS = new Set([
+  ...['constructor', 'item', 'toArray', 'toFloat32Array', 'toString', 'dispose', 'detach', 'backward'],
+  ...['zeroGrad', 'correct'],
+])
+const isOperation = (name: string) => !NO_OPERATIONS.has(name) && !name.endsWith('_')
+
+/** Every public operation, found where users find it; accessors are none. */
+const methods = Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype))
+  .filter(([name, { value }]) => typeof value === 'function' && isOperation(name))
+  .map(([name]) => name)
+const functions = Object.entries(nn.functional)
+  .filter(([name, value]) => typeof value === 'function' && isOperation(name))
+  .map(([name]) => name)
+
+const withCases = new Set(cases.map(({ op }) => op))
+const withoutCase = (names: readonly string[]) => names.filter((name) => !withCases.has(name))
+
+describe('the cases', () => {
+  it('are of every operation that there is, as a method or in nn.functional', () => {
+    expect(methods.length).toBeGreaterThan(20)
+    expect(functions.length).toBeGreaterThan(10)
+    expect(withoutCase([...methods, ...functions])).toEqual([])
+  })
+
+  it('are found wanting where an operation is new', () => {
+    expect(withoutCase([...methods, 'brandNew'])).toEqual(['brandNew'])
+  })
+
+  it('are of no operation that is gone', () => {
+    const known = new Set([...methods, ...functions])
+    expect([...withCases].filter((op) => !known.has(op))).toEqual([])
+  })
+})
+
+it.each(
+  methods.filter((name) => functions.includes(name)),
+)('%s is the same as a method and in nn.functional', (op) => {
+  const each = cases.find((one) => one.op === op)
+  if (!each) throw new Error(`no case is of ${op}`)
+  const [method, functional] = (['method', 'functional'] as const).map((target) => {
+    const inputs = each.inputs.map((input) => decodeTensor(input))
+    return operationOf({ ...each, target })(inputs)
+  })
+  expect(functional.shape).toEqual(method.shape)
+  expect(functional.toFloat32Array()).toEqual(method.toFloat32Array())
 })
