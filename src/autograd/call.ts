@@ -14,13 +14,14 @@ interface Saved {
   what: string
 }
 
-let sequence = 0
+let recorded = 0
 
 /** Shared by all that has nothing; never written to. */
 const NONE: never[] = []
 
 export class Call<A = unknown> implements OperationCall<A>, Producer {
-  readonly sequence = sequence++
+  /** Its place among the recorded calls: after those that made its inputs, which may have been held back till now. */
+  sequence = 0
   /** The last walk through the graph that came here. */
   visit = 0
   /** The gradient of the result, while a backward is under way. */
@@ -189,6 +190,7 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
       this.free()
       return false
     }
+    this.sequence = ++recorded
     this.inputs = inputs
     this.made = made
     this.#output = output

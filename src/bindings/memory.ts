@@ -53,7 +53,7 @@ let liveStorages = 0
 export function relieve(): void {
   temporaries = moveOutIdle(temporaries, 1)
   leaves = moveOutIdle(leaves, 1)
-  instance().kernels.scratch_trim?.()
+  instance().kernels.scratch_trim()
 }
 
 /**

@@ -52,7 +52,7 @@ export async function startTeam(plan: TeamPlan): Promise<string | undefined> {
     },
   }
   await ending
-  kernels.team_reset?.()
+  kernels.team_reset()
   try {
     for (let index = 0; index < count; index++) {
       workers.push(platform().startWorker({ module, memory, index }, script, on))

@@ -2,7 +2,6 @@
 import { format, inspect } from 'node:util'
 import { nn, ones, type Tensor, tensor, zeros } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { moduleList } from '../support/coming.js'
 import { ConvBnNet } from '../support/conv-bn-net.js'
 import { decodeTensor, type Encoded, readFixture } from '../support/fixtures.js'
 import { initForTest } from '../support/init.js'
@@ -115,7 +114,7 @@ const MODULES: Record<string, () => nn.Module> = {
       new nn.Sequential(),
       new nn.Linear(3, 1),
     ),
-  'a ModuleList': () => moduleList([new nn.Linear(2, 3), new nn.ReLU()]),
+  'a ModuleList': () => new nn.ModuleList([new nn.Linear(2, 3), new nn.ReLU()]),
   ConvBnNet: () => new ConvBnNet(),
   PreResNet: NETS.PreResNet,
 }

@@ -1,7 +1,6 @@
 /** nn.ModuleList holds modules that `forward` uses as it likes, and that belong to the net all the same. */
 import { ArgumentError, nn, optim, randn, SimdgradError, type Tensor } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type ModuleList, moduleList } from '../support/coming.js'
 import { initForTest } from '../support/init.js'
 
 beforeAll(initForTest)
@@ -10,12 +9,12 @@ const linears = (n: number) => Array.from({ length: n }, () => new nn.Linear(3, 
 
 /** Adds up what its layers make of the input. */
 class Branches extends nn.Module {
-  layers: ModuleList
+  layers: nn.ModuleList
   head = new nn.Linear(3, 2)
 
   constructor(modules: nn.Module[]) {
     super()
-    this.layers = moduleList(modules)
+    this.layers = new nn.ModuleList(modules)
   }
 
   override forward(x: Tensor): Tensor {
@@ -28,7 +27,7 @@ class Branches extends nn.Module {
 describe('a list', () => {
   it('is iterable, has a length, and gives each by its place', () => {
     const [a, b] = linears(2)
-    const list = moduleList([a, b])
+    const list = new nn.ModuleList([a, b])
     expect([...list]).toEqual([a, b])
     expect([...list][1]).toBe(b)
     expect(list.length).toBe(2)
@@ -39,7 +38,7 @@ describe('a list', () => {
 
   it('grows by append, which gives the list', () => {
     const [a, b, c] = linears(3)
-    const list = moduleList([a])
+    const list = new nn.ModuleList([a])
     expect(list.append(b)).toBe(list)
     list.append(c)
     expect(list.length).toBe(3)
@@ -48,7 +47,7 @@ describe('a list', () => {
   })
 
   it('may be empty, made of nothing or of no modules', () => {
-    for (const list of [moduleList(), moduleList([])]) {
+    for (const list of [new nn.ModuleList(), new nn.ModuleList([])]) {
       expect([...list]).toEqual([])
       expect(list.length).toBe(0)
       expect(list.stateDict()).toEqual({})
@@ -58,14 +57,14 @@ describe('a list', () => {
 
   it('is made of whatever is iterable, and does not follow it', () => {
     const modules = linears(2)
-    const list = moduleList(new Set(modules))
+    const list = new nn.ModuleList(new Set(modules))
     modules.pop()
     expect(list.length).toBe(2)
   })
 
   it('has no forward of its own', () => {
-    expect(() => moduleList(linears(1)).forward(randn([2, 3]))).toThrow(SimdgradError)
-    expect(() => moduleList(linears(1)).forward(randn([2, 3]))).toThrow(/ModuleList/)
+    expect(() => new nn.ModuleList(linears(1)).forward(randn([2, 3]))).toThrow(SimdgradError)
+    expect(() => new nn.ModuleList(linears(1)).forward(randn([2, 3]))).toThrow(/ModuleList/)
   })
 
   it.each<[string, unknown]>([
@@ -75,12 +74,12 @@ describe('a list', () => {
     ['a function in the list', () => [() => 1]],
   ])('refuses %s', (_, make) => {
     const given = (make as () => never)()
-    expect(() => moduleList(given)).toThrow(ArgumentError)
-    expect(() => moduleList(given)).toThrow(/ModuleList/)
+    expect(() => new nn.ModuleList(given)).toThrow(ArgumentError)
+    expect(() => new nn.ModuleList(given)).toThrow(/ModuleList/)
   })
 
   it('refuses to append what is no module', () => {
-    expect(() => moduleList(linears(1)).append(null as never)).toThrow(ArgumentError)
+    expect(() => new nn.ModuleList(linears(1)).append(null as never)).toThrow(ArgumentError)
   })
 })
 
@@ -116,7 +115,7 @@ describe('the modules in a list', () => {
   })
 
   it('may be lists, and Sequentials', () => {
-    const net = new Branches([new nn.Sequential(...linears(1)), moduleList(linears(1))])
+    const net = new Branches([new nn.Sequential(...linears(1)), new nn.ModuleList(linears(1))])
     expect(Object.keys(net.stateDict()).slice(0, 4)).toEqual([
       'layers.0.0.weight',
       'layers.0.0.bias',
