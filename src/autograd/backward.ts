@@ -66,13 +66,13 @@ function differentiate(root: Tensor, cotangent: Tensor | undefined, calls: reado
   }
 }
 
-/** The recorded calls that `root` depends on, last first. */
-function callsBehind(root: Tensor): Call[] {
+/** The recorded calls that `root` depends on, last first; of those after the first `since`. */
+function callsBehind(root: Tensor, since = 0): Call[] {
   const visit = ++visits
   const found: Call[] = []
   const enter = (x: Tensor | undefined) => {
     const call = x?.producer
-    if (!(call instanceof Call) || call.visit === visit) return
+    if (!(call instanceof Call) || call.visit === visit || call.sequence <= since) return
     call.visit = visit
     found.push(call)
   }
@@ -81,9 +81,10 @@ function callsBehind(root: Tensor): Call[] {
   return found.sort((a, b) => b.sequence - a.sequence)
 }
 
-/** The leaves that a result depends on. */
-export function leavesBehind(root: Tensor): Tensor[] {
-  const sources = callsBehind(root).flatMap((call) => call.sources)
+/** The leaves that a result depends on by calls recorded after the first `since`. */
+export function leavesBehind(root: Tensor, since = 0): Tensor[] {
+  const calls = callsBehind(root, since)
+  const sources = calls.flatMap((call) => call.sources)
   return [...new Set(sources)].filter((x): x is Tensor => x !== undefined && x.producer === undefined)
 }
 

@@ -16,6 +16,11 @@ interface Saved {
 
 let recorded = 0
 
+/** Calls recorded so far: the sequence of the last. */
+export function recordedCalls(): number {
+  return recorded
+}
+
 /** Shared by all that has nothing; never written to. */
 const NONE: never[] = []
 

@@ -217,7 +217,13 @@ function sharedMemory(): WebAssembly.Memory | undefined {
  * Chunks that each worker has done since the start; empty with one thread. It tells whether workers work.
  *
  * @param threads `backend.threads`
+ * @throws {ArgumentError} for another number
  */
 export function chunksDone(threads: number): number[] {
+  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
+    throw new ArgumentError(
+      `chunksDone: threads is a whole number from 1 to ${MOST_THREADS}, as backend.threads, got ${kindOf(threads)}`,
+    )
+  }
   return Array.from({ length: threads - 1 }, (_, index) => instance().kernels.team_chunks_done(index))
 }

@@ -1,8 +1,13 @@
 /** Further layers without parameters. */
-import { type CrossEntropyOptions, crossEntropy, type Labels } from '../autograd/ops/cross-entropy.js'
+import {
+  type CrossEntropyOptions,
+  checkReduction,
+  crossEntropyFor,
+  type Labels,
+} from '../autograd/ops/cross-entropy.js'
 import { dropout } from '../autograd/ops/dropout.js'
 import { flatten } from '../autograd/ops/rearrange.js'
-import { checkNumber, checkOptions, kindOf } from '../check.js'
+import { checkNumber, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { Module } from './module.js'
@@ -81,7 +86,7 @@ export class CrossEntropyLoss {
    * @throws {ArgumentError} for an unknown option
    */
   constructor(readonly options: CrossEntropyOptions = {}) {
-    checkOptions('CrossEntropyLoss', options, ['reduction'])
+    checkReduction('CrossEntropyLoss', options)
   }
 
   /**
@@ -94,7 +99,7 @@ export class CrossEntropyLoss {
    * @throws {ArgumentError} for a label that is no class
    */
   forward(logits: Tensor, labels: Labels): Tensor {
-    return crossEntropy(logits, labels, this.options)
+    return crossEntropyFor('CrossEntropyLoss', logits, labels, this.options)
   }
 
   /** As of a Module. @internal */

@@ -2,6 +2,7 @@ import { checkBoolean, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, StateDictError } from '../errors.js'
 import { sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
+import { watch } from './watch.js'
 
 /** A tensor that a Module trains: `requiresGrad` is true, and a Module that has it as a field collects it. */
 export class Parameter extends Tensor {
@@ -53,6 +54,10 @@ export abstract class Module {
   training = true
   readonly #buffers = new Map<string, Tensor>()
 
+  constructor() {
+    watch(new.target.prototype, Module.prototype, (x) => x instanceof Parameter)
+  }
+
   /** The result for the input `x`; what a net computes is written here. */
   abstract forward(x: Tensor): Tensor
 
@@ -92,6 +97,14 @@ export abstract class Module {
   registerBuffer(name: string, buffer: Tensor): void {
     if (typeof name !== 'string' || name === '') {
       throw new ArgumentError(`registerBuffer: the name is a string, as of a field, got ${kindOf(name)}`)
+    }
+    if (name.includes('.')) {
+      throw new ArgumentError(`registerBuffer: the name '${name}' has a dot, which stands between fields`)
+    }
+    if (name in this && !this.#buffers.has(name)) {
+      throw new ArgumentError(
+        `registerBuffer: the name '${name}' is taken: ${this.constructor.name} has such a field`,
+      )
     }
     if (!(buffer instanceof Tensor)) {
       throw new ArgumentError(`registerBuffer: the buffer '${name}' is a tensor, got ${kindOf(buffer)}`)
@@ -192,7 +205,7 @@ export abstract class Module {
     checkOptions('loadStateDict', options, ['strict'])
     const { strict = true } = options
     checkBoolean('loadStateDict', 'strict', strict)
-    checkState(state)
+    checkState('loadStateDict', state)
     const own = this.stateDict()
     const tolerated = (name: string) => name.split('.').at(-1) === 'num_batches_tracked'
     const missing = Object.keys(own).filter((name) => !Object.hasOwn(state, name) && !tolerated(name))
@@ -220,13 +233,16 @@ export abstract class Module {
 }
 
 /** @throws {ArgumentError} unless it is an object of tensors */
-function checkState(state: StateDict): void {
-  if (typeof state !== 'object' || state === null || state instanceof Tensor || Array.isArray(state)) {
-    throw new ArgumentError(`loadStateDict: expected an object of tensors by name, got ${kindOf(state)}`)
+export function checkState(name: string, state: StateDict): void {
+  const plain = typeof state === 'object' && state !== null && !Array.isArray(state)
+  if (!plain || state instanceof Tensor || state instanceof Module) {
+    throw new ArgumentError(
+      `${name}: expected a state, an object of tensors by name such as net.stateDict(), got ${kindOf(state)}`,
+    )
   }
-  for (const [name, value] of Object.entries(state)) {
+  for (const [key, value] of Object.entries(state)) {
     if (value instanceof Tensor) continue
-    throw new ArgumentError(`loadStateDict: '${name}' is ${kindOf(value)}, expected a tensor`)
+    throw new ArgumentError(`${name}: '${key}' of the state is ${kindOf(value)}, expected a tensor`)
   }
 }
 
@@ -234,13 +250,13 @@ function checkState(state: StateDict): void {
 function fieldsOf(module: Module): [name: string, value: unknown][] {
   const fields: [string, unknown][] = Object.entries(module)
   for (const [name, value] of fields) {
-    const held = heldBy(value).find((one) => one instanceof Module || one instanceof Parameter)
-    if (held === undefined) continue
-    const what = held instanceof Module ? 'modules' : 'parameters'
-    const cure =
-      held instanceof Module
-        ? `make it \`${name} = new nn.ModuleList([…])\``
-        : 'give each parameter a field of its own'
+    // Those that have a field of their own, too, are found.
+    const lost = heldBy(value).find((held) => !fields.some(([, field]) => field === held))
+    if (lost === undefined) continue
+    const [what, cure] =
+      lost instanceof Module
+        ? ['modules', `make it \`${name} = new nn.ModuleList([…])\``]
+        : ['parameters', 'give each a field of its own, or its module, in an nn.ModuleList']
     throw new ArgumentError(
       `${module.constructor.name}: the field '${name}' has ${what} in ${kindOf(value)}, which would not be found and stay untrained; ${cure}`,
     )
@@ -248,8 +264,15 @@ function fieldsOf(module: Module): [name: string, value: unknown][] {
   return fields
 }
 
-/** What a field's value has inside, where it is one of JavaScript's own containers. */
-function heldBy(value: unknown): unknown[] {
+/** The modules and parameters inside a value, where it is one of JavaScript's own containers, at any depth. */
+function heldBy(value: unknown, depth = 0): (Module | Parameter)[] {
+  return insideOf(value).flatMap((one) => {
+    if (one instanceof Module || one instanceof Parameter) return [one]
+    return depth < 8 ? heldBy(one, depth + 1) : []
+  })
+}
+
+function insideOf(value: unknown): unknown[] {
   if (typeof value !== 'object' || value === null) return []
   if (Array.isArray(value)) return value
   if (value instanceof Map) return [...value.values()]

@@ -1,5 +1,6 @@
 import { checkNumber, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
+import { checkStrays, own } from '../tensor/strays.js'
 import { Tensor } from '../tensor/tensor.js'
 
 /** What all optimisers share: their parameters, and the learning rate, which may be changed at any time. */
@@ -20,7 +21,10 @@ export abstract class Optimizer {
     this.parameters = parametersOf(name, parameters)
     this.lr = lr
     // A gradient lies in rows; so must what it is taken from.
-    for (const parameter of this.parameters) parameter.toRows_()
+    for (const parameter of this.parameters) {
+      parameter.toRows_()
+      own(parameter)
+    }
   }
 
   /** The learning rate. @throws {ArgumentError} when set to what is no number of at least 0 */
@@ -36,8 +40,11 @@ export abstract class Optimizer {
   /**
    * Changes every parameter that has a gradient, in place: all of them, or, where memory does not suffice for what
    * the optimiser keeps of them, none.
+   *
+   * @throws {ArgumentError} where a net used a parameter with a gradient that it does not have as a field
    */
   step(): void {
+    checkStrays(this.#name, this.parameters)
     for (const parameter of this.parameters) {
       const gradient = parameter.ownGradient
       if (gradient) this.prepare(parameter, gradient)

@@ -53,14 +53,14 @@ export function tensor(values: NestedNumbers | ArrayLike<number>, options: Tenso
   } else {
     flatten(values as NestedNumbers, 0, found, flat)
   }
-  const shape = options.shape ? [...options.shape] : found
+  const shape = options.shape ?? found
   checkShape('tensor', shape)
   if (sizeOf(shape) !== source.length) {
     throw new ShapeError(
       `tensor: shape [${shape}] has ${sizeOf(shape)} elements, but ${source.length} values were given`,
     )
   }
-  return fromValues(source, shape, options.requiresGrad)
+  return fromValues(source, [...shape], options.requiresGrad)
 }
 
 function flatten(values: NestedNumbers, depth: number, shape: number[], flat: number[]): void {

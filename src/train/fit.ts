@@ -1,16 +1,16 @@
-import { leavesBehind } from '../autograd/backward.js'
-import { correct } from '../autograd/ops/cross-entropy.js'
+import { correct, isClass } from '../autograd/ops/cross-entropy.js'
 import { noGrad } from '../autograd/tape.js'
 import { checkNumber, checkOptions, kindOf } from '../check.js'
 import { DataLoader } from '../data/data-loader.js'
-import { ArgumentError, NumericError } from '../errors.js'
+import { ArgumentError, NumericError, ShapeError } from '../errors.js'
 import { callForward } from '../nn/layer.js'
-import { Module, Parameter } from '../nn/module.js'
+import { Module } from '../nn/module.js'
 import { Optimizer } from '../optim/optimizer.js'
 import { scoped } from '../tensor/scope.js'
 import { inLoss } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
-import { yieldToEvents } from './yield.js'
+import { exclusively } from './exclusive.js'
+import { timeToYield, yieldToEvents } from './yield.js'
 
 /** Something that gives one number for predictions and labels, such as `nn.CrossEntropyLoss`. */
 export interface Loss {
@@ -82,12 +82,6 @@ export interface History {
   aborted: boolean
 }
 
-/** Milliseconds of work between two turns of the event loop. */
-const SLICE = 12
-
-/** Nets that a `fit` is training now: a second one would set their mode under the first one's feet. */
-const inTraining = new WeakSet<Module>()
-
 /**
  * Trains a net: for each epoch all batches of `train` (forward, loss, backward, step), then `valid` in
  * evaluation mode and without recording. Afterwards the net is in the mode that it came in. Yields often
@@ -102,40 +96,36 @@ const inTraining = new WeakSet<Module>()
 export async function fit(net: Module, options: FitOptions): Promise<History> {
   checkFit(net, options)
   const { train, valid, epochs = 1, signal, onEpoch } = options
-  if (inTraining.has(net)) {
-    throw new ArgumentError('fit: this net is being trained by another fit; await that one first')
-  }
-  inTraining.add(net)
-  const mode = net.training
-  const history: History = { epochs: [], aborted: false }
-  const clock = { turn: performance.now() }
-  try {
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      net.train()
-      const trained = await pass(net, train, options, epoch, true, clock)
-      if (signal?.aborted) break
-      net.eval()
-      const validation = valid && (await pass(net, valid, options, epoch, false, clock))
-      if (signal?.aborted) break
-      const result: EpochResult = {
-        epoch,
-        trainLoss: trained.loss,
-        trainAcc: trained.accuracy,
-        validLoss: validation?.loss ?? Number.NaN,
-        validAcc: validation?.accuracy ?? Number.NaN,
-        trainSeconds: trained.seconds,
-        validSeconds: validation?.seconds ?? 0,
-        imagesPerSecond: trained.samples / trained.seconds,
+  return exclusively('fit', net, async () => {
+    const mode = net.training
+    const history: History = { epochs: [], aborted: false }
+    try {
+      for (let epoch = 0; epoch < epochs; epoch++) {
+        net.train()
+        const trained = await pass(net, train, options, epoch, true)
+        if (signal?.aborted) break
+        net.eval()
+        const validation = valid && (await pass(net, valid, options, epoch, false))
+        if (signal?.aborted) break
+        const result: EpochResult = {
+          epoch,
+          trainLoss: trained.loss,
+          trainAcc: trained.accuracy,
+          validLoss: validation?.loss ?? Number.NaN,
+          validAcc: validation?.accuracy ?? Number.NaN,
+          trainSeconds: trained.seconds,
+          validSeconds: validation?.seconds ?? 0,
+          imagesPerSecond: trained.samples / trained.seconds,
+        }
+        history.epochs.push(result)
+        await onEpoch?.(result)
       }
-      history.epochs.push(result)
-      await onEpoch?.(result)
+    } finally {
+      net.train(mode)
     }
-  } finally {
-    inTraining.delete(net)
-    net.train(mode)
-  }
-  history.aborted = signal?.aborted ?? false
-  return history
+    history.aborted = signal?.aborted ?? false
+    return history
+  })
 }
 
 /** @throws {ArgumentError} for what is missing, unknown or of another kind */
@@ -192,7 +182,6 @@ async function pass(
   options: FitOptions,
   epoch: number,
   training: boolean,
-  clock: { turn: number },
 ): Promise<PassResult> {
   const { signal, onProgress } = options
   const start = performance.now()
@@ -214,15 +203,12 @@ async function pass(
       right += step.right
       samples += step.count
       batch++
-      const now = performance.now()
-      if (now - clock.turn > SLICE) {
-        if (training) {
-          const imagesPerSecond = (samples / (now - start)) * 1000
-          onProgress?.({ epoch, batch, batches: loader.length, loss: total / samples, imagesPerSecond })
-        }
-        await yieldToEvents()
-        clock.turn = performance.now()
+      if (!timeToYield()) continue
+      if (training) {
+        const imagesPerSecond = (samples / (performance.now() - start)) * 1000
+        onProgress?.({ epoch, batch, batches: loader.length, loss: total / samples, imagesPerSecond })
       }
+      await yieldToEvents()
     }
   } finally {
     batches.return(undefined)
@@ -246,6 +232,11 @@ function measure(net: Module, [x, y]: readonly Tensor[], { loss }: FitOptions, w
   if (!(value instanceof Tensor)) {
     throw new ArgumentError(`fit: the loss's forward gives a tensor with one element, got ${kindOf(value)}`)
   }
+  if (value.size !== 1) {
+    throw new ShapeError(
+      `fit: the loss gives one number for a batch, got shape [${value.shape}]; take its mean() or sum()`,
+    )
+  }
   const number = value.item()
   if (!Number.isFinite(number)) throw notFinite(number, where)
   return { loss: number, value, count: x.shape[0], right: rightAnswers(prediction, y) }
@@ -254,28 +245,18 @@ function measure(net: Module, [x, y]: readonly Tensor[], { loss }: FitOptions, w
 function trainStep(net: Module, batch: readonly Tensor[], options: FitOptions, where: Where) {
   const measured = measure(net, batch, options, where)
   const { optimizer } = options
-  if (where.epoch === 0 && where.batch === 0) checkParameters(net, measured.value)
   optimizer.zeroGrad()
   measured.value.backward()
   optimizer.step()
   return measured
 }
 
-/** @throws {ArgumentError} where the loss depends on parameters that `net.parameters()` does not give */
-function checkParameters(net: Module, loss: Tensor): void {
-  const known = new Set<Tensor>(net.parameters())
-  for (const leaf of leavesBehind(loss)) {
-    if (!(leaf instanceof Parameter) || !leaf.requiresGrad || known.has(leaf)) continue
-    throw new ArgumentError(
-      `fit: the net uses a parameter of shape [${leaf.shape}] that net.parameters() does not give, and that would stay untrained; a module in a private #field or a variable is not found: make it a public field`,
-    )
-  }
-}
-
 /** How many predictions are right; NaN where these are no logits of several classes with a class each. */
 function rightAnswers(prediction: Tensor, labels: Tensor | undefined): number {
-  const classes = prediction.shape.length === 2 && prediction.shape[1] > 1 && labels?.shape.length === 1
-  return classes && labels ? correct(prediction, labels) : Number.NaN
+  const { shape } = prediction
+  if (shape.length !== 2 || shape[1] < 2 || labels?.shape.length !== 1) return Number.NaN
+  const classes = labels.toFloat32Array().every((label) => isClass(label, shape[1]))
+  return classes ? correct(prediction, labels) : Number.NaN
 }
 
 function notFinite(value: number, { epoch, batch, batches, training }: Where): NumericError {

@@ -5,10 +5,8 @@ import { BatchNorm } from '../nn/batch-norm.js'
 import { Module } from '../nn/module.js'
 import { zeros } from '../tensor/create.js'
 import { Tensor } from '../tensor/tensor.js'
-import { yieldToEvents } from './yield.js'
-
-/** Milliseconds of work between two turns of the event loop. */
-const SLICE = 12
+import { exclusively } from './exclusive.js'
+import { timeToYield, yieldToEvents } from './yield.js'
 
 /**
  * Computes batch norm's running statistics anew, from data and for the weights as they are: they are reset,
@@ -29,6 +27,10 @@ const SLICE = 12
  */
 export async function recalibrate(net: Module, data: Iterable<readonly Tensor[]>): Promise<void> {
   checkArguments(net, data)
+  await exclusively('recalibrate', net, () => run(net, data))
+}
+
+async function run(net: Module, data: Iterable<readonly Tensor[]>): Promise<void> {
   const modules = net.namedModules().map(([, module]) => module)
   const layers = modules
     .filter((module) => module instanceof BatchNorm)
@@ -47,7 +49,6 @@ export async function recalibrate(net: Module, data: Iterable<readonly Tensor[]>
     }
     net.train()
     let batches = 0
-    let turn = performance.now()
     for (const batch of data) {
       const x = Array.isArray(batch) ? batch[0] : batch
       if (!(x instanceof Tensor)) {
@@ -55,10 +56,7 @@ export async function recalibrate(net: Module, data: Iterable<readonly Tensor[]>
       }
       noGrad(() => net.forward(x))
       batches++
-      if (performance.now() - turn > SLICE) {
-        await yieldToEvents()
-        turn = performance.now()
-      }
+      if (timeToYield()) await yieldToEvents()
     }
     if (batches === 0) throw new ArgumentError('recalibrate: the data has no batch')
   } catch (error) {

@@ -58,7 +58,7 @@ describe('the slips', () => {
     ...['detach', 'toArray', 'toFloat32Array', 'toString', 'dispose', 'zeroGrad'].map(
       (name) => `Tensor.${name}`,
     ),
-    ...['constructor', 'toRows_'].map((name) => `Tensor.${name}`),
+    ...['constructor', 'toRows_', 'become', 'release'].map((name) => `Tensor.${name}`),
   ])
 
   const isError = (value: unknown) => typeof value === 'function' && value.prototype instanceof SimdgradError

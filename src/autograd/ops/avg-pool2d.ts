@@ -84,8 +84,8 @@ export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPool2dOptions
   checkOptions('avgPool2d', options, OPTIONS)
   const { ceilMode = false, countIncludePad = true, divisorOverride = null } = options
   const kernel = pair('avgPool2d', 'kernelSize', kernelSize, 1)
-  const stride = pair('avgPool2d', 'stride', options.stride ?? kernelSize, 1)
-  const padding = pair('avgPool2d', 'padding', options.padding ?? 0, 0)
+  const stride = pair('avgPool2d', 'stride', options.stride === undefined ? kernelSize : options.stride, 1)
+  const padding = pair('avgPool2d', 'padding', options.padding === undefined ? 0 : options.padding, 0)
   checkPadding('avgPool2d', kernel, padding)
   checkBoolean('avgPool2d', 'ceilMode', ceilMode)
   checkBoolean('avgPool2d', 'countIncludePad', countIncludePad)

@@ -102,7 +102,9 @@ export function conv2d(
   checkTensor('conv2d', 'weight', weight)
   checkOptionalTensor('conv2d', 'bias', bias)
   checkOptions('conv2d', options, ['stride', 'padding'])
-  const stride = pair('conv2d', 'stride', options.stride ?? 1, 1)
-  const padding = pair('conv2d', 'padding', options.padding ?? 0, 0)
-  return run(operation, [x, weight, bias ?? undefined], { stride, padding })
+  const { stride = 1, padding = 0 } = options
+  return run(operation, [x, weight, bias ?? undefined], {
+    stride: pair('conv2d', 'stride', stride, 1),
+    padding: pair('conv2d', 'padding', padding, 0),
+  })
 }

@@ -77,10 +77,11 @@ const operation = defineOperation<Reduction>({
 
 /** Labels as a tensor that the caller owns. */
 function labelTensor(operationName: string, labels: Labels, n: number): Tensor {
-  const list = labels instanceof Tensor ? undefined : labels
-  if (list !== undefined && !isList(list)) {
+  if (!(labels instanceof Tensor) && !isList(labels)) {
+    const cure =
+      (labels as unknown) instanceof BigInt64Array || (Array.isArray(labels) && typeof labels[0] === 'bigint')
     throw new ArgumentError(
-      `${operationName}: labels are a tensor or an array of class indices, got ${kindOf(labels)}${(list as unknown) instanceof BigInt64Array ? '; turn 64-bit integers into numbers with Array.from(labels, Number)' : ''}`,
+      `${operationName}: labels are class indices, in a tensor or an array of whole numbers; got ${kindOf(labels)}${Array.isArray(labels) && labels.length > 0 ? ` of ${typeof labels[0]}s` : ''}${cure ? '; turn 64-bit integers into numbers with Array.from(labels, Number)' : ''}`,
     )
   }
   const given = labels instanceof Tensor ? labels.shape : [labels.length]
@@ -98,6 +99,11 @@ function isList(labels: unknown): labels is ArrayLike<number> {
     return 'length' in labels && !(labels instanceof BigInt64Array) && !(labels instanceof BigUint64Array)
   }
   return Array.isArray(labels) && labels.every((label) => typeof label === 'number')
+}
+
+/** Whether a label is one of so many classes. */
+export function isClass(label: number, classes: number): boolean {
+  return Number.isInteger(label) && label >= 0 && label < classes
 }
 
 function checkLogits(operationName: string, logits: Tensor): void {
@@ -118,14 +124,28 @@ function checkLogits(operationName: string, logits: Tensor): void {
  * @throws {ArgumentError} for a label that is no class, before anything is computed
  */
 export function crossEntropy(logits: Tensor, labels: Labels, options: CrossEntropyOptions = {}): Tensor {
-  checkOptions('crossEntropy', options, ['reduction'])
+  return crossEntropyFor('crossEntropy', logits, labels, options)
+}
+
+/** Checks the options for who asks. @throws {ArgumentError} */
+export function checkReduction(name: string, options: CrossEntropyOptions): Reduction {
+  checkOptions(name, options, ['reduction'])
   const { reduction = 'mean' } = options
-  if (!['mean', 'sum', 'none'].includes(reduction)) {
-    throw new ArgumentError(`crossEntropy: reduction is 'mean', 'sum' or 'none', not ${kindOf(reduction)}`)
-  }
-  checkLogits('crossEntropy', logits)
+  if (['mean', 'sum', 'none'].includes(reduction)) return reduction
+  throw new ArgumentError(`${name}: reduction is 'mean', 'sum' or 'none', not ${kindOf(reduction)}`)
+}
+
+/** As `crossEntropy`; errors name who asks. */
+export function crossEntropyFor(
+  name: string,
+  logits: Tensor,
+  labels: Labels,
+  options: CrossEntropyOptions,
+): Tensor {
+  const reduction = checkReduction(name, options)
+  checkLogits(name, logits)
   // The labels as an input, so that backward notices when they were changed since.
-  const own = labelTensor('crossEntropy', labels, logits.shape[0])
+  const own = labelTensor(name, labels, logits.shape[0])
   try {
     return run(operation, [logits, own], reduction)
   } finally {
@@ -145,6 +165,14 @@ export function correct(logits: Tensor, labels: Labels): number {
   checkLogits('correct', logits)
   const [n, classes] = logits.shape
   const own = [labelTensor('correct', labels, n)]
+  const wrong = own[0].toFloat32Array().findIndex((label) => !isClass(label, classes))
+  if (wrong >= 0) {
+    const label = own[0].toFloat32Array()[wrong]
+    own[0].release()
+    throw new ArgumentError(
+      `correct: label ${wrong} is ${label}, expected a whole number from 0 to ${classes - 1} (logits [${logits.shape}])`,
+    )
+  }
   const inRows = (x: Tensor) => {
     if (x.layout === 'rows') return x.storage
     const rows = toLayout(x, 'rows')

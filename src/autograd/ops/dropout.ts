@@ -1,6 +1,7 @@
 /** Dropout. */
 import { BINARY } from '../../bindings/kernels.generated.js'
-import { checkBoolean, checkNumber } from '../../check.js'
+import { checkBoolean, kindOf } from '../../check.js'
+import { ArgumentError } from '../../errors.js'
 import { fillBernoulli } from '../../tensor/random.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
@@ -38,7 +39,9 @@ const operation = defineOperation<number>({
  */
 export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
   checkTensor('dropout', 'input', x)
-  checkNumber('dropout', 'p', p, { least: 0, most: 1 })
+  if (!(typeof p === 'number' && p >= 0 && p <= 1)) {
+    throw new ArgumentError(`dropout: p is a probability from 0 to 1, got ${kindOf(p)}`)
+  }
   checkBoolean('dropout', 'training', training)
   if (!training || p === 0) return x
   return run(operation, [x], p)

@@ -88,7 +88,9 @@ export function layerNorm(
   const shape = normalized('layerNorm', normalizedShape)
   checkNumber('layerNorm', 'eps', eps, { least: 0 })
   if (x.shape.length < shape.length || !sameShape(x.shape.slice(-shape.length), shape)) {
-    throw new ShapeError(`layerNorm: expected an input of shape [..., ${shape}], got [${x.shape}]`)
+    throw new ShapeError(
+      `layerNorm: expected an input of shape [..., ${shape}] (normalizedShape), got [${x.shape}]`,
+    )
   }
   for (const [what, tensor] of Object.entries({ weight, bias })) {
     checkOptionalTensor('layerNorm', what, tensor)
@@ -102,10 +104,10 @@ export function layerNorm(
 /** The normalised shape. @throws {ArgumentError} for one of no dimension, or with a size below 1 */
 export function normalized(name: string, shape: Shape | number): Shape {
   const sizes = typeof shape === 'number' ? [shape] : shape
-  checkShape(name, sizes)
+  checkShape(`${name}: normalizedShape`, sizes)
   if (sizes.length === 0 || sizes.some((size) => size < 1)) {
     throw new ArgumentError(
-      `${name}: the normalised shape has at least one dimension, each of at least 1, got ${Array.isArray(shape) ? `[${shape}]` : kindOf(shape)}`,
+      `${name}: normalizedShape has at least one dimension, each of at least 1, got ${Array.isArray(shape) ? `[${shape}]` : kindOf(shape)}`,
     )
   }
   return [...sizes]

@@ -73,8 +73,8 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions
   checkTensor('maxPool2d', 'input', x)
   checkOptions('maxPool2d', options, ['stride', 'padding'])
   const kernel = pair('maxPool2d', 'kernelSize', kernelSize, 1)
-  const stride = pair('maxPool2d', 'stride', options.stride ?? kernelSize, 1)
-  const padding = pair('maxPool2d', 'padding', options.padding ?? 0, 0)
+  const stride = pair('maxPool2d', 'stride', options.stride === undefined ? kernelSize : options.stride, 1)
+  const padding = pair('maxPool2d', 'padding', options.padding === undefined ? 0 : options.padding, 0)
   checkPadding('maxPool2d', kernel, padding)
   return run(maxPool2dOperation, [x], { kernel, stride, padding })
 }

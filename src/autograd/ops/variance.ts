@@ -27,6 +27,7 @@ export function variance(x: Tensor, options: VarOptions = {}): Tensor {
     const centred = (from: Tensor) => sub(from, mean(from, { ...over, keepdim: true }))
     const squares = sum(pow(centred(centred(x)), 2), { ...over, keepdim })
     const n = squares.size === 0 ? 0 : x.size / squares.size
-    return div(squares, unbiased ? n - 1 : n)
+    // Of too few values there is none: 0 / 0.
+    return div(squares, Math.max(0, unbiased ? n - 1 : n))
   })
 }

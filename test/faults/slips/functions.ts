@@ -7,7 +7,7 @@ const argument = { error: ArgumentError }
 const image = t(2, 3, 4, 4)
 const kernel = t(5, 3, 3, 3)
 
-const OF_ONE = ['relu', 'sigmoid', 'tanh', 'gelu']
+const OF_ONE = ['relu', 'sigmoid', 'tanh', 'gelu', 'neg', 'abs', 'sqrt', 'exp', 'log']
 
 export const FUNCTIONS: Slip[] = [
   ...OF_ONE.flatMap((op): Slip[] => [
