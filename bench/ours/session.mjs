@@ -5,6 +5,9 @@ import { JOBS } from '../../dist/nets/index.js'
 import { measureKernels } from './kernels.mjs'
 
 /**
+ * What the published types leave out.
+ * @typedef {{ keepsNothing?: boolean, marksKept?: boolean, kept?: boolean }} Internal
+ *
  * @typedef {{ net: import('../../dist/nets/index.js').JobName, batch: number }} Job
  */
 
@@ -43,8 +46,11 @@ function trainer({ net: name, batch: batchSize }, train) {
         value.backward()
         optimizer.step()
         // As `fit` does with what nobody else can have seen.
-        if (!net.keepsNothing && !net.marksKept) continue
-        for (const tensor of [x, y, logits, value]) if (!tensor.kept) tensor.dispose()
+        const { keepsNothing, marksKept } = /** @type {Internal} */ (net)
+        if (!keepsNothing && !marksKept) continue
+        for (const tensor of [x, y, logits, value]) {
+          if (!(/** @type {Internal} */ (tensor).kept)) tensor.dispose()
+        }
       }
       if (!Number.isFinite(total + right)) throw new Error(`${name}: the loss is ${total}`)
       return (performance.now() - start) / 1000

@@ -21,7 +21,7 @@ export interface BatchNormLayerOptions {
   trackRunningStats?: boolean
 }
 
-/** What BatchNorm1d and BatchNorm2d share: all but the shapes that they take. @internal */
+/** What BatchNorm1d and BatchNorm2d share: all but the shapes that they take. (Their published types name it.) */
 export abstract class BatchNorm extends Module {
   /** @internal */
   override readonly keepsNothing = this.forward === BatchNorm.prototype.forward
