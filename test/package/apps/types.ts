@@ -32,8 +32,6 @@ expectTypeOf(x).toEqualTypeOf<Tensor>()
 expectTypeOf(x.exp().sum().item()).toEqualTypeOf<number>()
 expectTypeOf(x.toFloat32Array()).toExtend<Float32Array>()
 expectTypeOf(noGrad(() => x)).toEqualTypeOf<Tensor>()
-// @ts-expect-error: what is the library's own is not published
-x.storage
 
 class Net extends nn.Module {
   layer = new nn.Sequential(new nn.Linear(2, 3), new nn.BatchNorm1d(3, { momentum: null }), new nn.ReLU())
