@@ -11,13 +11,14 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { MAX_PAGES, sourcesHash, withoutCustomSections } from './wasm-manifest.mjs'
+import { BUILDS, inputsNow, withoutCustomSections, writeManifest } from './wasm-manifest.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const crate = join(root, 'crates/bnkernels')
 const out = join(root, 'src/bindings/wasm')
 
-const BUILDS = ['strict-unshared', 'relaxed-unshared', 'strict-shared', 'relaxed-shared']
+/** The most 64-KiB pages that a memory may grow to: 2 GiB. */
+const MAX_PAGES = 32768
 
 const sharedArguments = [
   '--shared-memory',
@@ -158,7 +159,7 @@ await run('cargo', ['run', '--quiet', '--manifest-path', join(crate, 'Cargo.toml
   PATH,
 })
 // Before the build: what is changed while it runs must make the manifest stale.
-const sources = sourcesHash(crate)
+const inputs = inputsNow()
 const builds = BUILDS.filter((name) => name.includes(process.argv[2] ?? ''))
 console.log(`building ${builds.join(', ')}; each std takes a minute or two`)
 // Side by side by memory, one after the other where std is shared.
@@ -168,6 +169,4 @@ await Promise.all(
   }),
 )
 // Part of them rebuilt is not all of them made from these sources.
-if (builds.length === BUILDS.length) {
-  writeFileSync(join(out, 'manifest.json'), `${JSON.stringify({ sources }, null, 2)}\n`)
-}
+if (builds.length === BUILDS.length) writeManifest(root, inputs)

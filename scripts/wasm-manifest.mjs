@@ -1,11 +1,32 @@
-// What ties the committed binaries to the crate's sources: test/bindings/manifest.test.ts fails when the
-// sources were changed and the binaries were not rebuilt.
+// What ties the committed binaries to what they were made from, the crate's sources and the build's flags, and to
+// themselves: test/bindings/manifest.test.ts fails when any of them is another one than the manifest says.
+//   node scripts/wasm-manifest.mjs   writes the manifest alone: for binaries that were built from these very sources
+//                                    and flags, but elsewhere. `npm run build:wasm` writes it by itself.
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
-/** The most 64-KiB pages that a memory may grow to: 2 GiB. */
-export const MAX_PAGES = 32768
+/** The four binaries, by their files' names without the ending. */
+export const BUILDS = ['strict-unshared', 'relaxed-unshared', 'strict-shared', 'relaxed-shared']
+
+/**
+ * Hashes, in hex: of all that the crate is made of, of the script that has the flags, and of each binary.
+ *
+ * @typedef {{ sources: string, flags: string }} Inputs
+ * @typedef {Inputs & { binaries: Record<string, string> }} Manifest
+ */
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const crateOf = (/** @type {string} */ checkout) => join(checkout, 'crates/bnkernels')
+const scriptOf = (/** @type {string} */ checkout) => join(checkout, 'scripts/build-wasm.mjs')
+const binariesOf = (/** @type {string} */ checkout) => join(checkout, 'src/bindings/wasm')
+
+/** A text, however git checked its line ends out. @param {string} path */
+const textOf = (path) => readFileSync(path, 'utf8').replaceAll('\r\n', '\n')
+
+/** @param {string | Uint8Array} content */
+const sha256 = (content) => createHash('sha256').update(content).digest('hex')
 
 /**
  * SHA-256 over the names and contents of all that the binaries are made from.
@@ -24,10 +45,47 @@ export function sourcesHash(crate) {
   }
   visit(join(crate, 'src'))
   for (const file of files.sort()) {
-    const text = readFileSync(join(crate, file), 'utf8').replaceAll('\r\n', '\n')
+    const text = textOf(join(crate, file))
     hash.update(`${file}\0${text.length}\0${text}`)
   }
   return hash.digest('hex')
+}
+
+/** What binaries are made from now. @returns {Inputs} */
+export function inputsNow(checkout = root) {
+  return { sources: sourcesHash(crateOf(checkout)), flags: sha256(textOf(scriptOf(checkout))) }
+}
+
+/** What a manifest of the checkout should say. @returns {Manifest} */
+export function manifestNow(checkout = root, inputs = inputsNow(checkout)) {
+  const hashes = BUILDS.map((name) => [
+    name,
+    sha256(readFileSync(join(binariesOf(checkout), `${name}.wasm`))),
+  ])
+  return { ...inputs, binaries: Object.fromEntries(hashes) }
+}
+
+/**
+ * Writes the manifest alone.
+ *
+ * @param {string} [checkout]
+ * @param {Inputs} [inputs] what the binaries were made from, where that may have changed since
+ */
+export function writeManifest(checkout, inputs) {
+  const path = join(binariesOf(checkout ?? root), 'manifest.json')
+  writeFileSync(path, `${JSON.stringify(manifestNow(checkout, inputs), null, 2)}\n`)
+}
+
+/** What is not as the manifest says, in words; nothing where all is. @returns {string[]} */
+export function staleParts(checkout = root) {
+  /** @type {Partial<Manifest>} */
+  const said = JSON.parse(readFileSync(join(binariesOf(checkout), 'manifest.json'), 'utf8'))
+  const now = manifestNow(checkout)
+  return [
+    ...(said.sources === now.sources ? [] : ["the crate's sources"]),
+    ...(said.flags === now.flags ? [] : ['scripts/build-wasm.mjs, which has the flags']),
+    ...BUILDS.filter((name) => said.binaries?.[name] !== now.binaries[name]).map((name) => `${name}.wasm`),
+  ]
 }
 
 /**
@@ -50,3 +108,5 @@ export function withoutCustomSections(binary) {
   }
   return Buffer.concat(kept)
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeManifest()

@@ -95,3 +95,8 @@ export function pair(name: string, what: string, value: Pair, least: number): re
   }
   return [both[0], both[1]]
 }
+
+/** Whether it is a Uint8Array (Node's Buffer is one), of whatever realm: Jest's tests have another one than Node. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]'
+}

@@ -11,7 +11,7 @@ export * from './public.js'
 
 /** The state dict in a safetensors file's bytes. @throws {DataError} if they are none */
 export async function loadSafetensors(bytes: Uint8Array): Promise<StateDict> {
-  return decodeState(bytes, 'the given bytes')
+  return decodeState(bytes)
 }
 
 /** A state dict as the bytes of a safetensors file. */

@@ -4,7 +4,7 @@
  * row-major order.
  */
 
-import { kindOf } from '../check.js'
+import { isBytes, kindOf } from '../check.js'
 import { ArgumentError, DataError, ShapeError } from '../errors.js'
 import { Tensor } from '../tensor/tensor.js'
 import { isGzip } from './gunzip.js'
@@ -139,11 +139,6 @@ function checkRank(array: IdxArray, rank: number, dims: string, where: string, w
 
 /** Whether it counts something. */
 export const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0
-
-/** Whether it is a Uint8Array (Node's Buffer is one), of whatever realm: Jest's tests have another one than Node. */
-function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]'
-}
 
 /** @throws {ArgumentError} for what is no array of bytes @throws {ShapeError} where shape and bytes do not fit */
 export function checkIdx(name: string, what: string, array: unknown): asserts array is IdxArray {

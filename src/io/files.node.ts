@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { DataError } from '../errors.js'
+import { isBytes, kindOf } from '../check.js'
+import { ArgumentError, DataError } from '../errors.js'
 import type { StateDict } from '../nn/module.js'
 import { writeFileAtomic } from './atomic-write.js'
 import { decodeState, encodeState } from './state.js'
@@ -9,10 +10,16 @@ import { decodeState, encodeState } from './state.js'
  * float32. https://huggingface.co/docs/safetensors
  *
  * @param from a path, or the bytes of a file
+ * @throws {ArgumentError} for what is neither
  * @throws {DataError} where the file can't be read or is no safetensors file
  */
 export async function loadSafetensors(from: string | Uint8Array): Promise<StateDict> {
-  if (typeof from !== 'string') return decodeState(from, 'the given bytes')
+  if (typeof from !== 'string') {
+    if (isBytes(from)) return decodeState(from)
+    throw new ArgumentError(
+      `loadSafetensors: expected a path, or a file's bytes as a Uint8Array, got ${kindOf(from)}`,
+    )
+  }
   let bytes: Uint8Array
   try {
     bytes = await readFile(from)
@@ -30,7 +37,12 @@ export async function loadSafetensors(from: string | Uint8Array): Promise<StateD
  *
  * @param path of the file; one that is there is replaced
  * @param state such as `net.stateDict()`
+ * @throws {ArgumentError} for a path that is no text, or what is no object of tensors
+ * @throws {SimdgradError} where the file can't be written; the old one is then as it was
  */
 export async function saveSafetensors(path: string, state: StateDict): Promise<void> {
+  if (typeof path !== 'string') {
+    throw new ArgumentError(`saveSafetensors: expected a path and then a state dict, got ${kindOf(path)}`)
+  }
   await writeFileAtomic(path, encodeState(state))
 }

@@ -38,12 +38,16 @@ function concatenate(chunks: Uint8Array[]): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The weights hash: SHA-256 over, for each name in code point order, the name's UTF-8 bytes and
- * then its values' bytes, little-endian and row-major, with nothing between. In Python:
+ * The weights hash: SHA-256 over, for each name in code point order, the name, a NUL, the shape's sizes with commas
+ * between, a NUL (all in UTF-8), and then the values' bytes, little-endian and row-major. Without shapes a [2, 3] and
+ * a [3, 2] of the same values would be one; without NULs so would other names and values whose bytes run together.
+ * In Python:
  *
  * ```python
  * h = hashlib.sha256()
- * for name in sorted(state): h.update(name.encode()); h.update(state[name].numpy().tobytes())
+ * for name in sorted(state):
+ *     h.update(f"{name}\0{','.join(map(str, state[name].shape))}\0".encode())
+ *     h.update(state[name].numpy().tobytes())
  * ```
  *
  * Values are float32, and int64 where the entry is marked I64 or its name ends in
@@ -56,7 +60,10 @@ export async function weightsHash(entries: Record<string, HashedEntry>): Promise
   const encoder = new TextEncoder()
   const sorted = Object.entries(entries).sort(([a], [b]) => compareNames(a, b))
   return sha256Hex(
-    sorted.flatMap(([name, entry]) => [encoder.encode(name), entryBytes(name, asHashed(name, entry))]),
+    sorted.flatMap(([name, entry]) => [
+      encoder.encode(`${name}\0${entry.shape.join()}\0`),
+      entryBytes(name, asHashed(name, entry)),
+    ]),
   )
 }
 

@@ -1,10 +1,13 @@
-import type { StateDict } from '../nn/module.js'
+import { isBytes, kindOf } from '../check.js'
+import { ArgumentError } from '../errors.js'
+import { checkState, type StateDict } from '../nn/module.js'
 import { fromValues } from '../tensor/create.js'
 import { weightsHash } from './hash.js'
 import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from './safetensors.js'
 
 /** PyTorch counts batches in 64-bit whole numbers; everything else is float32. */
-function entriesOf(state: StateDict): Record<string, SafetensorsEntry> {
+function entriesOf(name: string, state: StateDict): Record<string, SafetensorsEntry> {
+  checkState(name, state)
   return Object.fromEntries(
     Object.entries(state).map(([name, tensor]) => [
       name,
@@ -22,9 +25,10 @@ function entriesOf(state: StateDict): Record<string, SafetensorsEntry> {
  * `num_batches_tracked`.
  *
  * @param state such as `net.stateDict()`
+ * @throws {ArgumentError} for what is no object of tensors
  */
 export function encodeState(state: StateDict): Uint8Array {
-  return encodeSafetensors(entriesOf(state), { format: 'pt' })
+  return encodeSafetensors(entriesOf('encodeState', state), { format: 'pt' })
 }
 
 /**
@@ -32,9 +36,16 @@ export function encodeState(state: StateDict): Uint8Array {
  *
  * @param bytes the whole file
  * @param where names the file in errors
+ * @throws {ArgumentError} for what is no Uint8Array
  * @throws {DataError} naming `where` if the bytes are no safetensors file
  */
-export function decodeState(bytes: Uint8Array, where: string): StateDict {
+export function decodeState(bytes: Uint8Array, where = 'the given bytes'): StateDict {
+  if (!isBytes(bytes)) {
+    const hint = (bytes as unknown) instanceof ArrayBuffer ? '; new Uint8Array(buffer) makes one of it' : ''
+    throw new ArgumentError(
+      `decodeState: expected a file's bytes as a Uint8Array, got ${kindOf(bytes)}${hint}`,
+    )
+  }
   const { entries } = decodeSafetensors(bytes, where)
   return Object.fromEntries(
     Object.entries(entries).map(([name, { shape, data }]) => [name, fromValues(data, shape)]),
@@ -42,11 +53,13 @@ export function decodeState(bytes: Uint8Array, where: string): StateDict {
 }
 
 /**
- * SHA-256 of the state dict's names and bytes in key order, in hex: two nets are the same to the bit if theirs are.
+ * SHA-256 of the state dict's names, shapes and values in key order, in hex: two nets are the same to the bit if theirs
+ * are.
  *
  * @param state such as `net.stateDict()`
+ * @throws {ArgumentError} for what is no object of tensors
  * @throws {SimdgradError} in a page that is not secure (HTTPS or localhost), which has no Web Crypto
  */
-export function hashState(state: StateDict): Promise<string> {
-  return weightsHash(entriesOf(state))
+export async function hashState(state: StateDict): Promise<string> {
+  return weightsHash(entriesOf('hashState', state))
 }

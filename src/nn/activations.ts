@@ -1,5 +1,5 @@
 /** The activations: each a line here, and a line of the table in crates/bnkernels/src/tables.rs. */
-import { relu } from '../autograd/ops/unary.generated.js'
+import { gelu, relu } from '../autograd/ops/unary.generated.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { Module } from './module.js'
 
@@ -22,4 +22,4 @@ function activation(apply: (x: Tensor) => Tensor) {
 /** `max(x, 0)`. https://pytorch.org/docs/stable/generated/torch.nn.ReLU.html */
 export class ReLU extends activation(relu) {}
 /** `x · Φ(x)`, Φ being the normal distribution's. https://pytorch.org/docs/stable/generated/torch.nn.GELU.html */
-// export class GELU extends activation(gelu) {}
+export class GELU extends activation(gelu) {}

@@ -22,7 +22,7 @@ export interface BatchNormLayerOptions {
   trackRunningStats?: boolean
 }
 
-/** What BatchNorm1d and BatchNorm2d share: all but the shapes that they take. @internal */
+/** What BatchNorm1d and BatchNorm2d share: all but the shapes that they take. (Their published types name it.) */
 export abstract class BatchNorm extends Module {
   /** [numFeatures], γ; null without `affine`. */
   readonly weight: Parameter | null

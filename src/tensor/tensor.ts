@@ -124,6 +124,7 @@ export class Tensor {
     return this.#gradient
   }
 
+  /** @internal */
   set ownGradient(gradient: Tensor | undefined) {
     this.#gradient = gradient
     this.#gradientSeen = false

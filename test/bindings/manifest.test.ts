@@ -1,16 +1,15 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sourcesHash } from '../../scripts/wasm-manifest.mjs'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { inputsNow, sourcesHash, staleParts, writeManifest } from '../../scripts/wasm-manifest.mjs'
 
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url))
 
 describe('the committed binaries', () => {
-  it('were made from the sources that are there now (npm run build:wasm rebuilds them)', async () => {
-    const manifest = JSON.parse(await readFile(path('src/bindings/wasm/manifest.json'), 'utf8'))
-    expect(manifest).toEqual({ sources: sourcesHash(path('crates/bnkernels')) })
+  it('were made from the sources and flags that are there now (npm run build:wasm rebuilds them)', () => {
+    expect(staleParts()).toEqual([])
   })
 
   it('are all four there, and valid where the runtime takes them', async () => {
@@ -35,6 +34,73 @@ describe('the committed binaries', () => {
       )
     expect(await importsMemory('strict-shared')).toBe(true)
     expect(await importsMemory('strict-unshared')).toBe(false)
+  })
+})
+
+describe('the manifest', () => {
+  let checkout = ''
+  const file = (name: string) => join(checkout, name)
+
+  beforeEach(async () => {
+    checkout = await mkdtemp(join(tmpdir(), 'simdgrad-manifest-'))
+    for (const name of ['crates/bnkernels/src', 'src/bindings/wasm']) {
+      await cp(path(name), file(name), { recursive: true })
+    }
+    for (const name of [
+      'crates/bnkernels/Cargo.toml',
+      'crates/bnkernels/Cargo.lock',
+      'scripts/build-wasm.mjs',
+    ]) {
+      await mkdir(dirname(file(name)), { recursive: true })
+      await cp(path(name), file(name))
+    }
+  })
+  afterEach(() => rm(checkout, { recursive: true }))
+
+  it('is written as it is committed', async () => {
+    const written = 'src/bindings/wasm/manifest.json'
+    await writeFile(file(written), '{}')
+    expect(staleParts(checkout)).toHaveLength(6)
+    writeManifest(checkout)
+    expect(await readFile(file(written), 'utf8')).toBe(await readFile(path(written), 'utf8'))
+    expect(staleParts(checkout)).toEqual([])
+  })
+
+  it.each([
+    ['a source', 'crates/bnkernels/src/lib.rs', ["the crate's sources"]],
+    ['a dependency', 'crates/bnkernels/Cargo.lock', ["the crate's sources"]],
+    ['a flag', 'scripts/build-wasm.mjs', ['scripts/build-wasm.mjs, which has the flags']],
+    ['strict-shared.wasm', 'src/bindings/wasm/strict-shared.wasm', ['strict-shared.wasm']],
+    ['relaxed-unshared.wasm', 'src/bindings/wasm/relaxed-unshared.wasm', ['relaxed-unshared.wasm']],
+  ])('sees %s that was changed', async (_, name, stale) => {
+    const before = await readFile(file(name))
+    const changed = Buffer.from(before)
+    changed[changed.length - 2] ^= 1
+    await writeFile(file(name), changed)
+    expect(staleParts(checkout)).toEqual(stale)
+    await writeFile(file(name), before)
+    expect(staleParts(checkout)).toEqual([])
+  })
+
+  it('sees a single binary that was rebuilt, and two that were exchanged', async () => {
+    const wasm = (name: string) => file(`src/bindings/wasm/${name}.wasm`)
+    await cp(wasm('strict-shared'), wasm('strict-unshared'))
+    expect(staleParts(checkout)).toEqual(['strict-unshared.wasm'])
+    await cp(path('src/bindings/wasm/strict-unshared.wasm'), wasm('strict-shared'))
+    expect(staleParts(checkout)).toEqual(['strict-unshared.wasm', 'strict-shared.wasm'])
+  })
+
+  it('is of what the binaries were made from, where that was changed during the build', async () => {
+    const inputs = inputsNow(checkout)
+    await writeFile(file('crates/bnkernels/src/lib.rs'), '')
+    writeManifest(checkout, inputs)
+    expect(staleParts(checkout)).toEqual(["the crate's sources"])
+  })
+
+  it('takes line ends of the script for the same', async () => {
+    const script = file('scripts/build-wasm.mjs')
+    await writeFile(script, (await readFile(script, 'utf8')).replaceAll('\n', '\r\n'))
+    expect(staleParts(checkout)).toEqual([])
   })
 })
 

@@ -22,8 +22,8 @@ describe('sha256Hex', () => {
 describe('weightsHash', () => {
   it('is what its docstring says', async () => {
     const hash = createHash('sha256')
-    hash.update('bn.num_batches_tracked').update(Uint8Array.of(7, 0, 0, 0, 0, 0, 0, 0))
-    hash.update('bn.weight').update(Uint8Array.of(0, 0, 0xc0, 0x3f, 0, 0, 0, 0x80))
+    hash.update('bn.num_batches_tracked\0\0').update(Uint8Array.of(7, 0, 0, 0, 0, 0, 0, 0))
+    hash.update('bn.weight\x002\0').update(Uint8Array.of(0, 0, 0xc0, 0x3f, 0, 0, 0, 0x80))
     expect(await weightsHash(entries)).toBe(hash.digest('hex'))
   })
 
@@ -55,5 +55,26 @@ describe('weightsHash', () => {
       weightsHash({ w: weight(1 + 2 ** -23, 0) }),
     ])
     expect(new Set(hashes).size).toBe(5)
+  })
+
+  it('tells shapes apart, and names from what follows them', async () => {
+    const entry = (shape: number[], ...values: number[]): SafetensorsEntry => {
+      return { dtype: 'F32', shape, data: Float32Array.from(values) }
+    }
+    const six = [1, 2, 3, 4, 5, 6]
+    const hashes = await Promise.all([
+      weightsHash({ w: entry([2, 3], ...six) }),
+      weightsHash({ w: entry([3, 2], ...six) }),
+      weightsHash({ w: entry([6], ...six) }),
+      weightsHash({ w: entry([1, 6], ...six) }),
+      weightsHash({ w: entry([], 1) }),
+      weightsHash({ w: entry([1], 1) }),
+      // Without a value, what is left are name and shape.
+      weightsHash({ a: entry([0]), b: entry([0]) }),
+      weightsHash({ ab: entry([0]) }),
+      weightsHash({ w: entry([12, 0]) }),
+      weightsHash({ w: entry([1, 20, 0]) }),
+    ])
+    expect(new Set(hashes).size).toBe(hashes.length)
   })
 })

@@ -44,7 +44,7 @@ const python = [process.env.SIMDGRAD_PYTHON, 'python3'].find(
 )
 if (!python) {
   console.log(
-    'Left out: safetensors.torch reading the files that we write (no Python with torch and safetensors; SIMDGRAD_PYTHON names one)',
+    'Left out: PyTorch reading and hashing the files that we write (no Python with torch and safetensors; SIMDGRAD_PYTHON names one)',
   )
 }
 
@@ -157,13 +157,24 @@ describe('hashState', () => {
     expect(await hashState(other.stateDict())).toBe(hash)
   })
 
-  it("is of PyTorch's file what hashlib gives (see weightsHash)", async () => {
-    // h = hashlib.sha256(); for name in sorted(state): h.update(name.encode()); h.update(state[name].numpy().tobytes())
+  it("is of PyTorch's file what hashlib gives: the lines of weightsHash's docstring, run on its tensors", async () => {
     const state = await loadSafetensors(fixture('cnn-bn-initial.safetensors'))
-    expect(await hashState(state)).toBe('a44353e1ebac2d56091ddd5281304ced9c969d92140c618c74c846fcaea9c758')
+    expect(await hashState(state)).toBe('ec12dff485394b0c9ca24434adc9b73d4bbb1921347be3fa20e48cd994a14b81')
   })
 
-  it('changes with one bit of one value, and with a name', async () => {
+  if (python) {
+    it('is what the reproducibility guide computes in PyTorch', async () => {
+      const guide = readFileSync(new URL('../../docs/reproducibility.md', import.meta.url), 'utf8')
+      const [, code = ''] = /```python\n(.*?)```/s.exec(guide) ?? []
+      const state = { ...trained().stateDict(), scalar: tensor(0.1), ünïcode: tensor([[1e-30, -0]]) }
+      await saveSafetensors(join(folder, 'net.safetensors'), state)
+      const { stdout, stderr, status } = spawnSync(python, ['-c', code], { cwd: folder, encoding: 'utf8' })
+      expect(status, stderr).toBe(0)
+      expect(stdout.trim()).toBe(await hashState(state))
+    })
+  }
+
+  it('changes with one bit of one value, with a name, and with a shape', async () => {
     const state = trained().stateDict()
     const hash = await hashState(state)
     const bias = state['classify.bias']
@@ -172,6 +183,7 @@ describe('hashState', () => {
     expect(await hashState({ ...state, 'classify.bias': tensor(changed) })).not.toBe(hash)
     const { 'classify.bias': _, ...rest } = state
     expect(await hashState({ ...rest, 'classify.bias2': bias })).not.toBe(hash)
+    expect(await hashState({ ...state, 'classify.bias': bias.reshape([2, 5]) })).not.toBe(hash)
   })
 })
 

@@ -49,6 +49,13 @@ export function pack() {
   return { tarball, files: packed.files.map((/** @type {{ path: string }} */ { path }) => path) }
 }
 
+/** A folder with nothing in it. @param {string} name */
+export function emptyFolder(name) {
+  const folder = join(scratch, name)
+  mkdirSync(folder)
+  return folder
+}
+
 /**
  * A project of its own with the package installed.
  *

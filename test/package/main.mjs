@@ -8,6 +8,7 @@ import { check, leftOut, rows } from './checks.mjs'
 import { failures } from './failures.mjs'
 import { cleanUp, pack } from './fresh.mjs'
 import { manifest } from './manifest.mjs'
+import { readme } from './readme.mjs'
 import { RUNTIMES } from './runtimes.mjs'
 import { closeBrowsers, WEB } from './web.mjs'
 
@@ -17,8 +18,8 @@ const { values, positionals } = parseArgs({
 })
 
 /** @type {Record<string, (packed: { tarball: string, files: string[] }) => Promise<void>>} */
-const SHARES = { manifest, ...RUNTIMES, ...WEB, failures }
-const QUICK = ['manifest', 'node', 'require', 'vite-build', 'static', 'failures']
+const SHARES = { manifest, readme, ...RUNTIMES, ...WEB, failures }
+const QUICK = ['manifest', 'readme', 'node', 'require', 'vite-build', 'static', 'failures']
 
 const unknown = positionals.filter((name) => !(name in SHARES))
 if (unknown.length > 0) {

@@ -78,10 +78,8 @@ const operation = defineOperation<Reduction>({
 /** Labels as a tensor that the caller owns. */
 function labelTensor(operationName: string, labels: Labels, n: number): Tensor {
   if (!(labels instanceof Tensor) && !isList(labels)) {
-    const cure =
-      (labels as unknown) instanceof BigInt64Array || (Array.isArray(labels) && typeof labels[0] === 'bigint')
     throw new ArgumentError(
-      `${operationName}: labels are class indices, in a tensor or an array of whole numbers; got ${kindOf(labels)}${Array.isArray(labels) && labels.length > 0 ? ` of ${typeof labels[0]}s` : ''}${cure ? '; turn 64-bit integers into numbers with Array.from(labels, Number)' : ''}`,
+      `${operationName}: labels are class indices, in a tensor or an array of whole numbers; got ${listOf(labels)}`,
     )
   }
   const given = labels instanceof Tensor ? labels.shape : [labels.length]
@@ -99,6 +97,14 @@ function isList(labels: unknown): labels is ArrayLike<number> {
     return 'length' in labels && !(labels instanceof BigInt64Array) && !(labels instanceof BigUint64Array)
   }
   return Array.isArray(labels) && labels.every((label) => typeof label === 'number')
+}
+
+/** What labels that will not do are, and what to do about them. */
+function listOf(labels: unknown): string {
+  const cure = '; turn 64-bit integers into numbers with Array.from(labels, Number)'
+  if (!Array.isArray(labels)) return `${kindOf(labels)}${labels instanceof BigInt64Array ? cure : ''}`
+  const wrong: unknown = labels.find((label) => typeof label !== 'number')
+  return `${kindOf(wrong)} in it${typeof wrong === 'bigint' ? cure : ''}`
 }
 
 /** Whether a label is one of so many classes. */
