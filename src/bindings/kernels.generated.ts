@@ -357,6 +357,27 @@ export function rowsToLanes({ n, image, x, y }: RowsToLanes): void {
   y.version++
 }
 
+/** The arguments of `clearPadding`. */
+export interface ClearPadding {
+  readonly n: number
+  readonly image: number
+  /** `lanes(n, image)` floats; written. */
+  readonly y: Memory
+}
+
+/** The lanes past `n`, of an array in lanes, become 0. */
+export function clearPadding({ n, image, y }: ClearPadding): void {
+  const yAt = y.address
+  const row = startRow()
+  row[0] = 12
+  row[2] = n
+  row[3] = image
+  row[4] = yAt
+  row[5] = y.length
+  call(row, 'clearPadding')
+  y.version++
+}
+
 /** The arguments of `lanesToRows`. */
 export interface LanesToRows {
   readonly n: number
@@ -372,7 +393,7 @@ export function lanesToRows({ n, image, x, y }: LanesToRows): void {
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 12
+  row[0] = 13
   row[2] = n
   row[3] = image
   row[4] = xAt
@@ -411,7 +432,7 @@ export function matmul({ form, m, n, k, a, b, bias, c, dims }: Matmul): void {
   const biasAt = bias?.address ?? 0
   const cAt = c.address
   const row = startRow()
-  row[0] = 13
+  row[0] = 14
   row[2] = form === 'NN' ? 0 : form === 'NT' ? 1 : 2
   row[3] = m
   row[4] = n
@@ -444,7 +465,7 @@ export function softmaxForward({ rows, cols, x, y }: SoftmaxForward): void {
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 14
+  row[0] = 15
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -473,7 +494,7 @@ export function softmaxBackward({ rows, cols, y, dy, dx }: SoftmaxBackward): voi
   const dyAt = dy.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 15
+  row[0] = 16
   row[2] = rows
   row[3] = cols
   row[4] = yAt
@@ -501,7 +522,7 @@ export function logSoftmaxForward({ rows, cols, x, y }: LogSoftmaxForward): void
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 16
+  row[0] = 17
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -530,7 +551,7 @@ export function logSoftmaxBackward({ rows, cols, y, dy, dx }: LogSoftmaxBackward
   const dyAt = dy.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 17
+  row[0] = 18
   row[2] = rows
   row[3] = cols
   row[4] = yAt
@@ -567,7 +588,7 @@ export function crossEntropyForward({ n, classes, logits, labels, logProbabiliti
   const logProbabilitiesAt = logProbabilities.address
   const lossesAt = losses.address
   const row = startRow()
-  row[0] = 18
+  row[0] = 19
   row[2] = n
   row[3] = classes
   row[4] = logitsAt
@@ -605,7 +626,7 @@ export function crossEntropyBackward({ n, classes, logProbabilities, labels, sca
   const scaleAt = scale.address
   const dlogitsAt = dlogits.address
   const row = startRow()
-  row[0] = 19
+  row[0] = 20
   row[2] = n
   row[3] = classes
   row[4] = logProbabilitiesAt
@@ -635,7 +656,7 @@ export function countCorrect({ n, classes, logits, labels }: CountCorrect): numb
   const logitsAt = logits.address
   const labelsAt = labels.address
   const row = startRow()
-  row[0] = 20
+  row[0] = 21
   row[2] = n
   row[3] = classes
   row[4] = logitsAt
@@ -671,7 +692,7 @@ export function sgdStep({ p, g, momentumBuffer, lr, momentum, dampening, weightD
   const gAt = g.address
   const momentumBufferAt = momentumBuffer?.address ?? 0
   const row = startRow()
-  row[0] = 21
+  row[0] = 22
   row[2] = pAt
   row[3] = p.length
   row[4] = gAt
@@ -715,7 +736,7 @@ export function adamStep({ p, g, m, v, lr, beta1, beta2, eps, weightDecay, decou
   const mAt = m.address
   const vAt = v.address
   const row = startRow()
-  row[0] = 22
+  row[0] = 23
   row[2] = pAt
   row[3] = p.length
   row[4] = gAt
@@ -753,7 +774,7 @@ export interface FillUniform {
 export function fillUniform({ y, seedLow, seedHigh, offsetLow, offsetHigh, low, high }: FillUniform): void {
   const yAt = y.address
   const row = startRow()
-  row[0] = 23
+  row[0] = 24
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -782,7 +803,7 @@ export interface FillNormal {
 export function fillNormal({ y, seedLow, seedHigh, offsetLow, offsetHigh, mean, std }: FillNormal): void {
   const yAt = y.address
   const row = startRow()
-  row[0] = 24
+  row[0] = 25
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -811,7 +832,7 @@ export interface FillBernoulli {
 export function fillBernoulli({ y, seedLow, seedHigh, offsetLow, offsetHigh, keep, scale }: FillBernoulli): void {
   const yAt = y.address
   const row = startRow()
-  row[0] = 25
+  row[0] = 26
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -838,7 +859,7 @@ export interface RandomPermutation {
 export function randomPermutation({ y, seedLow, seedHigh, offsetLow, offsetHigh }: RandomPermutation): number {
   const yAt = y.address
   const row = startRow()
-  row[0] = 26
+  row[0] = 27
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -875,7 +896,7 @@ export function gatherU8({ sourceRows, width, first, count, source, indices, sca
   const indicesAt = indices.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 27
+  row[0] = 28
   row[2] = sourceRows
   row[3] = width
   row[4] = first
@@ -913,7 +934,7 @@ export function gatherF32({ sourceRows, width, first, count, source, indices, y 
   const indicesAt = indices.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 28
+  row[0] = 29
   row[2] = sourceRows
   row[3] = width
   row[4] = first
@@ -959,7 +980,7 @@ export function conv2dForward({ n, c, h, w, oc, kh, kw, strideH, strideW, paddin
   const biasAt = bias?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 29
+  row[0] = 30
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1010,7 +1031,7 @@ export function conv2dBackwardInput({ n, c, h, w, oc, kh, kw, strideH, strideW, 
   const weightAt = weight.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 30
+  row[0] = 31
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1062,7 +1083,7 @@ export function conv2dBackwardWeight({ n, c, h, w, oc, kh, kw, strideH, strideW,
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 31
+  row[0] = 32
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1116,7 +1137,7 @@ export function maxPool2dForward({ n, c, h, w, kh, kw, strideH, strideW, padding
   const factorsAt = factors?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 32
+  row[0] = 33
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1166,7 +1187,7 @@ export function maxPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddin
   const dyAt = dy.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 33
+  row[0] = 34
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1187,6 +1208,220 @@ export function maxPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddin
   row[19] = dx.length
   call(row, 'maxPool2dBackward')
   dx.version++
+}
+
+/** The arguments of `avgPool2dForward`. */
+export interface AvgPool2dForward {
+  readonly n: number
+  readonly c: number
+  readonly h: number
+  readonly w: number
+  readonly kh: number
+  readonly kw: number
+  readonly strideH: number
+  readonly strideW: number
+  readonly paddingH: number
+  readonly paddingW: number
+  readonly oh: number
+  readonly ow: number
+  readonly countIncludePad: boolean
+  readonly divisorOverride: number
+  /** `lanes(n, c * h * w)` floats. */
+  readonly x: Memory
+  /** `lanes(n, c * oh * ow)` floats; written. */
+  readonly y: Memory
+}
+
+/**
+ * The mean of each window; `x` and `y` in lanes. `oh` and `ow` windows, of which the last may end past the
+ * padding (`ceil_mode`). `divisorOverride` is what to divide by instead, or 0.
+ */
+export function avgPool2dForward({ n, c, h, w, kh, kw, strideH, strideW, paddingH, paddingW, oh, ow, countIncludePad, divisorOverride, x, y }: AvgPool2dForward): void {
+  const xAt = x.address
+  const yAt = y.address
+  const row = startRow()
+  row[0] = 35
+  row[2] = n
+  row[3] = c
+  row[4] = h
+  row[5] = w
+  row[6] = kh
+  row[7] = kw
+  row[8] = strideH
+  row[9] = strideW
+  row[10] = paddingH
+  row[11] = paddingW
+  row[12] = oh
+  row[13] = ow
+  row[14] = Number(countIncludePad)
+  row[15] = divisorOverride
+  row[16] = xAt
+  row[17] = x.length
+  row[18] = yAt
+  row[19] = y.length
+  call(row, 'avgPool2dForward')
+  y.version++
+}
+
+/** The arguments of `avgPool2dBackward`. */
+export interface AvgPool2dBackward {
+  readonly n: number
+  readonly c: number
+  readonly h: number
+  readonly w: number
+  readonly kh: number
+  readonly kw: number
+  readonly strideH: number
+  readonly strideW: number
+  readonly paddingH: number
+  readonly paddingW: number
+  readonly oh: number
+  readonly ow: number
+  readonly countIncludePad: boolean
+  readonly divisorOverride: number
+  /** `lanes(n, c * oh * ow)` floats. */
+  readonly dy: Memory
+  /** `lanes(n, c * h * w)` floats; written. */
+  readonly dx: Memory
+}
+
+/** Each tap's share of its windows' `dy`; all in lanes. */
+export function avgPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddingH, paddingW, oh, ow, countIncludePad, divisorOverride, dy, dx }: AvgPool2dBackward): void {
+  const dyAt = dy.address
+  const dxAt = dx.address
+  const row = startRow()
+  row[0] = 36
+  row[2] = n
+  row[3] = c
+  row[4] = h
+  row[5] = w
+  row[6] = kh
+  row[7] = kw
+  row[8] = strideH
+  row[9] = strideW
+  row[10] = paddingH
+  row[11] = paddingW
+  row[12] = oh
+  row[13] = ow
+  row[14] = Number(countIncludePad)
+  row[15] = divisorOverride
+  row[16] = dyAt
+  row[17] = dy.length
+  row[18] = dxAt
+  row[19] = dx.length
+  call(row, 'avgPool2dBackward')
+  dx.version++
+}
+
+/** The arguments of `layerNormForward`. */
+export interface LayerNormForward {
+  readonly rows: number
+  readonly cols: number
+  /** `rows * cols` floats. */
+  readonly x: Memory
+  /** `cols` floats. */
+  readonly weight?: Memory | undefined
+  /** `cols` floats. */
+  readonly bias?: Memory | undefined
+  readonly eps: number
+  /** `rows * cols` floats; written. */
+  readonly y: Memory
+  /** `rows` floats; written. */
+  readonly mean: Memory
+  /** `rows` floats; written. */
+  readonly rstd: Memory
+}
+
+/**
+ * `y = (x - mean) rstd weight + bias` over the `cols` values of each row, with the row's `mean` and
+ * `rstd = 1 / √(variance + eps)`.
+ */
+export function layerNormForward({ rows, cols, x, weight, bias, eps, y, mean, rstd }: LayerNormForward): void {
+  const xAt = x.address
+  const weightAt = weight?.address ?? 0
+  const biasAt = bias?.address ?? 0
+  const yAt = y.address
+  const meanAt = mean.address
+  const rstdAt = rstd.address
+  const row = startRow()
+  row[0] = 37
+  row[2] = rows
+  row[3] = cols
+  row[4] = xAt
+  row[5] = x.length
+  row[6] = weightAt
+  row[7] = weight?.length ?? 0
+  row[8] = biasAt
+  row[9] = bias?.length ?? 0
+  row[10] = eps
+  row[11] = yAt
+  row[12] = y.length
+  row[13] = meanAt
+  row[14] = mean.length
+  row[15] = rstdAt
+  row[16] = rstd.length
+  call(row, 'layerNormForward')
+  y.version++
+  mean.version++
+  rstd.version++
+}
+
+/** The arguments of `layerNormBackward`. */
+export interface LayerNormBackward {
+  readonly rows: number
+  readonly cols: number
+  /** `rows * cols` floats. */
+  readonly x: Memory
+  /** `rows * cols` floats. */
+  readonly dy: Memory
+  /** `rows` floats. */
+  readonly mean: Memory
+  /** `rows` floats. */
+  readonly rstd: Memory
+  /** `cols` floats. */
+  readonly weight?: Memory | undefined
+  /** `rows * cols` floats; written. */
+  readonly dx?: Memory | undefined
+  /** `cols` floats; written. */
+  readonly dweight?: Memory | undefined
+  /** `cols` floats; written. */
+  readonly dbias?: Memory | undefined
+}
+
+/** The gradients. */
+export function layerNormBackward({ rows, cols, x, dy, mean, rstd, weight, dx, dweight, dbias }: LayerNormBackward): void {
+  const xAt = x.address
+  const dyAt = dy.address
+  const meanAt = mean.address
+  const rstdAt = rstd.address
+  const weightAt = weight?.address ?? 0
+  const dxAt = dx?.address ?? 0
+  const dweightAt = dweight?.address ?? 0
+  const dbiasAt = dbias?.address ?? 0
+  const row = startRow()
+  row[0] = 38
+  row[2] = rows
+  row[3] = cols
+  row[4] = xAt
+  row[5] = x.length
+  row[6] = dyAt
+  row[7] = dy.length
+  row[8] = meanAt
+  row[9] = mean.length
+  row[10] = rstdAt
+  row[11] = rstd.length
+  row[12] = weightAt
+  row[13] = weight?.length ?? 0
+  row[14] = dxAt
+  row[15] = dx?.length ?? 0
+  row[16] = dweightAt
+  row[17] = dweight?.length ?? 0
+  row[18] = dbiasAt
+  row[19] = dbias?.length ?? 0
+  call(row, 'layerNormBackward')
+  if (dx) dx.version++
+  if (dweight) dweight.version++
+  if (dbias) dbias.version++
 }
 
 /** The arguments of `batchNormStatistics`. */
@@ -1215,7 +1450,7 @@ export function batchNormStatistics({ layout, n, c, s, x, mean, residual, varian
   const residualAt = residual.address
   const varianceAt = variance.address
   const row = startRow()
-  row[0] = 34
+  row[0] = 39
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1259,7 +1494,7 @@ export function batchNormUpdateRunning({ c, count, mean, variance, momentum, run
   const runningMeanAt = runningMean.address
   const runningVarAt = runningVar.address
   const row = startRow()
-  row[0] = 35
+  row[0] = 40
   row[2] = c
   row[3] = count
   row[4] = meanAt
@@ -1309,7 +1544,7 @@ export function batchNormForward({ layout, n, c, s, x, mean, residual, variance,
   const biasAt = bias?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 36
+  row[0] = 41
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1373,7 +1608,7 @@ export function batchNormBackward({ layout, n, c, s, x, dy, mean, residual, vari
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 37
+  row[0] = 42
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1450,7 +1685,7 @@ export function batchNormMaxPool2dBackward({ n, c, h, w, x, z, dy, mean, residua
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 38
+  row[0] = 43
   row[2] = n
   row[3] = c
   row[4] = h

@@ -4,8 +4,9 @@
 //! ```text
 //! /// What it computes: the documentation in TypeScript too.
 //! name(outer, n: size; x, y: input[outer * n]; bias: optional input[n]; z: output[outer])
-//!     requires outer > 0
-//!     -> number => kernels::path::to(outer, n, x, y, bias, z);
+//!     let s = Shape { outer, n };
+//!     requires s.is_valid();
+//!     -> number => path::to::kernel(&s, x, y, bias, z);
 //! ```
 //!
 //! | kind | in Rust | in TypeScript |
@@ -27,7 +28,7 @@ macro_rules! kernels {
     ($(
         $(#[doc = $doc:literal])*
         $name:ident ($($($argument:ident),+ : $($kind:ident)+ $([$($length:tt)*])?);+ $(;)?)
-            $(requires $condition:expr;)? $(-> $number:ident)? => $call:expr;
+            $(let $local:pat = $value:expr;)* $(requires $condition:expr;)? $(-> $number:ident)? => $call:expr;
     )*) => {
         /// Reads the rest of a row and runs its kernel.
         type Call = fn(&mut Row) -> Status;
@@ -45,6 +46,7 @@ macro_rules! kernels {
                     return Status::WrongArgument;
                 }
                 $(argument!(slice [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
+                $(let $local = $value;)*
                 $(if !$condition {
                     return Status::WrongArgument;
                 })?

@@ -15,6 +15,7 @@ pub mod bindings;
 pub use declare::{Arguments, Description};
 
 use crate::kernels::adam::{adam_step, Adam};
+use crate::kernels::avg_pool2d::{self, AvgPool2dShape, Windows};
 use crate::kernels::batch_norm::{self, Affine, BatchNormShape, Layout, Statistics};
 use crate::kernels::conv2d::{self, Conv2dShape};
 use crate::kernels::copy::{self, Strided};
@@ -24,7 +25,7 @@ use crate::kernels::max_pool2d::{self, MaxPool2dShape};
 use crate::kernels::random::{self, Stream};
 use crate::kernels::reduce::{self, ReduceShape};
 use crate::kernels::sgd::{sgd_step, Sgd};
-use crate::kernels::{cross_entropy, gather, softmax};
+use crate::kernels::{cross_entropy, gather, layer_norm, softmax};
 use crate::tables;
 use declare::{argument, count, has_length, has_number, kernels};
 use lengths::{laid, lanes, slides};
@@ -69,10 +70,11 @@ kernels! {
 
     /// `y[o][i] = maxₙ x[o][n][i]`, and at which `n`: the first; NaN counts as the largest.
     max_forward(outer, n, inner: size; x: input[outer * n * inner]; y, index: output[outer * inner])
-        requires n > 0; => reduce::max_forward(ReduceShape { outer, n, inner }, x, y, index);
+        requires n > 0 || y.is_empty(); => reduce::max_forward(ReduceShape { outer, n, inner }, x, y, index);
 
     /// `dx` is `dy` at the maxima and 0 elsewhere.
     max_backward(outer, n, inner: size; index, dy: input[outer * inner]; dx: output[outer * n * inner])
+        requires n > 0 || dy.is_empty();
         => reduce::max_backward(ReduceShape { outer, n, inner }, index, dy, dx);
 
     /// `y[yStart + Σ iₖ·yStrideₖ] = x[xStart + Σ iₖ·xStrideₖ]` for every index of the shape; other elements of `y`
@@ -84,6 +86,9 @@ kernels! {
     /// From rows to lanes; padding lanes become 0.
     rows_to_lanes(n, image: size; x: input[n * image]; y: output[lanes(n, image)])
         => copy::rows_to_lanes(n, image, x, y);
+
+    /// The lanes past `n`, of an array in lanes, become 0.
+    clear_padding(n, image: size; y: inout[lanes(n, image)]) => copy::clear_padding(n, image, y);
 
     /// From lanes to rows.
     lanes_to_rows(n, image: size; x: input[lanes(n, image)]; y: output[n * image])
@@ -175,59 +180,82 @@ kernels! {
     conv2d_forward(n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
             x: input[lanes(n, c * h * w)]; weight: input[oc * c * kh * kw]; bias: optional input[oc];
             y: output[lanes(n, oc * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))])
-        => {
-            let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
-            conv2d::conv2d_forward(&Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding }, x, weight, bias, y)
-        };
+        let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
+        let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
+        => conv2d::conv2d_forward(&s, x, weight, bias, y);
 
     /// The gradient of the input; `dy` and `dx` in lanes.
     conv2d_backward_input(n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
             dy: input[lanes(n, oc * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))];
             weight: input[oc * c * kh * kw]; dx: output[lanes(n, c * h * w)])
-        => {
-            let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
-            conv2d::conv2d_backward_input(&Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding }, dy, weight, dx)
-        };
+        let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
+        let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
+        => conv2d::conv2d_backward_input(&s, dy, weight, dx);
 
     /// The gradients of weight and bias; `x` and `dy` in lanes.
     conv2d_backward_weight(n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
             x: input[lanes(n, c * h * w)];
             dy: input[lanes(n, oc * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))];
             dweight: optional output[oc * c * kh * kw]; dbias: optional output[oc])
-        => {
-            let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
-            let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
-            conv2d::conv2d_backward_weight(&s, x, dy, dweight, dbias)
-        };
+        let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
+        let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
+        => conv2d::conv2d_backward_weight(&s, x, dy, dweight, dbias);
 
     /// The largest tap of each window; `x` and `y` in lanes. With `factors` the tap whose multiple by its
     /// channel's is the largest.
     max_pool2d_forward(n, c, h, w, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
             x: input[lanes(n, c * h * w)]; factors: optional input[c];
             y: output[lanes(n, c * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))])
-        requires padding_h <= kh / 2 && padding_w <= kw / 2;
-        => {
-            let (kernel, stride, padding) = ((kh, kw), (stride_h, stride_w), (padding_h, padding_w));
-            max_pool2d::max_pool2d_forward(&MaxPool2dShape { n, c, h, w, kernel, stride, padding }, x, factors, y)
-        };
+        let (kernel, stride, padding) = ((kh, kw), (stride_h, stride_w), (padding_h, padding_w));
+        requires padding_h <= kh / 2 && padding_w <= kw / 2 && (!x.is_empty() || y.is_empty());
+        => max_pool2d::max_pool2d_forward(&MaxPool2dShape { n, c, h, w, kernel, stride, padding }, x, factors, y);
 
     /// `dx` is `dy` at the tap that forward took; all in lanes.
     max_pool2d_backward(n, c, h, w, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
             x: input[lanes(n, c * h * w)];
             y, dy: input[lanes(n, c * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))];
             dx: output[lanes(n, c * h * w)])
+        let (kernel, stride, padding) = ((kh, kw), (stride_h, stride_w), (padding_h, padding_w));
         requires padding_h <= kh / 2 && padding_w <= kw / 2;
-        => {
-            let (kernel, stride, padding) = ((kh, kw), (stride_h, stride_w), (padding_h, padding_w));
-            max_pool2d::max_pool2d_backward(&MaxPool2dShape { n, c, h, w, kernel, stride, padding }, x, y, dy, dx)
-        };
+        => max_pool2d::max_pool2d_backward(&MaxPool2dShape { n, c, h, w, kernel, stride, padding }, x, y, dy, dx);
+
+    /// The mean of each window; `x` and `y` in lanes. `oh` and `ow` windows, of which the last may end past the
+    /// padding (`ceil_mode`). `divisorOverride` is what to divide by instead, or 0.
+    avg_pool2d_forward(n, c, h, w, kh, kw, stride_h, stride_w, padding_h, padding_w, oh, ow: size;
+            count_include_pad: bool; divisor_override: size;
+            x: input[lanes(n, c * h * w)]; y: output[lanes(n, c * oh * ow)])
+        let (kernel, stride, padding) = ((kh, kw), (stride_h, stride_w), (padding_h, padding_w));
+        let windows = Windows { kernel, stride, padding, output: (oh, ow) };
+        let s = AvgPool2dShape { n, c, h, w, windows, count_include_pad, divisor_override };
+        requires s.is_valid(); => avg_pool2d::avg_pool2d_forward(&s, x, y);
+
+    /// Each tap's share of its windows' `dy`; all in lanes.
+    avg_pool2d_backward(n, c, h, w, kh, kw, stride_h, stride_w, padding_h, padding_w, oh, ow: size;
+            count_include_pad: bool; divisor_override: size;
+            dy: input[lanes(n, c * oh * ow)]; dx: output[lanes(n, c * h * w)])
+        let (kernel, stride, padding) = ((kh, kw), (stride_h, stride_w), (padding_h, padding_w));
+        let windows = Windows { kernel, stride, padding, output: (oh, ow) };
+        let s = AvgPool2dShape { n, c, h, w, windows, count_include_pad, divisor_override };
+        requires s.is_valid(); => avg_pool2d::avg_pool2d_backward(&s, dy, dx);
+
+    /// `y = (x - mean) rstd weight + bias` over the `cols` values of each row, with the row's `mean` and
+    /// `rstd = 1 / √(variance + eps)`.
+    layer_norm_forward(rows, cols: size; x: input[rows * cols]; weight, bias: optional input[cols]; eps: f32;
+            y: output[rows * cols]; mean, rstd: output[rows])
+        => layer_norm::layer_norm_forward(rows, cols, x, weight, bias, eps, y, mean, rstd);
+
+    /// The gradients.
+    layer_norm_backward(rows, cols: size; x, dy: input[rows * cols]; mean, rstd: input[rows];
+            weight: optional input[cols]; dx: optional output[rows * cols]; dweight, dbias: optional output[cols])
+        => layer_norm::layer_norm_backward(rows, cols, x, dy, mean, rstd, weight, dx, dweight, dbias);
 
     /// Mean and biased variance of each channel of `[n, c]` in rows (with `s` 1) or `[n, c, s]` in lanes.
     /// The mean is the sum of `mean` and `residual`.
     batch_norm_statistics(layout: choice[rows, lanes]; n, c, s: size; x: input[laid(layout, n, c * s)];
             mean, residual, variance: output[c])
+        let shape = BatchNormShape { layout: LAYOUTS[layout as usize], n, c, s };
         requires layout == 1 || s == 1;
-        => batch_norm::batch_norm_statistics(&batch_norm_shape(layout, n, c, s), x, mean, residual, variance);
+        => batch_norm::batch_norm_statistics(&shape, x, mean, residual, variance);
 
     /// `running = (1 - momentum) running + momentum batch`, of a batch with `count` values a channel; the
     /// unbiased variance enters.
@@ -239,24 +267,20 @@ kernels! {
     batch_norm_forward(layout: choice[rows, lanes]; n, c, s: size; x: input[laid(layout, n, c * s)];
             mean: input[c]; residual: optional input[c]; variance: input[c]; eps: f32;
             weight, bias: optional input[c]; y: output[laid(layout, n, c * s)])
+        let shape = BatchNormShape { layout: LAYOUTS[layout as usize], n, c, s };
+        let statistics = Statistics { mean, residual, var: variance, eps };
         requires layout == 1 || s == 1;
-        => {
-            let statistics = Statistics { mean, residual, var: variance, eps };
-            let affine = Affine { weight, bias };
-            batch_norm::batch_norm_forward(&batch_norm_shape(layout, n, c, s), x, statistics, affine, y)
-        };
+        => batch_norm::batch_norm_forward(&shape, x, statistics, Affine { weight, bias }, y);
 
     /// The gradients; `training` says whether the statistics are those of `x`.
     batch_norm_backward(layout: choice[rows, lanes]; n, c, s: size; x, dy: input[laid(layout, n, c * s)];
             mean: input[c]; residual: optional input[c]; variance: input[c]; eps: f32;
             weight: optional input[c]; training: bool; dx: optional output[laid(layout, n, c * s)];
             dweight, dbias: optional output[c])
+        let shape = BatchNormShape { layout: LAYOUTS[layout as usize], n, c, s };
+        let statistics = Statistics { mean, residual, var: variance, eps };
         requires layout == 1 || s == 1;
-        => {
-            let (shape, statistics) =
-                (batch_norm_shape(layout, n, c, s), Statistics { mean, residual, var: variance, eps });
-            batch_norm::batch_norm_backward(&shape, x, dy, statistics, weight, training, dx, dweight, dbias)
-        };
+        => batch_norm::batch_norm_backward(&shape, x, dy, statistics, weight, training, dx, dweight, dbias);
 
     /// The gradients of batch normalisation with windows of 2 × 2 after it; `z` is what `maxPool2dForward`
     /// took by its weight.
@@ -265,13 +289,11 @@ kernels! {
             mean: input[c]; residual: optional input[c]; variance: input[c]; eps: f32;
             weight: optional input[c]; training: bool; dx: optional output[lanes(n, c * h * w)];
             dweight, dbias: optional output[c])
+        let shape = MaxPool2dShape { n, c, h, w, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+        let statistics = Statistics { mean, residual, var: variance, eps };
         requires h.is_multiple_of(2) && w.is_multiple_of(2);
-        => {
-            let shape = MaxPool2dShape { n, c, h, w, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
-            let statistics = Statistics { mean, residual, var: variance, eps };
-            batch_norm::batch_norm_max_pool2d_backward(
-                &shape, x, z, dy, statistics, weight, training, dx, dweight, dbias)
-        };
+        => batch_norm::batch_norm_max_pool2d_backward(
+            &shape, x, z, dy, statistics, weight, training, dx, dweight, dbias);
 }
 
 fn broadcast(dims: &row::Dims) -> Broadcast<'_> {
@@ -284,10 +306,6 @@ fn strided(dims: &row::Dims) -> Strided<'_> {
 
 fn batch(dims: &row::Dims) -> Batch<'_> {
     Batch { shape: dims.shape(), a_strides: dims.a(), b_strides: dims.b() }
-}
-
-fn batch_norm_shape(layout: u32, n: usize, c: usize, s: usize) -> BatchNormShape {
-    BatchNormShape { layout: LAYOUTS[layout as usize], n, c, s }
 }
 
 /// Seed and offset are 64 bits in two words, the lower first.

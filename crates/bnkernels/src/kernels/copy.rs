@@ -2,7 +2,7 @@
 //! between the layouts rows and lanes.
 
 use crate::layout::{Blocks, LANES};
-use crate::parallel::{chunk_count, chunk_range, for_each_range};
+use crate::parallel::{chunk_count, chunk_range, for_each_part, for_each_range};
 use crate::simd::{Dst, F32x4, Src};
 
 /// A shape, and the strides with which the two sides are walked.
@@ -135,6 +135,22 @@ fn convert(blocks: Blocks, y: &mut [f32], f: impl Fn(usize, std::ops::Range<usiz
     );
 }
 
+/// Lanes past `n` become 0.
+pub fn clear_padding(n: usize, image: usize, y: &mut [f32]) {
+    let blocks = Blocks::new(n, image);
+    assert_eq!(y.len(), blocks.len());
+    if n.is_multiple_of(4) {
+        return;
+    }
+    let (last, kept) = (blocks.count() - 1, n % 4);
+    let width = blocks.width(last);
+    for_each_part([&mut y[blocks.range(last)]], [width], (image, 4, 1), move |_, [y]| {
+        for pixel in y.chunks_exact_mut(width) {
+            pixel[width - 4 + kept..].fill(0.0);
+        }
+    });
+}
+
 /// `x` in lanes, `y` in rows `[n][image]`.
 pub fn lanes_to_rows(n: usize, image: usize, x: &[f32], y: &mut [f32]) {
     let blocks = Blocks::new(n, image);
@@ -225,6 +241,12 @@ mod tests {
                 lanes_to_rows(n, image, &lanes, &mut back);
                 assert_eq!(back, rows);
                 assert_eq!(to_rows(&lanes, n, image), rows);
+                // Whatever the padding holds.
+                let real = to_lanes(&vec![1.0; n * image], n, image);
+                let filled = lanes.iter().zip(real).map(|(&x, real)| if real == 1.0 { x } else { 7.0 });
+                let mut filled: Vec<f32> = filled.collect();
+                clear_padding(n, image, &mut filled);
+                assert_eq!(filled, lanes);
             }
         }
     }

@@ -219,6 +219,9 @@ pub fn for_each_block_tile(
     f: impl Fn(usize, Tile) + Sync,
 ) {
     assert_eq!(output.len(), blocks.len());
+    if output.is_empty() {
+        return;
+    }
     assert_eq!(blocks.image % channels, 0);
     let pixels = blocks.image / channels;
     let tiles = chunks.0 * chunks.1;

@@ -1,8 +1,10 @@
 //! Naive f64 twins of the kernels: the formula and nothing else; and what the tests share.
 
+pub mod avg_pool2d;
 pub mod batch_norm;
 pub mod conv2d;
 pub mod guarded;
+pub mod layer_norm;
 pub mod loss;
 pub mod matmul;
 pub mod max_pool2d;

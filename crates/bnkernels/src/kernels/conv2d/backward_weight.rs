@@ -10,9 +10,10 @@
 
 use super::dot::Dot;
 use super::Conv2dShape;
+use crate::kernels::reduce::sum_run;
 use crate::layout::LANES;
 use crate::parallel::scratch::{per_thread, take};
-use crate::parallel::{beat, chunk_count, chunk_range, for_each_range, OutOfMemory};
+use crate::parallel::{beat, chunk_count, chunk_range, for_each_part, for_each_range, OutOfMemory};
 use crate::simd::F32x4;
 use std::ops::Range;
 
@@ -47,15 +48,19 @@ pub fn conv2d_backward_weight(
 ) -> Result<(), OutOfMemory> {
     assert!(dw.as_ref().is_none_or(|dw| dw.len() == shape.weight()));
     assert!(db.as_ref().is_none_or(|db| db.len() == shape.oc));
-    if shape.n == 0 {
-        dw.into_iter().for_each(|dw| dw.fill(0.0));
-        db.into_iter().for_each(|db| db.fill(0.0));
-        return Ok(());
-    }
     assert_eq!(x.len(), shape.x().len());
     assert_eq!(dy.len(), shape.y().len());
     let s = shape;
     let taps = s.c * s.kh * s.kw;
+    let nothing = x.is_empty() || dy.is_empty();
+    let dw = match dw {
+        Some(dw) if !nothing => dw,
+        other => {
+            other.into_iter().for_each(|dw| dw.fill(0.0));
+            db.into_iter().for_each(|db| sum_outputs(s, dy, db));
+            return Ok(());
+        }
+    };
     // An output channel's row of a part: its taps, then its bias.
     let row = taps + 1;
     let (rows, _) = tile_size(s);
@@ -92,15 +97,25 @@ pub fn conv2d_backward_weight(
     for part in others.chunks_exact(s.oc * row) {
         first.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
     }
-    if let Some(dw) = dw {
-        for (to, from) in dw.chunks_exact_mut(taps).zip(first.chunks_exact(row)) {
-            to.copy_from_slice(&from[..taps]);
-        }
+    for (to, from) in dw.chunks_exact_mut(taps).zip(first.chunks_exact(row)) {
+        to.copy_from_slice(&from[..taps]);
     }
     for (to, from) in db.into_iter().flatten().zip(first.chunks_exact(row)) {
         *to = from[taps];
     }
     Ok(())
+}
+
+/// `db` alone: the padding lanes of `dy` are zero.
+fn sum_outputs(shape: &Conv2dShape, dy: &[f32], db: &mut [f32]) {
+    let (oc, blocks) = (shape.oc, shape.y());
+    for_each_part([db], [1], (oc, blocks.len() / oc.max(1), 1), |channels, [db]| {
+        for (o, db) in channels.zip(db) {
+            let planes =
+                (0..blocks.count()).map(|b| blocks.item(oc, b * oc + o)..blocks.item(oc, b * oc + o + 1));
+            *db = planes.map(|plane| sum_run(&dy[plane])).sum::<f64>() as f32;
+        }
+    });
 }
 
 struct Reduction<'a> {

@@ -13,7 +13,11 @@ pub fn conv2d_forward(
     bias: Option<&[f32]>,
     y: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    if shape.n == 0 {
+    if y.is_empty() {
+        return Ok(());
+    }
+    if x.is_empty() {
+        fill_with_bias(shape, bias, y);
         return Ok(());
     }
     let dimension = |input, outputs, kernel, stride, padding| Dimension {
@@ -36,4 +40,14 @@ pub fn conv2d_forward(
     };
     correlation.run(&per_thread(CACHED)?, x, weight, y);
     Ok(())
+}
+
+/// All there is where the input has no values.
+fn fill_with_bias(shape: &Conv2dShape, bias: Option<&[f32]>, y: &mut [f32]) {
+    let (blocks, oc) = (shape.y(), shape.oc);
+    assert_eq!(y.len(), blocks.len());
+    for plane in 0..blocks.count() * oc {
+        let range = blocks.item(oc, plane)..blocks.item(oc, plane + 1);
+        y[range].fill(bias.map_or(0.0, |bias| bias[plane % oc]));
+    }
 }

@@ -40,6 +40,9 @@ fn check(s: Conv2dShape) {
     let mut without = vec![f32::NAN; s.weight()];
     conv2d_backward_weight(&s, &x_lanes, &dy_lanes, Some(&mut without), None).unwrap();
     assert_eq!(without, actual);
+    let mut alone = vec![f32::NAN; s.oc];
+    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, None, Some(&mut alone)).unwrap();
+    assert_close(&alone, &db, 5e-6);
 }
 
 const SHAPE: Conv2dShape =
@@ -56,8 +59,8 @@ fn batches() {
 
 #[test]
 fn channels() {
-    for c in [1, 2, 3, 6, 7, 18] {
-        for oc in [1, 3, 6, 7, 18] {
+    for c in [0, 1, 2, 3, 6, 7, 18] {
+        for oc in [0, 1, 3, 6, 7, 18] {
             check(Conv2dShape { c, oc, h: 5, w: 6, ..SHAPE });
         }
     }

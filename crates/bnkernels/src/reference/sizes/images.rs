@@ -53,7 +53,7 @@ fn convolutions() {
         [((3, 3), (1, 1), (1, 1)), ((2, 3), (2, 1), (0, 2)), ((1, 1), (1, 3), (0, 0))]
     {
         // Of an input that the kernel fits in.
-        let least = [0, 1, kernel.0, kernel.1, 1];
+        let least = [0, 0, kernel.0, kernel.1, 0];
         in_turn(&others, least, |[n, c, h, w, oc]| {
             convolution(Conv2dShape { n, c, h, w, oc, kh: kernel.0, kw: kernel.1, stride, padding });
         });
@@ -81,7 +81,7 @@ fn pooling(s: MaxPool2dShape) {
 #[test]
 fn poolings() {
     for (kernel, stride, padding) in [((2, 2), (2, 2), (0, 0)), ((3, 2), (1, 2), (1, 0))] {
-        in_turn(&[[5, 3, 6, 5], [17, 2, 4, 6]], [0, 1, kernel.0, kernel.1], |[n, c, h, w]| {
+        in_turn(&[[5, 3, 6, 5], [17, 2, 4, 6]], [0, 0, kernel.0, kernel.1], |[n, c, h, w]| {
             pooling(MaxPool2dShape { n, c, h, w, kernel, stride, padding });
         });
     }
