@@ -10,11 +10,13 @@
 //! Sums go along k in one order that neither the chunks nor the tiles change.
 
 mod dot;
+mod merge;
 mod outer;
 mod pack;
 mod tiles;
 
 use crate::parallel::OutOfMemory;
+use merge::Merge;
 
 /// Which of the matrices is transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub enum Form {
     TN,
 }
 
+/// Longer sums than this carry what the additions of their blocks lose (see [`merge`]).
+const LONG: usize = 1024;
 /// Shorter sums than this are no work for vectors along k.
 const SHORTEST_DOT: usize = 8;
 /// In form NT, with fewer rows or columns, transposing B costs more than adding up lanes. The second number
@@ -105,16 +109,24 @@ impl View<'_> {
     }
 }
 
-/// What is added to the sums over a block of k: the bias to the first block's, C to all others'.
+/// What becomes of the sums over a block of k: the first start with the bias, all others are added to C.
 #[derive(Clone, Copy)]
 struct Finish<'a> {
     bias: Option<&'a [f32]>,
-    add_to_c: bool,
+    merge: Merge,
 }
 
 impl<'a> Finish<'a> {
-    fn new(bias: Option<&'a [f32]>, k0: usize) -> Self {
-        Self { bias: bias.filter(|_| k0 == 0), add_to_c: k0 > 0 }
+    /// For the block from `k0` to `k1` of a sum of `k`.
+    fn new(bias: Option<&'a [f32]>, (k0, k1): (usize, usize), k: usize) -> Self {
+        let merge = match k0 {
+            0 if k > LONG && k1 < k => Merge::Start,
+            0 => Merge::Write,
+            _ if k <= LONG => Merge::Add,
+            _ if k1 < k => Merge::Carry,
+            _ => Merge::End,
+        };
+        Self { bias: bias.filter(|_| k0 == 0), merge }
     }
 
     /// What the sums of up to `W` columns from `col` on start with.
@@ -223,6 +235,33 @@ mod tests {
             for (part, whole) in part.chunks(16).zip(whole.chunks(n)) {
                 assert_eq!(part, &whole[j..j + 16]);
             }
+        }
+    }
+
+    /// Sums of many blocks, of equal small values and of random ones, by each way of multiplying.
+    #[test]
+    fn long_sums_keep_their_digits() {
+        for (form, m, n, k) in [
+            (Form::NN, 3, 5, 1_000_000),
+            (Form::NT, 3, 5, 1_000_000),
+            (Form::NN, 5, 3, 1_000_000),
+            (Form::TN, 9, 21, 100_003),
+            (Form::NN, 30, 21, 20_003),
+            (Form::NT, 70, 37, 5_001),
+            (Form::NT, 70, 3, 5_001),
+            (Form::TN, 300, 20, 1_281),
+        ] {
+            for equal in [Some((1e-5, 1.0)), Some((0.1, 1.0 / 3.0)), None] {
+                let values = |seed, n, value: Option<f32>| {
+                    value.map_or_else(|| random(seed, n).iter().map(|v| v + 1.5).collect(), |v| vec![v; n])
+                };
+                let (a, b) = (values(1, m * k, equal.map(|e| e.0)), values(2, k * n, equal.map(|e| e.1)));
+                let expected = twin::matmul(form, (m, n, k), &a, &b, None);
+                let mut c = vec![f32::NAN; m * n];
+                matmul(form, m, n, k, &a, &b, None, &mut c).unwrap();
+                assert_close(&c, &expected, 2e-6);
+            }
+            check(form, m, n, k.min(30_000));
         }
     }
 }

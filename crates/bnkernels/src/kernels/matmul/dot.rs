@@ -2,8 +2,10 @@
 //! lane), which are added as `(0 + 1) + (2 + 3)`.
 
 use super::pack::pack_rows;
-use super::{Finish, View};
-use crate::parallel::{beat, for_each_tile, scratch, OutOfMemory, Tile};
+use super::tiles::Target;
+use super::{Finish, Merge, View, LONG};
+use crate::parallel::scratch::{per_thread, take};
+use crate::parallel::{beat, for_each_tile, largest_range, OutOfMemory};
 use crate::simd::{reach, Dst, F32x4, Mask4, Src};
 
 /// Rows of this length are summed in one go; four rows of B (16 KB) then stay in the first cache.
@@ -14,6 +16,8 @@ const ROW_BLOCK: usize = 64;
 /// A chunk has at least so many multiply-adds: a microsecond's work.
 const SMALLEST_CHUNK: usize = 32_768;
 const MOST_CHUNKS: usize = 64;
+/// Heights and widths of chunks are multiples of these.
+const STEP: (usize, usize) = (4, 4);
 /// So many chunks keep eight threads busy.
 const ENOUGH_CHUNKS: usize = 32;
 
@@ -26,29 +30,39 @@ pub(super) fn run(
 ) -> Result<(), OutOfMemory> {
     let copied = |view: View, rows: usize| if view.inner == 1 { 0 } else { rows * k };
     let for_a = copied(a, m);
-    let mut scratch = scratch::take(for_a + copied(b, n))?;
+    let mut scratch = take(for_a + copied(b, n))?;
+    let grid = grid(m, n, k);
+    let lost = largest_range(grid.0, m, STEP.0) * largest_range(grid.1, n, STEP.1);
+    let lost = per_thread(if k > LONG { lost } else { 0 })?;
     let (for_a, for_b) = scratch.split_at_mut(for_a);
     let a = if a.inner == 1 { a } else { pack_rows(a, m, k, for_a) };
     let b = if b.inner == 1 { b } else { pack_rows(b, n, k, for_b) };
-    multiply((m, n, k), a.data, b.data, bias, c);
+    let (a, b) = (a.data, b.data);
+    for_each_tile(c, (m, n), grid, STEP, |mut tile| {
+        lost.with(|lost| {
+            let (row, col, rows, cols) = (tile.row, tile.col, tile.rows, tile.cols);
+            let reach = if lost.is_empty() { 0 } else { rows * cols };
+            let (c, stride) = tile.cursor();
+            let mut c = Target { c, stride, lost: Dst::new(lost, reach), lost_stride: cols };
+            for k0 in (0..k).step_by(K_BLOCK) {
+                let depth = K_BLOCK.min(k - k0);
+                let finish = Finish::new(bias, (k0, k0 + depth), k);
+                let block = Block { m, n, k, a, b, first: (row, col), cols, k0, depth, finish };
+                for row in (0..rows).step_by(ROW_BLOCK) {
+                    beat();
+                    block.sweep(row..rows.min(row + ROW_BLOCK), &mut c);
+                }
+            }
+        });
+    });
     Ok(())
 }
 
-fn multiply((m, n, k): (usize, usize, usize), a: &[f32], b: &[f32], bias: Option<&[f32]>, c: &mut [f32]) {
-    // Chunks of columns first: a chunk then needs few rows of B.
+/// Chunks of rows and of columns; of columns first: a chunk then needs few rows of B.
+fn grid(m: usize, n: usize, k: usize) -> (usize, usize) {
     let most = (m.saturating_mul(n).saturating_mul(k) / SMALLEST_CHUNK).clamp(1, MOST_CHUNKS);
     let cols = n.div_ceil(4).min(most);
-    let rows = (most / cols).min(ENOUGH_CHUNKS.div_ceil(cols)).min(m / 4).max(1);
-    for_each_tile(c, (m, n), (rows, cols), (4, 4), |mut tile| {
-        for k0 in (0..k).step_by(K_BLOCK) {
-            let finish = Finish::new(bias, k0);
-            let block = Block { m, n, k, a, b, k0, depth: K_BLOCK.min(k - k0), finish };
-            for row in (0..tile.rows).step_by(ROW_BLOCK) {
-                beat();
-                block.sweep(row..tile.rows.min(row + ROW_BLOCK), &mut tile);
-            }
-        }
-    });
+    ((most / cols).min(ENOUGH_CHUNKS.div_ceil(cols)).min(m / 4).max(1), cols)
 }
 
 /// The product over a block of k.
@@ -58,17 +72,20 @@ struct Block<'a> {
     k: usize,
     a: &'a [f32],
     b: &'a [f32],
+    /// The first row and column of the chunk, and how many columns it has.
+    first: (usize, usize),
+    cols: usize,
     k0: usize,
     depth: usize,
     finish: Finish<'a>,
 }
 
 impl Block<'_> {
-    fn sweep(&self, rows: std::ops::Range<usize>, c: &mut Tile) {
+    fn sweep(&self, rows: std::ops::Range<usize>, c: &mut Target) {
         let mut col = 0;
-        while col < c.cols {
+        while col < self.cols {
             let (row, end) = (rows.start, rows.end);
-            col += match c.cols - col {
+            col += match self.cols - col {
                 4.. => {
                     self.tiles::<1, 4>(self.tiles::<2, 4>(row, end, col, c), end, col, c);
                     4
@@ -93,17 +110,16 @@ impl Block<'_> {
         mut row: usize,
         end: usize,
         col: usize,
-        c: &mut Tile,
+        c: &mut Target,
     ) -> usize {
         let Self { m, n, k, a, b, .. } = *self;
-        let left = c.col + col;
+        let (first, left) = (self.first.0, self.first.1 + col);
         let k1 = self.k0 + self.depth;
-        assert!(c.row + end <= m && left + NC <= n && k1 <= k && k >= 4);
+        assert!(first + end <= m && left + NC <= n && k1 <= k && k >= 4);
         let b = Src::new(&b[left * k..], reach([(NC, k)], k1));
         let start = F32x4::load(&self.finish.start::<4>(left));
-        let first = c.row;
+        let Target { stride, lost_stride, .. } = *c;
         let a_rows = Src::new(a, reach([(first + end, k)], k1));
-        let (mut c, stride) = c.cursor();
         while row + MR <= end {
             let a = a_rows.offset((first + row) * k);
             let mut sums = [[F32x4::zero(); NC]; MR];
@@ -122,7 +138,9 @@ impl Block<'_> {
             for sums in sums {
                 // Where there are fewer than four columns, the last one's sum is done again.
                 let [s, t, u, v] = F32x4::transpose(std::array::from_fn(|j| sums[j.min(NC - 1)]));
-                write::<NC>((s + t) + (u + v) + start, self.finish.add_to_c, c.offset(row * stride + col));
+                let sum = (s + t) + (u + v) + start;
+                let lost = c.lost.offset(row * lost_stride + col);
+                write::<NC>(sum, self.finish.merge, c.c.offset(row * stride + col), lost);
                 row += 1;
             }
         }
@@ -148,12 +166,12 @@ fn multiply_add<const MR: usize, const NC: usize>(
 
 /// Writes the first `N` lanes of `sums`.
 #[inline(always)]
-fn write<const N: usize>(sums: F32x4, add_to_c: bool, mut c: Dst) {
+fn write<const N: usize>(sums: F32x4, merge: Merge, mut c: Dst, mut lost: Dst) {
     if N == 4 {
-        c.store(0, if add_to_c { c.load(0) + sums } else { sums });
+        merge.store(sums, &mut c, &mut lost, 0);
     } else {
         for (j, sum) in sums.to_array().into_iter().take(N).enumerate() {
-            c.set(j, if add_to_c { c.get(j) + sum } else { sum });
+            merge.set(sum, &mut c, &mut lost, j);
         }
     }
 }

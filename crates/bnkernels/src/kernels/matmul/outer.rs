@@ -7,10 +7,11 @@
 //! than packing them twice.
 
 use super::pack::{pack_panel, pack_rows, Columns, PANEL};
-use super::tiles::{Left, Panel};
-use super::{Finish, View};
-use crate::parallel::scratch::{per_thread, take, PerThread};
-use crate::parallel::{beat, for_each_tile, OutOfMemory, Tile};
+use super::tiles::{Left, Panel, Target};
+use super::{Finish, View, LONG};
+use crate::parallel::scratch::{per_thread, take};
+use crate::parallel::{beat, for_each_tile, largest_range, OutOfMemory, Tile};
+use crate::simd::Dst;
 
 /// A panel of this depth (16 KB, or 8) takes half of the first cache at most.
 const K_BLOCK: usize = 256;
@@ -42,10 +43,20 @@ pub(super) fn run(
     let rows_to_pack = if fits_cache(b.inner, k) { ROWS_TO_PACK.0 } else { ROWS_TO_PACK.1 };
     let pack_b = b.outer != 1 || m >= rows_to_pack;
     let mut rows = take(if pack_a { m * k } else { 0 })?;
-    let panels = per_thread(if pack_b { K_BLOCK.min(k) * PANEL } else { 0 })?;
-    let a = if pack_a { pack_rows(a, m, k, &mut rows) } else { a };
-    let product = Product { a, b, k, bias, pack_b };
-    for_each_tile(c, (m, n), product.grid(m, n), (2, PANEL), |tile| product.chunk(tile, &panels));
+    let packed = if pack_b { K_BLOCK.min(k) * PANEL } else { 0 };
+    let mut product = Product { a, b, k, bias, pack_b };
+    let (grid, step) = (product.grid(m, n), (2, PANEL));
+    let lost = largest_range(grid.0, m, step.0) * largest_range(grid.1, n, step.1);
+    let scratch = per_thread(packed + if k > LONG { lost } else { 0 })?;
+    if pack_a {
+        product.a = pack_rows(a, m, k, &mut rows);
+    }
+    for_each_tile(c, (m, n), grid, step, |tile| {
+        scratch.with(|scratch| {
+            let (panel, lost) = scratch.split_at_mut(packed);
+            product.chunk(tile, panel, lost);
+        });
+    });
     Ok(())
 }
 
@@ -76,42 +87,52 @@ impl Product<'_> {
         (rows.max(enough.div_ceil(cols).min(m / least)), cols)
     }
 
-    fn chunk(&self, mut tile: Tile, panels: &PerThread) {
+    /// With scratch memory for a packed panel, and for what the tile's sums lose.
+    fn chunk(&self, mut tile: Tile, panel: &mut [f32], lost: &mut [f32]) {
         let columns = Columns::of(tile.cols);
         let few_rows = tile.rows * self.k <= LEFT_BLOCK;
         let depths = (0..self.k.max(1)).step_by(K_BLOCK);
-        panels.with(|scratch| {
-            let mut part = |panel, p| self.part(panel, p, &mut tile, scratch);
-            // The rows of A that stay in the cache decide what stays beside them: C or a block of k.
-            if few_rows {
-                columns.whole().for_each(|panel| depths.clone().for_each(|p| part(panel, p)));
-            } else {
-                depths.clone().for_each(|p| columns.whole().for_each(|panel| part(panel, p)));
-            }
-            // Only now that the columns which it sums once more are done.
-            columns.last.into_iter().for_each(|panel| depths.clone().for_each(|p| part(panel, p)));
-        });
+        let mut part = |at, p| self.part(at, p, &mut tile, panel, lost);
+        // The rows of A that stay in the cache decide what stays beside them: C or a block of k.
+        if few_rows {
+            columns.whole().for_each(|at| depths.clone().for_each(|p| part(at, p)));
+        } else {
+            depths.clone().for_each(|p| columns.whole().for_each(|at| part(at, p)));
+        }
+        // Only now that the columns which it sums once more are done.
+        columns.last.into_iter().for_each(|at| depths.clone().for_each(|p| part(at, p)));
     }
 
     /// Adds up a panel (its first column in the tile and its width) over the block of k that starts at `p`.
-    fn part(&self, (col, width): (usize, usize), p: usize, tile: &mut Tile, scratch: &mut [f32]) {
+    fn part(
+        &self,
+        (col, width): (usize, usize),
+        p: usize,
+        tile: &mut Tile,
+        panel: &mut [f32],
+        lost: &mut [f32],
+    ) {
         assert!(col + width <= tile.cols);
         beat();
-        let (depth, finish) = (K_BLOCK.min(self.k - p), Finish::new(self.bias, p));
+        let depth = K_BLOCK.min(self.k - p);
+        let finish = Finish::new(self.bias, (p, p + depth), self.k);
         let (a, b) = (self.a.skip(p), self.b.skip(p));
         let first = tile.col + col;
         let (data, stride) = if self.pack_b {
-            let panel = &mut scratch[..depth * width];
+            let panel = &mut panel[..depth * width];
             pack_panel(b, first, width, depth, panel);
             (&*panel, width)
         } else {
             (&b.data[first.min(b.data.len())..], b.inner)
         };
         let start = finish.start(first);
-        let panel = Panel { data, stride, width, depth, start, add_to_c: finish.add_to_c };
+        let panel = Panel { data, stride, width, depth, start, merge: finish.merge };
         let data = &a.data[(tile.row * a.outer).min(a.data.len())..];
         let left = Left { data, row: a.outer, step: a.inner };
-        let (rows, (mut c, stride)) = (tile.rows, tile.cursor());
-        panel.sweep(left, rows, &mut c.offset(col), stride);
+        let (rows, cols) = (tile.rows, tile.cols);
+        let reach = if lost.is_empty() { 0 } else { rows * cols };
+        let ((c, stride), lost) = (tile.cursor(), Dst::new(lost, reach));
+        let (c, lost) = (c.advance(col), lost.advance(col));
+        panel.sweep(left, rows, &mut Target { c, stride, lost, lost_stride: cols });
     }
 }

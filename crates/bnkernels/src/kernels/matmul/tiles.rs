@@ -6,6 +6,7 @@
 //! speed). A relaxed one needs none: 6 × 2 sums take all 15, and hide its latency of four cycles, where
 //! 8 sums reach 90 % of the peak at most.
 
+use super::merge::Merge;
 use super::pack::PANEL;
 use crate::simd::{reach, Dst, F32x4, Src};
 
@@ -31,32 +32,33 @@ pub(super) struct Panel<'a> {
     pub depth: usize,
     /// What the sums start with.
     pub start: [f32; PANEL],
-    pub add_to_c: bool,
+    pub merge: Merge,
+}
+
+/// Where the tiles are written: C, and what its sums have lost, with the steps from row to row.
+pub(super) struct Target<'a> {
+    pub c: Dst<'a>,
+    pub stride: usize,
+    pub lost: Dst<'a>,
+    pub lost_stride: usize,
 }
 
 impl Panel<'_> {
-    /// Writes every tile of `rows` rows to `c`, whose rows are `stride` apart; the tallest tiles
-    /// that the registers hold first.
-    pub fn sweep(&self, left: Left, rows: usize, c: &mut Dst, stride: usize) {
+    /// Writes every tile of `rows` rows; the tallest tiles that the registers hold first.
+    pub fn sweep(&self, left: Left, rows: usize, c: &mut Target) {
         if rows == 0 {
             return;
         }
         if left.step == 1 {
-            self.sweep_with::<true, TALL>(left, rows, c, stride);
+            self.sweep_with::<true, TALL>(left, rows, c);
         } else {
-            self.sweep_with::<false, TALL>(left, rows, c, stride);
+            self.sweep_with::<false, TALL>(left, rows, c);
         }
     }
 
     #[inline(always)]
-    fn sweep_with<const ALONG_K: bool, const TALL: bool>(
-        &self,
-        left: Left,
-        rows: usize,
-        c: &mut Dst,
-        stride: usize,
-    ) {
-        let mut at = Sweep { left, row: 0, rows, stride };
+    fn sweep_with<const ALONG_K: bool, const TALL: bool>(&self, left: Left, rows: usize, c: &mut Target) {
+        let mut at = Sweep { left, row: 0, rows };
         match self.width / 4 {
             1 => {
                 self.tiles::<8, 1, ALONG_K>(&mut at, 8, c);
@@ -96,7 +98,7 @@ impl Panel<'_> {
         &self,
         at: &mut Sweep,
         least: usize,
-        c: &mut Dst,
+        c: &mut Target,
     ) {
         // A call costs as much as a few vectors.
         if at.row + least <= at.rows {
@@ -109,16 +111,17 @@ impl Panel<'_> {
         &self,
         at: &mut Sweep,
         least: usize,
-        c: &mut Dst,
+        c: &mut Target,
     ) {
         debug_assert!(least >= MR);
         let Left { data, row: a_row, step: a_step } = at.left;
-        let (depth, b_stride, add_to_c) = (self.depth, self.stride, self.add_to_c);
+        let (depth, b_stride, merge) = (self.depth, self.stride, self.merge);
         let (a_row, a_step) = if ALONG_K { (a_row, 1) } else { (1, a_step) };
         let start = Src::new(&self.start, 4 * NV);
         let start: [F32x4; NV] = std::array::from_fn(|v| start.load(4 * v));
         let b_start = Src::new(self.data, reach([(depth, b_stride)], 4 * NV));
-        let mut c = c.offset(at.row * at.stride);
+        let Target { stride, lost_stride, .. } = *c;
+        let (mut lost, mut c) = (c.lost.offset(at.row * lost_stride), c.c.offset(at.row * stride));
         let a_reach = reach([(at.rows, a_row), (depth, a_step)], 1);
         let mut a_start = Src::new(data, a_reach).offset(at.row * a_row);
         while at.row + least <= at.rows {
@@ -129,13 +132,13 @@ impl Panel<'_> {
                 (a, b) = (a.offset(a_step), b.offset(b_stride));
             }
             for (r, sums) in sums.into_iter().enumerate() {
-                let mut c = c.offset(r * at.stride);
+                let (mut c, mut lost) = (c.offset(r * stride), lost.offset(r * lost_stride));
                 for (v, sum) in sums.into_iter().enumerate() {
-                    c.store(4 * v, if add_to_c { c.load(4 * v) + sum } else { sum });
+                    merge.store(sum, &mut c, &mut lost, 4 * v);
                 }
             }
             a_start = a_start.offset(MR * a_row);
-            c = c.advance(MR * at.stride);
+            (c, lost) = (c.advance(MR * stride), lost.advance(MR * lost_stride));
             at.row += MR;
         }
     }
@@ -146,7 +149,6 @@ struct Sweep<'a> {
     left: Left<'a>,
     row: usize,
     rows: usize,
-    stride: usize,
 }
 
 /// `sums[r] += x(r) * b[..]`.
@@ -174,10 +176,13 @@ mod tests {
         let (a, b, old) = (random(1, rows * depth), random(2, depth * (width + 3)), random(3, rows * width));
         let (row, step) = if ALONG_K { (depth, 1) } else { (1, rows) };
         let start = std::array::from_fn(|j| j as f32);
-        let panel = Panel { data: &b, stride: width + 3, width, depth, start, add_to_c };
+        let merge = if add_to_c { Merge::Add } else { Merge::Write };
+        let panel = Panel { data: &b, stride: width + 3, width, depth, start, merge };
         let mut c = old.clone();
         let left = Left { data: &a, row, step };
-        panel.sweep_with::<ALONG_K, TALL>(left, rows, &mut Dst::new(&mut c, rows * width), width);
+        let (c_all, lost) = (Dst::new(&mut c, rows * width), Dst::new(&mut [], 0));
+        let mut target = Target { c: c_all, stride: width, lost, lost_stride: 0 };
+        panel.sweep_with::<ALONG_K, TALL>(left, rows, &mut target);
         let expected: Vec<f64> = (0..rows * width)
             .map(|at| {
                 let (i, j) = (at / width, at % width);
