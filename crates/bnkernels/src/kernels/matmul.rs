@@ -16,7 +16,6 @@ mod pack;
 mod tiles;
 
 use crate::parallel::OutOfMemory;
-use merge::Merge;
 
 /// Which of the matrices is transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +25,6 @@ pub enum Form {
     TN,
 }
 
-/// Longer sums than this carry what the additions of their blocks lose (see [`merge`]).
-const LONG: usize = 1024;
 /// Shorter sums than this are no work for vectors along k.
 const SHORTEST_DOT: usize = 8;
 /// In form NT, with fewer rows or columns, transposing B costs more than adding up lanes. The second number
@@ -109,24 +106,16 @@ impl View<'_> {
     }
 }
 
-/// What becomes of the sums over a block of k: the first start with the bias, all others are added to C.
+/// What is added to the sums over a block of k: the bias to the first block's, C to all others'.
 #[derive(Clone, Copy)]
 struct Finish<'a> {
     bias: Option<&'a [f32]>,
-    merge: Merge,
+    add_to_c: bool,
 }
 
 impl<'a> Finish<'a> {
-    /// For the block from `k0` to `k1` of a sum of `k`.
-    fn new(bias: Option<&'a [f32]>, (k0, k1): (usize, usize), k: usize) -> Self {
-        let merge = match k0 {
-            0 if k > LONG && k1 < k => Merge::Start,
-            0 => Merge::Write,
-            _ if k <= LONG => Merge::Add,
-            _ if k1 < k => Merge::Carry,
-            _ => Merge::End,
-        };
-        Self { bias: bias.filter(|_| k0 == 0), merge }
+    fn new(bias: Option<&'a [f32]>, k0: usize) -> Self {
+        Self { bias: bias.filter(|_| k0 == 0), add_to_c: k0 > 0 }
     }
 
     /// What the sums of up to `W` columns from `col` on start with.

@@ -1,9 +1,9 @@
 //! NT: each element of C is a dot product of two contiguous rows, in four partial sums (one a
 //! lane), which are added as `(0 + 1) + (2 + 3)`.
 
+use super::merge::{merge, LONG};
 use super::pack::pack_rows;
-use super::tiles::Target;
-use super::{Finish, Merge, View, LONG};
+use super::{Finish, View};
 use crate::parallel::scratch::{per_thread, take};
 use crate::parallel::{beat, for_each_tile, largest_range, OutOfMemory};
 use crate::simd::{reach, Dst, F32x4, Mask4, Src};
@@ -32,25 +32,37 @@ pub(super) fn run(
     let for_a = copied(a, m);
     let mut scratch = take(for_a + copied(b, n))?;
     let grid = grid(m, n, k);
-    let lost = largest_range(grid.0, m, STEP.0) * largest_range(grid.1, n, STEP.1);
-    let lost = per_thread(if k > LONG { lost } else { 0 })?;
+    // Of a long k, what a chunk's sums have lost so far, and the sums of a block.
+    let (most_rows, most_cols) = (largest_range(grid.0, m, STEP.0), largest_range(grid.1, n, STEP.1));
+    let lost = most_rows * most_cols;
+    let for_block = lost + most_rows.min(ROW_BLOCK) * most_cols;
+    let room = per_thread(if k > LONG { for_block } else { 0 })?;
     let (for_a, for_b) = scratch.split_at_mut(for_a);
     let a = if a.inner == 1 { a } else { pack_rows(a, m, k, for_a) };
     let b = if b.inner == 1 { b } else { pack_rows(b, n, k, for_b) };
     let (a, b) = (a.data, b.data);
     for_each_tile(c, (m, n), grid, STEP, |mut tile| {
-        lost.with(|lost| {
-            let (row, col, rows, cols) = (tile.row, tile.col, tile.rows, tile.cols);
-            let reach = if lost.is_empty() { 0 } else { rows * cols };
-            let (c, stride) = tile.cursor();
-            let mut c = Target { c, stride, lost: Dst::new(lost, reach), lost_stride: cols };
+        room.with(|room| {
+            let (lost, sums) = room.split_at_mut(if k > LONG { lost } else { 0 });
+            let (rows, cols, col, top) = (tile.rows, tile.cols, tile.col, tile.row);
+            let (mut c, stride) = tile.cursor();
             for k0 in (0..k).step_by(K_BLOCK) {
-                let depth = K_BLOCK.min(k - k0);
-                let finish = Finish::new(bias, (k0, k0 + depth), k);
-                let block = Block { m, n, k, a, b, first: (row, col), cols, k0, depth, finish };
+                let mut finish = Finish::new(bias, k0);
+                finish.add_to_c &= k <= LONG;
                 for row in (0..rows).step_by(ROW_BLOCK) {
                     beat();
-                    block.sweep(row..rows.min(row + ROW_BLOCK), &mut c);
+                    let (first, rows, depth) =
+                        ((top + row, col), ROW_BLOCK.min(rows - row), K_BLOCK.min(k - k0));
+                    let block = Block { m, n, k, a, b, first, rows, cols, k0, depth, finish };
+                    if k <= LONG {
+                        block.sweep(&mut c.offset(row * stride), stride);
+                        continue;
+                    }
+                    let sums = &mut sums[..rows * cols];
+                    let length = sums.len();
+                    block.sweep(&mut Dst::new(sums, length), cols);
+                    let (at, ends) = ((&mut c.offset(row * stride), stride), (k0 == 0, k0 + K_BLOCK >= k));
+                    merge(sums, cols, at, (&mut lost[row * cols..], cols), ends);
                 }
             }
         });
@@ -65,15 +77,16 @@ fn grid(m: usize, n: usize, k: usize) -> (usize, usize) {
     ((most / cols).min(ENOUGH_CHUNKS.div_ceil(cols)).min(m / 4).max(1), cols)
 }
 
-/// The product over a block of k.
+/// A block of rows of a chunk, and of k.
 struct Block<'a> {
     m: usize,
     n: usize,
     k: usize,
     a: &'a [f32],
     b: &'a [f32],
-    /// The first row and column of the chunk, and how many columns it has.
+    /// The first row and column, and how many of each.
     first: (usize, usize),
+    rows: usize,
     cols: usize,
     k0: usize,
     depth: usize,
@@ -81,44 +94,43 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    fn sweep(&self, rows: std::ops::Range<usize>, c: &mut Target) {
+    /// Writes the rows to `c`, `stride` apart.
+    fn sweep(&self, c: &mut Dst, stride: usize) {
         let mut col = 0;
         while col < self.cols {
-            let (row, end) = (rows.start, rows.end);
             col += match self.cols - col {
                 4.. => {
-                    self.tiles::<1, 4>(self.tiles::<2, 4>(row, end, col, c), end, col, c);
+                    self.tiles::<1, 4>(self.tiles::<2, 4>(0, col, c, stride), col, c, stride);
                     4
                 }
                 2.. => {
-                    self.tiles::<1, 2>(self.tiles::<4, 2>(row, end, col, c), end, col, c);
+                    self.tiles::<1, 2>(self.tiles::<4, 2>(0, col, c, stride), col, c, stride);
                     2
                 }
                 _ => {
-                    self.tiles::<1, 1>(self.tiles::<4, 1>(row, end, col, c), end, col, c);
+                    self.tiles::<1, 1>(self.tiles::<4, 1>(0, col, c, stride), col, c, stride);
                     1
                 }
             };
         }
     }
 
-    /// The tiles of `MR` rows and `NC` columns between two rows; returns the row where too few are
+    /// The tiles of `MR` rows and `NC` columns from a row on; returns the row where too few are
     /// left.
     #[inline(never)]
     fn tiles<const MR: usize, const NC: usize>(
         &self,
         mut row: usize,
-        end: usize,
         col: usize,
-        c: &mut Target,
+        c: &mut Dst,
+        stride: usize,
     ) -> usize {
         let Self { m, n, k, a, b, .. } = *self;
-        let (first, left) = (self.first.0, self.first.1 + col);
+        let (first, end, left) = (self.first.0, self.rows, self.first.1 + col);
         let k1 = self.k0 + self.depth;
         assert!(first + end <= m && left + NC <= n && k1 <= k && k >= 4);
         let b = Src::new(&b[left * k..], reach([(NC, k)], k1));
         let start = F32x4::load(&self.finish.start::<4>(left));
-        let Target { stride, lost_stride, .. } = *c;
         let a_rows = Src::new(a, reach([(first + end, k)], k1));
         while row + MR <= end {
             let a = a_rows.offset((first + row) * k);
@@ -138,9 +150,7 @@ impl Block<'_> {
             for sums in sums {
                 // Where there are fewer than four columns, the last one's sum is done again.
                 let [s, t, u, v] = F32x4::transpose(std::array::from_fn(|j| sums[j.min(NC - 1)]));
-                let sum = (s + t) + (u + v) + start;
-                let lost = c.lost.offset(row * lost_stride + col);
-                write::<NC>(sum, self.finish.merge, c.c.offset(row * stride + col), lost);
+                write::<NC>((s + t) + (u + v) + start, self.finish.add_to_c, c.offset(row * stride + col));
                 row += 1;
             }
         }
@@ -166,12 +176,12 @@ fn multiply_add<const MR: usize, const NC: usize>(
 
 /// Writes the first `N` lanes of `sums`.
 #[inline(always)]
-fn write<const N: usize>(sums: F32x4, merge: Merge, mut c: Dst, mut lost: Dst) {
+fn write<const N: usize>(sums: F32x4, add_to_c: bool, mut c: Dst) {
     if N == 4 {
-        merge.store(sums, &mut c, &mut lost, 0);
+        c.store(0, if add_to_c { c.load(0) + sums } else { sums });
     } else {
         for (j, sum) in sums.to_array().into_iter().take(N).enumerate() {
-            merge.set(sum, &mut c, &mut lost, j);
+            c.set(j, if add_to_c { c.get(j) + sum } else { sum });
         }
     }
 }

@@ -1,63 +1,45 @@
-//! How the sums over a block of k enter C. Where there are many blocks, what each addition loses is kept
-//! in a matrix of its own, and added at the end: then the number of blocks costs no digits.
+//! How the sums over the blocks of a long k are added up: what each addition to C loses is kept beside it,
+//! and added at the end, so that the number of blocks costs no digits.
 
-use crate::simd::{Dst, F32x4};
+use crate::simd::{reach, Dst, F32x4, Src};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Merge {
-    /// C is the block's sum.
-    Write,
-    /// C gets the block's sum added.
-    Add,
-    /// As `Write`, and nothing is lost so far.
-    Start,
-    /// As `Add`, and what was lost is kept.
-    Carry,
-    /// As `Carry`, and what was lost is added to C.
-    End,
-}
+/// Longer sums than this are added up so.
+pub(super) const LONG: usize = 1024;
 
-impl Merge {
-    /// Of four elements, at `at` from the cursors into C and into what was lost.
-    #[inline(always)]
-    pub fn store(self, sum: F32x4, c: &mut Dst, lost: &mut Dst, at: usize) {
-        match self {
-            Self::Write => c.store(at, sum),
-            Self::Add => c.store(at, c.load(at) + sum),
-            _ => {
-                let old = (self != Self::Start).then(|| (c.load(at), lost.load(at)));
-                let (sum, left) = self.carry(sum, old);
-                c.store(at, sum);
-                lost.store(at, left);
+/// Adds `block`, of rows of `cols` one after the other, to C, whose rows are `stride` apart; `lost` has as many
+/// rows, `lost_stride` apart. It is set by the first block and done with after the last.
+pub(super) fn merge(
+    block: &[f32],
+    cols: usize,
+    (c, stride): (&mut Dst, usize),
+    (lost, lost_stride): (&mut [f32], usize),
+    (is_first, is_last): (bool, bool),
+) {
+    let rows = block.len() / cols;
+    let block = Src::new(block, rows * cols);
+    let mut lost = Dst::new(lost, reach([(rows, lost_stride)], cols));
+    for row in 0..rows {
+        let block = block.offset(row * cols);
+        let (mut c, mut lost) = (c.offset(row * stride), lost.offset(row * lost_stride));
+        let add = |sum: F32x4, old: F32x4, lost: F32x4| {
+            if is_first {
+                return (sum, F32x4::zero());
             }
+            let (sum, error) = old.two_sum(sum);
+            let lost = lost + error;
+            (if is_last { sum + lost } else { sum }, lost)
+        };
+        let whole = cols / 4 * 4;
+        for at in (0..whole).step_by(4) {
+            let (sum, left) = add(block.load(at), c.load(at), lost.load(at));
+            c.store(at, sum);
+            lost.store(at, left);
         }
-    }
-
-    /// Of one element.
-    pub fn set(self, sum: f32, c: &mut Dst, lost: &mut Dst, at: usize) {
-        match self {
-            Self::Write => c.set(at, sum),
-            Self::Add => c.set(at, c.get(at) + sum),
-            _ => {
-                let old =
-                    (self != Self::Start).then(|| (F32x4::splat(c.get(at)), F32x4::splat(lost.get(at))));
-                let (sum, left) = self.carry(F32x4::splat(sum), old);
-                c.set(at, sum.to_array()[0]);
-                lost.set(at, left.to_array()[0]);
-            }
-        }
-    }
-
-    /// What C and what was lost become.
-    #[inline(always)]
-    fn carry(self, sum: F32x4, old: Option<(F32x4, F32x4)>) -> (F32x4, F32x4) {
-        let Some((c, lost)) = old else { return (sum, F32x4::zero()) };
-        let (sum, error) = c.two_sum(sum);
-        let lost = lost + error;
-        if self == Self::End {
-            (sum + lost, lost)
-        } else {
-            (sum, lost)
+        for at in whole..cols {
+            let [sum, old, left] = [block.get(at), c.get(at), lost.get(at)].map(F32x4::splat);
+            let (sum, left) = add(sum, old, left);
+            c.set(at, sum.to_array()[0]);
+            lost.set(at, left.to_array()[0]);
         }
     }
 }

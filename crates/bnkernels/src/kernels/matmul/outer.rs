@@ -6,9 +6,10 @@
 //! A chunk packs what it needs of B for itself: panels that one core packs and another reads cost more
 //! than packing them twice.
 
+use super::merge::{merge, LONG};
 use super::pack::{pack_panel, pack_rows, Columns, PANEL};
-use super::tiles::{Left, Panel, Target};
-use super::{Finish, View, LONG};
+use super::tiles::{Left, Panel};
+use super::{Finish, View};
 use crate::parallel::scratch::{per_thread, take};
 use crate::parallel::{beat, for_each_tile, largest_range, OutOfMemory, Tile};
 use crate::simd::Dst;
@@ -46,15 +47,18 @@ pub(super) fn run(
     let packed = if pack_b { K_BLOCK.min(k) * PANEL } else { 0 };
     let mut product = Product { a, b, k, bias, pack_b };
     let (grid, step) = (product.grid(m, n), (2, PANEL));
-    let lost = largest_range(grid.0, m, step.0) * largest_range(grid.1, n, step.1);
-    let scratch = per_thread(packed + if k > LONG { lost } else { 0 })?;
+    // Of a long k, the sums of a block and what a chunk's have lost so far.
+    let rows_of_chunk = if k > LONG { largest_range(grid.0, m, step.0) } else { 0 };
+    let (block, lost) = (rows_of_chunk * PANEL, rows_of_chunk * largest_range(grid.1, n, step.1));
+    let scratch = per_thread(packed + block + lost)?;
     if pack_a {
         product.a = pack_rows(a, m, k, &mut rows);
     }
     for_each_tile(c, (m, n), grid, step, |tile| {
         scratch.with(|scratch| {
-            let (panel, lost) = scratch.split_at_mut(packed);
-            product.chunk(tile, panel, lost);
+            let (panel, scratch) = scratch.split_at_mut(packed);
+            let (block, lost) = scratch.split_at_mut(block);
+            product.chunk(tile, &mut Room { panel, block, lost });
         });
     });
     Ok(())
@@ -64,6 +68,15 @@ pub(super) fn run(
 /// 8 lines, of which a stride of a large power of two uses few.
 fn fits_cache(stride: usize, depth: usize) -> bool {
     depth.min(K_BLOCK) << stride.trailing_zeros().min(10) <= 4096
+}
+
+/// A thread's scratch memory.
+struct Room<'a> {
+    /// A packed panel.
+    panel: &'a mut [f32],
+    /// The sums over a block of k of a panel, and what those of the whole chunk have lost; for a long k.
+    block: &'a mut [f32],
+    lost: &'a mut [f32],
 }
 
 struct Product<'a> {
@@ -87,12 +100,11 @@ impl Product<'_> {
         (rows.max(enough.div_ceil(cols).min(m / least)), cols)
     }
 
-    /// With scratch memory for a packed panel, and for what the tile's sums lose.
-    fn chunk(&self, mut tile: Tile, panel: &mut [f32], lost: &mut [f32]) {
+    fn chunk(&self, mut tile: Tile, room: &mut Room) {
         let columns = Columns::of(tile.cols);
         let few_rows = tile.rows * self.k <= LEFT_BLOCK;
         let depths = (0..self.k.max(1)).step_by(K_BLOCK);
-        let mut part = |at, p| self.part(at, p, &mut tile, panel, lost);
+        let mut part = |at, p| self.part(at, p, &mut tile, room);
         // The rows of A that stay in the cache decide what stays beside them: C or a block of k.
         if few_rows {
             columns.whole().for_each(|at| depths.clone().for_each(|p| part(at, p)));
@@ -104,35 +116,31 @@ impl Product<'_> {
     }
 
     /// Adds up a panel (its first column in the tile and its width) over the block of k that starts at `p`.
-    fn part(
-        &self,
-        (col, width): (usize, usize),
-        p: usize,
-        tile: &mut Tile,
-        panel: &mut [f32],
-        lost: &mut [f32],
-    ) {
+    fn part(&self, (col, width): (usize, usize), p: usize, tile: &mut Tile, room: &mut Room) {
         assert!(col + width <= tile.cols);
         beat();
-        let depth = K_BLOCK.min(self.k - p);
-        let finish = Finish::new(self.bias, (p, p + depth), self.k);
+        let (depth, finish) = (K_BLOCK.min(self.k - p), Finish::new(self.bias, p));
         let (a, b) = (self.a.skip(p), self.b.skip(p));
         let first = tile.col + col;
         let (data, stride) = if self.pack_b {
-            let panel = &mut panel[..depth * width];
+            let panel = &mut room.panel[..depth * width];
             pack_panel(b, first, width, depth, panel);
             (&*panel, width)
         } else {
             (&b.data[first.min(b.data.len())..], b.inner)
         };
         let start = finish.start(first);
-        let panel = Panel { data, stride, width, depth, start, merge: finish.merge };
+        let is_long = self.k > LONG;
+        let panel = Panel { data, stride, width, depth, start, add_to_c: finish.add_to_c && !is_long };
         let data = &a.data[(tile.row * a.outer).min(a.data.len())..];
         let left = Left { data, row: a.outer, step: a.inner };
-        let (rows, cols) = (tile.rows, tile.cols);
-        let reach = if lost.is_empty() { 0 } else { rows * cols };
-        let ((c, stride), lost) = (tile.cursor(), Dst::new(lost, reach));
-        let (c, lost) = (c.advance(col), lost.advance(col));
-        panel.sweep(left, rows, &mut Target { c, stride, lost, lost_stride: cols });
+        let (rows, cols, (mut c, stride)) = (tile.rows, tile.cols, tile.cursor());
+        if is_long {
+            let block = &mut room.block[..rows * width];
+            panel.sweep(left, rows, &mut Dst::new(block, rows * width), width);
+            let (at, ends) = ((&mut c.offset(col), stride), (p == 0, p + depth == self.k));
+            return merge(block, width, at, (&mut room.lost[col..], cols), ends);
+        }
+        panel.sweep(left, rows, &mut c.offset(col), stride);
     }
 }

@@ -6,7 +6,6 @@
 //! speed). A relaxed one needs none: 6 × 2 sums take all 15, and hide its latency of four cycles, where
 //! 8 sums reach 90 % of the peak at most.
 
-use super::merge::Merge;
 use super::pack::PANEL;
 use crate::simd::{reach, Dst, F32x4, Src};
 
@@ -32,33 +31,32 @@ pub(super) struct Panel<'a> {
     pub depth: usize,
     /// What the sums start with.
     pub start: [f32; PANEL],
-    pub merge: Merge,
-}
-
-/// Where the tiles are written: C, and what its sums have lost, with the steps from row to row.
-pub(super) struct Target<'a> {
-    pub c: Dst<'a>,
-    pub stride: usize,
-    pub lost: Dst<'a>,
-    pub lost_stride: usize,
+    pub add_to_c: bool,
 }
 
 impl Panel<'_> {
-    /// Writes every tile of `rows` rows; the tallest tiles that the registers hold first.
-    pub fn sweep(&self, left: Left, rows: usize, c: &mut Target) {
+    /// Writes every tile of `rows` rows to `c`, whose rows are `stride` apart; the tallest tiles
+    /// that the registers hold first.
+    pub fn sweep(&self, left: Left, rows: usize, c: &mut Dst, stride: usize) {
         if rows == 0 {
             return;
         }
         if left.step == 1 {
-            self.sweep_with::<true, TALL>(left, rows, c);
+            self.sweep_with::<true, TALL>(left, rows, c, stride);
         } else {
-            self.sweep_with::<false, TALL>(left, rows, c);
+            self.sweep_with::<false, TALL>(left, rows, c, stride);
         }
     }
 
     #[inline(always)]
-    fn sweep_with<const ALONG_K: bool, const TALL: bool>(&self, left: Left, rows: usize, c: &mut Target) {
-        let mut at = Sweep { left, row: 0, rows };
+    fn sweep_with<const ALONG_K: bool, const TALL: bool>(
+        &self,
+        left: Left,
+        rows: usize,
+        c: &mut Dst,
+        stride: usize,
+    ) {
+        let mut at = Sweep { left, row: 0, rows, stride };
         match self.width / 4 {
             1 => {
                 self.tiles::<8, 1, ALONG_K>(&mut at, 8, c);
@@ -98,7 +96,7 @@ impl Panel<'_> {
         &self,
         at: &mut Sweep,
         least: usize,
-        c: &mut Target,
+        c: &mut Dst,
     ) {
         // A call costs as much as a few vectors.
         if at.row + least <= at.rows {
@@ -111,17 +109,16 @@ impl Panel<'_> {
         &self,
         at: &mut Sweep,
         least: usize,
-        c: &mut Target,
+        c: &mut Dst,
     ) {
         debug_assert!(least >= MR);
         let Left { data, row: a_row, step: a_step } = at.left;
-        let (depth, b_stride, merge) = (self.depth, self.stride, self.merge);
+        let (depth, b_stride, add_to_c) = (self.depth, self.stride, self.add_to_c);
         let (a_row, a_step) = if ALONG_K { (a_row, 1) } else { (1, a_step) };
         let start = Src::new(&self.start, 4 * NV);
         let start: [F32x4; NV] = std::array::from_fn(|v| start.load(4 * v));
         let b_start = Src::new(self.data, reach([(depth, b_stride)], 4 * NV));
-        let Target { stride, lost_stride, .. } = *c;
-        let (mut lost, mut c) = (c.lost.offset(at.row * lost_stride), c.c.offset(at.row * stride));
+        let mut c = c.offset(at.row * at.stride);
         let a_reach = reach([(at.rows, a_row), (depth, a_step)], 1);
         let mut a_start = Src::new(data, a_reach).offset(at.row * a_row);
         while at.row + least <= at.rows {
@@ -132,13 +129,13 @@ impl Panel<'_> {
                 (a, b) = (a.offset(a_step), b.offset(b_stride));
             }
             for (r, sums) in sums.into_iter().enumerate() {
-                let (mut c, mut lost) = (c.offset(r * stride), lost.offset(r * lost_stride));
+                let mut c = c.offset(r * at.stride);
                 for (v, sum) in sums.into_iter().enumerate() {
-                    merge.store(sum, &mut c, &mut lost, 4 * v);
+                    c.store(4 * v, if add_to_c { c.load(4 * v) + sum } else { sum });
                 }
             }
             a_start = a_start.offset(MR * a_row);
-            (c, lost) = (c.advance(MR * stride), lost.advance(MR * lost_stride));
+            c = c.advance(MR * at.stride);
             at.row += MR;
         }
     }
@@ -149,6 +146,7 @@ struct Sweep<'a> {
     left: Left<'a>,
     row: usize,
     rows: usize,
+    stride: usize,
 }
 
 /// `sums[r] += x(r) * b[..]`.
@@ -176,13 +174,10 @@ mod tests {
         let (a, b, old) = (random(1, rows * depth), random(2, depth * (width + 3)), random(3, rows * width));
         let (row, step) = if ALONG_K { (depth, 1) } else { (1, rows) };
         let start = std::array::from_fn(|j| j as f32);
-        let merge = if add_to_c { Merge::Add } else { Merge::Write };
-        let panel = Panel { data: &b, stride: width + 3, width, depth, start, merge };
+        let panel = Panel { data: &b, stride: width + 3, width, depth, start, add_to_c };
         let mut c = old.clone();
         let left = Left { data: &a, row, step };
-        let (c_all, lost) = (Dst::new(&mut c, rows * width), Dst::new(&mut [], 0));
-        let mut target = Target { c: c_all, stride: width, lost, lost_stride: 0 };
-        panel.sweep_with::<ALONG_K, TALL>(left, rows, &mut target);
+        panel.sweep_with::<ALONG_K, TALL>(left, rows, &mut Dst::new(&mut c, rows * width), width);
         let expected: Vec<f64> = (0..rows * width)
             .map(|at| {
                 let (i, j) = (at / width, at % width);
