@@ -13,6 +13,7 @@
 
 mod batch;
 mod dot;
+mod merge;
 mod outer;
 mod pack;
 mod tiles;
@@ -101,19 +102,36 @@ impl Product {
         (a, b)
     }
 
-    /// Floats of scratch memory: for copies of whole operands, and for each thread.
-    fn scratch(&self) -> (usize, usize) {
+    /// Chunks of rows and of columns of C that the threads share.
+    fn grid(&self) -> (usize, usize) {
+        let Self { m, n, k, .. } = *self;
+        let (a, b) = self.views(&[], &[]);
+        match self.way() {
+            Way::ShortSums => (1, 1),
+            Way::Dot => dot::grid((m, n, k)),
+            Way::Outer => outer::Packing::new((m, n, k), a, b).grid((m, n, k)),
+        }
+    }
+
+    /// Floats of scratch memory where C is cut so: for copies of whole operands, and for each thread.
+    fn scratch(&self, grid: (usize, usize)) -> (usize, usize) {
         let Self { m, n, k, .. } = *self;
         let (a, b) = self.views(&[], &[]);
         match self.way() {
             Way::ShortSums => (0, 0),
-            Way::Dot => (dot::copies((m, n, k), a, b), 0),
-            Way::Outer => outer::Packing::new((m, n, k), a, b).scratch(m, k),
+            Way::Dot => dot::scratch((m, n, k), a, b, grid),
+            Way::Outer => outer::Packing::new((m, n, k), a, b).scratch((m, n, k), grid),
         }
     }
 
+    /// Scratch memory of a product that runs in one chunk.
+    fn scratch_of_one_thread(&self) -> usize {
+        let (copies, each) = self.scratch((1, 1));
+        copies + each
+    }
+
     fn ask(&self) -> Result<Memory, OutOfMemory> {
-        let (copies, each) = self.scratch();
+        let (copies, each) = self.scratch(self.grid());
         Ok(Memory { copies: take(copies)?, each: per_thread(each)? })
     }
 
@@ -122,12 +140,12 @@ impl Product {
         let (a, b) = self.views(a, b);
         match self.way() {
             Way::ShortSums => short_sums(n, k, a, b, bias, c),
-            Way::Dot => dot::run((m, n, k), a, b, bias, c, &mut memory.copies),
+            Way::Dot => dot::run((m, n, k), a, b, bias, c, memory),
             Way::Outer => outer::run((m, n, k), a, b, bias, c, memory),
         }
     }
 
-    /// As `run`, to the same bits, in one chunk. `scratch` has room for the copies and one thread.
+    /// As `run`, to the same bits, in one chunk. `scratch` is [`Product::scratch_of_one_thread`].
     fn run_on_one_thread(
         &self,
         a: &[f32],
@@ -138,10 +156,10 @@ impl Product {
     ) {
         let Self { m, n, k, .. } = *self;
         let (a, b) = self.views(a, b);
-        let (copies, each) = scratch.split_at_mut(self.scratch().0);
+        let (copies, each) = scratch.split_at_mut(self.scratch((1, 1)).0);
         match self.way() {
             Way::ShortSums => short_sums(n, k, a, b, bias, c),
-            Way::Dot => dot::run_on_one_thread((m, n, k), a, b, bias, c, copies),
+            Way::Dot => dot::run_on_one_thread((m, n, k), a, b, bias, c, (copies, each)),
             Way::Outer => outer::run_on_one_thread((m, n, k), a, b, bias, c, (copies, each)),
         }
     }
@@ -301,6 +319,33 @@ mod tests {
             for (part, whole) in part.chunks(16).zip(whole.chunks(n)) {
                 assert_eq!(part, &whole[j..j + 16]);
             }
+        }
+    }
+
+    /// Sums of many blocks, of equal small values and of random ones, by each way of multiplying.
+    #[test]
+    fn long_sums_keep_their_digits() {
+        for (form, m, n, k) in [
+            (Form::NN, 3, 5, 1_000_000),
+            (Form::NT, 3, 5, 1_000_000),
+            (Form::NN, 5, 3, 1_000_000),
+            (Form::TN, 9, 21, 100_003),
+            (Form::NN, 30, 21, 20_003),
+            (Form::NT, 70, 37, 5_001),
+            (Form::NT, 70, 3, 5_001),
+            (Form::TN, 300, 20, 1_281),
+        ] {
+            for equal in [Some((1e-5, 1.0)), Some((0.1, 1.0 / 3.0)), None] {
+                let values = |seed, n, value: Option<f32>| {
+                    value.map_or_else(|| random(seed, n).iter().map(|v| v + 1.5).collect(), |v| vec![v; n])
+                };
+                let (a, b) = (values(1, m * k, equal.map(|e| e.0)), values(2, k * n, equal.map(|e| e.1)));
+                let expected = twin::matmul(form, (m, n, k), &a, &b, None);
+                let mut c = vec![f32::NAN; m * n];
+                matmul(form, m, n, k, &a, &b, None, &mut c).unwrap();
+                assert_close(&c, &expected, 2e-6);
+            }
+            check(form, m, n, k.min(30_000));
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Sums and maxima over the middle of `[outer, n, inner]`. (A reduction over any set of dimensions
 //! is brought to this form by the caller.)
 
-use crate::parallel::{for_each_part, for_each_range, scratch, OutOfMemory};
+use crate::parallel::{for_each_part, OutOfMemory};
 use crate::simd::{reach, F32x4, Src};
 
-/// Rows that one running sum adds before a fresh one starts: bounds the rounding error, and is
-/// what the threads share.
-const BLOCK: usize = 256;
+mod long;
+
+/// More rows than this, or a longer run of elements, are summed by [`long`].
+const LONG: usize = 256;
+pub(super) const RUN: usize = 1024;
 
 /// `[outer, n, inner]`, reduced over `n`.
 #[derive(Clone, Copy)]
@@ -16,40 +18,29 @@ pub struct ReduceShape {
     pub inner: usize,
 }
 
-/// `y[o][i] = scale · Σₙ x[o][n][i]`; the sum in blocks of 256 (or of a 64th of `n`), which are
-/// then added in their order.
+/// `y[o][i] = scale · Σₙ x[o][n][i]`.
 pub fn sum_forward(shape: ReduceShape, x: &[f32], scale: f32, y: &mut [f32]) -> Result<(), OutOfMemory> {
     let ReduceShape { outer, n, inner } = shape;
     assert!(x.len() == outer * n * inner && y.len() == outer * inner);
     if y.is_empty() {
         return Ok(());
     }
-    if inner == 1 {
-        return sum_rows(outer, n, x, scale, y);
+    if n > if inner == 1 { RUN } else { LONG } {
+        return long::sum(shape, x, scale, y);
     }
-    let blocks = n.div_ceil(BLOCK).clamp(1, 64);
-    let rows = |b: usize| n * b / blocks..n * (b + 1) / blocks;
-    if blocks == 1 {
-        for_each_part([y], [inner], (outer, n * inner, 1), move |part, [y]| {
-            for (o, y) in part.zip(y.chunks_exact_mut(inner)) {
-                sum_columns(&x[o * n * inner..(o + 1) * n * inner], scale, y);
+    if inner == 1 {
+        for_each_part([y], [1], (outer, n, 1), move |part, [y]| {
+            for (o, y) in part.zip(y) {
+                *y = (sum_run(&x[o * n..(o + 1) * n]) * f64::from(scale)) as f32;
             }
         });
         return Ok(());
     }
-    let mut partial = scratch::take(outer * blocks * inner)?;
-    for_each_range(
-        [&mut partial],
-        outer * blocks,
-        |i| [i * inner..(i + 1) * inner],
-        move |i, [part]| {
-            let (o, rows) = (i / blocks, rows(i % blocks));
-            sum_columns(&x[(o * n + rows.start) * inner..(o * n + rows.end) * inner], 1.0, part);
-        },
-    );
-    for (y, partial) in y.chunks_exact_mut(inner).zip(partial.chunks_exact(blocks * inner)) {
-        sum_columns(partial, scale, y);
-    }
+    for_each_part([y], [inner], (outer, n * inner, 1), move |part, [y]| {
+        for (o, y) in part.zip(y.chunks_exact_mut(inner)) {
+            sum_columns(&x[o * n * inner..(o + 1) * n * inner], scale, y);
+        }
+    });
     Ok(())
 }
 
@@ -84,60 +75,31 @@ fn sum_columns(x: &[f32], scale: f32, y: &mut [f32]) {
     }
 }
 
-fn sum_rows(outer: usize, n: usize, x: &[f32], scale: f32, y: &mut [f32]) -> Result<(), OutOfMemory> {
-    const PART: usize = 16_384;
-    if outer == 1 && n > PART {
-        let parts = n.div_ceil(PART);
-        let mut partial = scratch::take(parts)?;
-        for_each_range(
-            [&mut partial],
-            parts,
-            |i| [i..i + 1],
-            |i, [part]| part[0] = sum_run(&x[i * PART..((i + 1) * PART).min(n)]) as f32,
-        );
-        y[0] = (partial.iter().map(|&p| f64::from(p)).sum::<f64>() * f64::from(scale)) as f32;
-        return Ok(());
-    }
-    for_each_part([y], [1], (outer, n, 1), move |part, [y]| {
-        for (o, y) in part.zip(y) {
-            *y = (sum_run(&x[o * n..(o + 1) * n]) * f64::from(scale)) as f32;
-        }
-    });
-    Ok(())
-}
-
-/// The sum of a contiguous run: four vectors side by side in blocks of 1,024, blocks in f64.
+/// The sum of a short contiguous run: four vectors side by side, and the rest in f64.
 pub(super) fn sum_run(x: &[f32]) -> f64 {
-    let mut total = 0.0;
-    for block in x.chunks(1024) {
-        let whole = block.len() / 16 * 16;
-        let mut sums = [F32x4::zero(); 4];
-        let source = Src::new(block, whole);
-        for i in (0..whole).step_by(16) {
-            for (v, sum) in sums.iter_mut().enumerate() {
-                *sum = *sum + source.load(i + v * 4);
-            }
+    let whole = x.len() / 16 * 16;
+    let mut sums = [F32x4::zero(); 4];
+    let source = Src::new(x, whole);
+    for i in (0..whole).step_by(16) {
+        for (v, sum) in sums.iter_mut().enumerate() {
+            *sum = *sum + source.load(i + v * 4);
         }
-        total += f64::from(((sums[0] + sums[1]) + (sums[2] + sums[3])).sum());
-        let (fours, ones) = block[whole..].as_chunks::<4>();
-        let mut rest = 0.0;
-        for &[a, b, c, d] in fours {
-            rest = rest + f64::from(a) + f64::from(b) + f64::from(c) + f64::from(d);
-        }
-        total += ones.iter().fold(rest, |sum, &v| sum + f64::from(v));
     }
-    total
+    let (fours, ones) = x[whole..].as_chunks::<4>();
+    let mut rest = 0.0;
+    for &[a, b, c, d] in fours {
+        rest = rest + f64::from(a) + f64::from(b) + f64::from(c) + f64::from(d);
+    }
+    rest = ones.iter().fold(rest, |sum, &v| sum + f64::from(v));
+    f64::from(((sums[0] + sums[1]) + (sums[2] + sums[3])).sum()) + rest
 }
 
 /// `y = maxₙ x` and at which `n` (the first; a NaN counts as the largest, as in PyTorch). `n` is at
 /// least 1.
 pub fn max_forward(shape: ReduceShape, x: &[f32], y: &mut [f32], index: &mut [f32]) {
     let ReduceShape { outer, n, inner } = shape;
-    assert!(x.len() == outer * n * inner && y.len() == outer * inner && index.len() == outer * inner);
-    if y.is_empty() {
-        return;
-    }
-    assert!(n > 0, "the maximum of nothing");
+    assert!(n > 0 && x.len() == outer * n * inner);
+    assert!(y.len() == outer * inner && index.len() == outer * inner);
     if y.is_empty() {
         return;
     }

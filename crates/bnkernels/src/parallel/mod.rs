@@ -16,7 +16,8 @@ pub mod team;
 mod wait;
 
 pub use partition::{
-    chunk_count, chunk_range, for_each_block_tile, for_each_part, for_each_range, for_each_tile, Tile,
+    chunk_count, chunk_range, for_each_block_tile, for_each_part, for_each_range, for_each_tile,
+    largest_range, Tile,
 };
 pub use scratch::OutOfMemory;
 pub use team::beat;

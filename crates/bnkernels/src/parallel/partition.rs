@@ -30,6 +30,11 @@ pub fn chunk_range(index: usize, chunks: usize, items: usize, step: usize) -> Ra
     at(index)..at(index + 1)
 }
 
+/// The length of the largest of the ranges of [`chunk_range`].
+pub fn largest_range(chunks: usize, items: usize, step: usize) -> usize {
+    (items.div_ceil(step).div_ceil(chunks) * step).min(items)
+}
+
 /// Runs `f(chunk, parts)` for each chunk, where `parts[k]` is `outputs[k][bounds(chunk)[k]]`.
 ///
 /// # Panics
@@ -269,6 +274,8 @@ mod tests {
                 end = range.end;
             }
             assert_eq!(end, items);
+            let lengths = (0..chunks).map(|i| chunk_range(i, chunks, items, step).len());
+            assert!(lengths.max() <= Some(largest_range(chunks, items, step)));
         }
     }
 

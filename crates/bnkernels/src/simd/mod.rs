@@ -56,6 +56,14 @@ impl F32x4 {
         vectors
     }
 
+    /// The sum of two, and what it lacks: exactly `self + other` together.
+    #[inline(always)]
+    pub fn two_sum(self, other: Self) -> (Self, Self) {
+        let sum = self + other;
+        let of_other = sum - self;
+        (sum, (self - (sum - of_other)) + (other - of_other))
+    }
+
     /// The first four of `from`.
     #[inline(always)]
     pub fn load(from: &[f32]) -> Self {

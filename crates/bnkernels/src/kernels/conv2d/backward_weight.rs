@@ -6,11 +6,12 @@
 //! `x`, which are channels (of one tap) or, where there are few channels, the rows of the kernel
 //! (in one column). For a given tap the outputs that have it form a rectangle, so nothing is
 //! clipped inside the loops. The rows of all blocks are cut into parts by the shape; parts are
-//! summed in order.
+//! summed in order. Where a part is long, what its sums gather is moved to totals time and again, with
+//! what these lose beside them: then the size of the batch costs no digits.
 
 use super::dot::Dot;
 use super::Conv2dShape;
-use crate::kernels::reduce::sum_run;
+use crate::kernels::reduce::{sum_run, RUN};
 use crate::layout::LANES;
 use crate::parallel::scratch::{per_thread, take};
 use crate::parallel::{beat, chunk_count, chunk_range, for_each_part, for_each_range, OutOfMemory};
@@ -37,6 +38,11 @@ fn by_channel(shape: &Conv2dShape) -> bool {
 const CHUNKS: usize = 16;
 /// Floats of `x` and `dy` that the taps of a tile share while they are in the first-level cache.
 const CACHED: usize = 8192;
+
+/// Terms of a lane that one running sum gathers: more than that in a part, and it is closed whenever it
+/// has about `CLOSED` of them.
+const LONG: usize = 8192;
+const CLOSED: usize = 256;
 
 /// Overwrites `dw` and `db`; `x` and `dy` in lanes.
 pub fn conv2d_backward_weight(
@@ -70,8 +76,10 @@ pub fn conv2d_backward_weight(
     let parts = CHUNKS.div_ceil(tiles).min(reduced).min(cost / 32_768).max(1);
     let mut sums = take(parts * s.oc * row)?;
     let chunks = chunk_count(parts * tiles, cost / parts / 4);
-    let reduction = Reduction::new(s, x, dy, db.is_some());
-    let scratch = per_thread(4 * s.kh * s.kw * reduction.outputs * reduction.streams)?;
+    let long = reduced.div_ceil(parts) * terms(s, 1) > LONG;
+    let reduction = Reduction::new(s, x, dy, db.is_some(), long);
+    let sets = if reduction.long { 3 } else { 1 };
+    let scratch = per_thread(sets * 4 * s.kh * s.kw * reduction.outputs * reduction.streams)?;
     let scratch = &scratch;
     let start = |unit: usize| (unit / tiles * s.oc + unit % tiles * rows) * row;
     let units = |chunk| chunk_range(chunk, chunks, parts * tiles, 1);
@@ -113,7 +121,7 @@ fn sum_outputs(shape: &Conv2dShape, dy: &[f32], db: &mut [f32]) {
         for (o, db) in channels.zip(db) {
             let planes =
                 (0..blocks.count()).map(|b| blocks.item(oc, b * oc + o)..blocks.item(oc, b * oc + o + 1));
-            *db = planes.map(|plane| sum_run(&dy[plane])).sum::<f64>() as f32;
+            *db = planes.flat_map(|plane| dy[plane].chunks(RUN)).map(sum_run).sum::<f64>() as f32;
         }
     });
 }
@@ -127,6 +135,27 @@ struct Reduction<'a> {
     /// Output channels, and streams, of a full tile.
     outputs: usize,
     streams: usize,
+    /// Whether sums are closed on the way.
+    long: bool,
+}
+
+/// How many terms some rows of outputs give to a lane, at most.
+fn terms(s: &Conv2dShape, rows: usize) -> usize {
+    rows * s.ow() * (LANES / 4)
+}
+
+/// Moves sums to their totals; `lost` is what these lack.
+fn close(sums: &mut [F32x4], totals: &mut [F32x4], lost: &mut [F32x4]) {
+    for ((sum, total), lost) in sums.iter_mut().zip(totals).zip(lost) {
+        let (new, error) = total.two_sum(*sum);
+        (*sum, *total, *lost) = (F32x4::zero(), new, *lost + error);
+    }
+}
+
+/// The sum of the lanes of a total and what it lacks.
+fn sum_closed(total: F32x4, lost: F32x4) -> f32 {
+    let lanes = total.to_array().into_iter().chain(lost.to_array());
+    lanes.map(f64::from).sum::<f64>() as f32
 }
 
 /// Outputs `i` of `count` with `0 <= i * stride + tap - padding < size`.
@@ -138,10 +167,10 @@ fn outputs(count: usize, tap: usize, stride: usize, padding: usize, size: usize)
 }
 
 impl<'a> Reduction<'a> {
-    fn new(shape: &'a Conv2dShape, x: &'a [f32], dy: &'a [f32], bias: bool) -> Self {
+    fn new(shape: &'a Conv2dShape, x: &'a [f32], dy: &'a [f32], bias: bool, long: bool) -> Self {
         let s = shape;
         let (outputs, streams) = tile_size(s);
-        Self { shape, x, dy, bias, by_channel: by_channel(s), outputs, streams }
+        Self { shape, x, dy, bias, by_channel: by_channel(s), outputs, streams, long }
     }
 
     /// The outputs that have row `u` of the kernel.
@@ -156,40 +185,54 @@ impl<'a> Reduction<'a> {
         outputs(s.ow(), v, s.stride.1, s.padding.1, s.w)
     }
 
-    /// Output channels `o..o + outputs`, summed over `part` of the rows of all blocks; `sums` are as many as
-    /// a full tile has, for all taps.
-    fn tile(&self, o: usize, outputs: usize, part: Range<usize>, sums: &mut [F32x4], out: &mut [f32]) {
+    /// Output channels `o..o + outputs`, summed over `part` of the rows of all blocks. `scratch` are the
+    /// sums of a full tile for all taps, and if they are `long`, their totals and what these lack.
+    fn tile(&self, o: usize, outputs: usize, part: Range<usize>, scratch: &mut [F32x4], out: &mut [f32]) {
         let s = self.shape;
         let (taps, row) = (s.kh * s.kw, s.c * s.kh * s.kw + 1);
+        let (sums, totals) = scratch.split_at_mut(taps * self.outputs * self.streams);
+        let (totals, lost) = totals.split_at_mut(totals.len() / 2);
         let mut bias = [F32x4::zero(); 4];
+        let mut bias_lost = [F32x4::zero(); 4];
         let mut c = 0;
         while c < s.c {
             let streams = if self.by_channel { self.next_streams(s.c - c) } else { 1 };
-            sums.fill(F32x4::zero());
+            [&mut *sums, totals, lost].into_iter().for_each(|all| all.fill(F32x4::zero()));
             self.for_each_group(&part, |block, rows| {
                 let dot = Dot::new(s, (self.x, self.dy), block, (o, outputs), c, self.by_channel);
                 if self.bias && c == 0 {
-                    let sums = bias.iter_mut().take(outputs).enumerate();
-                    sums.for_each(|(r, sum)| *sum = *sum + dot.sum_of_output(r, &rows));
+                    for (r, sum) in bias.iter_mut().take(outputs).enumerate() {
+                        let more = dot.sum_of_output(r, &rows);
+                        if self.long {
+                            close(&mut [more], std::slice::from_mut(sum), &mut bias_lost[r..=r]);
+                        } else {
+                            *sum = *sum + more;
+                        }
+                    }
                 }
                 if self.by_channel {
                     self.group_by_channel(dot, streams, rows, sums);
                 } else {
                     self.group_by_kernel_row(dot, rows, sums);
                 }
+                if self.long {
+                    close(sums, totals, lost);
+                }
             });
             for t in 0..taps {
                 for k in 0..streams {
                     let at = if self.by_channel { t * streams + k } else { t % s.kw * s.kh + t / s.kw };
                     for r in 0..outputs {
-                        out[r * row + (c + k) * taps + t] = sums[at * outputs + r].sum();
+                        let at = at * outputs + r;
+                        let sum = if self.long { sum_closed(totals[at], lost[at]) } else { sums[at].sum() };
+                        out[r * row + (c + k) * taps + t] = sum;
                     }
                 }
             }
             c += streams;
         }
-        for (row, sum) in out.chunks_exact_mut(row).zip(bias) {
-            row[taps * s.c] = sum.sum();
+        for (row, (sum, lost)) in out.chunks_exact_mut(row).zip(bias.into_iter().zip(bias_lost)) {
+            row[taps * s.c] = if self.long { sum_closed(sum, lost) } else { sum.sum() };
         }
     }
 
@@ -199,12 +242,14 @@ impl<'a> Reduction<'a> {
         left.div_ceil(left.div_ceil(self.streams))
     }
 
-    /// Cuts `part` into groups of rows of one block; `CACHED` of `x` and `dy` fit in one.
+    /// Cuts `part` into groups of rows of one block; `CACHED` of `x` and `dy` fit in one, and no more terms
+    /// than are closed together.
     fn for_each_group(&self, part: &Range<usize>, mut f: impl FnMut(usize, Range<usize>)) {
         let (s, oh) = (self.shape, self.shape.oh());
         let channels = if self.by_channel { self.streams } else { 1 };
         let row = (s.ow() * self.outputs + s.w * s.stride.0 * channels) * LANES;
-        let group = (CACHED / row).max(1);
+        let most = if self.long { CLOSED / terms(s, 1) } else { usize::MAX };
+        let group = (CACHED / row).min(most).max(1);
         let mut at = part.start;
         while at < part.end {
             let (block, row) = (at / oh, at % oh);

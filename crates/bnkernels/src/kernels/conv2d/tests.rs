@@ -131,3 +131,26 @@ fn check_empty(s: Conv2dShape) {
     conv2d_backward_weight(&s, &[], &[], Some(&mut dw), Some(&mut db)).unwrap();
     assert!(dw.iter().chain(&db).all(|&value| value == 0.0));
 }
+
+/// The gradient of the weight and the bias over a large batch, relative to the sum of the sizes of the
+/// terms; for a kernel of 1 × 1, where it is a plain dot product.
+#[test]
+fn gradients_of_large_batches_keep_their_digits() {
+    for (c, kh) in [(1, 1), (3, 1), (1, 2)] {
+        let s = Conv2dShape { n: 1000, c, h: 24, w: 24, oc: 2, kh, kw: 1, padding: (0, 0), ..SHAPE };
+        for equal in [Some((0.1, 1e-5)), Some((1.0 / 3.0, 0.7)), None] {
+            let values = |seed, n, value: Option<f32>| {
+                value.map_or_else(|| random(seed, n).iter().map(|v| v + 1.5).collect(), |v| vec![v; n])
+            };
+            let x = values(1, s.n * c * s.h * s.w, equal.map(|e| e.0));
+            let dy = values(2, s.n * s.oc * s.oh() * s.ow(), equal.map(|e| e.1));
+            let [x_lanes, dy_lanes] = [(&x, s.c * s.h * s.w), (&dy, s.oc * s.oh() * s.ow())]
+                .map(|(rows, image)| to_lanes(rows, s.n, image));
+            let (mut dw, mut db) = (vec![f32::NAN; s.weight()], vec![f32::NAN; s.oc]);
+            conv2d_backward_weight(&s, &x_lanes, &dy_lanes, Some(&mut dw), Some(&mut db)).unwrap();
+            let [_, of_weight, of_bias] = reference::conv2d_backward(&s, &x, &vec![0.0; s.weight()], &dy);
+            assert_close(&dw, &of_weight, 3e-6);
+            assert_close(&db, &of_bias, 1e-6);
+        }
+    }
+}

@@ -92,8 +92,7 @@ pub fn matmul_batch(
         }
         return Ok(());
     }
-    let (copies, each) = product.scratch();
-    let scratch = &per_thread(copies + each)?;
+    let scratch = &per_thread(product.scratch_of_one_thread())?;
     for_each_part([c], [m * n], (count, work, 1), move |range, [c]| {
         scratch.with(|scratch| {
             for (i, c) in range.zip(c.chunks_exact_mut(m * n)) {
@@ -146,6 +145,8 @@ mod tests {
                 (5, 18, 33),
                 (70, 40, 300),
                 (130, 17, 300),
+                (5, 18, 1100),
+                (6, 3, 1100),
             ] {
                 let (a, b) = ((m * k) as u32, (k * n) as u32);
                 for (shape, a_strides, b_strides) in [

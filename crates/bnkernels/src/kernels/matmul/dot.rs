@@ -1,9 +1,10 @@
 //! NT: each element of C is a dot product of two contiguous rows, in four partial sums (one a
 //! lane), which are added as `(0 + 1) + (2 + 3)`.
 
+use super::merge::{merge, LONG};
 use super::pack::pack_rows;
-use super::{Finish, View};
-use crate::parallel::{beat, for_each_tile, Tile};
+use super::{Finish, Memory, View};
+use crate::parallel::{beat, for_each_tile, largest_range, Tile};
 use crate::simd::{reach, Dst, F32x4, Mask4, Src};
 
 /// Rows of this length are summed in one go; four rows of B (16 KB) then stay in the first cache.
@@ -14,6 +15,8 @@ const ROW_BLOCK: usize = 64;
 /// A chunk has at least so many multiply-adds: a microsecond's work.
 const SMALLEST_CHUNK: usize = 32_768;
 const MOST_CHUNKS: usize = 64;
+/// Heights and widths of chunks are multiples of these.
+const STEP: (usize, usize) = (4, 4);
 /// So many chunks keep eight threads busy.
 const ENOUGH_CHUNKS: usize = 32;
 
@@ -23,33 +26,43 @@ pub(super) fn run(
     b: View,
     bias: Option<&[f32]>,
     c: &mut [f32],
-    scratch: &mut [f32],
+    memory: &mut Memory,
 ) {
-    let (a, b) = along_k((m, n, k), a, b, scratch);
-    // Chunks of columns first: a chunk then needs few rows of B.
-    let most = (m.saturating_mul(n).saturating_mul(k) / SMALLEST_CHUNK).clamp(1, MOST_CHUNKS);
-    let cols = n.div_ceil(4).min(most);
-    let rows = (most / cols).min(ENOUGH_CHUNKS.div_ceil(cols)).min(m / 4).max(1);
-    for_each_tile(c, (m, n), (rows, cols), (4, 4), |tile| multiply((m, n, k), a, b, bias, tile));
+    let (a, b) = along_k((m, n, k), a, b, &mut memory.copies);
+    let (product, each) = (Product { m, n, k, a, b, bias }, &memory.each);
+    for_each_tile(c, (m, n), grid((m, n, k)), STEP, |tile| each.with(|room| product.chunk(tile, room)));
 }
 
-/// Floats of the copies of those that do not lie along k.
-pub(super) fn copies((m, n, k): (usize, usize, usize), a: View, b: View) -> usize {
-    let copied = |view: View, rows: usize| if view.inner == 1 { 0 } else { rows * k };
-    copied(a, m) + copied(b, n)
-}
-
-/// As `run`, in one chunk.
+/// As `run`, in one chunk, with memory for the copies and for the chunk.
 pub(super) fn run_on_one_thread(
     (m, n, k): (usize, usize, usize),
     a: View,
     b: View,
     bias: Option<&[f32]>,
     c: &mut [f32],
-    scratch: &mut [f32],
+    (copies, room): (&mut [f32], &mut [f32]),
 ) {
-    let (a, b) = along_k((m, n, k), a, b, scratch);
-    multiply((m, n, k), a, b, bias, Tile::whole(c, (m, n)));
+    let (a, b) = along_k((m, n, k), a, b, copies);
+    Product { m, n, k, a, b, bias }.chunk(Tile::whole(c, (m, n)), room);
+}
+
+/// Floats of the copies of those that do not lie along k, and of each thread's memory.
+pub(super) fn scratch(
+    (m, n, k): (usize, usize, usize),
+    a: View,
+    b: View,
+    grid: (usize, usize),
+) -> (usize, usize) {
+    let copied = |view: View, rows: usize| if view.inner == 1 { 0 } else { rows * k };
+    let (rows, cols) = (largest_range(grid.0, m, STEP.0), largest_range(grid.1, n, STEP.1));
+    (copied(a, m) + copied(b, n), if k > LONG { (rows + rows.min(ROW_BLOCK)) * cols } else { 0 })
+}
+
+/// Chunks of rows and of columns; of columns first: a chunk then needs few rows of B.
+pub(super) fn grid((m, n, k): (usize, usize, usize)) -> (usize, usize) {
+    let most = (m.saturating_mul(n).saturating_mul(k) / SMALLEST_CHUNK).clamp(1, MOST_CHUNKS);
+    let cols = n.div_ceil(4).min(most);
+    ((most / cols).min(ENOUGH_CHUNKS.div_ceil(cols)).min(m / 4).max(1), cols)
 }
 
 /// The rows of A and the columns of B, one after the other.
@@ -65,70 +78,98 @@ fn along_k<'a>(
     (a.data, b.data)
 }
 
-fn multiply((m, n, k): (usize, usize, usize), a: &[f32], b: &[f32], bias: Option<&[f32]>, mut tile: Tile) {
-    for k0 in (0..k).step_by(K_BLOCK) {
-        let finish = Finish::new(bias, k0);
-        let block = Block { m, n, k, a, b, k0, depth: K_BLOCK.min(k - k0), finish };
-        for row in (0..tile.rows).step_by(ROW_BLOCK) {
-            beat();
-            block.sweep(row..tile.rows.min(row + ROW_BLOCK), &mut tile);
+struct Product<'a> {
+    m: usize,
+    n: usize,
+    k: usize,
+    a: &'a [f32],
+    b: &'a [f32],
+    bias: Option<&'a [f32]>,
+}
+
+impl Product<'_> {
+    /// Of a long k, `room` holds what the chunk's sums have lost so far, and the sums of a block.
+    fn chunk(&self, mut tile: Tile, room: &mut [f32]) {
+        let Self { m, n, k, a, b, bias } = *self;
+        let (rows, cols, col, top) = (tile.rows, tile.cols, tile.col, tile.row);
+        let (lost, sums) = room.split_at_mut(if k > LONG { rows * cols } else { 0 });
+        let (mut c, stride) = tile.cursor();
+        for k0 in (0..k).step_by(K_BLOCK) {
+            let mut finish = Finish::new(bias, k0);
+            finish.add_to_c &= k <= LONG;
+            for row in (0..rows).step_by(ROW_BLOCK) {
+                beat();
+                let (first, rows, depth) = ((top + row, col), ROW_BLOCK.min(rows - row), K_BLOCK.min(k - k0));
+                let block = Block { m, n, k, a, b, first, rows, cols, k0, depth, finish };
+                if k <= LONG {
+                    block.sweep(&mut c.offset(row * stride), stride);
+                    continue;
+                }
+                let sums = &mut sums[..rows * cols];
+                let length = sums.len();
+                block.sweep(&mut Dst::new(sums, length), cols);
+                let (at, ends) = ((&mut c.offset(row * stride), stride), (k0 == 0, k0 + K_BLOCK >= k));
+                merge(sums, cols, at, (&mut lost[row * cols..], cols), ends);
+            }
         }
     }
 }
 
-/// The product over a block of k.
+/// A block of rows of a chunk, and of k.
 struct Block<'a> {
     m: usize,
     n: usize,
     k: usize,
     a: &'a [f32],
     b: &'a [f32],
+    /// The first row and column, and how many of each.
+    first: (usize, usize),
+    rows: usize,
+    cols: usize,
     k0: usize,
     depth: usize,
     finish: Finish<'a>,
 }
 
 impl Block<'_> {
-    fn sweep(&self, rows: std::ops::Range<usize>, c: &mut Tile) {
+    /// Writes the rows to `c`, `stride` apart.
+    fn sweep(&self, c: &mut Dst, stride: usize) {
         let mut col = 0;
-        while col < c.cols {
-            let (row, end) = (rows.start, rows.end);
-            col += match c.cols - col {
+        while col < self.cols {
+            col += match self.cols - col {
                 4.. => {
-                    self.tiles::<1, 4>(self.tiles::<2, 4>(row, end, col, c), end, col, c);
+                    self.tiles::<1, 4>(self.tiles::<2, 4>(0, col, c, stride), col, c, stride);
                     4
                 }
                 2.. => {
-                    self.tiles::<1, 2>(self.tiles::<4, 2>(row, end, col, c), end, col, c);
+                    self.tiles::<1, 2>(self.tiles::<4, 2>(0, col, c, stride), col, c, stride);
                     2
                 }
                 _ => {
-                    self.tiles::<1, 1>(self.tiles::<4, 1>(row, end, col, c), end, col, c);
+                    self.tiles::<1, 1>(self.tiles::<4, 1>(0, col, c, stride), col, c, stride);
                     1
                 }
             };
         }
     }
 
-    /// The tiles of `MR` rows and `NC` columns between two rows; returns the row where too few are
+    /// The tiles of `MR` rows and `NC` columns from a row on; returns the row where too few are
     /// left.
     #[inline(never)]
     fn tiles<const MR: usize, const NC: usize>(
         &self,
         mut row: usize,
-        end: usize,
         col: usize,
-        c: &mut Tile,
+        c: &mut Dst,
+        stride: usize,
     ) -> usize {
         let Self { m, n, k, a, b, .. } = *self;
-        let left = c.col + col;
+        let (first, end, left) = (self.first.0, self.rows, self.first.1 + col);
         let k1 = self.k0 + self.depth;
-        assert!(c.row + end <= m && left + NC <= n && k1 <= k && k >= 4);
+        assert!(first + end <= m && left + NC <= n && k1 <= k && k >= 4);
         let b = Src::new(&b[left * k..], reach([(NC, k)], k1));
         let start = F32x4::load(&self.finish.start::<4>(left));
-        let first = c.row;
         let a_rows = Src::new(a, reach([(first + end, k)], k1));
-        let (mut c, stride) = c.cursor();
         while row + MR <= end {
             let a = a_rows.offset((first + row) * k);
             let mut sums = [[F32x4::zero(); NC]; MR];

@@ -6,10 +6,12 @@
 //! A chunk packs what it needs of B for itself: panels that one core packs and another reads cost more
 //! than packing them twice.
 
+use super::merge::{merge, LONG};
 use super::pack::{pack_panel, pack_rows, Columns, PANEL};
 use super::tiles::{Left, Panel};
 use super::{Finish, Memory, View};
-use crate::parallel::{beat, for_each_tile, Tile};
+use crate::parallel::{beat, for_each_tile, largest_range, Tile};
+use crate::simd::Dst;
 
 /// A panel of this depth (16 KB, or 8) takes half of the first cache at most.
 const K_BLOCK: usize = 256;
@@ -24,6 +26,8 @@ const ROWS_TO_PACK: (usize, usize) = (100, 24);
 const ROWS_PER_PACK: usize = 128;
 /// Rows of A that lie across k are copied where they are longer than this.
 const MOST_STEPS: usize = 96;
+/// Heights and widths of chunks are multiples of these.
+const STEP: (usize, usize) = (2, PANEL);
 /// A chunk has at least so many multiply-adds: one or two microseconds' work.
 const SMALLEST_CHUNK: usize = 32_768;
 /// So many chunks keep eight threads busy.
@@ -44,9 +48,32 @@ impl Packing {
         }
     }
 
-    /// Floats of the copy of A, and of a panel of B.
-    pub(super) fn scratch(&self, m: usize, k: usize) -> (usize, usize) {
-        (if self.a { m * k } else { 0 }, if self.b { K_BLOCK.min(k) * PANEL } else { 0 })
+    /// Chunks of rows and of columns: as many as the caches ask for, then more, of columns first
+    /// because each panel then serves all rows.
+    pub(super) fn grid(&self, (m, n, k): (usize, usize, usize)) -> (usize, usize) {
+        let work = m.saturating_mul(n).saturating_mul(k);
+        let enough = (work / SMALLEST_CHUNK).clamp(1, ENOUGH_CHUNKS);
+        let rows = m.div_ceil(LEFT_BLOCK / k.clamp(1, K_BLOCK));
+        let cols = if k > K_BLOCK { n.div_ceil(COL_BLOCK) } else { 1 };
+        let cols = cols.max(enough.div_ceil(rows).min(n / PANEL));
+        let least = if self.b { ROWS_PER_PACK } else { 16 };
+        (rows.max(enough.div_ceil(cols).min(m / least)), cols)
+    }
+
+    /// Floats of the copy of A, and of each thread's memory (see [`Room`]).
+    pub(super) fn scratch(&self, (m, n, k): (usize, usize, usize), grid: (usize, usize)) -> (usize, usize) {
+        let rows = if k > LONG { largest_range(grid.0, m, STEP.0) } else { 0 };
+        let sums = rows * (PANEL + largest_range(grid.1, n, STEP.1));
+        (if self.a { m * k } else { 0 }, self.panel(k) + sums)
+    }
+
+    /// Floats of a panel of B.
+    fn panel(&self, k: usize) -> usize {
+        if self.b {
+            K_BLOCK.min(k) * PANEL
+        } else {
+            0
+        }
     }
 }
 
@@ -60,20 +87,20 @@ pub(super) fn run(
     memory: &mut Memory,
 ) {
     let product = Product::new((m, n, k), a, b, bias, &mut memory.copies);
-    let (grid, each) = (product.grid(m, n), &memory.each);
-    for_each_tile(c, (m, n), grid, (2, PANEL), |tile| each.with(|panel| product.chunk(tile, panel)));
+    let (grid, each) = (product.packing.grid((m, n, k)), &memory.each);
+    for_each_tile(c, (m, n), grid, STEP, |tile| each.with(|room| product.chunk(tile, room)));
 }
 
-/// As `run`, in one chunk, with memory for the copies and for a panel.
+/// As `run`, in one chunk, with memory for the copies and for the chunk.
 pub(super) fn run_on_one_thread(
     (m, n, k): (usize, usize, usize),
     a: View,
     b: View,
     bias: Option<&[f32]>,
     c: &mut [f32],
-    (copies, panel): (&mut [f32], &mut [f32]),
+    (copies, room): (&mut [f32], &mut [f32]),
 ) {
-    Product::new((m, n, k), a, b, bias, copies).chunk(Tile::whole(c, (m, n)), panel);
+    Product::new((m, n, k), a, b, bias, copies).chunk(Tile::whole(c, (m, n)), room);
 }
 
 /// Whether the first cache holds a block of a column whose elements are `stride` apart: 64 sets of
@@ -82,12 +109,30 @@ fn fits_cache(stride: usize, depth: usize) -> bool {
     depth.min(K_BLOCK) << stride.trailing_zeros().min(10) <= 4096
 }
 
+/// A thread's scratch memory.
+struct Room<'a> {
+    /// A packed panel.
+    panel: &'a mut [f32],
+    /// The sums over a block of k of a panel, and what those of the whole chunk have lost; for a long k.
+    block: &'a mut [f32],
+    lost: &'a mut [f32],
+}
+
+impl<'a> Room<'a> {
+    /// Of a chunk of some rows.
+    fn of(scratch: &'a mut [f32], product: &Product, rows: usize) -> Self {
+        let (panel, scratch) = scratch.split_at_mut(product.packing.panel(product.k));
+        let (block, lost) = scratch.split_at_mut(if product.k > LONG { rows * PANEL } else { 0 });
+        Self { panel, block, lost }
+    }
+}
+
 struct Product<'a> {
     a: View<'a>,
     b: View<'a>,
     k: usize,
     bias: Option<&'a [f32]>,
-    pack_b: bool,
+    packing: Packing,
 }
 
 impl<'a> Product<'a> {
@@ -100,56 +145,51 @@ impl<'a> Product<'a> {
     ) -> Self {
         let packing = Packing::new((m, n, k), a, b);
         let a = if packing.a { pack_rows(a, m, k, copies) } else { a };
-        Self { a, b, k, bias, pack_b: packing.b }
+        Self { a, b, k, bias, packing }
     }
 
-    /// Chunks of rows and of columns: as many as the caches ask for, then more, of columns first
-    /// because each panel then serves all rows.
-    fn grid(&self, m: usize, n: usize) -> (usize, usize) {
-        let work = m.saturating_mul(n).saturating_mul(self.k);
-        let enough = (work / SMALLEST_CHUNK).clamp(1, ENOUGH_CHUNKS);
-        let rows = m.div_ceil(LEFT_BLOCK / self.k.clamp(1, K_BLOCK));
-        let cols = if self.k > K_BLOCK { n.div_ceil(COL_BLOCK) } else { 1 };
-        let cols = cols.max(enough.div_ceil(rows).min(n / PANEL));
-        let least = if self.pack_b { ROWS_PER_PACK } else { 16 };
-        (rows.max(enough.div_ceil(cols).min(m / least)), cols)
-    }
-
-    /// `scratch` holds a panel, if B is packed.
-    fn chunk(&self, mut tile: Tile, scratch: &mut [f32]) {
+    fn chunk(&self, mut tile: Tile, room: &mut [f32]) {
+        let mut room = Room::of(room, self, tile.rows);
         let columns = Columns::of(tile.cols);
         let few_rows = tile.rows * self.k <= LEFT_BLOCK;
         let depths = (0..self.k.max(1)).step_by(K_BLOCK);
-        let mut part = |panel, p| self.part(panel, p, &mut tile, scratch);
+        let mut part = |at, p| self.part(at, p, &mut tile, &mut room);
         // The rows of A that stay in the cache decide what stays beside them: C or a block of k.
         if few_rows {
-            columns.whole().for_each(|panel| depths.clone().for_each(|p| part(panel, p)));
+            columns.whole().for_each(|at| depths.clone().for_each(|p| part(at, p)));
         } else {
-            depths.clone().for_each(|p| columns.whole().for_each(|panel| part(panel, p)));
+            depths.clone().for_each(|p| columns.whole().for_each(|at| part(at, p)));
         }
         // Only now that the columns which it sums once more are done.
-        columns.last.into_iter().for_each(|panel| depths.clone().for_each(|p| part(panel, p)));
+        columns.last.into_iter().for_each(|at| depths.clone().for_each(|p| part(at, p)));
     }
 
     /// Adds up a panel (its first column in the tile and its width) over the block of k that starts at `p`.
-    fn part(&self, (col, width): (usize, usize), p: usize, tile: &mut Tile, scratch: &mut [f32]) {
+    fn part(&self, (col, width): (usize, usize), p: usize, tile: &mut Tile, room: &mut Room) {
         assert!(col + width <= tile.cols);
         beat();
         let (depth, finish) = (K_BLOCK.min(self.k - p), Finish::new(self.bias, p));
         let (a, b) = (self.a.skip(p), self.b.skip(p));
         let first = tile.col + col;
-        let (data, stride) = if self.pack_b {
-            let panel = &mut scratch[..depth * width];
+        let (data, stride) = if self.packing.b {
+            let panel = &mut room.panel[..depth * width];
             pack_panel(b, first, width, depth, panel);
             (&*panel, width)
         } else {
             (&b.data[first.min(b.data.len())..], b.inner)
         };
         let start = finish.start(first);
-        let panel = Panel { data, stride, width, depth, start, add_to_c: finish.add_to_c };
+        let is_long = self.k > LONG;
+        let panel = Panel { data, stride, width, depth, start, add_to_c: finish.add_to_c && !is_long };
         let data = &a.data[(tile.row * a.outer).min(a.data.len())..];
         let left = Left { data, row: a.outer, step: a.inner };
-        let (rows, (mut c, stride)) = (tile.rows, tile.cursor());
+        let (rows, cols, (mut c, stride)) = (tile.rows, tile.cols, tile.cursor());
+        if is_long {
+            let block = &mut room.block[..rows * width];
+            panel.sweep(left, rows, &mut Dst::new(block, rows * width), width);
+            let (at, ends) = ((&mut c.offset(col), stride), (p == 0, p + depth == self.k));
+            return merge(block, width, at, (&mut room.lost[col..], cols), ends);
+        }
         panel.sweep(left, rows, &mut c.offset(col), stride);
     }
 }
