@@ -1,7 +1,7 @@
 /** The entry of the package for browsers. */
 import { setPlatform } from './bindings/platform.js'
 import { webPlatform } from './bindings/platform.web.js'
-import { decodeState } from './io/state.js'
+import { decodeState, encodeStateFor } from './io/state.js'
 import type { StateDict } from './nn/module.js'
 
 setPlatform(webPlatform)
@@ -14,5 +14,12 @@ export async function loadSafetensors(bytes: Uint8Array): Promise<StateDict> {
   return decodeState(bytes)
 }
 
-/** A state dict as the bytes of a safetensors file. */
-export { encodeState as saveSafetensors } from './io/state.js'
+/**
+ * A state dict as the bytes of a safetensors file.
+ *
+ * @param state such as `net.stateDict()`
+ * @throws {ArgumentError} for what is no object of tensors
+ */
+export function saveSafetensors(state: StateDict): Uint8Array {
+  return encodeStateFor('saveSafetensors', state)
+}

@@ -3,7 +3,7 @@ import { isBytes, kindOf } from '../check.js'
 import { ArgumentError, DataError } from '../errors.js'
 import type { StateDict } from '../nn/module.js'
 import { writeFileAtomic } from './atomic-write.js'
-import { decodeState, encodeState } from './state.js'
+import { decodeState, encodeStateFor } from './state.js'
 
 /**
  * The state dict in a safetensors file, or in such a file's bytes (in a browser: bytes only). Every dtype becomes
@@ -44,5 +44,5 @@ export async function saveSafetensors(path: string, state: StateDict): Promise<v
   if (typeof path !== 'string') {
     throw new ArgumentError(`saveSafetensors: expected a path and then a state dict, got ${kindOf(path)}`)
   }
-  await writeFileAtomic(path, encodeState(state))
+  await writeFileAtomic(path, encodeStateFor('saveSafetensors', state))
 }

@@ -28,7 +28,12 @@ function entriesOf(name: string, state: StateDict): Record<string, SafetensorsEn
  * @throws {ArgumentError} for what is no object of tensors
  */
 export function encodeState(state: StateDict): Uint8Array {
-  return encodeSafetensors(entriesOf('encodeState', state), { format: 'pt' })
+  return encodeStateFor('encodeState', state)
+}
+
+/** As `encodeState`, for a function of that name, which errors give. */
+export function encodeStateFor(name: string, state: StateDict): Uint8Array {
+  return encodeSafetensors(entriesOf(name, state), { format: 'pt' })
 }
 
 /**

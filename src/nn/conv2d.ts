@@ -75,7 +75,12 @@ export class Conv2d extends Module {
   override extraRepr(): string {
     const { stride, padding } = this.options
     const kernel = pairText(pair('Conv2d', 'kernelSize', this.kernelSize, 1))
-    const more = `kernelSize=${kernel}, stride=${pairText(stride)}, padding=${pairText(padding)}`
-    return `${this.inChannels}, ${this.outChannels}, ${more}${this.bias ? '' : ', bias=false'}`
+    const more = [
+      `kernelSize=${kernel}`,
+      `stride=${pairText(stride)}`,
+      ...(padding.some((p) => p > 0) ? [`padding=${pairText(padding)}`] : []),
+      ...(this.bias ? [] : ['bias=false']),
+    ]
+    return [this.inChannels, this.outChannels, ...more].join(', ')
   }
 }

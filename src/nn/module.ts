@@ -236,13 +236,14 @@ export abstract class Module {
 export function checkState(name: string, state: StateDict): void {
   const plain = typeof state === 'object' && state !== null && !Array.isArray(state)
   if (!plain || state instanceof Tensor || state instanceof Module) {
+    const hint = state instanceof Module ? '; net.stateDict() gives one' : ''
     throw new ArgumentError(
-      `${name}: expected a state, an object of tensors by name such as net.stateDict(), got ${kindOf(state)}`,
+      `${name}: expected a state dict, tensors by name, got ${kindOf(state)}${hint}`,
     )
   }
   for (const [key, value] of Object.entries(state)) {
     if (value instanceof Tensor) continue
-    throw new ArgumentError(`${name}: '${key}' of the state is ${kindOf(value)}, expected a tensor`)
+    throw new ArgumentError(`${name}: '${key}' of the state dict is ${kindOf(value)}, expected a tensor`)
   }
 }
 

@@ -14,6 +14,8 @@ interface Printed {
 const THRESHOLD = 1000
 /** Elements that are printed at either end of such a dimension. */
 const EDGE = 3
+/** What stands for the middle of a row. */
+const LEFT_OUT = ' ...'
 /** Characters of a line, at most. */
 const WIDTH = 80
 
@@ -22,6 +24,7 @@ export function printTensor(x: Printed): string {
   const more = [`shape=[${x.shape.join(', ')}]`, ...(x.requiresGrad ? ['requiresGrad=true'] : [])].join(', ')
   if (x.disposed) return `tensor(disposed of, ${more})`
   const values = x.toFloat32Array()
+  if (values.length === 0) return `tensor([], ${more})`
   const shown = selected(x.shape, values)
   const format = formatOf(shown)
   return `tensor(${nested(x.shape, values, format, 'tensor('.length)}, ${more})`
@@ -49,8 +52,7 @@ function formatOf(values: readonly number[]): (value: number) => string {
   const sizes = values.filter((value) => Number.isFinite(value) && value !== 0).map(Math.abs)
   const [least, most] = [Math.min(...sizes), Math.max(...sizes)]
   const whole = values.every((value) => !Number.isFinite(value) || Number.isInteger(value))
-  const scientific =
-    sizes.length > 0 && (whole ? most >= 1e8 : most / least > 1000 || most > 1e8 || least < 1e-4)
+  const scientific = sizes.length > 0 && (most / least > 1000 || most > 1e8 || (!whole && least < 1e-4))
   const write = (value: number) => {
     if (Number.isNaN(value)) return 'nan'
     if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
@@ -71,10 +73,11 @@ function nested(
   const abbreviated = values.length > THRESHOLD
   const walk = (d: number, at: number, column: number): string => {
     if (d === shape.length) return format(values[at])
+    const isRow = d === shape.length - 1
     const parts = positions(shape[d], abbreviated).map((i) =>
-      i < 0 ? '...' : walk(d + 1, at * shape[d] + i, column + 1),
+      i < 0 ? (isRow ? LEFT_OUT : LEFT_OUT.trim()) : walk(d + 1, at * shape[d] + i, column + 1),
     )
-    if (d < shape.length - 1) {
+    if (!isRow) {
       const between = `,${'\n'.repeat(shape.length - 1 - d)}${' '.repeat(column + 1)}`
       return `[${parts.join(between)}]`
     }
@@ -85,7 +88,8 @@ function nested(
 
 /** A row, in as many lines as it needs. */
 function wrapped(parts: readonly string[], column: number): string {
-  const each = Math.max(1, ...parts.map((part) => part.length)) + 2
+  const widths = parts.filter((part) => part !== LEFT_OUT).map((part) => part.length)
+  const each = Math.max(1, ...widths) + 2
   const perLine = Math.max(1, Math.floor((WIDTH - column) / each))
   const lines: string[] = []
   for (let i = 0; i < parts.length; i += perLine) lines.push(parts.slice(i, i + perLine).join(', '))

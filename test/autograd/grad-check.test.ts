@@ -123,6 +123,7 @@ const METHODS: Readonly<Record<string, fc.Arbitrary<Check>>> = {
   relu: unary((x) => x.relu(), 'distinct'),
   sigmoid: unary((x) => x.sigmoid()),
   tanh: unary((x) => x.tanh()),
+  gelu: unary((x) => x.gelu()),
   matmul: fc.tuple(size, size, size).map(([m, k, n]) => {
     return {
       f: (a, b) => a.matmul(b),
@@ -219,6 +220,24 @@ const FUNCTIONS: Readonly<Record<string, fc.Arbitrary<Check>>> = {
   maxPool2d: windows.map(({ shape, kernel, options }) => {
     return { f: (x) => F.maxPool2d(x, kernel, options), inputs: [[shape, 'distinct']] }
   }),
+  avgPool2d: fc.tuple(windows, fc.boolean(), fc.boolean(), fc.constantFrom(null, 1, 5)).map(
+    ([{ shape, kernel, options }, ceilMode, countIncludePad, divisorOverride]) => {
+      const all = { ...options, ceilMode, countIncludePad, divisorOverride }
+      return { f: (x) => F.avgPool2d(x, kernel, all), inputs: [[shape, 'normal']] }
+    },
+  ),
+  layerNorm: fc
+    .tuple(shapeOf(1, 3), fc.integer({ min: 5, max: 9 }), fc.boolean(), fc.boolean(), fc.boolean())
+    .map(([rows, cols, two, weight, bias]) => {
+      const normalized = two ? [2, cols] : [cols]
+      const f: Check['f'] = (x, first, second) => {
+        const parameters = { weight: weight ? first : null, bias: bias ? (weight ? second : first) : null }
+        return F.layerNorm(x, normalized, { ...parameters, eps: 0.1 })
+      }
+      const parameter = [normalized, 'normal'] as const
+      const given = [...(weight ? [parameter] : []), ...(bias ? [parameter] : [])]
+      return { f, inputs: [[[...rows, ...normalized], 'normal'], ...given] }
+    }),
   // At least five values per channel: of two, the normalised ones are always ±1.
   batchNorm: fc
     .tuple(

@@ -348,4 +348,21 @@ mod tests {
             check(form, m, n, k.min(30_000));
         }
     }
+    #[test]
+    fn long_sums_of_what_is_not_finite() {
+        for (form, m, n) in [(Form::NN, 3, 5), (Form::NT, 3, 5), (Form::NN, 5, 3), (Form::TN, 70, 20)] {
+            let k = 5_000;
+            let mut a = vec![1.0; m * k];
+            // Of a row of A, by its form.
+            let at = |i: usize, p: usize| if form == Form::TN { p * m + i } else { i * k + p };
+            a[at(0, 700)] = f32::INFINITY;
+            (0..k).for_each(|p| a[at(1, p)] = -1e36);
+            (a[at(2, 40)], a[at(2, 4_000)]) = (f32::INFINITY, f32::NEG_INFINITY);
+            let mut c = vec![0.0; m * n];
+            matmul(form, m, n, k, &a, &vec![1.0; k * n], None, &mut c).unwrap();
+            assert!(c[..n].iter().all(|&v| v == f32::INFINITY), "{form:?}: {:?}", &c[..n]);
+            assert!(c[n..2 * n].iter().all(|&v| v == f32::NEG_INFINITY), "{form:?}: {:?}", &c[n..2 * n]);
+            assert!(c[2 * n..3 * n].iter().all(|v| v.is_nan()), "{form:?}: {:?}", &c[2 * n..3 * n]);
+        }
+    }
 }

@@ -56,12 +56,13 @@ impl F32x4 {
         vectors
     }
 
-    /// The sum of two, and what it lacks: exactly `self + other` together.
+    /// The sum of two, and what it lacks: exactly `self + other` together. A sum that is not finite lacks nothing.
     #[inline(always)]
     pub fn two_sum(self, other: Self) -> (Self, Self) {
         let sum = self + other;
         let of_other = sum - self;
-        (sum, (self - (sum - of_other)) + (other - of_other))
+        let lacks = (self - (sum - of_other)) + (other - of_other);
+        (sum, lacks.eq(lacks).keep(lacks))
     }
 
     /// The first four of `from`.

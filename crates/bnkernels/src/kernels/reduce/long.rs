@@ -163,4 +163,20 @@ mod tests {
             }
         }
     }
+    #[test]
+    fn sums_that_are_not_finite() {
+        let sum = |inner: usize, x: &[f32]| {
+            let mut y = vec![0.0; inner];
+            sum_forward(ReduceShape { outer: 1, n: x.len() / inner, inner }, x, 1.0, &mut y).unwrap();
+            y
+        };
+        for inner in [1, 3, 16] {
+            let mut x = vec![1.0; 3000 * inner];
+            x[2000 * inner] = f32::INFINITY;
+            assert_eq!(sum(inner, &x)[0], f32::INFINITY);
+            x[10 * inner] = f32::NEG_INFINITY;
+            assert!(sum(inner, &x)[0].is_nan());
+            assert_eq!(sum(inner, &vec![-1e36; 3000 * inner])[inner - 1], f32::NEG_INFINITY);
+        }
+    }
 }
