@@ -1,0 +1,98 @@
+/**
+ * Gradients of a program in float64, by finite differences of the interpreter: no second reverse mode that could
+ * have the first one's faults. What is differentiated is the sum over all backwards of ⟨cotangent, root⟩. What
+ * detach, noGrad and frozen leaves hold back stays as it was, and so do running statistics.
+ */
+import type { Value } from '../support/interpreter/value.js'
+import { value } from '../support/interpreter/value.js'
+import { apply, type Evaluation } from './evaluate.js'
+import { inputsOf, noise } from './program.js'
+
+/** Central differences in float64 are off by h² and by 1e-16 / h, both far below what is compared. */
+export const STEP = 1e-6
+
+/** The values that change when `id` is moved along `direction` by `h`, and all that follows from it. */
+function moved(at: Evaluation, id: string, direction: Float64Array, h: number): Map<string, Value> {
+  const base = at.get(id)
+  const changed = new Map([
+    [
+      id,
+      value(
+        base.shape,
+        base.data.map((v, i) => v + h * direction[i]),
+      ),
+    ],
+  ])
+  const maker = at.maker.get(id)
+  const own = maker ? at.steps.indexOf(maker) : -1
+  for (const step of at.steps.slice(own + 1)) {
+    if (step.op === 'backward') continue
+    const inputs = inputsOf(step, at.nets)
+    if (!inputs.some((input) => changed.has(input) && at.requiresGrad.get(input))) continue
+    const before = at.before.get(step.out)
+    const of = (input: string) => {
+      const state = before?.get(input)
+      // A copy: the twin writes to it.
+      if (state) return value(state.shape, state.data.slice())
+      return changed.get(input) ?? at.get(input)
+    }
+    for (const [output, found] of apply(step, at.nets, of, at.told)) {
+      if (output !== id && at.requiresGrad.get(output)) changed.set(output, found)
+    }
+  }
+  return changed
+}
+
+/** The slope of the objective when the value `id` moves along `direction`. */
+export function slope(at: Evaluation, id: string, direction: Float64Array, h = STEP): number {
+  const [up, down] = [moved(at, id, direction, h), moved(at, id, direction, -h)]
+  let sum = 0
+  for (const step of at.steps) {
+    if (step.op !== 'backward') continue
+    const [root, cotangent] = inputsOf(step, at.nets)
+    const [high, low] = [up.get(root), down.get(root)]
+    if (!high || !low) continue
+    // Elements are subtracted before they are summed, so that a large objective costs no digits.
+    for (let i = 0; i < high.data.length; i++) {
+      sum += (cotangent ? at.get(cotangent).data[i] : 1) * (high.data[i] - low.data[i])
+    }
+  }
+  return sum / (2 * h)
+}
+
+/** A direction of +1 and −1, along which no element's gradient is hidden by its neighbours' size. */
+export function randomDirection(seed: number, length: number): Float64Array {
+  return Float64Array.from(noise(seed, length), (v) => (v < 0 ? -1 : 1))
+}
+
+/** The direction of one element. */
+export function unit(length: number, at: number): Float64Array {
+  const direction = new Float64Array(length)
+  direction[at] = 1
+  return direction
+}
+
+/**
+ * About the largest gradient on the way from the roots to a leaf: what the leaf's own is the sum or difference
+ * of, where it cancels. From one random direction at each value in between: |⟨d, g⟩| / √n is about the root of
+ * g's mean square.
+ */
+export function gradientAlongTheWay(at: Evaluation, leaf: string): number {
+  let most = 0
+  const behind = new Set([leaf])
+  for (const step of at.steps) {
+    if (step.op === 'backward') {
+      const [root, cotangent] = inputsOf(step, at.nets)
+      if (!behind.has(root)) continue
+      most = Math.max(most, ...(cotangent ? at.get(cotangent).data.map(Math.abs) : [1]))
+      continue
+    }
+    if (!inputsOf(step, at.nets).some((input) => behind.has(input) && at.requiresGrad.get(input))) continue
+    const { out } = step
+    if (!at.requiresGrad.get(out)) continue
+    behind.add(out)
+    const n = at.get(out).data.length
+    if (n > 0) most = Math.max(most, (2 * Math.abs(slope(at, out, randomDirection(17, n)))) / Math.sqrt(n))
+  }
+  return most
+}
