@@ -115,7 +115,7 @@ function gradientOf(at: Evaluation, leaf: Leaf, got: Float32Array): string | und
   const own = got.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
   let alongTheWay: number | undefined
   for (const direction of directions(leaf, got.length)) {
-    const expected = slope(at, leaf.id, direction)
+    const expected = slope(at, leaf, direction)
     const found = direction.reduce((sum, d, i) => sum + d * got[i], 0)
     const difference = Math.abs(found - expected)
     // Errors of different elements are as good as independent: their sum grows with the root.
@@ -139,9 +139,9 @@ function gradientOf(at: Evaluation, leaf: Leaf, got: Float32Array): string | und
  * other steps, which it is not at a kink, and for leaves that are moved by as much as float32 rounds.
  */
 function instability(at: Evaluation, leaf: Leaf, direction: Float64Array, limit: number): string | undefined {
-  const here = slope(at, leaf.id, direction)
+  const here = slope(at, leaf, direction)
   for (const h of [STEP * 10, STEP / 10]) {
-    if (!(Math.abs(slope(at, leaf.id, direction, h) - here) <= limit)) return 'a kink is near'
+    if (!(Math.abs(slope(at, leaf, direction, h) - here) <= limit)) return 'a kink is near'
   }
   const moved = (each: Leaf) => {
     const data = valuesOf(each)
@@ -150,7 +150,7 @@ function instability(at: Evaluation, leaf: Leaf, direction: Float64Array, limit:
   }
   const { nets, leaves, steps } = at
   const elsewhere = evaluate({ nets, leaves, steps, seed: 0, idle: 0 }, at.told, moved)
-  if (!(Math.abs(slope(elsewhere, leaf.id, direction) - here) <= limit)) return 'the gradient is not stable'
+  if (!(Math.abs(slope(elsewhere, leaf, direction) - here) <= limit)) return 'the gradient is not stable'
   return undefined
 }
 

@@ -27,6 +27,8 @@ export class Draw extends Random {
   takesSpent = false
   /** How often a new leaf is made where an old value fits. */
   fresh = 0.3
+  /** How often a size is 0. Rarely, as nothing else of an empty value can be wrong. */
+  empty = 0.02
 
   constructor(readonly seed: number) {
     super(seed)
@@ -47,11 +49,11 @@ export class Draw extends Random {
   }
 
   size(): number {
-    return this.chance(0.02) ? 0 : this.pick(SIZES)
+    return this.chance(this.empty) ? 0 : this.pick(SIZES)
   }
 
   batch(): number {
-    return this.chance(0.02) ? 0 : this.pick(BATCHES)
+    return this.chance(this.empty) ? 0 : this.pick(BATCHES)
   }
 
   shape(least = 0, most = 5): number[] {
@@ -82,9 +84,8 @@ export class Draw extends Random {
   candidates(fits: Fits = () => true): string[] {
     const special = new Set(this.at.leaves.filter((l) => l.state || l.kind === 'labels').map(({ id }) => id))
     return [...this.at.values.keys()].filter((id) => {
-      const maker = this.at.maker.get(id)
-      const spent = maker !== undefined && this.at.spent.has(maker) && this.at.requiresGrad.get(id)
-      return !special.has(id) && !(spent && !this.takesSpent) && fits(this.at.get(id), id)
+      if (special.has(id) || !fits(this.at.get(id), id)) return false
+      return this.takesSpent || !this.at.isUsed(id)
     })
   }
 

@@ -50,6 +50,8 @@ export class Evaluation {
   readonly before = new Map<string, Values>()
   /** A result that is its input itself: name → that of the input. */
   readonly same = new Map<string, string>()
+  /** How many elements come out of each layer of a net, by the step that calls it. */
+  readonly inside = new Map<string, readonly number[]>()
   /** What a value was computed from. */
   readonly inputs = new Map<string, readonly string[]>()
   /** Which step made a value. */
@@ -68,7 +70,16 @@ export class Evaluation {
     const copy = new Evaluation(this.told)
     for (const list of ['nets', 'leaves', 'steps'] as const) copy[list].push(...(this[list] as never[]))
     for (const [id, v] of this.#rounded) copy.#rounded.set(id, v)
-    for (const map of ['values', 'requiresGrad', 'largest', 'before', 'same', 'inputs', 'maker'] as const) {
+    for (const map of [
+      'values',
+      'requiresGrad',
+      'largest',
+      'before',
+      'same',
+      'inside',
+      'inputs',
+      'maker',
+    ] as const) {
       for (const [id, v] of this[map]) (copy[map] as Map<string, unknown>).set(id, v)
     }
     for (const set of ['spent', 'reached', 'pinned'] as const) {
@@ -99,7 +110,18 @@ export class Evaluation {
     const states = this.#states(inputs)
     watch.gap = Number.POSITIVE_INFINITY
     watch.largest = 0
-    const outputs = apply(step, this.nets, (id) => states.get(id) ?? this.get(id), this.told)
+    const inside: number[] = []
+    const outputs = apply(
+      step,
+      this.nets,
+      (id) => states.get(id) ?? this.get(id),
+      this.told,
+      (v) => {
+        inside.push(v.data.length)
+        return v
+      },
+    )
+    this.inside.set(step.out, inside)
     const { gap } = watch
     const largest = Math.max(
       watch.largest,
@@ -163,7 +185,8 @@ export class Evaluation {
   #round(step: Step, inputs: readonly string[], outputs: Values, largest: number): void {
     const states = this.#states(inputs, this.#rounded)
     const of = (id: string) => states.get(id) ?? this.#rounded.get(id) ?? this.get(id)
-    for (const [id, rounded] of apply(step, this.nets, of, this.told, Math.fround)) {
+    const fround = (v: Value) => value(v.shape, v.data.map(Math.fround))
+    for (const [id, rounded] of apply(step, this.nets, of, this.told, fround)) {
       const exact = outputs.get(id)?.data ?? []
       const strained = rounded.data.some((v, i) => !(Math.abs(v - exact[i]) <= STRAIN * largest))
       need(!strained, 'float32 is too coarse')
@@ -177,14 +200,22 @@ export class Evaluation {
     const shape = this.get(root).shape
     need(cotangent ? String(this.get(cotangent).shape) === String(shape) : sizeOf(shape) === 1, 'a cotangent')
     const behind = this.behind(root)
+    need(!this.isUsed(root), 'a graph that was used')
     for (const id of behind) {
       const maker = this.maker.get(id)
-      if (!maker) this.reached.add(id)
-      else {
-        need(!this.spent.has(maker), 'a graph that was used')
-        this.spent.add(maker)
-      }
+      if (maker) this.spent.add(maker)
+      else this.reached.add(id)
     }
+  }
+
+  /** Whether a backward has used what a value was computed by: then another one may not go through it. */
+  isUsed(id: string): boolean {
+    if (this.spent.size === 0 || !this.requiresGrad.get(id)) return false
+    for (const each of this.behind(id)) {
+      const maker = this.maker.get(each)
+      if (maker && this.spent.has(maker)) return true
+    }
+    return false
   }
 
   /** What a backward from here goes through: names of results and leaves that require a gradient. */
@@ -199,32 +230,34 @@ export class Evaluation {
   }
 }
 
-/** The result of a step, and what modules kept on the way. `round` is done to every value in between. */
+/** What is done to the result of an operation, or of a net's layer of that number. */
+export type Change = (v: Value, layer: number) => Value
+
+/** The result of a step, and what modules kept on the way. `change` is done to every value in between. */
 export function apply(
   step: Step,
   nets: readonly Net[],
   of: (id: string) => Value,
   told: Told,
-  round: (v: number) => number = (v) => v,
+  change: Change = (v) => v,
 ): Map<string, Value> {
-  const rounded = (v: Value) => (round === Math.fround ? value(v.shape, v.data.map(round)) : v)
   const args = step.args.map((arg) => resolve(arg, of))
   if (step.op === 'detach') return new Map([[step.out, { ...(args[0] as Value) }]])
   if (step.op !== 'sequential') {
     const twin = entryOf(step.op)?.twin as ((...args: unknown[]) => Value) | undefined
     if (!twin) throw new Invalid(`no twin of ${step.op}`)
-    return new Map([[step.out, rounded(twin(...args, told.get(step.out)))]])
+    return new Map([[step.out, change(twin(...args, told.get(step.out)), 0)]])
   }
   const net = nets.find(({ id }) => id === step.net)
   if (!net) throw new Invalid('no net')
   const found = new Map<string, Value>()
   let x = args[0] as Value
-  for (const { name, args: own, tensors, kept } of net.layers) {
+  net.layers.forEach(({ name, args: own, tensors, kept }, i) => {
     if (kept) found.set(kept, x)
     const fields = Object.entries(tensors).map(([field, id]): [string, Value] => [field, of(id)])
-    x = rounded(LAYERS[name].twin(x, own, Object.fromEntries(fields), net.training))
+    x = change(LAYERS[name].twin(x, own, Object.fromEntries(fields), net.training), i)
     watch.largest = Math.max(watch.largest, largestOf(x))
-  }
+  })
   return found.set(step.out, x)
 }
 

@@ -1,6 +1,7 @@
 /** Runs programs on the library, by its public names, and reads what came of it. */
 import { nn, noGrad, Tensor, tensor } from 'simdgrad'
 import type { Shape, Value } from '../support/interpreter/value.js'
+import { isMethod } from './operation-names.js'
 import { type Layer, type Leaf, type Net, type Program, resolve, type Step, valuesOf } from './program.js'
 import { entryOf } from './table/index.js'
 
@@ -58,9 +59,8 @@ const CLASSES: object = { ...nn, Keeps, Same, Doubles }
 /** The library's own function or method of that name, on a row of arguments. */
 export function call(op: string, functional: boolean, args: readonly unknown[]): unknown {
   const [first, ...rest] = args
-  const isMethod = first instanceof Tensor && op in Tensor.prototype
   const [owner, given]: [object, readonly unknown[]] =
-    isMethod && !(functional && op in nn.functional) ? [first, rest] : [nn.functional, args]
+    isMethod(op, functional) && first instanceof Tensor ? [first, rest] : [nn.functional, args]
   const f: unknown = Reflect.get(owner, op)
   if (typeof f !== 'function') throw new Error(`there is no operation '${op}'`)
   return f.apply(owner, given)

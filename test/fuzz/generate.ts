@@ -1,4 +1,4 @@
-/** Draws programs: one to fifteen operations of the table, in one or two stretches that end in a backward. */
+/** Draws programs: some fifteen operations of the table at most, in one or two stretches that end in a backward. */
 import { Invalid, need, sizeOf } from '../support/interpreter/value.js'
 import { Draw } from './draw.js'
 import { largestOf } from './evaluate.js'
@@ -8,7 +8,8 @@ import { layerNames, operationNames } from './operation-names.js'
 import { inputsOf, type Layer, type Program, type Ref, type Step } from './program.js'
 import { entryOf } from './table/index.js'
 
-const MOST_STEPS = 15
+/** So many are drawn; guards, and the sum for a backward, come on top. */
+const MOST_STEPS = 12
 /** Values larger than this are scaled down before they are used. */
 const SANE = 8
 /** A draw that fits nothing is repeated so often. */
@@ -75,9 +76,18 @@ function draw(d: Draw, names: readonly string[]): void {
   if (kind < 0.14) result = sequential(d)
   else if (kind < 0.24) result = IDIOMS[d.pick(Object.keys(IDIOMS))](d)
   else if (kind < 0.27) result = unrecorded(d, () => d.step('detach', [d.value()]))
-  else if (kind < 0.31) result = unrecorded(d, () => operation(d, d.pick(names), { noGrad: true }))
+  else if (kind < 0.3) result = unrecorded(d, () => several(d, names))
   else result = operation(d, d.pick(d.chance(0.4) ? FAVOURITES.filter((n) => names.includes(n)) : names))
   tame(d, result)
+}
+
+/** One to three operations in one noGrad. */
+function several(d: Draw, names: readonly string[]): Ref {
+  let result = operation(d, d.pick(names), { noGrad: true })
+  for (let more = d.below(3); more > 0; more--) {
+    result = d.attempt(() => operation(d, d.pick(names), { noGrad: true })) ?? result
+  }
+  return result
 }
 
 /** Where nothing is recorded, the graph behind a value may have been used. */
@@ -91,14 +101,13 @@ function unrecorded(d: Draw, f: () => Ref): Ref {
 }
 
 /** A backward from a late value, or from a sum of what nothing has used so far. */
-function finish(d: Draw): void {
-  const open = () => d.candidates().filter((id) => d.at.requiresGrad.get(id) && d.at.maker.has(id))
-  const found = open()
-  if (found.length === 0) return
+function finish(d: Draw): boolean {
+  const found = d.candidates().filter((id) => d.at.requiresGrad.get(id) && d.at.maker.has(id))
+  need(found.length > 0, 'nothing to differentiate')
   let root: Ref = { ref: found[found.length - 1 - Math.floor(d.uniform() ** 3 * found.length)] }
   if (d.chance(0.5)) {
     const used = new Set(d.at.steps.flatMap((step) => inputsOf(step, d.at.nets)))
-    const loose = found.filter((id) => !used.has(id) && sizeOf(d.at.get(id).shape) > 0).slice(-4)
+    const loose = found.filter((id) => !used.has(id) && sizeOf(d.at.get(id).shape) > 0).slice(-2)
     const weighed = (ref: string) => d.step('mul', [{ ref }, d.leaf(d.at.get(ref).shape)])
     const parts = loose.map((ref) => d.step('sum', [weighed(ref)]))
     if (parts.length > 0) root = parts.reduce((sum, part) => d.step('add', [sum, part]))
@@ -109,6 +118,7 @@ function finish(d: Draw): void {
   const own = () => d.leaf(shape, { requiresGrad: false, parameter: false })
   const cotangent = d.chance(0.15) && alike.length > 0 ? { ref: d.pick(alike) } : bare ? undefined : own()
   d.step('backward', cotangent ? [root, cotangent] : [root], { functional: false, readNow: false })
+  return true
 }
 
 /** The program of a seed: always the same one, as long as the table is. */
@@ -119,20 +129,22 @@ export function generate(seed: number): Program {
   const steps = d.between(1, MOST_STEPS)
   // Half of the programs begin with what lies in lanes.
   if (d.chance(0.5)) d.attempt(() => operation(d, 'conv2d'))
-  for (let stretch = 1; stretch <= stretches; stretch++) {
-    const until = Math.ceil((steps * stretch) / stretches)
+  for (let stretch = 0; stretch < stretches; stretch++) {
+    const until = (stretch === 0 ? 0 : d.at.steps.length) + Math.ceil(steps / stretches)
     for (let tries = 0; d.at.steps.length < until && tries < ATTEMPTS * MOST_STEPS; tries++) {
       d.attempt(() => draw(d, names))
     }
-    d.attempt(() => finish(d))
+    for (let tries = 0; tries < 3 && !d.attempt(() => finish(d)); tries++);
   }
   return d.program(d.below(4))
 }
 
 /** A program of one operation on new leaves, and its backward. */
 export function generateSingle(op: string, seed: number): Program {
-  const d = new Draw(seed)
+  // Operations of the same arguments are to get others.
+  const d = new Draw([...op].reduce((mixed, letter) => Math.imul(mixed, 31) + letter.charCodeAt(0), seed))
   d.fresh = 1
+  d.empty = 0.06
   for (let tries = 0; tries < 20 * ATTEMPTS; tries++) {
     const root = d.attempt(() => operation(d, op))
     if (!root) continue

@@ -3,49 +3,62 @@
  * have the first one's faults. What is differentiated is the sum over all backwards of ⟨cotangent, root⟩. What
  * detach, noGrad and frozen leaves hold back stays as it was, and so do running statistics.
  */
-import type { Value } from '../support/interpreter/value.js'
-import { value } from '../support/interpreter/value.js'
-import { apply, type Evaluation } from './evaluate.js'
-import { inputsOf, noise } from './program.js'
+import { type Value, value } from '../support/interpreter/value.js'
+import { apply, type Evaluation, type Values } from './evaluate.js'
+import { inputsOf, noise, type Step } from './program.js'
 
 /** Central differences in float64 are off by h² and by 1e-16 / h, both far below what is compared. */
 export const STEP = 1e-6
 
-/** The values that change when `id` is moved along `direction` by `h`, and all that follows from it. */
-function moved(at: Evaluation, id: string, direction: Float64Array, h: number): Map<string, Value> {
-  const base = at.get(id)
-  const changed = new Map([
-    [
-      id,
-      value(
-        base.shape,
-        base.data.map((v, i) => v + h * direction[i]),
-      ),
-    ],
-  ])
+/** What is moved: a value, or what comes out of a layer inside of the step that makes it. */
+export interface Place {
+  readonly id: string
+  readonly layer?: number
+}
+
+const plus = ({ shape, data }: Value, direction: Float64Array, h: number): Value =>
+  value(
+    shape,
+    data.map((v, i) => v + h * direction[i]),
+  )
+
+/** The values that change when a place is moved along `direction` by `h`, and all that follows from it. */
+function moved(at: Evaluation, { id, layer }: Place, direction: Float64Array, h: number): Map<string, Value> {
+  const changed = new Map<string, Value>()
   const maker = at.maker.get(id)
   const own = maker ? at.steps.indexOf(maker) : -1
+  if (layer === undefined) changed.set(id, plus(at.get(id), direction, h))
+  else if (maker) {
+    const inside = (v: Value, i: number) => (i === layer ? plus(v, direction, h) : v)
+    for (const [output, found] of apply(maker, at.nets, reader(at, maker, changed), at.told, inside)) {
+      changed.set(output, found)
+    }
+  }
   for (const step of at.steps.slice(own + 1)) {
     if (step.op === 'backward') continue
     const inputs = inputsOf(step, at.nets)
     if (!inputs.some((input) => changed.has(input) && at.requiresGrad.get(input))) continue
-    const before = at.before.get(step.out)
-    const of = (input: string) => {
-      const state = before?.get(input)
-      // A copy: the twin writes to it.
-      if (state) return value(state.shape, state.data.slice())
-      return changed.get(input) ?? at.get(input)
-    }
-    for (const [output, found] of apply(step, at.nets, of, at.told)) {
+    for (const [output, found] of apply(step, at.nets, reader(at, step, changed), at.told)) {
       if (output !== id && at.requiresGrad.get(output)) changed.set(output, found)
     }
   }
   return changed
 }
 
-/** The slope of the objective when the value `id` moves along `direction`. */
-export function slope(at: Evaluation, id: string, direction: Float64Array, h = STEP): number {
-  const [up, down] = [moved(at, id, direction, h), moved(at, id, direction, -h)]
+/** What a step reads: what has changed, running statistics as they were before it, and all else as it is. */
+function reader(at: Evaluation, step: Step, changed: Values): (id: string) => Value {
+  const before = at.before.get(step.out)
+  return (id) => {
+    const state = before?.get(id)
+    // A copy: the twin writes to it.
+    if (state) return value(state.shape, state.data.slice())
+    return changed.get(id) ?? at.get(id)
+  }
+}
+
+/** The slope of the objective when a place is moved along `direction`. */
+export function slope(at: Evaluation, place: Place, direction: Float64Array, h = STEP): number {
+  const [up, down] = [moved(at, place, direction, h), moved(at, place, direction, -h)]
   let sum = 0
   for (const step of at.steps) {
     if (step.op !== 'backward') continue
@@ -91,8 +104,11 @@ export function gradientAlongTheWay(at: Evaluation, leaf: string): number {
     const { out } = step
     if (!at.requiresGrad.get(out)) continue
     behind.add(out)
-    const n = at.get(out).data.length
-    if (n > 0) most = Math.max(most, (2 * Math.abs(slope(at, out, randomDirection(17, n)))) / Math.sqrt(n))
+    at.inside.get(out)?.forEach((n, layer) => {
+      if (n === 0) return
+      const along = slope(at, { id: out, layer }, randomDirection(17, n))
+      most = Math.max(most, (2 * Math.abs(along)) / Math.sqrt(n))
+    })
   }
   return most
 }

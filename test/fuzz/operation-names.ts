@@ -38,3 +38,8 @@ export function layerNames(): string[] {
     .map(([name]) => name)
     .sort()
 }
+
+/** Whether an operation is called as a method: where it is one, unless nn.functional's is asked for and there. */
+export function isMethod(op: string, functional = false): boolean {
+  return op in Tensor.prototype && !(functional && op in nn.functional)
+}

@@ -1,5 +1,7 @@
 /** Writes a program as code: what a person pastes into a file, to see for themselves. */
+import type { InitOptions } from 'simdgrad'
 import { USER_MODULES } from './layers.js'
+import { isMethod } from './operation-names.js'
 import {
   type Arg,
   isRef,
@@ -63,55 +65,90 @@ function netLines({ id, layers, training }: Net, leaves: readonly Leaf[]): strin
   return lines
 }
 
-/** The expression of a step. `methods` are the operations that tensors have. */
-function expression(step: Step, methods: ReadonlySet<string>): string {
+/** The expression of a step. */
+function expression(step: Step): string {
   const { op, args, net, functional } = step
   const [first, ...rest] = args.map(literal)
   if (net) return `${net}.forward(${first})`
-  const isMethod = methods.has(op) && isRef(args[0]) && !functional
-  return isMethod ? `${first}.${op}(${rest.join(', ')})` : `F.${op}(${[first, ...rest].join(', ')})`
+  return isMethod(op, functional)
+    ? `${first}.${op}(${rest.join(', ')})`
+    : `F.${op}(${[first, ...rest].join(', ')})`
 }
 
-function stepLines(step: Step, { nets, steps }: Program, methods: ReadonlySet<string>): string[] {
-  const { op, out, noGrad, net } = step
-  const made = expression(step, methods)
-  if (op === 'backward') return [made]
-  const kept = nets.find(({ id }) => id === net)?.layers ?? []
-  // A net that is called again keeps something else.
-  const first = steps.find((each) => each.net === net) === step
+/** What a step makes: [name, expression], its own result first. */
+function made(step: Step, program: Program): [string, string][] {
+  const layers = program.nets.find(({ id }) => id === step.net)?.layers ?? []
   return [
-    `const ${out} = ${noGrad ? `noGrad(() => ${made})` : made}`,
-    ...kept.flatMap((layer, i) => {
-      return layer.kept ? [`${first ? 'let ' : ''}${layer.kept} = ${net}.modules[${i}].kept`] : []
-    }),
-    ...(step.readNow ? [`${out}.toFloat32Array()`] : []),
+    [step.out, expression(step)],
+    ...layers.flatMap(({ kept }, i): [string, string][] =>
+      kept ? [[kept, `${step.net}.modules[${i}].kept`]] : [],
+    ),
   ]
 }
 
-/** The program's own lines, without what it needs before it. */
-export function body(program: Program, methods: ReadonlySet<string>): string[] {
+function stepLines(steps: readonly Step[], program: Program): string[] {
+  const [first] = steps
+  const reads = steps.filter(({ readNow }) => readNow).map(({ out }) => `${out}.toFloat32Array()`)
+  if (first.op === 'backward') return [expression(first)]
+  const all = steps.flatMap((step) => made(step, program))
+  const isNew = ([name]: [string, string]) => {
+    const maker = program.steps.find((step) => made(step, program).some(([own]) => own === name))
+    return maker !== undefined && steps.includes(maker)
+  }
+  const declared = all.filter(isNew).map(([name]) => name)
+  const lines = all.map(([name, value]) => `${name} = ${value}`)
+  if (!first.noGrad) return [...lines.map((line, i) => (isNew(all[i]) ? `let ${line}` : line)), ...reads]
+  return [`let ${declared.join(', ')}`, 'noGrad(() => {', ...[...lines, ...reads].map((l) => `  ${l}`), '})']
+}
+
+/** Neighbours without recording are in one noGrad, all others each for itself. */
+function groups(steps: readonly Step[]): Step[][] {
+  const found: Step[][] = []
+  for (const step of steps) {
+    const last = found.at(-1)
+    if (step.noGrad && last?.[0].noGrad) last.push(step)
+    else found.push([step])
+  }
+  return found
+}
+
+function body(program: Program): string[] {
   const owned = new Set(program.nets.flatMap(({ layers }) => layers.flatMap((l) => Object.values(l.tensors))))
   const idle = `for (let i = 0; i < ${program.idle}; i++) tensor([1, 2], { requiresGrad: true }).mul(3).sum().backward()`
   return [
     ...program.leaves.filter(({ id }) => !owned.has(id)).map(leafLine),
     ...program.nets.flatMap((net) => netLines(net, program.leaves)),
-    ...program.steps.flatMap((step) => stepLines(step, program, methods)),
+    ...groups(program.steps).flatMap((steps) => stepLines(steps, program)),
     ...(program.idle > 0 ? [idle] : []),
   ]
 }
 
-/** The whole of it. */
-export function print(program: Program, methods: ReadonlySet<string>): string {
-  const lines = body(program, methods)
+/** What the lines need before them. */
+function preamble(lines: readonly string[]): string[] {
   const uses = (what: string) => lines.some((line) => line.includes(what))
-  const names = ['init', 'nn', 'noGrad', 'tensor'].filter((name) => name === 'init' || uses(`${name}`))
-  const classes = Object.entries(USER_MODULES).filter(([name]) => uses(`new ${name}(`))
   return [
-    `import { ${[...new Set([...names, 'nn'])].sort().join(', ')} } from 'simdgrad'`,
-    'await init({ threads: 2 })',
     'const F = nn.functional',
     ...(uses('noise(') ? [NOISE_SOURCE] : []),
-    ...classes.map(([name, own]) => `class ${name} extends nn.Module { ${own} }`),
-    ...lines,
+    ...Object.entries(USER_MODULES)
+      .filter(([name]) => uses(`new ${name}(`))
+      .map(([name, own]) => `class ${name} extends nn.Module { ${own} }`),
+  ]
+}
+
+/** The program without imports, for a test that runs it. */
+export function script(program: Program): string {
+  const lines = body(program)
+  return [...preamble(lines), ...lines].join('\n')
+}
+
+/** The whole file. The nets' layers have no types of their own in `modules`, hence the first line. */
+export function print(program: Program, options: InitOptions): string {
+  const code = script(program)
+  const names = ['init', 'nn', ...['noGrad', 'tensor'].filter((name) => code.includes(`${name}(`))]
+  return [
+    '// @ts-nocheck',
+    `import { ${names.join(', ')} } from 'simdgrad'`,
+    `await init(${literal({ ...options } as Arg)})`,
+    code,
   ].join('\n')
 }

@@ -141,7 +141,7 @@ function* plainer(program: Program): Generator<Program> {
 
 function* smaller(program: Program): Generator<Program> {
   const sizes = [...new Set(program.leaves.flatMap(({ shape }) => shape))].filter((s) => s > 1)
-  const to = (from: number) => [...new Set([1, 2, from - 1])].filter((s) => s < from)
+  const to = (from: number) => [...new Set([1, 2, from - 1])].filter((s) => s > 0 && s < from)
   for (const size of sizes.sort((a, b) => b - a)) {
     for (const less of to(size)) {
       const swap = (n: Arg) => (n === size ? less : n)

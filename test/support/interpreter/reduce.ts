@@ -52,10 +52,11 @@ export function largestAt(line: Float64Array): number {
 /** `f` over one dimension or all, where there is something to choose from. */
 function choice(x: Value, options: ReduceOptions, f: (line: Float64Array) => number): Value {
   need(options.dim === undefined || [options.dim].flat().length < 2, 'one dimension or none')
-  return reduce(x, options, (line) => {
-    need(line.length > 0, 'nothing to choose from')
-    return f(line)
-  })
+  need(
+    chosen(x, options).every((d) => x.shape[d] > 0),
+    'nothing to choose from',
+  )
+  return reduce(x, options, f)
 }
 
 export const max = (x: Value, options: ReduceOptions = {}): Value =>
