@@ -5,7 +5,16 @@
  */
 import { Invalid, need, sizeOf, type Value, value, watch } from '../support/interpreter/value.js'
 import { LAYERS } from './layers.js'
-import { inputsOf, type Leaf, type Net, type Program, resolve, type Step, valuesOf } from './program.js'
+import {
+  inputsOf,
+  keptBy,
+  type Leaf,
+  type Net,
+  type Program,
+  resolve,
+  type Step,
+  valuesOf,
+} from './program.js'
 import { entryOf } from './table/index.js'
 
 /** As many elements may a value have: finite differences evaluate a program some fifty times. */
@@ -252,8 +261,9 @@ export function apply(
   if (!net) throw new Invalid('no net')
   const found = new Map<string, Value>()
   let x = args[0] as Value
-  net.layers.forEach(({ name, args: own, tensors, kept }, i) => {
-    if (kept) found.set(kept, x)
+  const kept = keptBy(step, nets)
+  net.layers.forEach(({ name, args: own, tensors }, i) => {
+    for (const [id, layer] of kept) if (layer === i) found.set(id, x)
     const fields = Object.entries(tensors).map(([field, id]): [string, Value] => [field, of(id)])
     x = change(LAYERS[name].twin(x, own, Object.fromEntries(fields), net.training), i)
     watch.largest = Math.max(watch.largest, largestOf(x))

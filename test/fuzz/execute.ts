@@ -2,7 +2,16 @@
 import { nn, noGrad, Tensor, tensor } from 'simdgrad'
 import type { Shape, Value } from '../support/interpreter/value.js'
 import { isMethod } from './operation-names.js'
-import { type Layer, type Leaf, type Net, type Program, resolve, type Step, valuesOf } from './program.js'
+import {
+  keptBy,
+  type Layer,
+  type Leaf,
+  type Net,
+  type Program,
+  resolve,
+  type Step,
+  valuesOf,
+} from './program.js'
 import { entryOf } from './table/index.js'
 
 /**
@@ -142,12 +151,11 @@ class Execution {
     this.run.requiresGrad.set(id, x.requiresGrad)
   }
 
-  #readKept({ net }: Step): void {
-    const layers = this.program.nets.find(({ id }) => id === net)?.layers ?? []
-    layers.forEach(({ kept }, i) => {
-      const module = this.modules.get(net ?? '')?.modules[i]
-      if (kept && module instanceof Keeps && module.kept) this.#add(kept, module.kept)
-    })
+  #readKept(step: Step): void {
+    for (const [id, layer] of keptBy(step, this.program.nets)) {
+      const module = this.modules.get(step.net ?? '')?.modules[layer]
+      if (module instanceof Keeps && module.kept) this.#add(id, module.kept)
+    }
   }
 }
 

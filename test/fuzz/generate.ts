@@ -30,10 +30,20 @@ function operation(d: Draw, op: string, more: Partial<Step> = {}): Ref {
   return d.step(op, entry.draw(d), more)
 }
 
+/** A net that was called before, on something else of the same shape. */
+function sequentialAgain(d: Draw): Ref {
+  const before = d.pick(d.at.steps.filter(({ net }) => net !== undefined))
+  const { shape } = d.known({ ref: inputsOf(before, d.at.nets)[0] })
+  const x = d.value(
+    (v) => String(v.shape) === String(shape),
+    () => shape,
+  )
+  return d.step('sequential', [x], { net: before.net })
+}
+
 /** A net of one to six layers, on a value that is there. */
 function sequential(d: Draw): Ref {
-  const known = d.at.nets
-  if (known.length > 0 && d.chance(0.25)) return d.step('sequential', [d.value()], { net: d.pick(known).id })
+  if (d.at.nets.length > 0 && d.chance(0.5)) return sequentialAgain(d)
   const x = d.chance(0.7) ? d.image() : d.value()
   const training = d.chance(0.7)
   const layers: Layer[] = []
@@ -64,13 +74,13 @@ function copyOf(d: Draw, ref: string) {
 }
 
 /** Brings large values down, as a net does with its normalisation. */
-function tame(d: Draw, x: Ref): void {
+function tame(d: Draw, x: Ref): Ref {
   const largest = largestOf(d.known(x))
-  if (largest > SANE) d.step('mul', [x, 2 ** -Math.ceil(Math.log2(largest / 2))])
+  return largest > SANE ? d.step('mul', [x, 2 ** -Math.ceil(Math.log2(largest / 2))]) : x
 }
 
 /** One draw: an operation, a net, an idiom, a detach. */
-function draw(d: Draw, names: readonly string[]): void {
+function draw(d: Draw, names: readonly string[]): Ref {
   const kind = d.uniform()
   let result: Ref
   if (kind < 0.14) result = sequential(d)
@@ -78,7 +88,7 @@ function draw(d: Draw, names: readonly string[]): void {
   else if (kind < 0.27) result = unrecorded(d, () => d.step('detach', [d.value()]))
   else if (kind < 0.3) result = unrecorded(d, () => several(d, names))
   else result = operation(d, d.pick(d.chance(0.4) ? FAVOURITES.filter((n) => names.includes(n)) : names))
-  tame(d, result)
+  return tame(d, result)
 }
 
 /** One to three operations in one noGrad. */
@@ -127,12 +137,15 @@ export function generate(seed: number): Program {
   const names = drawable()
   const stretches = d.chance(0.3) ? 2 : 1
   const steps = d.between(1, MOST_STEPS)
-  // Half of the programs begin with what lies in lanes.
+  // Half of the programs begin with what lies in lanes. Each operation has its turn, half-way through.
   if (d.chance(0.5)) d.attempt(() => operation(d, 'conv2d'))
+  let turn: string | undefined = names[seed % names.length]
   for (let stretch = 0; stretch < stretches; stretch++) {
     const until = (stretch === 0 ? 0 : d.at.steps.length) + Math.ceil(steps / stretches)
     for (let tries = 0; d.at.steps.length < until && tries < ATTEMPTS * MOST_STEPS; tries++) {
-      d.attempt(() => draw(d, names))
+      const own = d.at.steps.length >= until / 2 ? turn : undefined
+      const drawn = d.attempt(() => (own ? tame(d, operation(d, own)) : draw(d, names)))
+      if (drawn && own) turn = undefined
     }
     for (let tries = 0; tries < 3 && !d.attempt(() => finish(d)); tries++);
   }

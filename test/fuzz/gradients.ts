@@ -5,7 +5,7 @@
  */
 import { type Value, value } from '../support/interpreter/value.js'
 import { apply, type Evaluation, type Values } from './evaluate.js'
-import { inputsOf, noise, type Step } from './program.js'
+import { inputsOf, keptBy, noise, type Step } from './program.js'
 
 /** Central differences in float64 are off by h² and by 1e-16 / h, both far below what is compared. */
 export const STEP = 1e-6
@@ -102,8 +102,10 @@ export function gradientAlongTheWay(at: Evaluation, leaf: string): number {
     }
     if (!inputsOf(step, at.nets).some((input) => behind.has(input) && at.requiresGrad.get(input))) continue
     const { out } = step
+    for (const id of [out, ...keptBy(step, at.nets).map(([name]) => name)]) {
+      if (at.requiresGrad.get(id)) behind.add(id)
+    }
     if (!at.requiresGrad.get(out)) continue
-    behind.add(out)
     at.inside.get(out)?.forEach((n, layer) => {
       if (n === 0) return
       const along = slope(at, { id: out, layer }, randomDirection(17, n))

@@ -2,11 +2,12 @@
  * The table of layers: how to draw each for an input of a shape, and its twin. User's modules are here too: what
  * keeps its input, gives it back, or uses it twice is where early freeing goes wrong.
  */
-import { batchNorm } from '../support/interpreter/normalise.js'
+import { gelu } from '../support/interpreter/elementwise.js'
+import { batchNorm, layerNorm } from '../support/interpreter/normalise.js'
 import { linear } from '../support/interpreter/products.js'
 import { flatten } from '../support/interpreter/rearrange.js'
 import { map, need, type Shape, type Value, zip } from '../support/interpreter/value.js'
-import { conv2d, maxPool2d, type WindowOptions } from '../support/interpreter/windows.js'
+import { avgPool2d, conv2d, maxPool2d, type WindowOptions } from '../support/interpreter/windows.js'
 import type { Draw } from './draw.js'
 import type { Arg, Kind, Layer } from './program.js'
 
@@ -77,12 +78,22 @@ const batchNormLayer = (ranks: readonly number[]): LayerEntry => ({
   },
 })
 
+const poolLayer = (twin: (x: Value, kernel: number, options: WindowOptions) => Value): LayerEntry => ({
+  draw(d, shape) {
+    const [, , h, w] = shape
+    const kernel = d.chance(0.7) ? 2 : d.between(1, 3)
+    if (!isImage(shape) || kernel > Math.min(h, w)) return undefined
+    const options = d.chance(0.5) ? { stride: d.pick([kernel, kernel, 1]) } : {}
+    return { args: [kernel, options], tensors: {} }
+  },
+  twin: (x, [kernel, options]) => twin(x, kernel as number, (options ?? {}) as WindowOptions),
+})
+
 const isImage = (shape: Shape): boolean => shape.length === 4 && shape.slice(1).every((s) => s > 0)
 
 export const LAYERS: Readonly<Record<string, LayerEntry>> = {
-  ReLU: plain((x) => {
-    return map(x, (v) => Math.max(v, 0), [0])
-  }),
+  ReLU: plain((x) => map(x, (v) => Math.max(v, 0), [0])),
+  GELU: plain((x) => map(x, gelu)),
   Conv2d: {
     draw(d, shape) {
       if (!isImage(shape)) return undefined
@@ -118,15 +129,20 @@ export const LAYERS: Readonly<Record<string, LayerEntry>> = {
       return linear(x, weight, bias ?? null)
     },
   },
-  MaxPool2d: {
+  MaxPool2d: poolLayer(maxPool2d),
+  AvgPool2d: poolLayer(avgPool2d),
+  LayerNorm: {
     draw(d, shape) {
-      const [, , h, w] = shape
-      const kernel = d.chance(0.7) ? 2 : d.between(1, 3)
-      if (!isImage(shape) || kernel > Math.min(h, w)) return undefined
-      const options = d.chance(0.5) ? { stride: d.pick([kernel, kernel, 1]) } : {}
-      return { args: [kernel, options], tensors: {} }
+      if (shape.length === 0 || shape.includes(0)) return undefined
+      const inner = shape.slice(d.below(shape.length))
+      const eps = d.pick([undefined, 1e-5, 0.1])
+      return {
+        args: [inner, ...(eps ? [{ eps }] : [])],
+        tensors: parameters(d, { weight: inner, bias: inner }),
+      }
     },
-    twin: (x, [kernel, options]) => maxPool2d(x, kernel as number, (options ?? {}) as WindowOptions),
+    twin: (x, [inner, options], tensors) =>
+      layerNorm(x, inner as number[], { ...tensors, ...(options as { eps?: number } | undefined) }),
   },
   BatchNorm1d: batchNormLayer([2, 3]),
   BatchNorm2d: batchNormLayer([4]),

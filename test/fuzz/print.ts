@@ -5,6 +5,7 @@ import { isMethod } from './operation-names.js'
 import {
   type Arg,
   isRef,
+  keptBy,
   type Leaf,
   type Net,
   NOISE_SOURCE,
@@ -76,14 +77,11 @@ function expression(step: Step): string {
 }
 
 /** What a step makes: [name, expression], its own result first. */
-function made(step: Step, program: Program): [string, string][] {
-  const layers = program.nets.find(({ id }) => id === step.net)?.layers ?? []
-  return [
-    [step.out, expression(step)],
-    ...layers.flatMap(({ kept }, i): [string, string][] =>
-      kept ? [[kept, `${step.net}.modules[${i}].kept`]] : [],
-    ),
-  ]
+function made(step: Step, { nets }: Program): [string, string][] {
+  const kept = keptBy(step, nets).map(([name, layer]): [string, string] => {
+    return [name, `${step.net}.modules[${layer}].kept`]
+  })
+  return [[step.out, expression(step)], ...kept]
 }
 
 function stepLines(steps: readonly Step[], program: Program): string[] {
@@ -91,14 +89,10 @@ function stepLines(steps: readonly Step[], program: Program): string[] {
   const reads = steps.filter(({ readNow }) => readNow).map(({ out }) => `${out}.toFloat32Array()`)
   if (first.op === 'backward') return [expression(first)]
   const all = steps.flatMap((step) => made(step, program))
-  const isNew = ([name]: [string, string]) => {
-    const maker = program.steps.find((step) => made(step, program).some(([own]) => own === name))
-    return maker !== undefined && steps.includes(maker)
-  }
-  const declared = all.filter(isNew).map(([name]) => name)
   const lines = all.map(([name, value]) => `${name} = ${value}`)
-  if (!first.noGrad) return [...lines.map((line, i) => (isNew(all[i]) ? `let ${line}` : line)), ...reads]
-  return [`let ${declared.join(', ')}`, 'noGrad(() => {', ...[...lines, ...reads].map((l) => `  ${l}`), '})']
+  if (!first.noGrad) return [...lines.map((line) => `const ${line}`), ...reads]
+  const names = all.map(([name]) => name)
+  return [`let ${names.join(', ')}`, 'noGrad(() => {', ...[...lines, ...reads].map((l) => `  ${l}`), '})']
 }
 
 /** Neighbours without recording are in one noGrad, all others each for itself. */

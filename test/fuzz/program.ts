@@ -44,7 +44,7 @@ export interface Layer {
   readonly args: readonly Arg[]
   /** Its parameters and buffers: field → leaf. */
   readonly tensors: { readonly [field: string]: string }
-  /** What a module that keeps its input is to call it. */
+  /** For a module that keeps its input: the first part of the name, see `keptBy`. */
   readonly kept?: string
 }
 
@@ -97,9 +97,15 @@ export function refsIn(arg: Arg): string[] {
  */
 export function inputsOf(step: Step, nets: readonly Net[], upTo?: string): string[] {
   const layers = nets.find(({ id }) => id === step.net)?.layers ?? []
-  const end = layers.findIndex(({ kept }) => kept !== undefined && kept === upTo)
-  const own = layers.slice(0, end < 0 ? undefined : end).flatMap(({ tensors }) => Object.values(tensors))
+  const end = keptBy(step, nets).find(([name]) => name === upTo)?.[1]
+  const own = layers.slice(0, end).flatMap(({ tensors }) => Object.values(tensors))
   return [...step.args.flatMap(refsIn), ...own]
+}
+
+/** What modules keep in a step: [name, number of the layer]. Another call of the net keeps something else. */
+export function keptBy({ out, net }: Step, nets: readonly Net[]): [name: string, layer: number][] {
+  const layers = nets.find(({ id }) => id === net)?.layers ?? []
+  return layers.flatMap(({ kept }, i): [string, number][] => (kept ? [[`${kept}_${out}`, i]] : []))
 }
 
 /** The same argument with something else in the place of its references. */

@@ -3,7 +3,7 @@
 import { check, type Failure } from './check.js'
 import { type Evaluation, evaluate } from './evaluate.js'
 import type { Operations } from './execute.js'
-import { type Arg, inputsOf, isRef, type Leaf, type Net, type Program, type Step } from './program.js'
+import { type Arg, inputsOf, isRef, keptBy, type Leaf, type Net, type Program, type Step } from './program.js'
 
 /** A failure is shrunk for so long at most, in milliseconds. */
 const PATIENCE = 20_000
@@ -34,10 +34,10 @@ function tidy(program: Program): Program {
 }
 
 /** What a step makes: its result, and what modules kept. */
-const madeBy = ({ out, net }: Step, nets: readonly Net[]): string[] => {
-  const layers = nets.find(({ id }) => id === net)?.layers ?? []
-  return [out, ...layers.flatMap(({ kept }) => (kept ? [kept] : []))]
-}
+const madeBy = (step: Step, nets: readonly Net[]): string[] => [
+  step.out,
+  ...keptBy(step, nets).map(([name]) => name),
+]
 
 /** Leaves with the shapes of what a step made, in its place. */
 function asLeaves(names: readonly string[], at: Evaluation): Leaf[] {

@@ -1,5 +1,5 @@
 /** The elementwise operations: a line each. */
-import { erf, maximum, sigmoid } from '../../support/interpreter/elementwise.js'
+import { gelu, maximum, sigmoid } from '../../support/interpreter/elementwise.js'
 import { binary, type Table, unary } from './entry.js'
 
 /** Exponents; the first four are for any base, the others for one above 0. */
@@ -19,7 +19,7 @@ export const elementwise: Table = {
   relu: unary((x) => Math.max(x, 0), { kinks: [0] }),
   sigmoid: unary(sigmoid),
   tanh: unary(Math.tanh),
-  gelu: unary((x) => (x / 2) * (1 + erf(x / Math.SQRT2))),
+  gelu: unary(gelu),
   pow: {
     draw: (d) => {
       const exponent = d.pick(EXPONENTS)

@@ -46,9 +46,8 @@ function conv2dArguments(d: Draw): Arg[] {
   const [, c, h, w] = d.known(x).shape
   const kernel = [d.between(1, Math.min(3, h)), d.between(1, Math.min(3, w))]
   const found = d.candidates((v) => v.shape.length === 4 && v.shape[1] === c && v.shape[0] > 0)
-  const out = d.chance(0.02) ? 0 : d.between(1, 5)
   const own: Ref =
-    d.chance(0.15) && found.length > 0 ? { ref: d.pick(found) } : weight(d, [out, c, ...kernel])
+    d.chance(0.15) && found.length > 0 ? { ref: d.pick(found) } : weight(d, [d.between(1, 5), c, ...kernel])
   const padding = d.chance(0.5) ? (kernel[0] - 1) / 2 : d.below(2)
   const options = some(d, { stride: pair(d, 1, 2), padding: Math.floor(padding) })
   return [x, own, optional(d, [d.known(own).shape[0]]), ...(d.chance(0.8) ? [options] : [])]

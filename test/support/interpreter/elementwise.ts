@@ -12,6 +12,9 @@ export function maximum(a: Value | number, b: Value | number): Value {
 /** `1 / (1 + e⁻ˣ)`. */
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
 
+/** `x · Φ(x)`, exactly: https://pytorch.org/docs/stable/generated/torch.nn.GELU.html */
+export const gelu = (x: number): number => (x / 2) * (1 + erf(x / Math.SQRT2))
+
 /**
  * The error function, to about 1e-15: its series near 0, and the continued fraction of erfc beyond.
  * https://dlmf.nist.gov/7.6.E2 and https://dlmf.nist.gov/7.9.E1

@@ -112,7 +112,11 @@ export function conv2d(
   const [n, c, h, w] = x.shape
   const [out, own, kh, kw] = weight.shape
   need(c > 0 && c === own * groups && out % groups === 0, `${c} channels for a weight [${weight.shape}]`)
-  need(kh > 0 && kw > 0 && (!bias || (bias.shape.length === 1 && bias.shape[0] === out)), 'a bias [out]')
+  // PyTorch too refuses a convolution without output channels.
+  need(
+    out > 0 && kh > 0 && kw > 0 && (!bias || (bias.shape.length === 1 && bias.shape[0] === out)),
+    'a bias [out]',
+  )
   const [step, pad, gap] = [stride, padding, dilation].map(pair)
   const rows = spans(h, (kh - 1) * gap[0] + 1, step[0], pad[0])
   const columns = spans(w, (kw - 1) * gap[1] + 1, step[1], pad[1])
