@@ -34,7 +34,7 @@ const KINK = 5e-5
  * magnitude along the way: a tenth of what the comparison allows, so no rounding of the library's own makes a
  * good result look bad.
  */
-const STRAIN = 1e-6
+const STRAIN = 3e-7
 
 export type Values = ReadonlyMap<string, Value>
 

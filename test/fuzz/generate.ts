@@ -85,8 +85,8 @@ function draw(d: Draw, names: readonly string[]): Ref {
   let result: Ref
   if (kind < 0.14) result = sequential(d)
   else if (kind < 0.24) result = IDIOMS[d.pick(Object.keys(IDIOMS))](d)
-  else if (kind < 0.27) result = unrecorded(d, () => d.step('detach', [d.value()]))
-  else if (kind < 0.3) result = unrecorded(d, () => several(d, names))
+  else if (kind < 0.28) result = unrecorded(d, () => d.step('detach', [d.value()]))
+  else if (kind < 0.32) result = unrecorded(d, () => several(d, names))
   else result = operation(d, d.pick(d.chance(0.4) ? FAVOURITES.filter((n) => names.includes(n)) : names))
   return tame(d, result)
 }
@@ -123,7 +123,10 @@ function finish(d: Draw): boolean {
     if (parts.length > 0) root = parts.reduce((sum, part) => d.step('add', [sum, part]))
   }
   const { shape } = d.known(root)
-  const alike = d.candidates((v) => String(v.shape) === String(shape))
+  // What is left of larger numbers has few digits in float32, and all gradients would have as few.
+  const alike = d.candidates((v, id) => {
+    return String(v.shape) === String(shape) && largestOf(v) > 0.3 * (d.at.largest.get(id) ?? 0)
+  })
   const bare = sizeOf(shape) === 1 && d.chance(0.5)
   const own = () => d.leaf(shape, { requiresGrad: false, parameter: false })
   const cotangent = d.chance(0.15) && alike.length > 0 ? { ref: d.pick(alike) } : bare ? undefined : own()
