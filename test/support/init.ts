@@ -1,13 +1,6 @@
-import { type Backend, type InitOptions, init } from 'simdgrad'
+import { type Backend, init } from 'simdgrad'
 import { expect } from 'vitest'
-
-/** What to ask `init` for to get each of the four binaries. */
-const BINARIES: Readonly<Record<string, InitOptions>> = {
-  'strict-unshared': { threads: 1, deterministic: true },
-  'strict-shared': { threads: 2, deterministic: true },
-  'relaxed-unshared': { threads: 1 },
-  'relaxed-shared': { threads: 2 },
-}
+import { BINARIES } from './binaries.js'
 
 /** The binary that the tests run on: SIMDGRAD_TEST_BINARY, default strict-shared. */
 export const testBinary = process.env.SIMDGRAD_TEST_BINARY ?? 'strict-shared'

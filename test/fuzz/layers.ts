@@ -1,0 +1,168 @@
+/**
+ * The table of layers: how to draw each for an input of a shape, and its twin. User's modules are here too: what
+ * keeps its input, gives it back, or uses it twice is where early freeing goes wrong.
+ */
+import { gelu } from '../support/interpreter/elementwise.js'
+import { batchNorm, layerNorm } from '../support/interpreter/normalise.js'
+import { linear } from '../support/interpreter/products.js'
+import { flatten } from '../support/interpreter/rearrange.js'
+import { map, need, type Shape, type Value, zip } from '../support/interpreter/value.js'
+import { avgPool2d, conv2d, maxPool2d, type WindowOptions } from '../support/interpreter/windows.js'
+import type { Draw } from './draw.js'
+import type { Arg, Kind, Layer } from './program.js'
+
+type Drawn = Pick<Layer, 'args' | 'tensors' | 'kept'>
+type Tensors = { readonly [field: string]: Value | undefined }
+
+export interface LayerEntry {
+  /** The arguments of its constructor, and leaves for its parameters and buffers; undefined where it does not fit. */
+  draw(d: Draw, shape: Shape, training: boolean): Drawn | undefined
+  twin(x: Value, args: readonly Arg[], tensors: Tensors, training: boolean): Value
+}
+
+/** A layer without parameters, for any shape. */
+const plain = (twin: (x: Value) => Value): LayerEntry => ({ draw: () => ({ args: [], tensors: {} }), twin })
+
+/** The leaves of some parameters, each of which may be frozen. */
+const parameters = (d: Draw, shapes: { [field: string]: Shape }): { [field: string]: string } =>
+  Object.fromEntries(
+    Object.entries(shapes).map(([field, shape]) => [
+      field,
+      d.leaf(shape, { requiresGrad: d.chance(0.8), parameter: false }).ref,
+    ]),
+  )
+
+interface BatchNormOptions {
+  eps?: number
+  momentum?: number | null
+  affine?: boolean
+  trackRunningStats?: boolean
+}
+
+const batchNormLayer = (ranks: readonly number[]): LayerEntry => ({
+  draw(d, shape, training) {
+    const [n, c] = shape
+    if (!ranks.includes(shape.length) || c === 0) return undefined
+    const tracks = d.chance(0.85)
+    const values = shape.reduce((size, s) => size * s, 1) / c
+    if ((training || !tracks) && values < 2) return undefined
+    if (n === 0) return undefined
+    const affine = d.chance(0.8)
+    const options = {
+      ...(d.chance(0.5) ? { eps: d.pick([1e-5, 0.1]) } : {}),
+      ...(d.chance(0.5) ? { momentum: d.pick([0.1, 0.5, null]) } : {}),
+      ...(affine ? {} : { affine }),
+      ...(tracks ? {} : { trackRunningStats: false }),
+    }
+    const state = (own: Shape, kind: Kind) => d.leaf(own, { kind, state: true, requiresGrad: false }).ref
+    const running = () => ({
+      runningMean: state([c], 'any'),
+      runningVar: state([c], 'positive'),
+      numBatchesTracked: state([], 'zeros'),
+    })
+    const own = affine ? parameters(d, { weight: [c], bias: [c] }) : {}
+    return { args: [c, options], tensors: { ...own, ...(tracks ? running() : {}) } }
+  },
+  twin(x, [c, given], { numBatchesTracked, ...tensors }, training) {
+    need(ranks.includes(x.shape.length) && x.shape[1] === c, `${c} channels`)
+    const { momentum = 0.1, eps } = (given ?? {}) as BatchNormOptions
+    const counts = training && numBatchesTracked
+    if (counts) counts.data[0]++
+    const running = tensors.runningMean !== undefined
+    return batchNorm(x, {
+      ...tensors,
+      training: training || !running,
+      ...(eps === undefined ? {} : { eps }),
+      momentum: momentum ?? (counts ? 1 / counts.data[0] : 1),
+    })
+  },
+})
+
+const poolLayer = (twin: (x: Value, kernel: number, options: WindowOptions) => Value): LayerEntry => ({
+  draw(d, shape) {
+    const [, , h, w] = shape
+    const kernel = d.chance(0.7) ? 2 : d.between(1, 3)
+    if (!isImage(shape) || kernel > Math.min(h, w)) return undefined
+    const options = d.chance(0.5) ? { stride: d.pick([kernel, kernel, 1]) } : {}
+    return { args: [kernel, options], tensors: {} }
+  },
+  twin: (x, [kernel, options]) => twin(x, kernel as number, (options ?? {}) as WindowOptions),
+})
+
+const isImage = (shape: Shape): boolean => shape.length === 4 && shape.slice(1).every((s) => s > 0)
+
+export const LAYERS: Readonly<Record<string, LayerEntry>> = {
+  ReLU: plain((x) => map(x, (v) => Math.max(v, 0), [0])),
+  GELU: plain((x) => map(x, gelu)),
+  Conv2d: {
+    draw(d, shape) {
+      if (!isImage(shape)) return undefined
+      const [, c, h, w] = shape
+      const out = d.between(1, 5)
+      const kernel = d.between(1, Math.min(3, h, w))
+      const bias = d.chance(0.7)
+      const options = {
+        ...(d.chance(0.3) ? { stride: d.between(1, 2) } : {}),
+        ...(d.chance(0.7) ? { padding: Math.floor(kernel / 2) } : {}),
+        ...(bias ? {} : { bias }),
+      }
+      const own = { weight: [out, c, kernel, kernel], ...(bias ? { bias: [out] } : {}) }
+      return { args: [c, out, kernel, options], tensors: parameters(d, own) }
+    },
+    twin(x, [, , , given], { weight, bias }) {
+      if (!weight) throw new Error('a weight')
+      const { stride, padding } = (given ?? {}) as WindowOptions
+      return conv2d(x, weight, bias ?? null, { stride, padding })
+    },
+  },
+  Linear: {
+    draw(d, shape) {
+      const features = shape.at(-1) ?? 0
+      if (features === 0) return undefined
+      const out = d.between(1, 7)
+      const bias = d.chance(0.7)
+      const own = { weight: [out, features], ...(bias ? { bias: [out] } : {}) }
+      return { args: [features, out, ...(bias ? [] : [{ bias }])], tensors: parameters(d, own) }
+    },
+    twin(x, _, { weight, bias }) {
+      if (!weight) throw new Error('a weight')
+      return linear(x, weight, bias ?? null)
+    },
+  },
+  MaxPool2d: poolLayer(maxPool2d),
+  AvgPool2d: poolLayer(avgPool2d),
+  LayerNorm: {
+    draw(d, shape) {
+      if (shape.length === 0 || shape.includes(0)) return undefined
+      const inner = shape.slice(d.below(shape.length))
+      const eps = d.pick([undefined, 1e-5, 0.1])
+      return {
+        args: [inner, ...(eps ? [{ eps }] : [])],
+        tensors: parameters(d, { weight: inner, bias: inner }),
+      }
+    },
+    twin: (x, [inner, options], tensors) =>
+      layerNorm(x, inner as number[], { ...tensors, ...(options as { eps?: number } | undefined) }),
+  },
+  BatchNorm1d: batchNormLayer([2, 3]),
+  BatchNorm2d: batchNormLayer([4]),
+  Flatten: {
+    draw: (d) => ({ args: d.chance(0.8) ? [] : [0], tensors: {} }),
+    twin: (x, [start = 1]) => flatten(x, start as number),
+  },
+  Dropout: {
+    // Its mask can't be seen inside of a net: only where it does nothing.
+    draw: (d, _, training) => ({ args: [training ? 0 : d.pick([0, 0.5])], tensors: {} }),
+    twin: (x) => x,
+  },
+  Keeps: { draw: (d) => ({ args: [], tensors: {}, kept: d.name('kept') }), twin: (x) => x },
+  Same: plain((x) => x),
+  Doubles: plain((x) => zip(x, x, (a, b) => a + b)),
+}
+
+/** The modules of a user's among the layers, as the executor has them and the printer writes them. */
+export const USER_MODULES: Readonly<Record<string, string>> = {
+  Keeps: 'kept; forward(x) { this.kept = x; return x }',
+  Same: 'forward(x) { return x }',
+  Doubles: 'forward(x) { return x.add(x) }',
+}
