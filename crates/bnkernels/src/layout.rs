@@ -43,7 +43,8 @@ impl Blocks {
     /// Where item `i` starts when each image is cut into `items` equal parts (channels, or rows of
     /// channels), counted through block after block; the array's length for one past the last.
     pub fn item(self, items: usize, i: usize) -> usize {
-        let b = i / items;
+        // (Images of no channels have no parts.)
+        let b = i.checked_div(items).unwrap_or(self.count());
         if b >= self.count() {
             return self.len();
         }
@@ -75,7 +76,7 @@ mod tests {
         assert_eq!(blocks.range(2), 96..120);
         assert_eq!(blocks.len(), 120);
         assert_eq!((blocks.item(3, 4), blocks.item(3, 7), blocks.item(3, 9)), (64, 104, 120));
-        assert_eq!(Blocks::new(0, 3).len(), 0);
+        assert_eq!((Blocks::new(0, 3).len(), Blocks::new(5, 0).item(0, 0)), (0, 0));
         assert_eq!(Blocks::new(32, 5).len(), 160);
     }
 }

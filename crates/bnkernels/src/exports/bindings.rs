@@ -259,7 +259,7 @@ mod tests {
                     _ => argument.words().len(),
                 })
                 .sum();
-            assert!(2 + words <= super::super::MOST_WORDS, "{}", kernel.name);
+            assert!(2 + words <= super::super::row::MOST_WORDS, "{}", kernel.name);
         }
     }
 }

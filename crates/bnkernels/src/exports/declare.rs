@@ -55,6 +55,20 @@ macro_rules! kernels {
             from_row
         }),*];
 
+        /// The lengths that a row's arrays must have; NaN where any will do.
+        #[cfg(test)]
+        static LENGTHS: &[fn(&mut Row) -> Vec<f64>] = &[$({
+            #[allow(unused_variables)]
+            fn lengths(row: &mut Row) -> Vec<f64> {
+                let mut lengths = Vec::new();
+                $(argument!(read row [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
+                $(argument!(as_length [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
+                $(argument!(measure lengths [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
+                lengths
+            }
+            lengths
+        }),*];
+
         /// What the bindings are written from.
         #[cfg(not(target_arch = "wasm32"))]
         pub const DESCRIPTIONS: &[Description] = &[$(Description {
@@ -71,7 +85,7 @@ macro_rules! kernels {
 }
 
 /// A phase of a call, for the arguments of one kind: `read` words, see sizes `as_length`s, `check` the
-/// lengths of arrays, make a `slice` of each.
+/// lengths of arrays, make a `slice` of each; in tests `measure` how long they must be.
 macro_rules! argument {
     (read $row:ident [$($name:ident),+] (size) []) => { $(let $name = $row.size();)+ };
     (read $row:ident [$($name:ident),+] (u32) []) => { $(let $name = $row.u32();)+ };
@@ -104,6 +118,15 @@ macro_rules! argument {
     };
     (check $fits:ident [$($name:ident),+] ($($kind:ident)+) $length:tt) => {
         $($fits &= has_length!($name $length);)+
+    };
+
+    (measure $lengths:ident [$($name:ident),+] (choice) $options:tt) => {};
+    (measure $lengths:ident [$($name:ident),+] ($($kind:ident)+) []) => {};
+    (measure $lengths:ident [$($name:ident),+] ($($kind:ident)+) [any]) => {
+        $lengths.extend([$(stringify!($name)),+].map(|_| f64::NAN));
+    };
+    (measure $lengths:ident [$($name:ident),+] ($($kind:ident)+) [$($length:tt)+]) => {
+        $lengths.extend([$(stringify!($name)),+].map(|_| lengths::Length::value($($length)+)));
     };
 
     // SAFETY, of all: the row is sound, and the array given. TypeScript gives arrays that do not overlap.

@@ -1,3 +1,4 @@
+use super::run::{run, run_list};
 use super::*;
 
 /// The number of a kernel.
@@ -154,4 +155,90 @@ fn a_list_of_rows_runs_in_order_and_ends_with_the_first_that_fails() {
     // SAFETY: as above.
     assert_eq!(unsafe { run_list(rows.as_mut_ptr(), 3) }, Status::WrongArgument as u32);
     assert_eq!(*y.1, [5.0; 5]);
+}
+
+/// A stream of small numbers, the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % bound
+    }
+}
+
+/// A row of random arguments: where its arrays are, and the words. Sizes are small, and often 0.
+fn random_row(dice: &mut Dice, kernel: &Description) -> (Vec<usize>, Vec<f64>) {
+    let (mut arrays, mut row) = (Vec::new(), vec![code(kernel.name), 0.0]);
+    for arguments in kernel.arguments {
+        for _ in arguments.names {
+            match arguments.kind {
+                "size" => row.push([0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 5.0, 17.0][dice.below(8)]),
+                "u32" | "f32" | "f64" => row.push(dice.below(10) as f64),
+                "bool" => row.push(dice.below(2) as f64),
+                "choice" => row.push(dice.below(arguments.length.split(',').count()) as f64),
+                "dims" => {
+                    let rank = dice.below(4);
+                    row.push(rank as f64);
+                    row.extend((0..rank).map(|_| dice.below(4) as f64));
+                    row.extend((0..2 * rank).map(|_| dice.below(3) as f64));
+                }
+                _ => {
+                    arrays.push(row.len());
+                    row.extend([0.0, 0.0]);
+                }
+            }
+        }
+    }
+    (arrays, row)
+}
+
+/// Whatever the sizes, with arrays of the lengths that they give, each kernel runs or refuses; and as well
+/// with one that has another length, or is not there.
+#[test]
+fn no_sizes_make_a_kernel_panic() {
+    let mut dice = Dice(1);
+    let mut memory = vec![0.0f32; 1 << 17];
+    for (kernel, lengths) in DESCRIPTIONS.iter().zip(LENGTHS) {
+        let mut done = 0;
+        for _ in 0..20_000 {
+            let (arrays, mut row) = random_row(&mut dice, kernel);
+            // Twice: the length of one array may be that of another.
+            for _ in 0..2 {
+                // SAFETY: the row is whole.
+                let lengths = lengths(&mut unsafe { Row::new(row[2..].as_ptr()) });
+                for (&at, length) in arrays.iter().zip(lengths) {
+                    row[at + 1] = match length {
+                        _ if length.is_nan() && row[at + 1] == 0.0 => [0, 1, 6, 18, 40][dice.below(5)] as f64,
+                        _ if length.is_nan() => row[at + 1],
+                        length => length,
+                    };
+                }
+            }
+            let mut used = 0.0;
+            for &at in &arrays {
+                row[at] = memory.as_mut_ptr().expose_provenance() as f64 + 4.0 * used;
+                used += row[at + 1] + 16.0;
+            }
+            if used.is_nan() || used > memory.len() as f64 {
+                continue;
+            }
+            memory[..used as usize].fill(0.0);
+            if let Some(&at) = arrays.get(dice.below(4 * arrays.len())) {
+                match dice.below(3) {
+                    0 => row[at + 1] += 1.0,
+                    1 => row[at + 1] = (row[at + 1] - 1.0).max(0.0),
+                    _ => (row[at], row[at + 1]) = (0.0, 0.0),
+                }
+            }
+            let run = std::panic::catch_unwind(move || {
+                // SAFETY: the arrays lie apart, in `memory`.
+                unsafe { run(row.as_mut_ptr()) }
+            });
+            let status = run.unwrap_or_else(|_| panic!("{}", kernel.name));
+            assert!(status == Status::Done as u32 || status == Status::WrongArgument as u32);
+            done += u32::from(status == Status::Done as u32);
+        }
+        assert!(done > 20, "{} ran {done} times", kernel.name);
+    }
 }

@@ -4,7 +4,8 @@
 use super::{random, to_lanes};
 use crate::kernels::batch_norm::*;
 use crate::kernels::conv2d::*;
-use crate::kernels::matmul::{matmul, Form};
+use crate::kernels::layer_norm::layer_norm_backward;
+use crate::kernels::matmul::{matmul, matmul_batch, Batch, Form};
 use crate::kernels::max_pool2d::MaxPool2dShape;
 use crate::kernels::reduce::{sum_forward, ReduceShape};
 use crate::parallel::{scratch, OutOfMemory};
@@ -79,6 +80,16 @@ fn products_ask_before_they_write() {
 }
 
 #[test]
+fn batches_of_products_ask_before_they_write() {
+    // Shared among the threads one by one, and each on one thread.
+    for ((m, n, k), requests) in [((130, 40, 300), 2), ((9, 8, 140), 1)] {
+        let (a, b) = (random(1, 3 * m * k), random(2, k * n));
+        let batch = Batch { shape: &[3], a_strides: &[(m * k) as u32], b_strides: &[0] };
+        check(requests, [3 * m * n], |[c]| matmul_batch(Form::TN, batch, (m, n, k), &a, &b, None, c));
+    }
+}
+
+#[test]
 fn convolutions_ask_before_they_write() {
     for stride in [(1, 1), (2, 3)] {
         let (h, w, kh, kw, padding) = (9, 8, 3, 3, (1, 1));
@@ -114,6 +125,16 @@ fn normalisations_ask_before_they_write() {
     check(1, [x.len(), 3, 3], |[dx, dweight, dbias]| {
         let (dx, dweight, dbias) = (Some(dx), Some(dweight), Some(dbias));
         batch_norm_max_pool2d_backward(&s, &x, &z, &dy, statistics, None, true, dx, dweight, dbias)
+    });
+}
+
+#[test]
+fn layer_norm_asks_before_it_writes() {
+    let (rows, cols) = (300, 20);
+    let (x, dy, mean) = (random(1, rows * cols), random(2, rows * cols), vec![0.5; rows]);
+    check(1, [rows * cols, cols, cols], |[dx, dweight, dbias]| {
+        let (dx, dweight, dbias) = (Some(dx), Some(dweight), Some(dbias));
+        layer_norm_backward(rows, cols, &x, &dy, &mean, &mean, None, dx, dweight, dbias)
     });
 }
 

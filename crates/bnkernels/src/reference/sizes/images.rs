@@ -1,11 +1,14 @@
 //! Kernels on activations in lanes, and batch normalisation in either layout.
 
 use super::{assert_near, in_turn, input, random, Guarded};
+use crate::kernels::avg_pool2d::{self, AvgPool2dShape, Windows};
 use crate::kernels::batch_norm::*;
 use crate::kernels::conv2d::{self, Conv2dShape};
 use crate::kernels::max_pool2d::{self, MaxPool2dShape};
 use crate::reference::{assert_close_at_scale, to_lanes, to_rows};
-use crate::reference::{batch_norm as norm_twin, conv2d as conv_twin, max_pool2d as pool_twin};
+use crate::reference::{
+    avg_pool2d as mean_twin, batch_norm as norm_twin, conv2d as conv_twin, max_pool2d as pool_twin,
+};
 
 /// An input in lanes; its padding is finite but not zero.
 fn activation(rows: &[f32], n: usize, image: usize) -> Guarded {
@@ -76,6 +79,33 @@ fn pooling(s: MaxPool2dShape) {
     let of_y: Vec<f64> = of_y.into_iter().map(f64::from).collect();
     assert_lanes(&y, &of_y, s.n, image_y, false);
     assert_lanes(&dx, &of_x, s.n, image_x, true);
+}
+
+fn averages(s: AvgPool2dShape) {
+    let (oh, ow) = s.windows.output;
+    let (image_x, image_y) = (s.c * s.h * s.w, s.c * oh * ow);
+    let (x, dy) = (random(1, s.n * image_x), random(2, s.n * image_y));
+    let (lanes, gradient) = (activation(&x, s.n, image_x), Guarded::new(&to_lanes(&dy, s.n, image_y)));
+    let (mut y, mut dx) = (Guarded::unwritten(s.y().len()), Guarded::unwritten(s.x().len()));
+    avg_pool2d::avg_pool2d_forward(&s, lanes.values(), y.values_mut());
+    avg_pool2d::avg_pool2d_backward(&s, gradient.values(), dx.values_mut());
+    let (of_y, of_x) = mean_twin::avg_pool2d(&s, &x, &dy);
+    assert_lanes(&y, &of_y, s.n, image_y, false);
+    assert_lanes(&dx, &of_x, s.n, image_x, true);
+}
+
+#[test]
+fn average_poolings() {
+    for (kernel, stride, padding) in [((2, 2), (2, 2), (0, 0)), ((3, 2), (1, 3), (1, 0))] {
+        in_turn(&[[5, 3, 6, 5], [17, 2, 4, 6]], [0, 0, kernel.0, kernel.1], |[n, c, h, w]| {
+            let windows = |size: usize, taps, stride, padding| (size + 2 * padding - taps) / stride + 1;
+            let output =
+                (windows(h, kernel.0, stride.0, padding.0), windows(w, kernel.1, stride.1, padding.1));
+            let windows = Windows { kernel, stride, padding, output };
+            let count_include_pad = (n + c + h + w) % 2 == 0;
+            averages(AvgPool2dShape { n, c, h, w, windows, count_include_pad, divisor_override: 0 });
+        });
+    }
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use super::{assert_near, in_turn, input, Guarded};
 use crate::kernels::matmul::{matmul, Form};
-use crate::kernels::{adam, copy, cross_entropy, elementwise, gather, random, reduce, sgd, softmax};
-use crate::reference::{loss as twin, matmul as matmul_twin, to_lanes};
+use crate::kernels::{
+    adam, copy, cross_entropy, elementwise, gather, layer_norm, random, reduce, sgd, softmax,
+};
+use crate::reference::{layer_norm as norm_twin, loss as twin, matmul as matmul_twin, to_lanes};
 use crate::tables;
 
 fn wide(values: &Guarded) -> Vec<f64> {
@@ -87,6 +89,31 @@ fn softmax_and_cross_entropy() {
             (logs[i].exp() - hit) * f64::from(scale[i / cols])
         };
         assert_near(&dx, &(0..rows * cols).map(gradient).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn layer_norms() {
+    in_turn(&[[3, 5], [7, 17], [2, 70]], [0, 1], |[rows, cols]| {
+        let (x, dy) = (input(1, rows * cols), input(2, rows * cols));
+        let (weight, bias) = (input(3, cols), input(4, cols));
+        let [mut y, mut dx] = std::array::from_fn(|_| Guarded::unwritten(rows * cols));
+        let [mut mean, mut rstd] = std::array::from_fn(|_| Guarded::unwritten(rows));
+        let [mut dweight, mut dbias] = std::array::from_fn(|_| Guarded::unwritten(cols));
+        let (x, dy) = (x.values(), dy.values());
+        let affine = norm_twin::Affine { weight: Some(weight.values()), bias: Some(bias.values()) };
+        let (mean, rstd) = (mean.values_mut(), rstd.values_mut());
+        let norm_twin::Affine { weight, bias } = affine;
+        layer_norm::layer_norm_forward(rows, cols, x, weight, bias, 0.1, y.values_mut(), mean, rstd);
+        let gradients = [&mut dx, &mut dweight, &mut dbias].map(|gradient| Some(gradient.values_mut()));
+        let [of_x, of_weight, of_bias] = gradients;
+        layer_norm::layer_norm_backward(rows, cols, x, dy, mean, rstd, weight, of_x, of_weight, of_bias)
+            .unwrap();
+        let expected = norm_twin::layer_norm(rows, cols, x, dy, affine, f64::from(0.1f32));
+        assert_near(&y, &expected.y);
+        assert_near(&dx, &expected.dx);
+        assert_near(&dweight, &expected.dweight);
+        assert_near(&dbias, &expected.dbias);
     });
 }
 
