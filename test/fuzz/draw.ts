@@ -120,8 +120,9 @@ export class Draw extends Random {
 
   /** A value, or else a leaf, that broadcasts with `x`. */
   partner(x: Ref, kind: Kind = 'any'): Ref {
-    const { shape } = this.known(x)
-    if (this.chance(0.1)) return x
+    const { shape, data } = this.known(x)
+    const fits = kind === 'any' || data.every((v) => v >= 0.3)
+    if (fits && this.chance(0.1)) return x
     const found = this.chance(this.fresh)
       ? []
       : this.candidates((v) => {

@@ -30,9 +30,9 @@ const LARGEST = 1e4
 const KINK = 5e-5
 
 /**
- * A step is left out where rounding each value to float32 moves the result by this share of the largest
- * magnitude along the way: a tenth of what the comparison allows, so no rounding of the library's own makes a
- * good result look bad.
+ * A step is left out where rounding each value to float32 moves the result by more than this share of the largest
+ * magnitude along the way: a thirtieth of what the comparison allows, as the library rounds inside of its
+ * operations too.
  */
 const STRAIN = 3e-7
 

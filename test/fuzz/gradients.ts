@@ -56,9 +56,17 @@ function reader(at: Evaluation, step: Step, changed: Values): (id: string) => Va
   }
 }
 
+/** Where the objective is looked at for a slope: on both sides of where it is. */
+const BOTH_SIDES: readonly [from: number, to: number] = [-STEP, STEP]
+
 /** The slope of the objective when a place is moved along `direction`. */
-export function slope(at: Evaluation, place: Place, direction: Float64Array, h = STEP): number {
-  const [up, down] = [moved(at, place, direction, h), moved(at, place, direction, -h)]
+export function slope(
+  at: Evaluation,
+  place: Place,
+  direction: Float64Array,
+  [from, to] = BOTH_SIDES,
+): number {
+  const [up, down] = [moved(at, place, direction, to), moved(at, place, direction, from)]
   let sum = 0
   for (const step of at.steps) {
     if (step.op !== 'backward') continue
@@ -70,7 +78,7 @@ export function slope(at: Evaluation, place: Place, direction: Float64Array, h =
       sum += (cotangent ? at.get(cotangent).data[i] : 1) * (high.data[i] - low.data[i])
     }
   }
-  return sum / (2 * h)
+  return sum / (to - from)
 }
 
 /** A direction of +1 and −1, along which no element's gradient is hidden by its neighbours' size. */

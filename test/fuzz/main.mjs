@@ -16,7 +16,7 @@ const USAGE = `Usage: npm run fuzz -- [options]
 const BINARIES = ['strict-shared', 'strict-unshared', 'relaxed-shared', 'relaxed-unshared']
 /** Failures that are shrunk, on each binary; of the others there is a line. */
 const SHRUNK = 40
-/** A program that takes longer hangs, in milliseconds: the slowest, with shrinking, takes a quarter of it. */
+/** A program that takes longer hangs, in milliseconds: the slowest, with shrinking, takes a tenth of it. */
 const HANGS = 120_000
 
 /** @param {string[]} args */

@@ -6,7 +6,7 @@ import type { Operations } from './execute.js'
 import { type Arg, inputsOf, isRef, keptBy, type Leaf, type Net, type Program, type Step } from './program.js'
 
 /** A failure is shrunk for so long at most, in milliseconds. */
-const PATIENCE = 20_000
+const PATIENCE = 10_000
 
 type Candidates = (program: Program) => Generator<Program>
 
@@ -91,42 +91,38 @@ function* fewerLayers(program: Program): Generator<Program> {
   }
 }
 
+/** A step's arguments with one reference, option, part or trailing argument less. */
+function* fewerArguments({ op, args }: Step): Generator<readonly Arg[]> {
+  const parts = args[0]
+  if (op === 'cat' && Array.isArray(parts) && parts.length > 1) {
+    for (let i = 0; i < parts.length; i++) yield [parts.toSpliced(i, 1), ...args.slice(1)]
+  }
+  for (let i = args.length - 1; i > 0; i--) {
+    const arg = args[i]
+    if (isRef(arg)) {
+      yield args.with(i, null)
+      continue
+    }
+    if (i === args.length - 1) yield args.slice(0, i)
+    if (typeof arg !== 'object' || arg === null || Array.isArray(arg)) continue
+    for (const key of Object.keys(arg)) {
+      yield args.with(i, Object.fromEntries(Object.entries(arg).filter(([name]) => name !== key)))
+    }
+  }
+}
+
 function* plainer(program: Program): Generator<Program> {
   if (program.idle > 0) yield { ...program, idle: 0 }
   const { steps, leaves } = program
-  const without = (step: Step, key: keyof Step) => {
-    const { [key]: _, ...rest } = step
-    return { ...program, steps: steps.map((each) => (each === step ? (rest as Step) : each)) }
-  }
   for (const step of steps) {
-    for (const key of ['noGrad', 'readNow', 'functional'] as const) if (step[key]) yield without(step, key)
-    const change = (args: Arg[]) => ({
+    const as = (changed: Partial<Step>) => ({
       ...program,
-      steps: steps.map((each) => (each === step ? { ...step, args } : each)),
+      steps: steps.map((each) => (each === step ? { ...step, ...changed } : each)),
     })
-    for (let i = step.args.length - 1; i > 0; i--) {
-      const arg = step.args[i]
-      if (isRef(arg)) yield change(step.args.with(i, null))
-      else if (typeof arg === 'object' && arg !== null && !Array.isArray(arg)) {
-        for (const key of Object.keys(arg)) {
-          const rest = Object.fromEntries(Object.entries(arg).filter(([name]) => name !== key))
-          yield change(step.args.with(i, rest))
-        }
-      }
-      if (i === step.args.length - 1 && !isRef(arg)) yield change(step.args.slice(0, i))
-      if (Array.isArray(arg) && step.op === 'cat' && arg.length > 1)
-        yield change(step.args.with(i, arg.slice(1)))
-    }
-    if (step.op === 'cat' && Array.isArray(step.args[0]) && step.args[0].length > 1) {
-      for (const part of step.args[0]) {
-        yield change(
-          step.args.with(
-            0,
-            (step.args[0] as Arg[]).filter((each) => each !== part),
-          ),
-        )
-      }
-    }
+    if (step.noGrad) yield as({ noGrad: false })
+    if (step.readNow) yield as({ readNow: false })
+    if (step.functional) yield as({ functional: false })
+    for (const args of fewerArguments(step)) yield as({ args })
   }
   for (const leaf of leaves) {
     const as = (changed: Partial<Leaf>) => ({

@@ -39,8 +39,8 @@ export function asValue(x: Value | number): Value {
 /**
  * What the twins do on the way, since it was reset. `gap`: how near they came to a kink, a point at which a
  * derivative jumps, or another element is chosen. An exact tie does not count: values that are equal in float64
- * are the same function of the leaves, or constants (what ReLU cuts off), and then it does not matter which is
- * taken. `largest`: the largest magnitude inside of a net.
+ * are as good as always the same function of the leaves, or constants (what ReLU cuts off), and then it does not
+ * matter which is taken. `largest`: the largest magnitude inside of a net.
  */
 export const watch = { gap: Number.POSITIVE_INFINITY, largest: 0 }
 
