@@ -44,7 +44,7 @@ function differentiate(root: Tensor, cotangent: Tensor | undefined, calls: reado
   /** The gradients of the leaves, until all are there. */
   const leaves = new Map<Tensor, Tensor>()
   try {
-    const seed = cotangent ? new Tensor(cotangent.storage.retain(), cotangent.shape) : empty(root.shape)
+    const seed = cotangent ? share(cotangent) : empty(root.shape)
     if (!cotangent) fill({ y: seed.storage, value: 1 })
     pass(root, seed, leaves)
     for (const call of calls) {
@@ -64,6 +64,11 @@ function differentiate(root: Tensor, cotangent: Tensor | undefined, calls: reado
     for (const gradient of leaves.values()) gradient.release()
     for (const call of calls) call.free()
   }
+}
+
+/** A tensor of the walk's own, of the same values. (In lanes there may be anything in a result's padding; in rows is none.) */
+function share(x: Tensor): Tensor {
+  return x.layout === 'rows' ? new Tensor(x.storage.retain(), x.shape) : toLayout(x, 'rows')
 }
 
 /** The recorded calls that `root` depends on, last first; of those after the first `since`. */

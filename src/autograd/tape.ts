@@ -1,5 +1,5 @@
 /** Runs operations, and records those whose gradient may be asked for. */
-import { endStep, endStepIfLarge, makeRoom } from '../bindings/memory.js'
+import { endStep, endStepIfLarge, holdSteps, makeRoom } from '../bindings/memory.js'
 import { ArgumentError, OutOfMemoryError } from '../errors.js'
 import { adopt } from '../tensor/scope.js'
 import type { Shape } from '../tensor/shape.js'
@@ -10,8 +10,6 @@ import type { Operation } from './operation.js'
 let recording = true
 /** Calls recorded since the last `backward()`. */
 let pending = 0
-/** Whether a backward is under way: then no step may end, for it would move out what backward holds an address of. */
-let differentiating = false
 
 /** What may hold back a call, to run it together with the next (fusion.ts); undefined from it: not held back. */
 export type Deferral = <A>(
@@ -57,15 +55,14 @@ export function execute<A>(
   attributes: A,
   shape: Shape,
 ): Tensor {
-  if (!differentiating) endStepIfLarge()
+  endStepIfLarge()
   let call = new Call(operation, inputs, attributes, shape)
   let output: Tensor
   try {
     output = call.compute()
   } catch (error) {
-    if (!(error instanceof OutOfMemoryError) || differentiating) throw error
     // A loop that ends no step may hold much that nobody needs: once more, with all else moved out.
-    makeRoom()
+    if (!(error instanceof OutOfMemoryError) || !makeRoom()) throw error
     call = new Call(operation, inputs, attributes, shape)
     output = call.compute()
   }
@@ -107,21 +104,20 @@ export function noGrad<T>(fn: () => T): T {
   } finally {
     recording = before
     // The end of a step, unless this was a short look aside in the midst of a forward.
-    if (before && pending === 0 && !differentiating) endStep()
+    if (before && pending === 0) endStep()
   }
 }
 
 /** Runs a backward: no step ends in it, and one ends after it, whether it succeeds or not. */
 export function whileDifferentiating(fn: () => void): void {
-  const [before, recorded] = [differentiating, recording]
-  differentiating = true
+  const [held, recorded] = [holdSteps(true), recording]
   recording = false
   try {
     fn()
   } finally {
-    differentiating = before
+    holdSteps(held)
     recording = recorded
     pending = 0
-    if (!before) endStep()
+    endStep()
   }
 }

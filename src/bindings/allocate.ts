@@ -17,6 +17,11 @@ export function bytes(): Uint8Array {
   return cached
 }
 
+/** Before what is as large is made elsewhere. @throws {OutOfMemoryError} for more bytes than wasm memory can have */
+export function checkBytes(size: number): void {
+  if (!(size <= MOST_BYTES)) throw outOfMemory(`no ${size} bytes`)
+}
+
 /**
  * The address of `size` uninitialised bytes.
  *
@@ -24,7 +29,7 @@ export function bytes(): Uint8Array {
  * @throws {OutOfMemoryError} where there still is none
  */
 export function allocate(size: number, relieve: () => void): number {
-  if (!(size <= MOST_BYTES)) throw outOfMemory(`no ${size} bytes`)
+  checkBytes(size)
   const { kernels } = instance()
   let address = kernels.allocate(size)
   if (!address) {

@@ -38,7 +38,10 @@ export interface Backend {
 
 /** 2 GiB in pages of 64 KiB: the most that the shared builds declare. */
 const MAX_PAGES = 32768
-const INITIAL_PAGES = 256
+/** The binary needs 18; the allocator takes the rest as it goes, and does not use what is there before. */
+const INITIAL_PAGES = 32
+/** Less than this is no memory to train in: then one that is not shared may be had. */
+const LEAST_PAGES = 256
 const MOST_THREADS = 32
 
 let started: { key: string; backend: Promise<Backend> } | undefined
@@ -203,7 +206,7 @@ function kindOfGiven(loaded: Instance, deterministic: boolean): [Backend['simd']
 /** A shared memory with the largest maximum that the runtime grants; undefined where there is none. */
 function sharedMemory(): WebAssembly.Memory | undefined {
   if (typeof SharedArrayBuffer === 'undefined') return undefined
-  for (let maximum = MAX_PAGES; maximum >= INITIAL_PAGES; maximum /= 2) {
+  for (let maximum = MAX_PAGES; maximum >= LEAST_PAGES; maximum /= 2) {
     try {
       return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared: true })
     } catch {

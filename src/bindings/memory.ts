@@ -48,6 +48,8 @@ const largest = { ...STEP }
 let newLeaves = { bytes: 0, storages: 0 }
 let liveBytes = 0
 let liveStorages = 0
+/** While a backward is under way: it holds addresses of what a step's end would move out. */
+let stepsHeld = false
 
 /** Makes room: everything that the current step has not used leaves wasm memory. */
 export function relieve(): void {
@@ -271,14 +273,26 @@ function moves(storage: Storage): boolean {
 
 /** Ends a step: what two steps did not use leaves wasm memory. */
 export function endStep(): void {
+  if (stepsHeld) return
   largest.bytes = Math.max(largest.bytes, 2 * made.bytes)
   largest.storages = Math.max(largest.storages, 2 * made.storages)
   nextStep()
 }
 
-/** Ends a step if much was made since the last one: for loops that call neither backward nor noGrad. */
+/**
+ * Ends a step if much was made since the last one: for loops that call neither backward nor noGrad. To be called
+ * before an operation, or what makes a tensor of a user's: then nothing holds an address.
+ */
 export function endStepIfLarge(): void {
+  if (stepsHeld) return
   if (isMore(made, largest) || isMore(newLeaves, SWEEP)) nextStep()
+}
+
+/** Lets no step end until it is called with false; gives what was before. */
+export function holdSteps(hold: boolean): boolean {
+  const before = stepsHeld
+  stepsHeld = hold
+  return before
 }
 
 function nextStep(): void {
@@ -293,10 +307,14 @@ function nextStep(): void {
 /**
  * Ends a step because memory ran out, and moves out all that the last one used: what runs next may have it.
  * Not while a kernel's addresses are in use.
+ *
+ * @returns false where no step may end
  */
-export function makeRoom(): void {
+export function makeRoom(): boolean {
+  if (stepsHeld) return false
   nextStep()
   relieve()
+  return true
 }
 
 function isMore(a: typeof STEP, b: typeof STEP): boolean {

@@ -4,19 +4,22 @@ import type { Tensor } from '../tensor/tensor.js'
 import { Module } from './module.js'
 
 /** A layer that applies an elementwise function. */
-function activation(apply: (x: Tensor) => Tensor) {
-  class Activation extends Module {
-    /** The function of each element; any shape. @throws {ArgumentError} for what is no tensor */
+interface Activation extends Module {
+  /** The function of each element; any shape. @throws {ArgumentError} for what is no tensor */
+  forward(x: Tensor): Tensor
+}
+
+function activation(apply: (x: Tensor) => Tensor): new () => Activation {
+  return class Elementwise extends Module {
     override forward(x: Tensor): Tensor {
       return apply(x)
     }
 
     /** @internal */
     override get libraryForward(): unknown {
-      return Activation.prototype.forward
+      return Elementwise.prototype.forward
     }
   }
-  return Activation
 }
 
 /** `max(x, 0)`. https://pytorch.org/docs/stable/generated/torch.nn.ReLU.html */

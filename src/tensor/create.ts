@@ -1,5 +1,7 @@
 /** What makes tensors: from values, and filled ones. */
+import { checkBytes } from '../bindings/allocate.js'
 import { fill } from '../bindings/kernels.generated.js'
+import { endStepIfLarge } from '../bindings/memory.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { checkShape, type Shape, sizeOf } from './shape.js'
@@ -15,6 +17,7 @@ export interface TensorOptions {
 
 /** A leaf with these values in row-major order. */
 export function fromValues(values: ArrayLike<number>, shape: Shape, requiresGrad = false): Tensor {
+  endStepIfLarge()
   const x = empty(shape, 'rows', 'leaf')
   x.storage.write(values)
   x.requiresGrad = requiresGrad
@@ -125,6 +128,7 @@ export function ones(shape: Shape): Tensor {
 }
 
 function filled(shape: Shape, value: number): Tensor {
+  endStepIfLarge()
   const x = empty([...shape], 'rows', 'leaf')
   fill({ y: x.storage, value })
   return x
@@ -136,6 +140,7 @@ function filled(shape: Shape, value: number): Tensor {
  *
  * @returns [⌈(end − start) / step⌉]
  * @throws {ArgumentError} for a step of 0, or one that leads away from `end`
+ * @throws {OutOfMemoryError} for more values than memory can have
  */
 export function arange(start: number, end?: number, step = 1): Tensor {
   for (const [what, value] of Object.entries({ start, end: end ?? 0, step })) {
@@ -146,6 +151,7 @@ export function arange(start: number, end?: number, step = 1): Tensor {
   if (step === 0 || !Number.isFinite(count) || count < 0) {
     throw new ArgumentError(`arange: steps of ${step} do not lead from ${from} to ${to}`)
   }
+  checkBytes(4 * count)
   return fromValues(
     Float32Array.from({ length: count }, (_, i) => from + i * step),
     [count],

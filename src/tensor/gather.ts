@@ -1,6 +1,6 @@
 /** Batches of samples, gathered from a tensor or from bytes. */
 import { gatherF32, gatherU8 } from '../bindings/kernels.generated.js'
-import { Storage } from '../bindings/memory.js'
+import { endStepIfLarge, Storage } from '../bindings/memory.js'
 import { ArgumentError } from '../errors.js'
 import { adopt } from './scope.js'
 import { type Shape, sizeOf } from './shape.js'
@@ -56,6 +56,7 @@ export function gatherBytes(
 ): Tensor {
   const row = sizeOf(shape)
   const rows = row === 0 ? 0 : source.storage.length / row
+  endStepIfLarge()
   const y = empty([count, ...shape])
   adopt(y)
   const sizes = { sourceRows: rows, first, count, width: row, scale, shift }
@@ -66,6 +67,7 @@ export function gatherBytes(
 /** Samples `indices[first … first + count)` of a tensor [rows, ...]. */
 export function gather(source: Tensor, indices: Indices, first: number, count: number): Tensor {
   const [rows, ...shape] = source.shape
+  endStepIfLarge()
   const y = empty([count, ...shape])
   adopt(y)
   const sizes = { sourceRows: rows, first, count, width: sizeOf(shape) }

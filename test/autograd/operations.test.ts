@@ -72,7 +72,7 @@ function scaleOf(gradient: Float32Array, cotangent: number): number {
 /** What a tensor and nn.functional have besides operations. What changes a tensor in place ends in `_`, as in PyTorch. */
 const NO_OPERATIONS = new Set([
   ...['constructor', 'item', 'toArray', 'toFloat32Array', 'toString', 'dispose', 'detach', 'backward'],
-  ...['zeroGrad', 'correct'],
+  ...['zeroGrad', 'correct', 'become', 'release'],
 ])
 const isOperation = (name: string) => !NO_OPERATIONS.has(name) && !name.endsWith('_')
 

@@ -1,7 +1,7 @@
 // What loops.test.ts looks at, each loop in a process of its own, on the built package:
 //   node test/faults/loops.mjs <loop> <times> <yields: 0 or 1>
 // Nothing in a loop calls dispose(). Prints as JSON how many tensors and bytes were live at most in the first and in the
-// second half, whether the results are right, and the time of 1,000 rounds: the median, and the longest.
+// second half, whether the results are right, and the time of 1,000 rounds, once warm: the median, and the longest.
 import { cat, data, init, manualSeed, memory, nn, noGrad, optim, randn, tensor } from 'simdgrad'
 
 /** @typedef {import('simdgrad').Tensor} Tensor */
@@ -105,6 +105,7 @@ for (let i = 0; i < times; i++) {
   if (yields === '1') await new Promise((resolve) => setImmediate(resolve))
 }
 right = right && kept.every(([value, x]) => x.item() === value)
-blocks.sort((a, b) => a - b)
-const [median, longest] = [blocks[Math.floor(blocks.length / 2)], blocks.at(-1)]
+// At first the engine still compiles, on threads of its own.
+const warm = blocks.slice(Math.floor(blocks.length / 4)).sort((a, b) => a - b)
+const [median, longest] = [warm[Math.floor(warm.length / 2)], warm.at(-1)]
 console.log(JSON.stringify({ most, right, kept: kept.length, median, longest }))

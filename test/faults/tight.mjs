@@ -1,8 +1,10 @@
 // What tight.test.ts looks at, each case in a process of its own, on the built package:
 //   node test/faults/tight.mjs <work> <kilobytes>
-// Does some work while wasm memory has room for so many kilobytes only, with two threads of which one has not worked
-// yet, so that what it needs for itself is still to be had. Prints as JSON what came of it.
-import { cat, init, memory, nn, noGrad, ones, optim, SimdgradError, tensor, zeros } from 'simdgrad'
+// Does some work while wasm memory has room for so many kilobytes only (and for what it can move out), with two
+// threads of which one has not worked yet, so that what it needs for itself is still to be had. Prints as JSON what
+// came of it.
+import { cat, init, memory, nn, noGrad, ones, optim, SimdgradError, tensor } from 'simdgrad'
+import { instance } from '../../dist/bindings/instance.js'
 import { limitMemory, outcome } from '../support/limit-memory.mjs'
 
 /** @typedef {import('simdgrad').Tensor} Tensor */
@@ -79,22 +81,25 @@ const same = (/** @type {Float32Array[]} */ p, /** @type {Float32Array[]} */ q) 
 functional.conv2d(ones([1, 1, 3, 3]), ones([1, 1, 3, 3]))
 ones([8, 8]).matmul(ones([8, 8]))
 
-// Takes all the room but for a hole, in tensors of this very step, which therefore stay where they are.
-const base = zeros([2 ** 19])
-noGrad(() => ones([1]))
-for (const x of [image, kernel, a, b, bias, weight, base, ...trained.net.parameters()]) x.copy_(x)
+// Takes all the room but for a hole, in pieces that nobody can move out.
+for (const x of [image, kernel, a, b, bias, weight, ...trained.net.parameters()]) x.copy_(x)
 const live = memory().liveBytes
-const hole = base.slice(0, 0, Math.max(Number(kilobytes) * 256, 1))
-/** @type {Tensor[]} */
+const { kernels } = instance()
+/** @type {[address: number, size: number][]} */
 const held = []
-for (let size = 2 ** 19; size >= 16; size /= 2) {
-  while (outcome(() => held.push(base.slice(0, 0, size)), SimdgradError) !== 'OutOfMemoryError');
+const take = (/** @type {number} */ size) => {
+  const address = kernels.allocate(size)
+  if (address !== 0) held.push([address, size])
+  return address !== 0
 }
-hole.dispose()
+take(Math.max(Number(kilobytes) * 1024, 64))
+const hole = held.splice(0, 1)
+for (let size = 2 ** 21; size >= 64; size /= 2) while (take(size));
+for (const [address, size] of hole) kernels.release(address, size)
 
 const tight = outcome(WORK[work], SimdgradError)
 const parameters = trained.parameters()
-for (const x of held) x.dispose()
+for (const [address, size] of held) kernels.release(address, size)
 for (let i = 0; i < 3; i++) noGrad(() => ones([1]))
 const grown = memory().liveBytes - live
 

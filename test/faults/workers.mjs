@@ -10,18 +10,18 @@ const threads = Number(process.argv[2])
 /** @type {typeof import('node:worker_threads')} */
 const workerThreads = createRequire(import.meta.url)('node:worker_threads')
 /** @type {import('node:worker_threads').Worker[]} */
-const started = []
+const workers = []
 workerThreads.Worker = class extends workerThreads.Worker {
   /** @param {ConstructorParameters<typeof workerThreads.Worker>} args */
   constructor(...args) {
     super(...args)
-    started.push(this)
+    workers.push(this)
   }
 }
 syncBuiltinESMExports()
 
 const { init, ones, SimdgradError } = await import('simdgrad')
-const backend = await init({ threads })
+const { threads: started } = await init({ threads })
 const product = () =>
   outcome(
     () =>
@@ -33,11 +33,11 @@ const product = () =>
   )
 
 const before = product()
-for (const worker of started) await worker.terminate()
+for (const worker of workers) await worker.terminate()
 /** @type {unknown[]} */
 const after = []
 for (let i = 0; i < 3; i++) {
   after.push(product())
   await new Promise((resolve) => setTimeout(resolve, 20))
 }
-console.log(JSON.stringify({ threads: backend.threads, ended: started.length, before, after }))
+console.log(JSON.stringify({ threads: started, ended: workers.length, before, after }))

@@ -147,7 +147,7 @@ export const LAYERS: Readonly<Record<string, LayerEntry>> = {
   BatchNorm1d: batchNormLayer([2, 3]),
   BatchNorm2d: batchNormLayer([4]),
   Flatten: {
-    draw: (d) => ({ args: d.chance(0.8) ? [] : [0], tensors: {} }),
+    draw: (d, shape) => ({ args: shape.length > 1 && d.chance(0.8) ? [] : [0], tensors: {} }),
     twin: (x, [start = 1]) => flatten(x, start as number),
   },
   Dropout: {

@@ -1,6 +1,6 @@
 /** Layer normalisation. */
 import { layerNormBackward, layerNormForward } from '../../bindings/kernels.generated.js'
-import { checkNumber, checkOptions, kindOf } from '../../check.js'
+import { checkNumber, checkOptions } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { checkShape, type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
@@ -19,6 +19,7 @@ export interface LayerNormOptions {
 }
 
 interface Attributes {
+  rows: number
   cols: number
   eps: number
 }
@@ -28,16 +29,16 @@ const operation = defineOperation<Attributes>({
   inputs: { x: 'rows', weight: 'rows', bias: 'rows' },
   output: 'rows',
   makes: ['mean', 'rstd'],
-  made: ([x], { cols }) => [{ shape: [x.size / cols] }, { shape: [x.size / cols] }],
+  made: (_, { rows }) => [{ shape: [rows] }, { shape: [rows] }],
   gradients: {
     x: ['x', 'weight', 'mean', 'rstd'],
     weight: ['x', 'mean', 'rstd'],
     bias: ['x', 'mean', 'rstd'],
   },
   shape: ([x]) => x.shape,
-  forward({ inputs: [x, weight, bias], output, made: [mean, rstd], attributes: { cols, eps } }) {
+  forward({ inputs: [x, weight, bias], output, made: [mean, rstd], attributes: { rows, cols, eps } }) {
     layerNormForward({
-      rows: mean.size,
+      rows,
       cols,
       x: x.storage,
       weight: weight?.storage,
@@ -52,9 +53,10 @@ const operation = defineOperation<Attributes>({
     const [x, weight] = call.inputs
     const [mean, rstd] = call.made
     const [dx, dweight, dbias] = [call.gradient(0), call.gradient(1), call.gradient(2)]
+    const { rows, cols } = call.attributes
     layerNormBackward({
-      rows: mean.size,
-      cols: call.attributes.cols,
+      rows,
+      cols,
       x: x.storage,
       dy: call.dy.storage,
       mean: mean.storage,
@@ -98,17 +100,14 @@ export function layerNorm(
       throw new ShapeError(`layerNorm: ${what} has shape [${tensor.shape}], expected [${shape}]`)
     }
   }
-  return run(operation, [x, weight ?? undefined, bias ?? undefined], { cols: sizeOf(shape), eps })
+  const rows = sizeOf(x.shape.slice(0, -shape.length))
+  return run(operation, [x, weight ?? undefined, bias ?? undefined], { rows, cols: sizeOf(shape), eps })
 }
 
 /** The normalised shape. @throws {ArgumentError} for one of no dimension, or with a size below 1 */
 export function normalized(name: string, shape: Shape | number): Shape {
   const sizes = typeof shape === 'number' ? [shape] : shape
   checkShape(`${name}: normalizedShape`, sizes)
-  if (sizes.length === 0 || sizes.some((size) => size < 1)) {
-    throw new ArgumentError(
-      `${name}: normalizedShape has at least one dimension, each of at least 1, got ${Array.isArray(shape) ? `[${shape}]` : kindOf(shape)}`,
-    )
-  }
+  if (sizes.length === 0) throw new ArgumentError(`${name}: normalizedShape has at least one dimension, got []`)
   return [...sizes]
 }
