@@ -88,9 +88,14 @@ fn add_wide_rows(x: &[f32], width: usize, sums: &mut [f32]) {
         let all = row + GROUP <= rows;
         let x = x.offset(row * width);
         for at in (0..width).step_by(4) {
-            let of = |r: usize| x.load(r * width + at);
-            let four = |r: usize| (of(r) + of(r + 1)) + (of(r + 2) + of(r + 3));
-            let group = if all { (four(0) + four(4)) + (four(8) + four(12)) } else { of(0) };
+            let mut x = x.offset(at);
+            let mut next = || {
+                let row = x.load(0);
+                x = x.offset(width);
+                row
+            };
+            let mut four = || (next() + next()) + (next() + next());
+            let group = if all { (four() + four()) + (four() + four()) } else { x.load(0) };
             let (sum, error) = sums.load(at).two_sum(group);
             sums.store(at, sum);
             sums.store(width + at, sums.load(width + at) + error);
