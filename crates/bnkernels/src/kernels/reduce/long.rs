@@ -1,7 +1,7 @@
 //! Sums over many rows. A running sum of floats loses a digit for every ten times that it grows beyond
-//! what is added; here eight rows are added in pairs, and what the running sum of those loses is kept
+//! what is added; here sixteen rows are added in pairs, and what the running sum of those loses is kept
 //! beside it (D. E. Knuth, "The Art of Computer Programming", volume 2, 4.2.2, theorem B). So the
-//! result is as good as the sums of eight, however many there are.
+//! result is as good as the sums of sixteen, however many there are.
 //!
 //! Narrow rows are taken some at a time, side by side, as one wide row of whole vectors.
 
@@ -11,7 +11,7 @@ use crate::parallel::{chunk_count, chunk_range, for_each_part, for_each_range, O
 use crate::simd::{Dst, F32x4, Src};
 
 /// Wide rows that are added in pairs.
-const GROUP: usize = 8;
+const GROUP: usize = 16;
 /// A wide row has at least so many floats: some vectors keep the processor busy.
 const WIDEST: usize = 16;
 /// A block has at least so many rows.
@@ -88,12 +88,14 @@ fn add_wide_rows(x: &[f32], width: usize, sums: &mut [f32]) {
         let all = row + GROUP <= rows;
         let x = x.offset(row * width);
         for at in (0..width).step_by(4) {
-            let of = |r: usize| x.load(r * width + at);
-            let group = if all {
-                ((of(0) + of(1)) + (of(2) + of(3))) + ((of(4) + of(5)) + (of(6) + of(7)))
-            } else {
-                of(0)
+            let mut x = x.offset(at);
+            let mut next = || {
+                let row = x.load(0);
+                x = x.offset(width);
+                row
             };
+            let mut four = || (next() + next()) + (next() + next());
+            let group = if all { (four() + four()) + (four() + four()) } else { x.load(0) };
             let (sum, error) = sums.load(at).two_sum(group);
             sums.store(at, sum);
             sums.store(width + at, sums.load(width + at) + error);
