@@ -127,6 +127,7 @@ export function matmul(
     b: part(b, offsets[1], k * n),
     bias,
     c: part(c, offsets[2], m * n),
+    dims: [[], [], []],
   })
 }
 

@@ -13,6 +13,17 @@ export function allocate(bytes: number): number;
 export function fuses(): boolean;
 
 /**
+ * For tests of failure: the `k`-th request from now on and all after it fail, until this is called with 0.
+ */
+export function memory_fail_from(k: number): void;
+
+/**
+ * Requests for memory so far: each `allocate`, and each piece of scratch memory that a kernel wanted,
+ * also where one was kept.
+ */
+export function memory_requests(): number;
+
+/**
  * # Safety
  * `pointer` came from `allocate(bytes)` and is used no more.
  */
@@ -40,6 +51,11 @@ export function run(row: number): number;
  */
 export function run_list(rows: number, count: number): number;
 
+/**
+ * Gives back what kernels keep for the next time.
+ */
+export function scratch_trim(): void;
+
 export function team_chunks_done(index: number): number;
 
 export function team_self_test_done(): boolean;
@@ -55,10 +71,13 @@ export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembl
 export interface InitOutput {
     readonly allocate: (a: number) => number;
     readonly fuses: () => number;
+    readonly memory_fail_from: (a: number) => void;
+    readonly memory_requests: () => number;
     readonly release: (a: number, b: number) => void;
     readonly row: () => number;
     readonly run: (a: number) => number;
     readonly run_list: (a: number, b: number) => number;
+    readonly scratch_trim: () => void;
     readonly team_chunks_done: (a: number) => number;
     readonly team_self_test_done: () => number;
     readonly team_self_test_start: (a: number) => void;
