@@ -99,6 +99,9 @@ macro_rules! argument {
     (read $row:ident [$($name:ident),+] (bytes) $length:tt) => { $(let $name = $row.array::<u8>();)+ };
     (read $row:ident [$($name:ident),+] (words) $length:tt) => { $(let $name = $row.array::<u32>();)+ };
     (read $row:ident [$($name:ident),+] (output words) $length:tt) => { $(let $name = $row.array::<u32>();)+ };
+    (read $row:ident [$($name:ident),+] (optional $kind:ident) $length:tt) => {
+        $(let $name = $row.optional();)+
+    };
     (read $row:ident [$($name:ident),+] ($($kind:ident)+) $length:tt) => {
         $(let $name = $row.array::<f32>();)+
     };
@@ -149,7 +152,7 @@ macro_rules! argument {
 /// Whether an array is as long as declared.
 macro_rules! has_length {
     ($name:ident [any]) => {
-        $name.is_given()
+        true
     };
     ($name:ident [$($length:tt)+]) => {
         $name.is($($length)+)

@@ -100,19 +100,25 @@ impl Row {
     }
 
     #[inline(always)]
-    pub fn array<T>(&mut self) -> Array<T> {
-        let (address, length) = self.array_of(size_of::<T>());
-        Array { address, length, of: PhantomData }
+    pub fn array<T: Copy>(&mut self) -> Array<T> {
+        Array { words: self.array_of(size_of::<T>(), false), of: PhantomData }
+    }
+
+    #[inline(always)]
+    pub fn optional(&mut self) -> Array<f32> {
+        Array { words: self.array_of(size_of::<f32>(), true), of: PhantomData }
     }
 
     /// Not generic over the type of the elements: one copy serves all.
     #[inline(never)]
-    fn array_of(&mut self, size: usize) -> (usize, usize) {
-        let word = self.word();
-        let (address, length) = (word as usize, self.size());
-        let end = address as u64 + length as u64 * size as u64;
+    fn array_of(&mut self, size: usize, optional: bool) -> *const f64 {
+        let words = self.next;
+        let (word, length) = (self.word(), f64::from(self.u32()));
+        let (address, end) = (word as usize, word + length * size as f64);
         self.expect(address as f64 == word && address.is_multiple_of(size) && end <= memory_size());
-        (address, length)
+        // (An empty array has an address, too.)
+        self.expect(address != 0 || (optional && length == 0.0));
+        words
     }
 
     #[inline(never)]
@@ -152,55 +158,60 @@ impl Row {
 }
 
 /// Bytes of memory that there are.
-fn memory_size() -> u64 {
+fn memory_size() -> f64 {
     #[cfg(target_arch = "wasm32")]
-    return core::arch::wasm32::memory_size(0) as u64 * 65_536;
+    return core::arch::wasm32::memory_size(0) as f64 * 65_536.0;
     #[cfg(not(target_arch = "wasm32"))]
-    u64::MAX
+    f64::INFINITY
 }
 
-/// Where an array lies, before its length is known to be right.
-pub struct Array<T> {
-    address: usize,
-    length: usize,
+/// An array of a row, before its length is known to be right: its two words.
+#[derive(Clone, Copy)]
+pub struct Array<T: Copy> {
+    words: *const f64,
     of: PhantomData<T>,
 }
 
-impl<T> Clone for Array<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T> Copy for Array<T> {}
-
-impl<T> Array<T> {
-    /// Its length as lengths are computed: see [`lengths`](super::lengths).
+impl<T: Copy> Array<T> {
+    /// Its length, as lengths are computed: see [`lengths`](super::lengths).
+    #[inline(always)]
     pub fn len(self) -> f64 {
-        self.length as f64
+        // SAFETY: an array has two words, which nobody changes while the kernel is called.
+        unsafe { *self.words.add(1) }
     }
 
     /// Whether it has this length.
+    #[inline(always)]
     pub fn is(self, length: impl Length) -> bool {
-        self.is_given() && self.len() == length.value()
+        self.len() == length.value()
     }
 
-    /// Whether there is one: an empty one has an address, too.
+    #[inline(always)]
+    fn address(self) -> usize {
+        // SAFETY: as above.
+        unsafe { *self.words as usize }
+    }
+
+    /// Whether there is one.
+    #[inline(always)]
     pub fn is_given(self) -> bool {
-        self.address != 0
+        self.address() != 0
     }
 
     /// # Safety
     /// The row was sound, the array is given, and what lies there is not changed while the slice is used.
+    #[inline(always)]
     pub unsafe fn slice<'a>(self) -> &'a [T] {
-        // SAFETY: the address is not 0; `array_of` looked at alignment and bounds.
-        unsafe { std::slice::from_raw_parts(self.address as *const T, self.length) }
+        // SAFETY: `array_of` looked at alignment and bounds.
+        unsafe { std::slice::from_raw_parts(self.address() as *const T, self.len() as usize) }
     }
 
     /// # Safety
     /// The row was sound, the array is given, and no other slice overlaps this one.
+    #[inline(always)]
     pub unsafe fn slice_mut<'a>(self) -> &'a mut [T] {
         // SAFETY: as in `slice`.
-        unsafe { std::slice::from_raw_parts_mut(self.address as *mut T, self.length) }
+        unsafe { std::slice::from_raw_parts_mut(self.address() as *mut T, self.len() as usize) }
     }
 }
 

@@ -2,8 +2,7 @@
 //! `kh × kw` at `(i·sh − ph, j·sw − pw)`, divided by how many there are; taps outside of the image are 0.
 //! Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html>.
 //!
-//! Backward gives each tap its window's `dy`, divided by the same number. It looks from each pixel at the
-//! windows that cover it, so that a pixel is written once.
+//! Backward gives each tap its window's `dy`, divided by the same number.
 
 use crate::layout::{Blocks, LANES};
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
@@ -35,6 +34,11 @@ pub struct AvgPool2dShape {
 }
 
 impl AvgPool2dShape {
+    fn output(&self) -> Image {
+        let (h, w) = self.windows.output;
+        Image { blocks: self.y(), h, w }
+    }
+
     /// Blocks of the input.
     pub fn x(&self) -> Blocks {
         Blocks::new(self.n, self.c * self.h * self.w)
@@ -67,18 +71,32 @@ impl AvgPool2dShape {
         axis(self.rows()) && axis(self.columns())
     }
 
-    /// One over what the window at row `i` and column `j` of the output is divided by.
+    /// How many taps of window `i` count.
     #[inline(always)]
-    fn share(&self, i: usize, j: usize) -> f32 {
-        let taps = match self.divisor_override {
-            0 => {
-                self.rows().counted(i, self.count_include_pad)
-                    * self.columns().counted(j, self.count_include_pad)
-            }
-            divisor => divisor,
-        };
+    fn counted(&self, axis: Axis, i: usize) -> usize {
+        if self.count_include_pad {
+            // Those past the padding do not.
+            let start = i * axis.stride;
+            (start + axis.taps).min(axis.size + 2 * axis.padding).saturating_sub(start)
+        } else {
+            axis.window(i).len()
+        }
+    }
+
+    /// One over what a window with so many rows and columns of taps that count is divided by.
+    #[inline(always)]
+    fn share(&self, rows: usize, columns: usize) -> f32 {
+        let taps = if self.divisor_override > 0 { self.divisor_override } else { rows * columns };
         1.0 / taps as f32
     }
+}
+
+/// The input, or the output.
+#[derive(Clone, Copy)]
+struct Image {
+    blocks: Blocks,
+    h: usize,
+    w: usize,
 }
 
 /// One of the two dimensions.
@@ -99,150 +117,115 @@ impl Axis {
         (i * self.stride).saturating_sub(self.padding).min(end)..end
     }
 
-    /// How many taps of window `i` count.
-    #[inline(always)]
-    fn counted(&self, i: usize, padding: bool) -> usize {
-        if padding {
-            // Those past the padding do not.
-            let start = i * self.stride;
-            (start + self.taps).min(self.size + 2 * self.padding).saturating_sub(start)
-        } else {
-            self.window(i).len()
-        }
-    }
-
-    /// The windows that cover a pixel. Pixels are asked for from left to right, from `last` on.
-    #[inline(always)]
-    fn covering(&self, pixel: usize, last: Range<usize>) -> Range<usize> {
+    /// The windows that cover a pixel.
+    fn covering(&self, pixel: usize) -> Range<usize> {
         let at = pixel + self.padding;
-        let Range { mut start, mut end } = last;
-        while start < self.windows && start * self.stride + self.taps <= at {
-            start += 1;
-        }
-        while end < self.windows && end * self.stride <= at {
-            end += 1;
-        }
+        let end = (at / self.stride + 1).min(self.windows);
+        let start = (at + 1).saturating_sub(self.taps).div_ceil(self.stride);
         start.min(end)..end
     }
 }
 
 /// `y`, in lanes, from `x` in lanes.
 pub fn avg_pool2d_forward(shape: &AvgPool2dShape, x: &[f32], y: &mut [f32]) {
-    let s = *shape;
-    let (input, output) = (s.x(), s.y());
-    assert!(s.is_valid() && x.len() == input.len() && y.len() == output.len());
-    let Windows { kernel, output: (oh, ow), .. } = s.windows;
-    for_each_row(output, (s.c, oh), ow * kernel.0 * kernel.1, y, move |plane, i, lanes, y| {
-        let start = input.item(s.c, plane);
-        let x = Src::new(&x[start..], s.h * s.w * lanes);
-        if lanes == LANES {
-            s.forward_row::<4>(x, i, (lanes, 0), y);
-        } else {
-            (0..lanes).step_by(4).for_each(|lane| s.forward_row::<1>(x, i, (lanes, lane), y));
-        }
-    });
+    run(shape, x, y, false);
 }
 
 /// `dx`, in lanes, from `dy` in lanes.
 pub fn avg_pool2d_backward(shape: &AvgPool2dShape, dy: &[f32], dx: &mut [f32]) {
-    let s = *shape;
-    let (input, output) = (s.x(), s.y());
-    assert!(s.is_valid() && dx.len() == input.len() && dy.len() == output.len());
-    let Windows { kernel, stride, output: (oh, ow), .. } = s.windows;
-    let cost = s.w * kernel.0.div_ceil(stride.0) * kernel.1.div_ceil(stride.1);
-    for_each_row(input, (s.c, s.h), cost, dx, move |plane, row, lanes, dx| {
-        let start = output.item(s.c, plane);
-        let dy = Src::new(&dy[start..], oh * ow * lanes);
-        if lanes == LANES {
-            s.backward_row::<4>(dy, row, (lanes, 0), dx);
-        } else {
-            (0..lanes).step_by(4).for_each(|lane| s.backward_row::<1>(dy, row, (lanes, lane), dx));
-        }
-    });
+    run(shape, dy, dx, true);
 }
 
-/// Runs `f(channel counted through all blocks, row, lanes, values)` for each row of each channel of `y`, of
-/// `rows` rows a channel, each `cost` vectors of 16 multiply-adds.
-fn for_each_row(
-    blocks: Blocks,
-    (c, rows): (usize, usize),
-    cost: usize,
-    y: &mut [f32],
-    f: impl Fn(usize, usize, usize, &mut [f32]) + Sync,
-) {
-    if y.is_empty() {
+/// Row by row of what is written.
+fn run(shape: &AvgPool2dShape, from: &[f32], to: &mut [f32], backward: bool) {
+    let s = *shape;
+    let (mut input, mut output) = (Image { blocks: s.x(), h: s.h, w: s.w }, s.output());
+    if backward {
+        std::mem::swap(&mut input, &mut output);
+    }
+    assert!(s.is_valid() && from.len() == input.blocks.len() && to.len() == output.blocks.len());
+    if to.is_empty() {
         return;
     }
-    let items = c * rows;
-    let total = blocks.count() * items;
-    let chunks = chunk_count(total, cost * LANES);
+    // One item is a row of a channel.
+    let items = s.c * output.h;
+    let total = output.blocks.count() * items;
+    let Windows { kernel, stride, .. } = s.windows;
+    let taps = |taps: usize, stride: usize| if backward { taps.div_ceil(stride) } else { taps };
+    let cost = output.w * taps(kernel.0, stride.0) * taps(kernel.1, stride.1) * LANES;
+    let chunks = chunk_count(total, cost);
     let chunk = |i| chunk_range(i, chunks, total, 1);
     for_each_range(
-        [y],
+        [to],
         chunks,
-        |i| [blocks.item(items, chunk(i).start)..blocks.item(items, chunk(i).end)],
-        move |i, [mut y]| {
+        |i| [output.blocks.item(items, chunk(i).start)..output.blocks.item(items, chunk(i).end)],
+        move |i, [mut to]| {
             for item in chunk(i) {
-                let lanes = blocks.width(item / items);
-                let (row, rest) = std::mem::take(&mut y).split_at_mut(blocks.image / items * lanes);
-                y = rest;
-                f(item / rows, item % rows, lanes, row);
+                let lanes = output.blocks.width(item / items);
+                let (row, rest) = std::mem::take(&mut to).split_at_mut(output.w * lanes);
+                to = rest;
+                let start = input.blocks.item(s.c, item / output.h);
+                let from = Src::new(&from[start..], input.h * input.w * lanes);
+                let to = Dst::new(row, output.w * lanes);
+                let row = item % output.h;
+                match (lanes == LANES, backward) {
+                    (true, false) => s.forward_row::<4>(row, lanes, from, to),
+                    (false, false) => s.forward_row::<1>(row, lanes, from, to),
+                    (true, true) => s.backward_row::<4>(row, lanes, from, to),
+                    (false, true) => s.backward_row::<1>(row, lanes, from, to),
+                }
             }
         },
     );
 }
 
 impl AvgPool2dShape {
-    /// Row `i` of the output, from one channel; `V` vectors of each pixel, from a lane on.
-    #[inline(always)]
-    fn forward_row<const V: usize>(&self, x: Src, i: usize, (lanes, lane): (usize, usize), y: &mut [f32]) {
-        let (rows, columns) = (self.rows().window(i), self.columns());
-        let length = y.len();
-        let mut y = Dst::new(y, length);
-        for j in 0..columns.windows {
-            let mut sums = [F32x4::zero(); V];
-            for row in rows.clone() {
-                for column in columns.window(j) {
-                    let x = x.offset((row * self.w + column) * lanes + lane);
-                    for (v, sum) in sums.iter_mut().enumerate() {
-                        *sum = *sum + x.load(4 * v);
+    /// Row `i` of the output, of one channel; `V` vectors of a pixel at a time.
+    #[inline(never)]
+    fn forward_row<const V: usize>(&self, i: usize, lanes: usize, x: Src, mut y: Dst) {
+        let (vertical, horizontal) = (self.rows(), self.columns());
+        let (rows, counted) = (vertical.window(i), self.counted(vertical, i));
+        for j in 0..horizontal.windows {
+            let columns = horizontal.window(j);
+            let share = F32x4::splat(self.share(counted, self.counted(horizontal, j)));
+            for lane in (0..lanes).step_by(4 * V) {
+                let mut sums = [F32x4::zero(); V];
+                for row in rows.clone() {
+                    let mut x = x.offset((row * self.w + columns.start) * lanes + lane);
+                    for _ in columns.clone() {
+                        sums.iter_mut().enumerate().for_each(|(v, sum)| *sum = *sum + x.load(4 * v));
+                        x = x.offset(lanes);
                     }
                 }
-            }
-            let share = F32x4::splat(self.share(i, j));
-            for (v, sum) in sums.into_iter().enumerate() {
-                y.store(j * lanes + lane + 4 * v, sum * share);
+                let mut y = y.offset(j * lanes + lane);
+                sums.into_iter().enumerate().for_each(|(v, sum)| y.store(4 * v, sum * share));
             }
         }
     }
 
-    /// A row of the input's gradient, of one channel.
-    #[inline(always)]
-    fn backward_row<const V: usize>(
-        &self,
-        dy: Src,
-        row: usize,
-        (lanes, lane): (usize, usize),
-        dx: &mut [f32],
-    ) {
-        let (rows, columns) = (self.rows().covering(row, 0..0), self.columns());
-        let length = dx.len();
-        let mut dx = Dst::new(dx, length);
-        let mut covering = 0..0;
-        for column in 0..self.w {
-            covering = columns.covering(column, covering);
-            let mut sums = [F32x4::zero(); V];
-            for i in rows.clone() {
-                for j in covering.clone() {
-                    let share = F32x4::splat(self.share(i, j));
-                    let dy = dy.offset((i * columns.windows + j) * lanes + lane);
-                    for (v, sum) in sums.iter_mut().enumerate() {
-                        *sum = dy.load(4 * v).mul_add(share, *sum);
+    /// Row `row` of the input's gradient.
+    #[inline(never)]
+    fn backward_row<const V: usize>(&self, row: usize, lanes: usize, dy: Src, mut dx: Dst) {
+        let (vertical, horizontal) = (self.rows(), self.columns());
+        for at in (0..self.w * lanes).step_by(4) {
+            dx.store(at, F32x4::zero());
+        }
+        for i in vertical.covering(row) {
+            let counted = self.counted(vertical, i);
+            for j in 0..horizontal.windows {
+                let columns = horizontal.window(j);
+                let share = F32x4::splat(self.share(counted, self.counted(horizontal, j)));
+                for lane in (0..lanes).step_by(4 * V) {
+                    let dy = dy.offset((i * horizontal.windows + j) * lanes + lane);
+                    let values: [F32x4; V] = std::array::from_fn(|v| dy.load(4 * v) * share);
+                    let mut dx = dx.offset(columns.start * lanes + lane);
+                    for _ in columns.clone() {
+                        for (v, &value) in values.iter().enumerate() {
+                            dx.store(4 * v, dx.load(4 * v) + value);
+                        }
+                        dx = dx.advance(lanes);
                     }
                 }
-            }
-            for (v, sum) in sums.into_iter().enumerate() {
-                dx.store(column * lanes + lane + 4 * v, sum);
             }
         }
     }

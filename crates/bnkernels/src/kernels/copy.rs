@@ -3,7 +3,7 @@
 
 use crate::layout::{Blocks, LANES};
 use crate::parallel::{chunk_count, chunk_range, for_each_part, for_each_range};
-use crate::simd::{Dst, F32x4, Src};
+use crate::simd::{Dst, F32x4, Mask4, Src};
 
 /// A shape, and the strides with which the two sides are walked.
 #[derive(Clone, Copy)]
@@ -142,11 +142,12 @@ pub fn clear_padding(n: usize, image: usize, y: &mut [f32]) {
     if n.is_multiple_of(4) {
         return;
     }
-    let (last, kept) = (blocks.count() - 1, n % 4);
+    let (last, kept) = (blocks.count() - 1, Mask4::first(n % 4));
     let width = blocks.width(last);
-    for_each_part([&mut y[blocks.range(last)]], [width], (image, 4, 1), move |_, [y]| {
-        for pixel in y.chunks_exact_mut(width) {
-            pixel[width - 4 + kept..].fill(0.0);
+    for_each_part([&mut y[blocks.range(last)]], [width], (image, 4, 1), move |pixels, [y]| {
+        let mut y = Dst::new(y, pixels.len() * width);
+        for at in (width - 4..pixels.len() * width).step_by(width) {
+            y.store(at, kept.keep(y.load(at)));
         }
     });
 }

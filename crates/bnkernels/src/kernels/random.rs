@@ -51,19 +51,28 @@ const BATCH: usize = 16;
 type Words = [[u32; 4]; BATCH];
 type Numbers = [[f32; 4]; BATCH];
 
+/// Makes numbers of words. (A `dyn Fn` would carry each closure's code twice.)
+trait Convert: Sync {
+    fn convert(&self, words: &Words, numbers: &mut Numbers);
+}
+
+impl<F: Fn([u32; 4]) -> F32x4 + Sync> Convert for F {
+    fn convert(&self, words: &Words, numbers: &mut Numbers) {
+        for (&words, numbers) in words.iter().zip(numbers) {
+            self(words).store(numbers);
+        }
+    }
+}
+
 /// `out[4 b..] = f(block b)`.
 #[inline(always)]
 fn fill(out: &mut [f32], stream: Stream, f: impl Fn([u32; 4]) -> F32x4 + Sync) {
-    fill_batches(out, stream, &|words, numbers| {
-        for (&words, numbers) in words.iter().zip(numbers) {
-            f(words).store(numbers);
-        }
-    });
+    fill_batches(out, stream, &f);
 }
 
 /// Not generic over `f`: one copy makes the blocks of all.
 #[inline(never)]
-fn fill_batches(out: &mut [f32], stream: Stream, f: &(dyn Fn(&Words, &mut Numbers) + Sync)) {
+fn fill_batches(out: &mut [f32], stream: Stream, f: &dyn Convert) {
     let n = out.len();
     let chunks = chunk_count(n.div_ceil(4), BLOCK_COST);
     let range = |chunk| chunk_range(chunk, chunks, n, 4);
@@ -79,7 +88,7 @@ fn fill_batches(out: &mut [f32], stream: Stream, f: &(dyn Fn(&Words, &mut Number
                     *words = stream.block(block);
                     block += 1;
                 }
-                f(&words, &mut numbers);
+                f.convert(&words, &mut numbers);
                 out.copy_from_slice(&numbers.as_flattened()[..out.len()]);
             }
         },

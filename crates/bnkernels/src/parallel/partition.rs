@@ -49,8 +49,8 @@ pub fn for_each_range<const K: usize>(
     ranges_region(
         &mut { outputs },
         chunks,
-        &move |chunk, ranges| ranges.clone_from_slice(&bounds(chunk)),
-        &move |chunk, parts| f(chunk, parts.each_mut().map(std::mem::take)),
+        &move |chunk: usize, ranges: &mut [Range<usize>; K]| ranges.clone_from_slice(&bounds(chunk)),
+        &move |chunk: usize, parts: &mut [&mut [f32]; K]| f(chunk, parts.each_mut().map(std::mem::take)),
     );
 }
 
@@ -64,12 +64,32 @@ pub fn for_each_part<const K: usize>(
     (items, cost, step): (usize, usize, usize),
     f: impl Fn(Range<usize>, [&mut [f32]; K]) + Sync,
 ) {
-    parts_region(&mut { outputs }, &widths, (items, cost, step), &move |range, parts| {
+    let f = move |range: Range<usize>, parts: &mut [&mut [f32]; K]| {
         f(range, parts.each_mut().map(std::mem::take))
-    });
+    };
+    parts_region(&mut { outputs }, &widths, (items, cost, step), &f);
 }
 
-type PartFunction<'a, const K: usize> = dyn Fn(Range<usize>, &mut [&mut [f32]; K]) + Sync + 'a;
+/// A function of two arguments. A trait of our own: each `dyn Fn` carries its closure's code twice, once for
+/// calls that consume it.
+trait Function<A, B>: Sync {
+    fn call(&self, a: A, b: B);
+}
+
+impl<A, B, F: Fn(A, B) + Sync> Function<A, B> for F {
+    #[inline(always)]
+    fn call(&self, a: A, b: B) {
+        self(a, b);
+    }
+}
+
+/// Does a range of items, of which it gets the parts of the outputs.
+type PartFunction<'a, const K: usize> =
+    dyn for<'p, 'o> Function<Range<usize>, &'p mut [&'o mut [f32]; K]> + 'a;
+/// Does a chunk, of which it gets the parts of the outputs.
+type ChunkFunction<'a, const K: usize> = dyn for<'p, 'o> Function<usize, &'p mut [&'o mut [f32]; K]> + 'a;
+/// Writes the ranges of a chunk.
+type Bounds<'a, const K: usize> = dyn for<'r> Function<usize, &'r mut [Range<usize>; K]> + 'a;
 
 /// Not generic over what it runs, as `ranges_region`: one copy serves all kernels.
 #[inline(never)]
@@ -85,19 +105,19 @@ fn parts_region<const K: usize>(
         for (all, width) in all.iter_mut().zip(widths) {
             *all = &mut std::mem::take(all)[..items * width];
         }
-        return f(0..items, &mut all);
+        return f.call(0..items, &mut all);
     }
     let part = |chunk| chunk_range(chunk, chunks, items, step);
     ranges_region(
         outputs,
         chunks,
-        &|chunk, ranges| {
+        &|chunk: usize, ranges: &mut [Range<usize>; K]| {
             let items = part(chunk);
             for (range, width) in ranges.iter_mut().zip(widths) {
                 *range = items.start * width..items.end * width;
             }
         },
-        &|chunk, parts| f(part(chunk), parts),
+        &|chunk: usize, parts: &mut [&mut [f32]; K]| f.call(part(chunk), parts),
     );
 }
 
@@ -105,12 +125,12 @@ fn parts_region<const K: usize>(
 fn ranges_region<const K: usize>(
     outputs: &mut [&mut [f32]; K],
     chunks: usize,
-    bounds: &(dyn Fn(usize, &mut [Range<usize>; K]) + Sync),
-    f: &(dyn Fn(usize, &mut [&mut [f32]; K]) + Sync),
+    bounds: &Bounds<K>,
+    f: &ChunkFunction<K>,
 ) {
     let ranges = |chunk| {
         let mut ranges = [const { 0..0 }; K];
-        bounds(chunk, &mut ranges);
+        bounds.call(chunk, &mut ranges);
         ranges
     };
     let mut ends = [0; K];
@@ -128,7 +148,7 @@ fn ranges_region<const K: usize>(
             // SAFETY: in bounds and disjoint from every other chunk's, as asserted above.
             unsafe { std::slice::from_raw_parts_mut(pointers[k].0.add(ranges[k].start), ranges[k].len()) }
         });
-        f(chunk, &mut parts);
+        f.call(chunk, &mut parts);
     });
 }
 
