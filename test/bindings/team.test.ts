@@ -10,7 +10,8 @@ const script = (how: string) => `
   import { init, chunksDone, ones, WorkerError } from 'simdgrad'
   import { setTimeout } from 'node:timers/promises'
   const MOST = 400
-  const worker = new URL('./test/bindings/workers/dies.mjs?how=${how}', 'file://' + process.cwd() + '/')
+  const worker = new URL('./test/bindings/workers/dies.mjs', 'file://' + process.cwd() + '/')
+  process.env.TEST_WORKER_DIES = '${how}'
   const backend = await init({ threads: 2, deterministic: true, worker })
   const first = backend.threads
   const a = ones([512, 512])

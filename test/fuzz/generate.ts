@@ -49,7 +49,8 @@ function sequential(d: Draw): Ref {
   const layers: Layer[] = []
   let seen = d.known(x)
   const names = [...layerNames().filter((name) => name in LAYERS), ...Object.keys(USER_MODULES)]
-  const favourites = ['Conv2d', 'BatchNorm2d', 'ReLU', 'MaxPool2d']
+  // BatchNorm1d fits few of what is drawn.
+  const favourites = ['Conv2d', 'BatchNorm2d', 'ReLU', 'MaxPool2d', 'BatchNorm1d']
   for (let tries = d.between(2, 10); tries > 0 && layers.length < 6; tries--) {
     const name = d.pick(d.chance(0.4) ? favourites : names)
     const layer = d.attempt(() => {

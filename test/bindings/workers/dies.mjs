@@ -5,7 +5,7 @@
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { instantiate } from '../../../dist/bindings/instantiate.js'
 
-const how = new URL(import.meta.url).searchParams.get('how')
+const how = process.env.TEST_WORKER_DIES
 const { module, memory, index } = workerData
 const inner = new Worker(new URL('../../../dist/bindings/worker.node.js', import.meta.url), { workerData })
 const kernels = instantiate(module, memory, true)
