@@ -12,12 +12,12 @@ export interface ScriptResult {
 
 /**
  * Runs a module in a process of its own, which sees the built package as `simdgrad`. Killed, with status
- * null, after 100 s.
+ * null, after 25 s.
  */
 export function runScript(source: string): Promise<ScriptResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--input-type=module', '--eval', source], { cwd: root })
-    const limit = setTimeout(() => child.kill('SIGKILL'), 100_000)
+    const limit = setTimeout(() => child.kill('SIGKILL'), 25_000)
     const result: ScriptResult = { status: null, stdout: '', stderr: '' }
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       result.stdout += text
