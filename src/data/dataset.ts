@@ -42,6 +42,11 @@ export class TensorDataset implements Dataset {
     this.length = tensors[0].shape[0]
   }
 
+  /**
+   * Samples `indices[first … first + count)` of each tensor.
+   *
+   * @throws {ArgumentError} for indices that no DataLoader made, or more samples than they are
+   */
   batch(indices: Indices, first: number, count: number): Tensor[] {
     checkSpan('TensorDataset', indices, first, count)
     return this.tensors.map((tensor) => gather(tensor, indices, first, count))

@@ -43,6 +43,11 @@ export class ImageDataset implements Dataset {
     this.#transform = transform
   }
 
+  /**
+   * Samples `indices[first … first + count)`: images [`count`, C, H, W], transformed, and classes [`count`].
+   *
+   * @throws {ArgumentError} for indices that no DataLoader made, or more samples than they are
+   */
   batch(indices: Indices, first: number, count: number): Tensor[] {
     checkSpan('ImageDataset', indices, first, count)
     const transform = this.#transform

@@ -174,7 +174,7 @@ describe('looking into a net', () => {
   })
 })
 
-describe('presets', { timeout: 120_000 }, () => {
+describe('presets', () => {
   const settingsOf = (id: string) => PRESETS.find((preset) => preset.id === id)?.settings ?? DEFAULTS
   const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length
   const jumps = (values: number[]) => mean(values.slice(1).map((value, i) => Math.abs(value - values[i])))

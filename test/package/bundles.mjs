@@ -67,12 +67,16 @@ async function viteDev(name, path, config) {
   }
 }
 
+/** `npx vite build` of the checkout's Vite. @param {string} folder */
+export const viteBuild = (folder) =>
+  node(folder, bin(vite.resolve('vite/package.json'), 'bin/vite.js'), 'build')
+
 /** @type {Record<string, () => Promise<Site>>} */
 export const BUNDLES = {
   static: async () => folderSite(staticFolder('static')),
   'vite-build': async () => {
     const folder = freshProject('vite-build', APP)
-    await node(folder, bin(vite.resolve('vite/package.json'), 'bin/vite.js'), 'build')
+    await viteBuild(folder)
     return folderSite(join(folder, 'dist'))
   },
   'vite-dev': () => viteDev('vite-dev', vite.resolve('vite'), '{}'),

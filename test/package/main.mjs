@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { check, leftOut, rows } from './checks.mjs'
 import { failures } from './failures.mjs'
 import { cleanUp, pack } from './fresh.mjs'
+import { guide } from './guide.mjs'
 import { manifest } from './manifest.mjs'
 import { readme } from './readme.mjs'
 import { RUNTIMES } from './runtimes.mjs'
@@ -18,8 +19,8 @@ const { values, positionals } = parseArgs({
 })
 
 /** @type {Record<string, (packed: { tarball: string, files: string[] }) => Promise<void>>} */
-const SHARES = { manifest, readme, ...RUNTIMES, ...WEB, failures }
-const QUICK = ['manifest', 'readme', 'node', 'require', 'vite-build', 'static', 'failures']
+const SHARES = { manifest, readme, ...RUNTIMES, ...WEB, guide, failures }
+const QUICK = ['manifest', 'readme', 'node', 'require', 'vite-build', 'static', 'guide', 'failures']
 
 const unknown = positionals.filter((name) => !(name in SHARES))
 if (unknown.length > 0) {

@@ -23,7 +23,7 @@ async function trainIn(what, script, commands) {
       const how = `${threads} thread${threads > 1 ? 's' : ''}${deterministic ? ', deterministic' : ''}`
       await check([what, where, how], async () => {
         const args = [...before, script, JSON.stringify(options)]
-        const { stdout, stderr } = await run(path, args, { cwd: folder, timeout: 60_000 })
+        const { stdout, stderr } = await run(path, args, { cwd: folder, timeout: 250_000 })
         if (stderr) throw new Error(`it says on stderr: ${stderr}`)
         return expectTrained(JSON.parse(stdout), options)
       })

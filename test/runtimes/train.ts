@@ -27,6 +27,6 @@ export async function trainHash(
 ): Promise<Trained> {
   const [runtime, ...before] = command
   const args = [...before, script, '--threads', `${threads}`, ...options]
-  const { stdout } = await promisify(execFile)(runtime, args, { cwd: root, timeout: 60_000 })
+  const { stdout } = await promisify(execFile)(runtime, args, { cwd: root, timeout: 250_000 })
   return JSON.parse(stdout) as Trained
 }
