@@ -237,9 +237,7 @@ export function checkState(name: string, state: StateDict): void {
   const plain = typeof state === 'object' && state !== null && !Array.isArray(state)
   if (!plain || state instanceof Tensor || state instanceof Module) {
     const hint = state instanceof Module ? '; net.stateDict() gives one' : ''
-    throw new ArgumentError(
-      `${name}: expected a state dict, tensors by name, got ${kindOf(state)}${hint}`,
-    )
+    throw new ArgumentError(`${name}: expected a state dict, tensors by name, got ${kindOf(state)}${hint}`)
   }
   for (const [key, value] of Object.entries(state)) {
     if (value instanceof Tensor) continue

@@ -220,12 +220,12 @@ const FUNCTIONS: Readonly<Record<string, fc.Arbitrary<Check>>> = {
   maxPool2d: windows.map(({ shape, kernel, options }) => {
     return { f: (x) => F.maxPool2d(x, kernel, options), inputs: [[shape, 'distinct']] }
   }),
-  avgPool2d: fc.tuple(windows, fc.boolean(), fc.boolean(), fc.constantFrom(null, 1, 5)).map(
-    ([{ shape, kernel, options }, ceilMode, countIncludePad, divisorOverride]) => {
+  avgPool2d: fc
+    .tuple(windows, fc.boolean(), fc.boolean(), fc.constantFrom(null, 1, 5))
+    .map(([{ shape, kernel, options }, ceilMode, countIncludePad, divisorOverride]) => {
       const all = { ...options, ceilMode, countIncludePad, divisorOverride }
       return { f: (x) => F.avgPool2d(x, kernel, all), inputs: [[shape, 'normal']] }
-    },
-  ),
+    }),
   layerNorm: fc
     .tuple(shapeOf(1, 3), fc.integer({ min: 5, max: 9 }), fc.boolean(), fc.boolean(), fc.boolean())
     .map(([rows, cols, two, weight, bias]) => {

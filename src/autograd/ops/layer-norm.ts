@@ -108,6 +108,7 @@ export function layerNorm(
 export function normalized(name: string, shape: Shape | number): Shape {
   const sizes = typeof shape === 'number' ? [shape] : shape
   checkShape(`${name}: normalizedShape`, sizes)
-  if (sizes.length === 0) throw new ArgumentError(`${name}: normalizedShape has at least one dimension, got []`)
+  if (sizes.length === 0)
+    throw new ArgumentError(`${name}: normalizedShape has at least one dimension, got []`)
   return [...sizes]
 }
