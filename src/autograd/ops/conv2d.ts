@@ -1,5 +1,10 @@
 /** 2-D convolution. */
-import { conv2dBackwardInput, conv2dBackwardWeight, conv2dForward } from '../../bindings/kernels.generated.js'
+import {
+  conv2dBackwardInput,
+  conv2dBackwardWeight,
+  conv2dForward,
+  fill,
+} from '../../bindings/kernels.generated.js'
 import { checkOptions, type Pair, pair } from '../../check.js'
 import { ShapeError } from '../../errors.js'
 import { type Tensor, view } from '../../tensor/tensor.js'
@@ -57,14 +62,23 @@ const operation = defineOperation<Attributes>({
         `conv2d: a kernel of ${kh}×${kw} does not fit an input of ${h}×${w} with padding [${padding}]`,
       )
     }
-    return [n, oc, oh, ow]
+    // Of nothing comes nothing, as in PyTorch: not even the bias.
+    return [n, c === 0 ? 0 : oc, oh, ow]
   },
   forward(call) {
+    if (call.output.shape[1] === 0) return
     const [x, weight, bias] = call.inputs
     const arrays = { x: x.storage, weight: weight.storage, bias: bias?.storage, y: call.output.storage }
     conv2dForward({ ...sizesOf(call), ...arrays })
   },
   backward(call) {
+    if (call.dy.shape[1] === 0) {
+      for (const i of [0, 1, 2]) {
+        const gradient = call.gradient(i)
+        if (gradient) fill({ y: gradient.storage, value: 0 })
+      }
+      return
+    }
     const sizes = sizesOf(call)
     const dy = call.dy.storage
     const [x, weight] = call.inputs
@@ -88,7 +102,7 @@ const operation = defineOperation<Attributes>({
  * @param x [N, C, H, W]
  * @param weight [O, C, kh, kw]
  * @param bias [O] or null
- * @returns [N, O, ⌊(H + 2·padding − kh) / stride⌋ + 1, …]
+ * @returns [N, O, ⌊(H + 2·padding − kh) / stride⌋ + 1, …]; of no channels [N, 0, …]
  * @throws {ShapeError} when the sizes do not fit
  * @throws {ArgumentError} for a stride below 1 or a padding below 0
  */
