@@ -1,5 +1,6 @@
 import { layerNorm, normalized } from '../autograd/ops/layer-norm.js'
 import { checkBoolean, checkNumber, checkOptions } from '../check.js'
+import { ArgumentError } from '../errors.js'
 import { ones, zeros } from '../tensor/create.js'
 import type { Shape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -43,6 +44,11 @@ export class LayerNorm extends Module {
     checkBoolean('LayerNorm', 'elementwiseAffine', elementwiseAffine)
     checkBoolean('LayerNorm', 'bias', bias)
     this.normalizedShape = normalized('LayerNorm', normalizedShape)
+    if (this.normalizedShape.includes(0)) {
+      throw new ArgumentError(
+        `LayerNorm: normalizedShape is made of sizes of at least 1, got [${this.normalizedShape}]`,
+      )
+    }
     this.eps = eps
     this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape)) : null
     this.bias = elementwiseAffine && bias ? new Parameter(zeros(this.normalizedShape)) : null
