@@ -24,7 +24,10 @@ const inModules = (/** @type {string} */ path) => join(root, 'node_modules', pat
 const plain = process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: undefined }
 
 /** What runs again on each further binary: what the kernels compute, and how a binary is loaded. */
-const COMPUTING = ['test/autograd/', 'test/nn/', 'test/optim/', 'test/bindings/load.test.ts']
+const COMPUTING = [
+  ...['test/autograd/', 'test/nn/', 'test/optim/', 'test/bindings/load.test.ts', 'test/fuzz/composition'],
+  ...['gradients', 'frozen', 'kept', 'sums', 'empty'].map((name) => `test/faults/${name}`),
+]
 
 /** @type {Result[]} */
 const results = []

@@ -5,7 +5,7 @@ import { Module } from './module.js'
 
 /** A layer that applies an elementwise function. */
 interface Activation extends Module {
-  /** The function of each element; any shape. @throws {ArgumentError} for what is no tensor */
+  /** The function of each element of `x`, of any shape. @throws {ArgumentError} for what is no tensor */
   forward(x: Tensor): Tensor
 }
 

@@ -20,6 +20,7 @@ export class Flatten extends Module {
   /**
    * @param startDim the first, default 1
    * @param endDim the last, default −1
+   * @throws {ArgumentError} for what is no whole number
    */
   constructor(
     readonly startDim = 1,

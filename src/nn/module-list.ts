@@ -43,13 +43,14 @@ export class ModuleList extends Module implements Iterable<Module> {
     return this.#modules.at(index)
   }
 
-  /** Adds a module at the end. @throws {ArgumentError} for what is none */
+  /** Adds `module` at the end. @throws {ArgumentError} for what is none */
   append(module: Module): this {
     checkModules('ModuleList.append', [module])
     this.#modules.push(module)
     return this
   }
 
+  /** The modules in their order. */
   [Symbol.iterator](): Iterator<Module> {
     return this.#modules[Symbol.iterator]()
   }
@@ -59,7 +60,7 @@ export class ModuleList extends Module implements Iterable<Module> {
   }
 
   /** A list computes nothing. @throws {ArgumentError} always */
-  override forward(_: Tensor): Tensor {
+  override forward(): Tensor {
     throw new ArgumentError('ModuleList: a list has no forward; call its modules, or use nn.Sequential')
   }
 }

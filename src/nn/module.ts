@@ -9,6 +9,7 @@ export class Parameter extends Tensor {
   /**
    * @param values the first values, whose memory the parameter shares
    * @param requiresGrad false freezes it. Default true
+   * @throws {ArgumentError} for values that are no tensor
    */
   constructor(values: Tensor, requiresGrad = true) {
     if (!(values instanceof Tensor)) {
@@ -160,7 +161,7 @@ export abstract class Module {
     )
   }
 
-  /** Sets training mode, or evaluation mode where `mode` is false, here and below. */
+  /** Sets training mode, or evaluation mode where `mode` is false, here and below. @throws {ArgumentError} for what is neither */
   train(mode = true): this {
     checkBoolean('train', 'the mode', mode)
     for (const [, module] of this.namedModules()) module.training = mode

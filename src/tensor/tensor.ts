@@ -199,7 +199,7 @@ export class Tensor {
     return this
   }
 
-  /** Overwrites every element with `value`, in place and unrecorded. */
+  /** Overwrites every element with `value`, in place and unrecorded. @throws {ArgumentError} for what is no number */
   fill_(value: number): this {
     checkNumber('fill_', 'value', value)
     fill({ y: this.storage, value })

@@ -73,33 +73,33 @@ fn one() -> F32x4 {
 }
 
 unary! {
-    /// `−x`. Any shape.
+    /// `−x`. `x` of any shape.
     neg 4: |x| -x; |_x, _y, dy| -dy;
 
-    /// `|x|`; gradient 0 at 0. Any shape. https://pytorch.org/docs/stable/generated/torch.abs.html
+    /// `|x|`; gradient 0 at 0. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.abs.html
     abs 4: |x| x.abs(); |x, _y, dy| x.gt(zero()).select(dy, x.lt(zero()).select(-dy, zero()));
 
-    /// `√x`; NaN below 0. Any shape. https://pytorch.org/docs/stable/generated/torch.sqrt.html
+    /// `√x`; NaN below 0. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.sqrt.html
     sqrt 4: |x| x.sqrt(); |_x, y, dy| dy / (y + y);
 
-    /// `eˣ`. Any shape. https://pytorch.org/docs/stable/generated/torch.exp.html
+    /// `eˣ`. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.exp.html
     exp 1: |x| x.exp(); |_x, y, dy| dy * y;
 
-    /// The natural logarithm; −Infinity at 0, NaN below. Any shape.
+    /// The natural logarithm; −Infinity at 0, NaN below. `x` of any shape.
     /// https://pytorch.org/docs/stable/generated/torch.log.html
     log 1: |x| x.ln(); |x, _y, dy| dy / x;
 
-    /// `max(x, 0)`; gradient 0 at 0. Any shape.
+    /// `max(x, 0)`; gradient 0 at 0. `x` of any shape.
     /// https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
     relu 4: |x| x.lt(zero()).clear(x); |_x, y, dy| y.gt(zero()).keep(dy);
 
-    /// `1 / (1 + e⁻ˣ)`. Any shape. https://pytorch.org/docs/stable/generated/torch.sigmoid.html
+    /// `1 / (1 + e⁻ˣ)`. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.sigmoid.html
     sigmoid 1: |x| x.sigmoid(); |_x, y, dy| dy * y * (one() - y);
 
-    /// The hyperbolic tangent. Any shape. https://pytorch.org/docs/stable/generated/torch.tanh.html
+    /// The hyperbolic tangent. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.tanh.html
     tanh 1: |x| x.tanh(); |_x, y, dy| dy * (one() - y * y);
 
-    /// `x Φ(x)`, with Φ the normal distribution: `x (1 + erf(x / √2)) / 2`. Any shape.
+    /// `x Φ(x)`, with Φ the normal distribution: `x (1 + erf(x / √2)) / 2`. `x` of any shape.
     /// https://pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
     gelu 1: |x| x * x.normal().0; |x, _y, dy| { let (below, density) = x.normal(); dy * (below + x * density) };
 }

@@ -2,35 +2,35 @@
 import { unary } from './unary.js'
 
 /**
- * `−x`. Any shape.
+ * `−x`. `x` of any shape.
  *
  * @function
  */
 export const neg = unary('neg', 0, [])
 
 /**
- * `|x|`; gradient 0 at 0. Any shape. https://pytorch.org/docs/stable/generated/torch.abs.html
+ * `|x|`; gradient 0 at 0. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.abs.html
  *
  * @function
  */
 export const abs = unary('abs', 1, ['x'])
 
 /**
- * `√x`; NaN below 0. Any shape. https://pytorch.org/docs/stable/generated/torch.sqrt.html
+ * `√x`; NaN below 0. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.sqrt.html
  *
  * @function
  */
 export const sqrt = unary('sqrt', 2, ['y'])
 
 /**
- * `eˣ`. Any shape. https://pytorch.org/docs/stable/generated/torch.exp.html
+ * `eˣ`. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.exp.html
  *
  * @function
  */
 export const exp = unary('exp', 3, ['y'])
 
 /**
- * The natural logarithm; −Infinity at 0, NaN below. Any shape.
+ * The natural logarithm; −Infinity at 0, NaN below. `x` of any shape.
  * https://pytorch.org/docs/stable/generated/torch.log.html
  *
  * @function
@@ -38,7 +38,7 @@ export const exp = unary('exp', 3, ['y'])
 export const log = unary('log', 4, ['x'])
 
 /**
- * `max(x, 0)`; gradient 0 at 0. Any shape.
+ * `max(x, 0)`; gradient 0 at 0. `x` of any shape.
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
  *
  * @function
@@ -46,21 +46,21 @@ export const log = unary('log', 4, ['x'])
 export const relu = unary('relu', 5, ['y'])
 
 /**
- * `1 / (1 + e⁻ˣ)`. Any shape. https://pytorch.org/docs/stable/generated/torch.sigmoid.html
+ * `1 / (1 + e⁻ˣ)`. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.sigmoid.html
  *
  * @function
  */
 export const sigmoid = unary('sigmoid', 6, ['y'])
 
 /**
- * The hyperbolic tangent. Any shape. https://pytorch.org/docs/stable/generated/torch.tanh.html
+ * The hyperbolic tangent. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.tanh.html
  *
  * @function
  */
 export const tanh = unary('tanh', 7, ['y'])
 
 /**
- * `x Φ(x)`, with Φ the normal distribution: `x (1 + erf(x / √2)) / 2`. Any shape.
+ * `x Φ(x)`, with Φ the normal distribution: `x (1 + erf(x / √2)) / 2`. `x` of any shape.
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
  *
  * @function

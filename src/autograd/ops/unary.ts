@@ -9,8 +9,9 @@ import { run } from '../tape.js'
 /** A function of the elements, and the operation behind it. */
 export interface Unary {
   (x: Tensor): Tensor
+  /** @internal */
   readonly operation: Operation<undefined>
-  /** Its place in the table. */
+  /** Its place in the table. @internal */
   readonly code: number
 }
 

@@ -98,11 +98,11 @@ pub(super) fn sum_run(x: &[f32]) -> f64 {
 /// least 1.
 pub fn max_forward(shape: ReduceShape, x: &[f32], y: &mut [f32], index: &mut [f32]) {
     let ReduceShape { outer, n, inner } = shape;
-    assert!(n > 0 && x.len() == outer * n * inner);
-    assert!(y.len() == outer * inner && index.len() == outer * inner);
+    assert!(x.len() == outer * n * inner && y.len() == outer * inner && index.len() == outer * inner);
     if y.is_empty() {
         return;
     }
+    assert!(n > 0, "the maximum of nothing");
     for o in 0..outer {
         let x = &x[o * n * inner..(o + 1) * n * inner];
         let (y, index) = (&mut y[o * inner..(o + 1) * inner], &mut index[o * inner..(o + 1) * inner]);
