@@ -12,8 +12,11 @@
 //! - An output never overlaps an input, unless the kernel's own text says so.
 //! - A kernel writes every element of its outputs (and nothing else); outputs may come in
 //!   uninitialised, unless the kernel's text says that it accumulates.
+//! - What a kernel needs beyond its arguments it asks of `parallel::scratch`, before it starts a region or writes
+//!   anything; where there is none, it returns `OutOfMemory`. It allocates nothing else.
 //! - Work is cut into chunks by the shape alone (`parallel`), and each reduction has one order,
-//!   so that the bits do not depend on the number of threads.
+//!   so that the bits do not depend on the number of threads. Long ones are closed in pieces, so that their length
+//!   costs no digits.
 //! - Shapes were checked by the caller in TypeScript; the slices' lengths are asserted here.
 //! - Unsafe code lives in `simd`, `parallel` and `exports`.
 

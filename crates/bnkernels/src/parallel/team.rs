@@ -11,14 +11,17 @@
 //! nobody has, waits for the workers that still have some, and traps: the region's results are lost,
 //! but later regions run, on the caller alone, until there is a new team.
 
+mod failure;
 mod watch;
 
+pub use failure::{abandon, failure, reset, worker_failed};
+pub use watch::set_patience;
+
 use super::wait::{notify, wait};
+use failure::{leave, Leave};
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
-pub use watch::set_patience;
-use watch::Watch;
 
 /// Workers beside the caller, at most.
 pub const MAX_WORKERS: usize = 31;
@@ -82,10 +85,6 @@ static WAKE: AtomicU32 = AtomicU32::new(0);
 /// The first failure of this team: 256 times its kind, plus the worker's index.
 static FAILURE: AtomicU32 = AtomicU32::new(0);
 
-/// A worker trapped, or was gone without a word.
-const TRAPPED: u32 = 256;
-const SILENT: u32 = 512;
-
 thread_local!(static SEAT: Cell<usize> = const { Cell::new(0) });
 
 /// The region that runs.
@@ -106,52 +105,6 @@ pub fn set_team(workers: usize, awake_limit: usize, caller_sleeps: bool) {
     let workers = workers.min(MAX_WORKERS) as u32;
     MOST_WORKERS.fetch_max(workers, SeqCst);
     WORKERS.store(workers, SeqCst);
-}
-
-/// Forgets the team, and how it failed, so that a new one can start, with indexes from 0 again. Its
-/// workers have ended, or will when they next look; none has a chunk.
-pub fn reset() {
-    WORKERS.store(0, SeqCst);
-    MOST_WORKERS.store(0, SeqCst);
-    TEAM.fetch_add(1, SeqCst);
-    take_back();
-    for seat in &SEATS {
-        seat.holds.store(0, SeqCst);
-        seat.done.store(0, SeqCst);
-    }
-    SLEEPERS.store(0, SeqCst);
-    DONE.store(REGION.total.load(SeqCst), SeqCst);
-    FAILURE.store(0, SeqCst);
-    BUSY.store(0, SeqCst);
-    super::scratch::reclaim();
-    WAKE.fetch_add(1, SeqCst);
-    notify(&WAKE, u32::MAX);
-}
-
-/// Worker `index` trapped, and will do nothing more. (Its stack is anywhere: this needs none.)
-pub fn worker_failed(index: usize) {
-    fail(TRAPPED, index);
-    notify(&DONE, u32::MAX);
-}
-
-fn fail(kind: u32, index: usize) {
-    _ = FAILURE.compare_exchange(0, kind | index as u32, SeqCst, SeqCst);
-    if let Some(seat) = SEATS.get(index + 1) {
-        // What it held is lost, and not to be waited for.
-        seat.holds.store(0, SeqCst);
-    }
-}
-
-/// How the team failed: 0 if it did not; 256 plus the index of a worker that trapped, 512 plus that of
-/// one that was gone without a word.
-pub fn failure() -> u32 {
-    FAILURE.load(SeqCst)
-}
-
-/// Ends a region that its caller has left by a trap, so that later ones can run.
-pub fn abandon() {
-    leave();
-    super::scratch::reclaim();
 }
 
 /// Chunks that worker `index` has done since the start.
@@ -306,38 +259,6 @@ fn takes_part() -> bool {
     return tests::HAS_TEAM.get();
     #[cfg(not(test))]
     true
-}
-
-/// Leaves the region if a chunk panics (where panics unwind): its closure must outlive the others.
-struct Leave;
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        leave();
-    }
-}
-
-/// Ends a region whose chunks are not all done: takes back those that nobody has, and waits for the workers
-/// that have some. If one of them failed, there is no team any more.
-fn leave() {
-    if BUSY.load(SeqCst) == 0 {
-        return;
-    }
-    take_back();
-    let mut watch = Watch::new();
-    while watch.some_hold_chunks() {
-        watch.pause();
-    }
-    if FAILURE.load(SeqCst) != 0 {
-        WORKERS.store(0, SeqCst);
-    }
-    BUSY.store(0, SeqCst);
-}
-
-/// After this nobody claims a chunk of the region.
-fn take_back() {
-    let generation = u64::from(GENERATION.load(SeqCst)) << 32;
-    SHARES.iter().for_each(|share| _ = share.0.swap(generation, AcqRel));
 }
 
 fn publish(chunks: usize, places: usize, function: &(dyn Fn(usize) + Sync)) {

@@ -1,3 +1,4 @@
+use super::failure::{SILENT, TRAPPED};
 use super::*;
 use crate::kernels::conv2d::{conv2d_backward_weight, Conv2dShape};
 use crate::kernels::matmul::{matmul, Form};

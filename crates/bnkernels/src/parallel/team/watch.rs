@@ -4,7 +4,8 @@
 //! suspended, or a debugger, alarms nobody, and on a busy machine the worker gets its turns as the caller
 //! does.
 
-use super::{CALLER_SLEEPS, CALLER_WAITS, DONE, FAILURE, MAX_WORKERS, SEATS, SILENT, SPINS};
+use super::failure::{fail, SILENT};
+use super::{CALLER_SLEEPS, CALLER_WAITS, DONE, FAILURE, MAX_WORKERS, SEATS, SPINS};
 use crate::parallel::wait::wait;
 use std::sync::atomic::{AtomicU32, Ordering::*};
 
@@ -69,7 +70,7 @@ impl Watch {
             }
             self.still[i] += waited;
             if self.still[i] >= patience {
-                super::fail(SILENT, i - 1);
+                fail(SILENT, i - 1);
             }
         }
     }
