@@ -63,8 +63,8 @@ describe('a list', () => {
   })
 
   it('has no forward of its own', () => {
-    expect(() => new nn.ModuleList(linears(1)).forward(randn([2, 3]))).toThrow(SimdgradError)
-    expect(() => new nn.ModuleList(linears(1)).forward(randn([2, 3]))).toThrow(/ModuleList/)
+    expect(() => new nn.ModuleList(linears(1)).forward()).toThrow(SimdgradError)
+    expect(() => new nn.ModuleList(linears(1)).forward()).toThrow(/ModuleList/)
   })
 
   it.each<[string, unknown]>([
