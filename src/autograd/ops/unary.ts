@@ -11,7 +11,7 @@ export interface Unary {
   (x: Tensor): Tensor
   /** @internal */
   readonly operation: Operation<undefined>
-  /** Its place in the table. @internal */
+  /** Its place in the table. */
   readonly code: number
 }
 
