@@ -86,7 +86,7 @@ export function copyRegion(shape: Shape, from: Region, to: Region): void {
   const arrays = { x: x.of.storage, y: y.of.storage }
   if (y.of.layout === 'rows') {
     const [joined, [xStrides, yStrides]] = joinDimensions(shape, [x.strides, y.strides])
-    copyStrided({ ...arrays, dims: [joined, xStrides, yStrides], xStart: x.start, yStart: y.start })
+    copyStrided({ dims: [joined, xStrides, yStrides], xStart: x.start, yStart: y.start, ...arrays })
     return
   }
   for (const piece of piecesOf(shape[0])) {
@@ -99,7 +99,7 @@ export function copyRegion(shape: Shape, from: Region, to: Region): void {
     })
     const all = [piece.blocks, ...shape.slice(1), piece.lanes]
     const [joined, [xStrides, yStrides]] = joinDimensions(all, [first.strides, second.strides])
-    copyStrided({ ...arrays, dims: [joined, xStrides, yStrides], xStart: first.start, yStart: second.start })
+    copyStrided({ dims: [joined, xStrides, yStrides], xStart: first.start, yStart: second.start, ...arrays })
   }
 }
 
@@ -139,7 +139,7 @@ export function reducedPieces(
 
 /** `y = scale · Σ x` over neighbouring dimensions. */
 export function sumOver(x: Tensor, first: number, last: number, scale: number, y: Tensor): Tensor {
-  for (const piece of reducedPieces(x, first, last, y)) sumForward({ ...piece, scale })
+  for (const piece of reducedPieces(x, first, last, y)) sumForward({ scale, ...piece })
   return y
 }
 

@@ -100,8 +100,9 @@ export abstract class BatchNorm extends Module {
     const training = this.training || !runningMean
     // The average over all batches: each weighs one part of those there will be.
     const momentum = this.momentum ?? 1 / ((numBatchesTracked?.item() ?? 0) + 1)
-    const running = { runningMean, runningVar, ...(this.training && { numBatchesTracked }) }
-    return countedBatchNorm(x, { ...running, weight, bias, training, momentum, eps, name })
+    const counted = this.training ? numBatchesTracked : undefined
+    const running = { runningMean, runningVar, numBatchesTracked: counted }
+    return countedBatchNorm(x, { weight, bias, training, momentum, eps, name, ...running })
   }
 
   /** @internal */

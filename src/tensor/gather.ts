@@ -60,7 +60,7 @@ export function gatherBytes(
   const y = empty([count, ...shape])
   adopt(y)
   const sizes = { sourceRows: rows, first, count, width: row, scale, shift }
-  check(gatherU8({ ...sizes, source: source.storage, indices: indices.storage, y: y.storage }), rows)
+  check(gatherU8({ source: source.storage, indices: indices.storage, y: y.storage, ...sizes }), rows)
   return y
 }
 
@@ -71,6 +71,6 @@ export function gather(source: Tensor, indices: Indices, first: number, count: n
   const y = empty([count, ...shape])
   adopt(y)
   const sizes = { sourceRows: rows, first, count, width: sizeOf(shape) }
-  check(gatherF32({ ...sizes, source: source.storage, indices: indices.storage, y: y.storage }), rows)
+  check(gatherF32({ source: source.storage, indices: indices.storage, y: y.storage, ...sizes }), rows)
   return y
 }

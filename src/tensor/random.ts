@@ -33,10 +33,8 @@ export function manualSeed(value: number): void {
 function take(blocks: number) {
   const low = (value: number) => value % 2 ** 32
   const high = (value: number) => Math.floor(value / 2 ** 32)
-  const state = {
-    ...{ seedLow: low(seed), seedHigh: high(seed) },
-    ...{ offsetLow: low(position), offsetHigh: high(position) },
-  }
+  const [offsetLow, offsetHigh] = [low(position), high(position)]
+  const state = { seedLow: low(seed), seedHigh: high(seed), offsetLow, offsetHigh }
   position += blocks
   return state
 }
@@ -46,19 +44,19 @@ const blocksOf = ({ storage }: Tensor) => Math.ceil(storage.length / 4)
 
 /** Fills a tensor with uniform numbers from [low, high). */
 export function fillUniform(x: Tensor, low: number, high: number): Tensor {
-  kernels.fillUniform({ y: x.storage, ...take(blocksOf(x)), low, high })
+  kernels.fillUniform({ y: x.storage, low, high, ...take(blocksOf(x)) })
   return x
 }
 
 /** Fills a tensor with normal numbers. */
 export function fillNormal(x: Tensor, mean: number, std: number): Tensor {
-  kernels.fillNormal({ y: x.storage, ...take(blocksOf(x)), mean, std })
+  kernels.fillNormal({ y: x.storage, mean, std, ...take(blocksOf(x)) })
   return x
 }
 
 /** Fills a tensor, in either layout, with `scale` with probability `keep`, else 0. */
 export function fillBernoulli(x: Tensor, keep: number, scale: number): void {
-  kernels.fillBernoulli({ y: x.storage, ...take(blocksOf(x)), keep, scale })
+  kernels.fillBernoulli({ y: x.storage, keep, scale, ...take(blocksOf(x)) })
 }
 
 /** The numbers 0 … n − 1 in random order. */

@@ -40,7 +40,7 @@ function outputShape([n, c, h, w]: Shape, { kernel, stride, padding, ceilMode }:
 function sizesOf(shape: Shape, attributes: Attributes) {
   const [, , oh, ow] = outputShape(shape, attributes)
   const { countIncludePad, divisorOverride } = attributes
-  return { ...poolSizes(shape, attributes), oh, ow, countIncludePad, divisorOverride }
+  return { oh, ow, countIncludePad, divisorOverride, ...poolSizes(shape, attributes) }
 }
 
 const operation = defineOperation<Attributes>({
@@ -61,12 +61,12 @@ const operation = defineOperation<Attributes>({
     return shape
   },
   forward({ inputs: [x], output, attributes }) {
-    avgPool2dForward({ ...sizesOf(x.shape, attributes), x: x.storage, y: output.storage })
+    avgPool2dForward({ x: x.storage, y: output.storage, ...sizesOf(x.shape, attributes) })
   },
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return
-    avgPool2dBackward({ ...sizesOf(dx.shape, call.attributes), dy: call.dy.storage, dx: dx.storage })
+    avgPool2dBackward({ dy: call.dy.storage, dx: dx.storage, ...sizesOf(dx.shape, call.attributes) })
   },
 })
 
@@ -93,5 +93,5 @@ export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPool2dOptions
     checkNumber('avgPool2d', 'divisorOverride', divisorOverride, { least: 1, below: 2 ** 31, whole: true })
   }
   const attributes = { kernel, stride, padding, ceilMode, countIncludePad }
-  return run(operation, [x], { ...attributes, divisorOverride: divisorOverride ?? 0 })
+  return run(operation, [x], { divisorOverride: divisorOverride ?? 0, ...attributes })
 }

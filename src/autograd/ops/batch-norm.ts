@@ -182,7 +182,7 @@ export const batchNormMaxPool2dOperation = defineOperation<BatchNormAttributes>(
     const [pooled, ...own] = call.made
     takeStatistics(call, own)
     const sizes = poolSizes(x.shape, QUARTER)
-    maxPool2dForward({ ...sizes, x: x.storage, factors: weight?.storage, y: pooled.storage })
+    maxPool2dForward({ x: x.storage, factors: weight?.storage, y: pooled.storage, ...sizes })
     normalise(call, pooled, statisticsOf(call, own))
     moveRunning(call, own)
   },
@@ -264,7 +264,9 @@ export function countedBatchNorm(x: Tensor, options: Counted): Tensor {
   }
   const running = runningMean && runningVar ? [runningMean, runningVar] : []
   return run(batchNormOperation, [x, weight ?? undefined, bias ?? undefined, ...running], {
-    ...{ training, eps, momentum: running.length > 0 ? momentum : undefined },
+    training,
+    eps,
+    momentum: running.length > 0 ? momentum : undefined,
     numBatchesTracked: options.numBatchesTracked,
   })
 }

@@ -68,8 +68,8 @@ const operation = defineOperation<Attributes>({
   forward(call) {
     if (call.output.shape[1] === 0) return
     const [x, weight, bias] = call.inputs
-    const arrays = { x: x.storage, weight: weight.storage, bias: bias?.storage, y: call.output.storage }
-    conv2dForward({ ...sizesOf(call), ...arrays })
+    const y = call.output.storage
+    conv2dForward({ x: x.storage, weight: weight.storage, bias: bias?.storage, y, ...sizesOf(call) })
   },
   backward(call) {
     if (call.dy.shape[1] === 0) {
@@ -83,11 +83,11 @@ const operation = defineOperation<Attributes>({
     const dy = call.dy.storage
     const [x, weight] = call.inputs
     const dx = call.gradient(0)
-    if (dx) conv2dBackwardInput({ ...sizes, dy, weight: weight.storage, dx: dx.storage })
+    if (dx) conv2dBackwardInput({ dy, weight: weight.storage, dx: dx.storage, ...sizes })
     const dweight = call.gradient(1)
     if (dweight) {
       const dbias = call.gradient(2)?.storage
-      conv2dBackwardWeight({ ...sizes, x: x.storage, dy, dweight: dweight.storage, dbias })
+      conv2dBackwardWeight({ x: x.storage, dy, dweight: dweight.storage, dbias, ...sizes })
     } else if (call.wants(2)) {
       // Of a frozen weight the input was not kept.
       call.pass(2, call.hold(view(sumTo(call, call.dy, [sizes.oc, 1, 1]), [sizes.oc])))

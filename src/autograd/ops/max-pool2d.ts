@@ -49,13 +49,13 @@ export const maxPool2dOperation = defineOperation<Windows>({
     return [n, c, oh, ow]
   },
   forward({ inputs: [x], output, attributes }) {
-    maxPool2dForward({ ...poolSizes(x.shape, attributes), x: x.storage, y: output.storage })
+    maxPool2dForward({ x: x.storage, y: output.storage, ...poolSizes(x.shape, attributes) })
   },
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return
-    const arrays = { x: call.inputs[0].storage, y: call.output.storage, dy: call.dy.storage, dx: dx.storage }
-    maxPool2dBackward({ ...poolSizes(dx.shape, call.attributes), ...arrays })
+    const [x, y] = [call.inputs[0].storage, call.output.storage]
+    maxPool2dBackward({ x, y, dy: call.dy.storage, dx: dx.storage, ...poolSizes(dx.shape, call.attributes) })
   },
 })
 

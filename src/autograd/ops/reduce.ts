@@ -114,7 +114,7 @@ function sumScaled(
     runs.reduce((current, dims, i) => {
       // Dimensions still to come lie before these, so they keep their numbers.
       const part = i === runs.length - 1 ? scale(n) : 1
-      return run(sumOperation, [current], { ...plan(current.shape, dims, keepdim), scale: part })
+      return run(sumOperation, [current], { scale: part, ...plan(current.shape, dims, keepdim) })
     }, x),
   )
 }
@@ -159,7 +159,7 @@ const maxOperation = defineOperation<Reduction>({
 function findMax(x: Tensor, first: number, last: number, y: Tensor, index: Tensor): void {
   const places = reducedPieces(x, first, last, index)
   for (const [i, piece] of reducedPieces(x, first, last, y).entries()) {
-    maxForward({ ...piece, index: places[i].y })
+    maxForward({ index: places[i].y, ...piece })
   }
 }
 

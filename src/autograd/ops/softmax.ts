@@ -23,10 +23,10 @@ function overDimension(name: string, forward: Forward, backward: Backward) {
     output: 'rows',
     gradients: { x: ['output'] },
     shape: ([x]) => x.shape,
-    forward: ({ inputs: [x], output }) => forward({ ...matrix(x), x: x.storage, y: output.storage }),
+    forward: ({ inputs: [x], output }) => forward({ x: x.storage, y: output.storage, ...matrix(x) }),
     backward(call) {
       const dx = call.gradient(0)
-      if (dx) backward({ ...matrix(dx), y: call.output.storage, dy: call.dy.storage, dx: dx.storage })
+      if (dx) backward({ y: call.output.storage, dy: call.dy.storage, dx: dx.storage, ...matrix(dx) })
     },
   })
   return (x: Tensor, dim: number): Tensor => {

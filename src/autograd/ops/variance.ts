@@ -24,8 +24,8 @@ export function variance(x: Tensor, options: VarOptions = {}): Tensor {
   checkBoolean('var', 'unbiased', unbiased)
   const over = dim === undefined ? {} : { dim }
   return scoped(() => {
-    const centred = (from: Tensor) => sub(from, mean(from, { ...over, keepdim: true }))
-    const squares = sum(pow(centred(centred(x)), 2), { ...over, keepdim })
+    const centred = (from: Tensor) => sub(from, mean(from, { keepdim: true, ...over }))
+    const squares = sum(pow(centred(centred(x)), 2), { keepdim, ...over })
     const n = squares.size === 0 ? 0 : x.size / squares.size
     // Of too few values there is none: 0 / 0.
     return div(squares, Math.max(0, unbiased ? n - 1 : n))
