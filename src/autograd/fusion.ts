@@ -39,6 +39,18 @@ export function pendingCall<A>(
 
 let enabled = true
 
+/** What begins or goes on a row, by the table: looked through once. */
+const unfinished = new WeakMap<readonly Fusion[], ReadonlySet<unknown>>()
+
+function unfinishedOf(rows: readonly Fusion[]): ReadonlySet<unknown> {
+  let found = unfinished.get(rows)
+  if (!found) {
+    found = new Set(rows.flatMap(({ pattern }) => pattern.slice(0, -1)))
+    unfinished.set(rows, found)
+  }
+  return found
+}
+
 /** Runs `fn` with every call as it comes: what the rows are tested against. */
 export function withoutFusion<T>(fn: () => T): T {
   const before = enabled
@@ -85,7 +97,11 @@ class Queue {
   /** The last call's result, whose values are not there yet. */
   #last: Tensor | undefined
 
-  constructor(readonly rows: readonly Fusion[]) {}
+  readonly #unfinished: ReadonlySet<unknown>
+
+  constructor(readonly rows: readonly Fusion[]) {
+    this.#unfinished = unfinishedOf(rows)
+  }
 
   /** Takes a call and gives its result to come; undefined where it is to run at once. */
   take = <A>(
@@ -95,9 +111,12 @@ class Queue {
     shape: Shape,
   ): Tensor | undefined => {
     if (inputs[0] !== this.#last) this.flush()
+    const goesOn = this.#unfinished.has(operation)
+    // Most calls: nothing is held back, and nothing begins.
+    if (!goesOn && this.#calls.length === 0) return undefined
     const asked = [...this.#calls, pendingCall(operation, inputs, attributes)]
     const calls = this.#fused(asked)
-    if (calls === asked && !this.#mayGoOn(operation)) {
+    if (calls === asked && !goesOn) {
       // What it takes must be there.
       this.flush()
       return undefined
@@ -109,7 +128,7 @@ class Queue {
     })
     this.#calls = calls
     this.#last = result
-    if (!this.#mayGoOn(calls[calls.length - 1].operation)) this.flush()
+    if (!this.#unfinished.has(calls[calls.length - 1].operation)) this.flush()
     return result
   }
 
@@ -152,12 +171,6 @@ class Queue {
       }
     }
     return current
-  }
-
-  #mayGoOn<A>(operation: Operation<A>): boolean {
-    return this.rows.some(({ pattern }) =>
-      pattern.slice(0, -1).includes(operation as unknown as Operation<never>),
-    )
   }
 }
 

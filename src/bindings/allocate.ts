@@ -8,13 +8,21 @@ import { instance } from './instance.js'
 /** No piece is larger: an address has 32 bits, and sizes are whole numbers below 2^31 in the binary. */
 const MOST_BYTES = 2 ** 31 - 65536
 
-let cached = new Uint8Array(0)
+let cachedBytes = new Uint8Array(0)
+let cachedFloats = new Float32Array(0)
 
 /** All of wasm memory. */
 export function bytes(): Uint8Array {
   const { buffer } = instance().memory
-  if (cached.buffer !== buffer) cached = new Uint8Array(buffer)
-  return cached
+  if (cachedBytes.buffer !== buffer) cachedBytes = new Uint8Array(buffer)
+  return cachedBytes
+}
+
+/** All of wasm memory, as floats. */
+export function floats(): Float32Array {
+  const { buffer } = instance().memory
+  if (cachedFloats.buffer !== buffer) cachedFloats = new Float32Array(buffer)
+  return cachedFloats
 }
 
 /** Before what is as large is made elsewhere. @throws {OutOfMemoryError} for more bytes than wasm memory can have */

@@ -4,7 +4,7 @@
  */
 import { WorkerError } from '../errors.js'
 import { outOfMemory } from './allocate.js'
-import { instance } from './instance.js'
+import { type Instance, instance } from './instance.js'
 import { type Memory, relieve } from './memory.js'
 import { teamFailure } from './team.js'
 
@@ -21,12 +21,18 @@ const ROW_WORDS = 256
 export type Dimensions = readonly [shape: readonly number[], a: readonly number[], b: readonly number[]]
 
 let cached = new Float64Array(0)
+let cachedOf: Instance | undefined
 
-/** The row, to be written at once: it is stale as soon as anything is allocated. */
+/**
+ * The row, to be written at once: it is stale as soon as anything is allocated. (A memory that has grown leaves a
+ * view of nothing, or where it is shared one that is as good as before; to ask it for its buffer takes longer.)
+ */
 export function startRow(): Float64Array {
-  const { kernels, memory } = instance()
-  const { buffer } = memory
-  if (cached.buffer !== buffer) cached = new Float64Array(buffer, kernels.row(), ROW_WORDS)
+  const current = instance()
+  if (cachedOf !== current || cached.length === 0) {
+    cached = new Float64Array(current.memory.buffer, current.kernels.row(), ROW_WORDS)
+    cachedOf = current
+  }
   return cached
 }
 

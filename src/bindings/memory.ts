@@ -1,6 +1,6 @@
 /** Storages: pieces of wasm memory, how long they stay there, and the one place that reads and writes them. */
 import { DisposedError } from '../errors.js'
-import { allocate, bytes } from './allocate.js'
+import { allocate, bytes, floats } from './allocate.js'
 import { instance } from './instance.js'
 
 /**
@@ -124,9 +124,16 @@ export class Storage implements Memory {
   /** The float at `index`, without moving it in. */
   readFloat(index: number): number {
     this.#checkAlive()
-    const { buffer, byteOffset } = this.#outside ?? bytes()
-    const start = this.#outside ? byteOffset : this.#address
-    return new Float32Array(buffer, start + 4 * index, 1)[0]
+    const outside = this.#outside
+    return outside ? new Float32Array(outside.buffer)[index] : floats()[this.#address / 4 + index]
+  }
+
+  /** Overwrites the float at `index`. */
+  writeFloat(index: number, value: number): void {
+    // The address first: moving in may make the memory grow.
+    const { address } = this
+    floats()[address / 4 + index] = value
+    this.version++
   }
 
   /** Overwrites all of it with these elements. */

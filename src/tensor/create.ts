@@ -27,7 +27,7 @@ export function fromValues(values: ArrayLike<number>, shape: Shape, requiresGrad
 /** A temporary of no dimension with this value. */
 export function scalar(value: number): Tensor {
   const x = empty([])
-  x.storage.write([value])
+  x.storage.writeFloat(0, value)
   return x
 }
 

@@ -31,9 +31,8 @@ function binary(name: string, code: number, a: Rule, b: Rule) {
     shape: ([x, y]) => broadcastShapes(name, x.shape, y.shape),
     forward: ({ inputs: [x, y], output }) => void combine(code, x, y, output),
     backward(call) {
-      for (const [i, { of }] of [a, b].entries()) {
-        if (call.wants(i)) call.pass(i, sumTo(call, of(call), call.shapeOf(i)))
-      }
+      if (call.wants(0)) call.pass(0, sumTo(call, a.of(call), call.shapeOf(0)))
+      if (call.wants(1)) call.pass(1, sumTo(call, b.of(call), call.shapeOf(1)))
     },
   })
   return (x: Tensor, other: Tensor | number): Tensor => {
