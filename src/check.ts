@@ -10,7 +10,7 @@ export function kindOf(value: unknown): string {
   if (typeof value === 'function') return `a function${value.name ? ` (${value.name})` : ''}`
   const name: string | undefined = (value as object).constructor?.name
   if (!name || name === 'Object') return 'an object'
-  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
+  return `${/^([AEIO]|Up|Un[^i])/.test(name) ? 'an' : 'a'} ${name}`
 }
 
 /** @throws {ArgumentError} for options that are no object, or one that is not among the known ones */

@@ -53,7 +53,8 @@ function differentiate(root: Tensor, cotangent: Tensor | undefined, calls: reado
         call.incoming = undefined
         const gradients = call.differentiate(incoming)
         for (let i = 0; i < gradients.length; i++) {
-          const [source, gradient] = [sources[i], gradients[i]]
+          const source = sources[i]
+          const gradient = gradients[i]
           if (source && gradient) pass(source, gradient, leaves)
         }
       }
@@ -122,14 +123,15 @@ function add(a: Tensor, b: Tensor): Tensor {
 function commit(leaves: Map<Tensor, Tensor>): void {
   for (const [leaf, gradient] of leaves) {
     const own = ownRows(gradient)
-    leaves.set(leaf, own)
+    if (own !== gradient) leaves.set(leaf, own)
     const before = leaf.ownGradient
     // What a user has a share of stays as it is; else the sum is made in place below, with both moved in.
     if (before && !before.storage.exclusive) accumulate({ x: before.storage, y: own.storage })
     else if (before) touch(before.storage, own.storage)
   }
-  for (const [leaf, gradient] of leaves) {
-    leaves.delete(leaf)
+  const all = [...leaves]
+  leaves.clear()
+  for (const [leaf, gradient] of all) {
     const before = leaf.ownGradient
     if (before?.storage.exclusive) {
       accumulate({ x: gradient.storage, y: before.storage })

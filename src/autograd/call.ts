@@ -291,7 +291,8 @@ function computesInLanes<A>(
   shape: Shape,
 ): boolean {
   if (operation.lanes) return operation.lanes(sources, attributes, shape)
-  return sources.some((x) => x?.layout === 'lanes' && hasBatch(x, shape))
+  for (const x of sources) if (x?.layout === 'lanes' && hasBatch(x, shape)) return true
+  return false
 }
 
 /** Whether an input has the result's batch as its first dimension, and so can lie in lanes beside it. */

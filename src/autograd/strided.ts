@@ -12,6 +12,7 @@ import {
   joinDimensions,
   reduceShape,
   type Shape,
+  sameShape,
   sizeOf,
   stridesOf,
 } from '../tensor/shape.js'
@@ -23,7 +24,9 @@ type Temporaries = Pick<OperationCall<unknown>, 'temporary' | 'hold'>
 
 /** The elements of one image. */
 function imageOf(shape: Shape): number {
-  return sizeOf(shape.slice(1))
+  let size = 1
+  for (let d = 1; d < shape.length; d++) size *= shape[d]
+  return size
 }
 
 /** `y = a ∘ b` of unrecorded tensors, broadcast to `y`'s shape; `a` and `b` in `y`'s layout, or without its batch. */
@@ -139,7 +142,12 @@ export function reducedPieces(
 
 /** `y = scale · Σ x` over neighbouring dimensions. */
 export function sumOver(x: Tensor, first: number, last: number, scale: number, y: Tensor): Tensor {
-  for (const piece of reducedPieces(x, first, last, y)) sumForward({ scale, ...piece })
+  if (x.layout === 'rows') {
+    const [outer, n, inner] = reduceShape(x.shape, first, last)
+    sumForward({ outer, n, inner, x: x.storage, scale, y: y.storage })
+  } else {
+    for (const piece of reducedPieces(x, first, last, y)) sumForward({ scale, ...piece })
+  }
   return y
 }
 
@@ -148,6 +156,7 @@ export function sumOver(x: Tensor, first: number, last: number, scale: number, y
  * there are none. In lanes only where the batch stays.
  */
 export function sumTo(call: Temporaries, x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x
   const offset = x.shape.length - shape.length
   const repeated = (d: number) => d < offset || (shape[d - offset] === 1 && x.shape[d] !== 1)
   let current = x
@@ -165,5 +174,5 @@ export function sumTo(call: Temporaries, x: Tensor, shape: Shape): Tensor {
     )
     current = sumOver(current, d, last, 1, y)
   }
-  return current === x ? x : call.hold(view(current, shape))
+  return call.hold(view(current, shape))
 }

@@ -64,13 +64,12 @@ export function call(row: Float64Array, name: string): number {
 }
 
 function run(): number {
-  const { kernels, stackPointer } = instance()
-  const stack = stackPointer?.value
+  const { kernels, stack } = instance()
   try {
     return kernels.run(kernels.row())
   } catch (trap) {
     // A trap unwinds nothing: without this each would take some of the stack for ever.
-    if (stackPointer) stackPointer.value = stack
+    if (stack) stack.pointer.value = stack.top
     throw teamFailure(trap)
   }
 }

@@ -186,7 +186,11 @@ async function start(
 
 function instanceOf(kernels: Instance['kernels'], memory: WebAssembly.Memory): Instance {
   const { __stack_pointer: pointer } = kernels as { __stack_pointer?: unknown }
-  return { kernels, memory, stackPointer: pointer instanceof WebAssembly.Global ? pointer : undefined }
+  return {
+    kernels,
+    memory,
+    stack: pointer instanceof WebAssembly.Global ? { pointer, top: pointer.value } : undefined,
+  }
 }
 
 function whySimd(simd: Backend['simd'], deterministic: boolean): string {

@@ -5,8 +5,8 @@ import type { InitOutput } from './wasm/bnkernels.js'
 export interface Instance {
   readonly kernels: InitOutput
   readonly memory: WebAssembly.Memory
-  /** The global that a trap leaves where it was. */
-  readonly stackPointer?: WebAssembly.Global | undefined
+  /** The global that a trap leaves where it was, and its value while nothing runs. */
+  readonly stack?: { readonly pointer: WebAssembly.Global; readonly top: unknown } | undefined
 }
 
 let current: Instance | undefined

@@ -208,8 +208,10 @@ export class Storage implements Memory {
     this.#address = allocate(size, relieve)
     liveBytes += size
     liveStorages++
-    const [list, counted] = this.#lifetime === 'leaf' ? [leaves, newLeaves] : [temporaries, made]
-    list.push(this)
+    const leaf = this.#lifetime === 'leaf'
+    const counted = leaf ? newLeaves : made
+    if (leaf) leaves.push(this)
+    else temporaries.push(this)
     counted.bytes += size
     counted.storages++
   }

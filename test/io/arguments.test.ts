@@ -65,7 +65,7 @@ describe('bytes that are none', () => {
       'new Uint8Array(buffer) makes one of it',
     ],
     ['loadSafetensors of a number', untyped(loadSafetensors), 5, 'loadSafetensors: expected a path, or'],
-    ['loadSafetensors of an address', untyped(loadSafetensors), new URL('file:///w'), 'got an URL'],
+    ['loadSafetensors of an address', untyped(loadSafetensors), new URL('file:///w'), 'got a URL'],
   ])('%s', async (_, call, given, message) => {
     const error = await errorOf(() => call(given))
     expect(error).toBeInstanceOf(ArgumentError)

@@ -10,7 +10,7 @@ import {
 import type { Layout, Memory } from '../../bindings/memory.js'
 import { checkBoolean, checkNumber, checkOptions } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
-import { type Shape, sizeOf } from '../../tensor/shape.js'
+import type { Shape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
 import { defineOperation, type OperationCall } from '../operation.js'
@@ -58,7 +58,9 @@ type BatchNormCall = OperationCall<BatchNormAttributes>
 function sizesOf(shape: Shape) {
   const [n, c] = shape
   const layout: Layout = shape.length === 2 ? 'rows' : 'lanes'
-  return { layout, n, c, s: sizeOf(shape.slice(2)) }
+  let s = 1
+  for (let d = 2; d < shape.length; d++) s *= shape[d]
+  return { layout, n, c, s }
 }
 
 /** What normalises: the batch's own statistics, the mean in two floats, or the running ones. */
@@ -232,6 +234,14 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   return countedBatchNorm(x, options)
 }
 
+function checkChannels(name: string, what: string, tensor: Tensor | null | undefined, x: Tensor): void {
+  checkOptionalTensor(name, what, tensor)
+  if (!tensor || (tensor.shape.length === 1 && tensor.shape[0] === x.shape[1])) return
+  throw new ShapeError(
+    `${name}: ${what} has shape [${tensor.shape}], but the input [${x.shape}] has ${x.shape[1]} channels`,
+  )
+}
+
 /** As `batchNorm`, for a layer, whose count of batches goes up too. */
 export function countedBatchNorm(x: Tensor, options: Counted): Tensor {
   const { runningMean, runningVar, weight, bias, training = false, momentum = 0.1, eps = 1e-5 } = options
@@ -242,15 +252,11 @@ export function countedBatchNorm(x: Tensor, options: Counted): Tensor {
       `${name}: expected an input of shape (N, C), (N, C, L), (N, C, H, W) or (N, C, D, H, W), got [${x.shape}]`,
     )
   }
-  const { n, c, s } = sizesOf(x.shape)
-  for (const [what, tensor] of Object.entries({ runningMean, runningVar, weight, bias })) {
-    checkOptionalTensor(name, what, tensor)
-    if (tensor && (tensor.shape.length !== 1 || tensor.shape[0] !== c)) {
-      throw new ShapeError(
-        `${name}: ${what} has shape [${tensor.shape}], but the input [${x.shape}] has ${c} channels`,
-      )
-    }
-  }
+  const { n, s } = sizesOf(x.shape)
+  checkChannels(name, 'runningMean', runningMean, x)
+  checkChannels(name, 'runningVar', runningVar, x)
+  checkChannels(name, 'weight', weight, x)
+  checkChannels(name, 'bias', bias, x)
   checkBoolean(name, 'training', training)
   checkNumber(name, 'momentum', momentum)
   checkNumber(name, 'eps', eps, { least: 0 })

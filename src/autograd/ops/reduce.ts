@@ -110,6 +110,9 @@ function sumScaled(
   const keepdim = options.keepdim ?? false
   const n = dims.reduce((product, d) => product * x.shape[d], 1)
   const runs = runsOf(dims, x)
+  if (runs.length === 1) {
+    return run(sumOperation, [x], { scale: scale(n), ...plan(x.shape, runs[0], keepdim) })
+  }
   return scoped(() =>
     runs.reduce((current, dims, i) => {
       // Dimensions still to come lie before these, so they keep their numbers.
