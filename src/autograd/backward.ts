@@ -35,7 +35,7 @@ export function backward(root: Tensor, cotangent?: Tensor): void {
   if (cotangent && !sameShape(cotangent.shape, root.shape)) {
     throw new ShapeError(`backward: expected a cotangent of shape [${root.shape}], got [${cotangent.shape}]`)
   }
-  const calls = callsBehind(root)
+  const calls = callsBehind([root])
   for (const call of calls) call.check()
   whileDifferentiating(() => differentiate(root, cotangent, calls))
 }
@@ -72,8 +72,8 @@ function share(x: Tensor): Tensor {
   return x.layout === 'rows' ? new Tensor(x.storage.retain(), x.shape) : toLayout(x, 'rows')
 }
 
-/** The recorded calls that `root` depends on, last first; of those after the first `since`. */
-function callsBehind(root: Tensor, since = 0): Call[] {
+/** The recorded calls that `roots` depend on, last first; of those after the first `since`. */
+function callsBehind(roots: readonly Tensor[], since = 0): Call[] {
   const visit = ++visits
   const found: Call[] = []
   const enter = (x: Tensor | undefined) => {
@@ -82,14 +82,14 @@ function callsBehind(root: Tensor, since = 0): Call[] {
     call.visit = visit
     found.push(call)
   }
-  enter(root)
+  for (const root of roots) enter(root)
   for (let i = 0; i < found.length; i++) for (const source of found[i].sources) enter(source)
   return found.sort((a, b) => b.sequence - a.sequence)
 }
 
-/** The leaves that a result depends on by calls recorded after the first `since`. */
-export function leavesBehind(root: Tensor, since = 0): Tensor[] {
-  const calls = callsBehind(root, since)
+/** The leaves that results depend on by calls recorded after the first `since`. */
+export function leavesBehind(roots: readonly Tensor[], since = 0): Tensor[] {
+  const calls = callsBehind(roots, since)
   const sources = calls.flatMap((call) => call.sources)
   return [...new Set(sources)].filter((x): x is Tensor => x !== undefined && x.producer === undefined)
 }

@@ -5,7 +5,18 @@ export * as functional from './functional.js'
 export { LayerNorm, type LayerNormLayerOptions } from './layer-norm.js'
 export { CrossEntropyLoss, Dropout, Flatten } from './layers.js'
 export { Linear, type LinearOptions } from './linear.js'
-export { type LoadOptions, type LoadResult, Module, Parameter, type StateDict } from './module.js'
+export {
+  type AnyModule,
+  type HookHandle,
+  type HookOptions,
+  type LoadOptions,
+  type LoadResult,
+  Module,
+  Parameter,
+  type StateDict,
+} from './module.js'
+export { ModuleDict } from './module-dict.js'
 export { ModuleList } from './module-list.js'
+export { ParameterList } from './parameter-list.js'
 export { AvgPool2d, MaxPool2d } from './pooling.js'
 export { Sequential } from './sequential.js'
