@@ -1,6 +1,7 @@
 /** What every entry of the package gives; the entries add what needs a platform. */
 import './autograd/methods.js'
 
+export * as autograd from './autograd/index.js'
 export { cat } from './autograd/ops/rearrange.js'
 export type { ReduceOptions } from './autograd/ops/reduce.js'
 export type { VarOptions } from './autograd/ops/variance.js'

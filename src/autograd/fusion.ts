@@ -6,6 +6,7 @@
  * list of calls can be matched with the same rows).
  */
 
+import { eachTensor } from '../tensor/scope.js'
 import type { Shape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import type { Operation } from './operation.js'
@@ -67,7 +68,7 @@ export function withoutFusion<T>(fn: () => T): T {
  *
  * @param fn must let nobody but the library see a result before the next call has run, or ask for its values
  */
-export function fusing(rows: readonly Fusion[], fn: () => Tensor): Tensor {
+export function fusing<T>(rows: readonly Fusion[], fn: () => T): T {
   if (!enabled) return fn()
   const queue = new Queue(rows)
   const before = setDeferral(queue.take)
@@ -82,7 +83,9 @@ export function fusing(rows: readonly Fusion[], fn: () => Tensor): Tensor {
 
 /** Runs a user's code: nothing is held back in it, and what it is given has been computed. */
 export function unfused<T>(given: readonly unknown[], fn: () => T): T {
-  for (const x of given) if (x instanceof Tensor && x.isDeferred) void x.storage
+  eachTensor(given, (x) => {
+    if (x.isDeferred) void x.storage
+  })
   const before = setDeferral(undefined)
   try {
     return fn()

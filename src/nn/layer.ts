@@ -6,8 +6,8 @@ import { outside } from '../tensor/scope.js'
 import { Tensor } from '../tensor/tensor.js'
 
 /** Something with a `forward`: a module, or a loss. */
-interface Callable<Inputs extends readonly unknown[]> {
-  forward(...inputs: Inputs): Tensor
+interface Callable<Inputs extends readonly unknown[], Output> {
+  forward(...inputs: Inputs): Output
   /** The `forward` that the library has written, where it has. */
   readonly libraryForward?: unknown
 }
@@ -16,15 +16,15 @@ interface Callable<Inputs extends readonly unknown[]> {
  * Whether a `forward` is the library's own, which keeps neither what it is given nor what it gives. A derived
  * class's, or one that was put in its place, is a user's.
  */
-export function isLibrary(module: Callable<never>): boolean {
+export function isLibrary(module: Callable<never, unknown>): boolean {
   return module.libraryForward === module.forward
 }
 
 /** Runs a `forward`: the library's own in the scope at hand, a user's outside of it (see tensor/scope.ts). */
-export function callForward<Inputs extends readonly unknown[]>(
-  module: Callable<Inputs>,
+export function callForward<Inputs extends readonly unknown[], Output>(
+  module: Callable<Inputs, Output>,
   ...inputs: Inputs
-): Tensor {
+): Output {
   return isLibrary(module)
     ? module.forward(...inputs)
     : outside(inputs, () => unfused(inputs, () => module.forward(...inputs)))

@@ -1,12 +1,13 @@
 /** Looks once at what a user's net computes with: whether it has all the parameters that it uses. */
 import { leavesBehind } from '../autograd/backward.js'
 import { recordedCalls } from '../autograd/call.js'
+import { eachTensor } from '../tensor/scope.js'
 import { noteStrays } from '../tensor/strays.js'
-import { Tensor } from '../tensor/tensor.js'
+import type { Tensor } from '../tensor/tensor.js'
 
 /** As much of a Module as is looked at. */
 interface Watched {
-  forward(...inputs: readonly Tensor[]): Tensor
+  forward(...inputs: readonly never[]): unknown
   readonly libraryForward: unknown
   parameters(): readonly Tensor[]
 }
@@ -28,19 +29,23 @@ export function watch(prototype: Watched, top: object, isParameter: (x: Tensor) 
     classes.add(at)
     if (!Object.hasOwn(at, 'forward') || at.libraryForward === at.forward) continue
     const { forward } = at
-    at.forward = function (this: Watched, ...inputs: readonly Tensor[]): Tensor {
+    at.forward = function (this: Watched, ...inputs: readonly never[]): unknown {
       if (depth > 0 || seen.has(this)) return forward.apply(this, [...inputs])
       const before = recordedCalls()
       depth++
-      let result: Tensor
+      let result: unknown
       try {
         result = forward.apply(this, [...inputs])
       } finally {
         depth--
       }
-      if (result instanceof Tensor && result.requiresGrad) {
+      const results: Tensor[] = []
+      eachTensor(result, (x) => {
+        if (x.requiresGrad) results.push(x)
+      })
+      if (results.length > 0) {
         seen.add(this)
-        look(this, result, before, isParameter)
+        look(this, results, before, isParameter)
       }
       return result
     }
@@ -48,9 +53,14 @@ export function watch(prototype: Watched, top: object, isParameter: (x: Tensor) 
 }
 
 /** `before` are the calls that were recorded before the forward: what they depend on is not the net's doing. */
-function look(net: Watched, result: Tensor, before: number, isParameter: (x: Tensor) => boolean): void {
+function look(
+  net: Watched,
+  results: readonly Tensor[],
+  before: number,
+  isParameter: (x: Tensor) => boolean,
+): void {
   const known = new Set(net.parameters())
-  const used = leavesBehind(result, before).filter((leaf) => leaf.requiresGrad && isParameter(leaf))
+  const used = leavesBehind(results, before).filter((leaf) => leaf.requiresGrad && isParameter(leaf))
   noteStrays(
     net.constructor.name,
     known,

@@ -53,11 +53,11 @@ export function scoped<T>(run: (scope: Scope) => T): T {
   current = scope
   try {
     const result = run(scope)
-    for (const x of Array.isArray(result) ? result : [result]) {
-      if (!(x instanceof Tensor) || x.scope !== scope) continue
+    eachTensor(result, (x) => {
+      if (x.scope !== scope) return
       if (outer) outer.own(x)
       else x.scope = undefined
-    }
+    })
     return result
   } finally {
     current = outer
@@ -69,7 +69,7 @@ export function scoped<T>(run: (scope: Scope) => T): T {
 export function outside<T>(given: readonly unknown[], run: () => T): T {
   const outer = current
   if (!outer) return run()
-  for (const x of given) expose(x)
+  eachTensor(given, expose)
   current = undefined
   try {
     return run()
@@ -79,6 +79,22 @@ export function outside<T>(given: readonly unknown[], run: () => T): T {
 }
 
 /** Makes a tensor the user's. */
-export function expose(x: unknown): void {
-  if (x instanceof Tensor) x.scope = undefined
+export function expose(x: Tensor): void {
+  x.scope = undefined
+}
+
+/** How deep containers are looked into: there may be circles. */
+const DEPTH = 8
+
+/**
+ * Calls `visit` with each tensor of what a forward takes or gives: a tensor, or arrays and plain objects of them at any
+ * depth.
+ */
+export function eachTensor(value: unknown, visit: (x: Tensor) => void, depth = 0): void {
+  if (value instanceof Tensor) visit(value)
+  else if (typeof value !== 'object' || value === null || depth > DEPTH) return
+  else if (Array.isArray(value)) for (const one of value) eachTensor(one, visit, depth + 1)
+  else if (Object.getPrototypeOf(value) === Object.prototype) {
+    for (const one of Object.values(value)) eachTensor(one, visit, depth + 1)
+  }
 }

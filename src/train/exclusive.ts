@@ -1,8 +1,8 @@
 import { ArgumentError } from '../errors.js'
-import type { Module } from '../nn/module.js'
+import type { AnyModule } from '../nn/module.js'
 
 /** Modules whose mode and statistics a loop is using now. */
-const inUse = new WeakSet<Module>()
+const inUse = new WeakSet<AnyModule>()
 
 /**
  * Runs a loop over a net that no other loop may use meanwhile: a second one would set the mode, and move running
@@ -11,7 +11,7 @@ const inUse = new WeakSet<Module>()
  * @param name of the loop, for errors
  * @throws {ArgumentError} where another loop has the net, a part of it, or a net that it is a part of
  */
-export async function exclusively<T>(name: string, net: Module, run: () => Promise<T>): Promise<T> {
+export async function exclusively<T>(name: string, net: AnyModule, run: () => Promise<T>): Promise<T> {
   const modules = net.namedModules().map(([, module]) => module)
   if (modules.some((module) => inUse.has(module))) {
     throw new ArgumentError(

@@ -196,7 +196,7 @@ async function pass(
         const where = { epoch, batch, batches: loader.length, training }
         return training
           ? trainStep(net, next.value, options, where)
-          : noGrad(() => measure(net, next.value, options, where))
+          : numbersOf(noGrad(() => measure(net, next.value, options, where)))
       })
       if (!step) break
       total += step.loss * step.count
@@ -248,7 +248,13 @@ function trainStep(net: Module, batch: readonly Tensor[], options: FitOptions, w
   optimizer.zeroGrad()
   measured.value.backward()
   optimizer.step()
-  return measured
+  // Without the loss's tensor, which is thereby freed.
+  return numbersOf(measured)
+}
+
+/** What a step gives: numbers only. */
+function numbersOf({ loss, count, right }: ReturnType<typeof measure>) {
+  return { loss, count, right }
 }
 
 /** How many predictions are right; NaN where these are no logits of several classes with a class each. */

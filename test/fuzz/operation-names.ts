@@ -34,8 +34,8 @@ export function operationNames(): string[] {
 /** The name of every layer: what `nn` has that derives from Module. */
 export function layerNames(): string[] {
   const isLayer = (it: unknown) => typeof it === 'function' && it.prototype instanceof nn.Module
-  // Sequential is what the layers are drawn into; a ModuleList has no forward.
-  const lists = ['Sequential', 'ModuleList', 'Module']
+  // Sequential is what the layers are drawn into; lists and dicts have no forward.
+  const lists = ['Sequential', 'ModuleList', 'ModuleDict', 'ParameterList', 'Module']
   return Object.entries(nn)
     .filter(([name, it]) => isLayer(it) && !lists.includes(name))
     .map(([name]) => name)

@@ -22,7 +22,7 @@ import {
 const { maxPool2d } = nn.functional
 
 /** A net that comes in two ways. */
-export abstract class TwoWayNet extends nn.Module {
+export abstract class TwoWayNet extends nn.Module<[x: Tensor], Tensor> {
   /** The same modules, inside Sequentials. */
   abstract sequential(): nn.Module
 
