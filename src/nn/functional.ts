@@ -1,18 +1,32 @@
 /** The stateless forms of the layers: https://pytorch.org/docs/stable/nn.functional.html */
 export { type AvgPool2dOptions, avgPool2d } from '../autograd/ops/avg-pool2d.js'
 export { type BatchNormOptions, batchNorm } from '../autograd/ops/batch-norm.js'
-export { type Conv2dOptions, conv2d } from '../autograd/ops/conv2d.js'
 export {
-  type CrossEntropyOptions,
-  correct,
-  crossEntropy,
-  type Labels,
-} from '../autograd/ops/cross-entropy.js'
+  type BinaryCrossEntropyOptions,
+  type BinaryCrossEntropyWithLogitsOptions,
+  binaryCrossEntropy,
+  binaryCrossEntropyWithLogits,
+} from '../autograd/ops/binary-cross-entropy.js'
+export type { Labels } from '../autograd/ops/class-indices.js'
+export { type Conv2dOptions, conv2d } from '../autograd/ops/conv2d.js'
+export { correct, crossEntropy } from '../autograd/ops/cross-entropy.js'
+export type { CrossEntropyOptions } from '../autograd/ops/cross-entropy-composed.js'
 export { dropout } from '../autograd/ops/dropout.js'
+export { type KLDivOptions, klDiv } from '../autograd/ops/kl-div.js'
 export { type LayerNormOptions, layerNorm } from '../autograd/ops/layer-norm.js'
+export type { LossOptions, Reduction } from '../autograd/ops/loss.js'
 export { linear } from '../autograd/ops/matmul.js'
 export { type MaxPool2dOptions, maxPool2d } from '../autograd/ops/max-pool2d.js'
+export { type NLLLossOptions, nllLoss } from '../autograd/ops/nll-loss.js'
 export { cat, flatten } from '../autograd/ops/rearrange.js'
+export {
+  type HuberLossOptions,
+  huberLoss,
+  l1Loss,
+  mseLoss,
+  type SmoothL1LossOptions,
+  smoothL1Loss,
+} from '../autograd/ops/regression-losses.js'
 export { logSoftmax, softmax } from '../autograd/ops/softmax.js'
 export * from '../autograd/ops/unary.generated.js'
 export type { Pair } from '../check.js'

@@ -4,7 +4,7 @@ export { Conv2d, type Conv2dLayerOptions } from './conv2d.js'
 export * as functional from './functional.js'
 export * as init from './initialise.js'
 export { LayerNorm, type LayerNormLayerOptions } from './layer-norm.js'
-export { CrossEntropyLoss, Dropout, Flatten } from './layers.js'
+export { Dropout, Flatten } from './layers.js'
 export { Linear, type LinearOptions } from './linear.js'
 export {
   type AnyModule,
@@ -17,6 +17,8 @@ export {
   type StateDict,
 } from './module.js'
 export { ModuleDict } from './module-dict.js'
+export * from './losses.js'
+export { type LoadOptions, type LoadResult, Module, Parameter, type StateDict } from './module.js'
 export { ModuleList } from './module-list.js'
 export { ParameterList } from './parameter-list.js'
 export { AvgPool2d, MaxPool2d } from './pooling.js'

@@ -1,10 +1,4 @@
 /** Further layers without parameters. */
-import {
-  type CrossEntropyOptions,
-  checkReduction,
-  crossEntropyFor,
-  type Labels,
-} from '../autograd/ops/cross-entropy.js'
 import { dropout } from '../autograd/ops/dropout.js'
 import { flatten } from '../autograd/ops/rearrange.js'
 import { checkNumber, kindOf } from '../check.js'
@@ -74,37 +68,5 @@ export class Dropout extends Module {
 
   override extraRepr(): string {
     return `p=${this.p}`
-  }
-}
-
-/**
- * Softmax and negative log-likelihood in one, of logits [N, classes] and N class indices.
- * https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
- */
-export class CrossEntropyLoss {
-  /**
-   * @param options the reduction, 'mean' by default
-   * @throws {ArgumentError} for an unknown option
-   */
-  constructor(readonly options: CrossEntropyOptions = {}) {
-    checkReduction('CrossEntropyLoss', options)
-  }
-
-  /**
-   * `crossEntropy(logits, labels, options)`.
-   *
-   * @param logits [N, classes]
-   * @param labels N class indices
-   * @returns the loss: [], or [N] with reduction 'none'
-   * @throws {ShapeError} when the sizes do not fit
-   * @throws {ArgumentError} for a label that is no class
-   */
-  forward(logits: Tensor, labels: Labels): Tensor {
-    return crossEntropyFor('CrossEntropyLoss', logits, labels, this.options)
-  }
-
-  /** As of a Module. @internal */
-  get libraryForward(): unknown {
-    return CrossEntropyLoss.prototype.forward
   }
 }

@@ -1,4 +1,5 @@
-import { correct, isClass } from '../autograd/ops/cross-entropy.js'
+import { isClass } from '../autograd/ops/class-indices.js'
+import { correct } from '../autograd/ops/cross-entropy.js'
 import { noGrad } from '../autograd/tape.js'
 import { checkNumber, checkOptions, kindOf } from '../check.js'
 import { DataLoader } from '../data/data-loader.js'

@@ -34,6 +34,7 @@ function numbers(leaf: Leaf): string {
   const of: Record<Leaf['kind'], string> = {
     any: '2 * v',
     positive: 'v + 1.5',
+    share: '0.4 * v + 0.5',
     labels: `Math.floor(((v + 1) / 2) * ${leaf.classes})`,
     ones: '1',
     zeros: '0',

@@ -20,8 +20,8 @@ export type Arg =
   | readonly Arg[]
   | { readonly [key: string]: Arg }
 
-/** Which numbers a leaf has: from −2 to 2; from 0.5 to 2.5; class indices; ones; zeros. */
-export type Kind = 'any' | 'positive' | 'labels' | 'ones' | 'zeros'
+/** Which numbers a leaf has: from −2 to 2; from 0.5 to 2.5; from 0.1 to 0.9; class indices; ones; zeros. */
+export type Kind = 'any' | 'positive' | 'share' | 'labels' | 'ones' | 'zeros'
 
 export interface Leaf {
   readonly id: string
@@ -138,6 +138,7 @@ export function valuesOf({ shape, kind, seed, classes = 1 }: Leaf): Float64Array
   const from: Record<Kind, (v: number) => number> = {
     any: (v) => 2 * v,
     positive: (v) => v + 1.5,
+    share: (v) => 0.4 * v + 0.5,
     labels: (v) => Math.floor(((v + 1) / 2) * classes),
     ones: () => 1,
     zeros: () => 0,

@@ -415,12 +415,14 @@ describe('crossEntropy', () => {
       /one class index for each of the 2 rows of logits, got shape \[1\]/,
     )
     expect(() => F.crossEntropy(logits(), ones([2, 1]))).toThrow(ShapeError)
-    expect(() => F.crossEntropy(ones([3]), [0])).toThrow(/logits of shape \[batch, classes\]/)
+    expect(() => F.crossEntropy(ones([3]), [0])).toThrow(/\[3\] takes class indices of shape \[\]/)
   })
 
   it('refuses an unknown reduction or option', () => {
     expect(() => F.crossEntropy(logits(), [0, 0], { reduction: 'average' } as object)).toThrow(ArgumentError)
-    expect(() => new nn.CrossEntropyLoss({ weight: [1] } as object)).toThrow(/unknown option 'weight'/)
+    expect(() => new nn.CrossEntropyLoss({ weights: ones([3]) } as object)).toThrow(
+      /unknown option 'weights'/,
+    )
   })
 
   it('is finite where probabilities are not', () => {

@@ -1,41 +1,50 @@
-/** Cross entropy with class indices. */
+/** Cross entropy: of class indices, by one kernel where that is all, and of class probabilities. */
 import {
   countCorrect,
   crossEntropyBackward,
   crossEntropyForward,
   sumForward,
 } from '../../bindings/kernels.generated.js'
-import { checkOptions, kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { fromValues } from '../../tensor/create.js'
+import { scoped } from '../../tensor/scope.js'
+import { sameShape } from '../../tensor/shape.js'
 import { Tensor, toLayout } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
 import { defineOperation } from '../operation.js'
 import { run } from '../tape.js'
+import { checkLabels, isClass, type Labels, labelTensor, shapeOfLabels } from './class-indices.js'
+import {
+  type CrossEntropyOptions,
+  checkCrossEntropy,
+  ofIndices,
+  ofProbabilities,
+} from './cross-entropy-composed.js'
+import type { Reduction } from './loss.js'
+import { IGNORED } from './nll-loss.js'
 
-/** Class indices: a tensor of whole numbers, or a list. */
-export type Labels = Tensor | ArrayLike<number>
-
-/** What `crossEntropy` takes besides tensors. */
-export interface CrossEntropyOptions {
-  /** The mean (default) or the sum over the batch, or each sample's loss. */
-  reduction?: 'mean' | 'sum' | 'none'
+/** Attributes of the kernel's call. */
+interface Plain {
+  reduction: Reduction
+  /** A label that is for the composed one to ignore: no class. */
+  ignoreIndex: number
 }
 
-type Reduction = NonNullable<CrossEntropyOptions['reduction']>
+/** Thrown by the kernel's call where a label is to be ignored: the composed one can do that. */
+class Ignores extends Error {}
 
-const operation = defineOperation<Reduction>({
+const operation = defineOperation<Plain>({
   name: 'crossEntropy',
   inputs: { logits: 'rows', labels: 'rows' },
   output: 'rows',
   makes: ['logProbabilities'],
   made: ([logits]) => [{ shape: logits.shape }],
   gradients: { logits: ['logProbabilities', 'labels'] },
-  shape: ([logits], reduction) => (reduction === 'none' ? [logits.shape[0]] : []),
+  shape: ([logits], { reduction }) => (reduction === 'none' ? [logits.shape[0]] : []),
   forward(call) {
     const [logits, labels] = call.inputs
     const [n, classes] = logits.shape
-    const losses = call.attributes === 'none' ? call.output : call.temporary([n])
+    const losses = call.attributes.reduction === 'none' ? call.output : call.temporary([n])
     const bad = crossEntropyForward({
       n,
       classes,
@@ -45,12 +54,13 @@ const operation = defineOperation<Reduction>({
       losses: losses.storage,
     })
     if (bad >= 0) {
+      if (labels.storage.readFloat(bad) === call.attributes.ignoreIndex) throw new Ignores()
       throw new ArgumentError(
         `crossEntropy: label ${bad} is ${labels.storage.readFloat(bad)}, expected a whole number from 0 to ${classes - 1} (logits [${logits.shape}])`,
       )
     }
     if (losses === call.output) return
-    const scale = call.attributes === 'mean' ? 1 / n : 1
+    const scale = call.attributes.reduction === 'mean' ? 1 / n : 1
     sumForward({ outer: 1, n, inner: 1, x: losses.storage, scale, y: call.output.storage })
   },
   backward(call) {
@@ -60,7 +70,7 @@ const operation = defineOperation<Reduction>({
     const [logProbabilities] = call.made
     const [n, classes] = dlogits.shape
     let scale = call.dy
-    if (call.attributes === 'mean') {
+    if (call.attributes.reduction === 'mean') {
       scale = call.temporary([])
       sumForward({ outer: 1, n: 1, inner: 1, x: call.dy.storage, scale: 1 / n, y: scale.storage })
     }
@@ -75,43 +85,6 @@ const operation = defineOperation<Reduction>({
   },
 })
 
-/** Labels as a tensor that the caller owns. */
-function labelTensor(operationName: string, labels: Labels, n: number): Tensor {
-  if (!(labels instanceof Tensor) && !isList(labels)) {
-    throw new ArgumentError(
-      `${operationName}: labels are class indices, in a tensor or an array of whole numbers; got ${listOf(labels)}`,
-    )
-  }
-  const given = labels instanceof Tensor ? labels.shape : [labels.length]
-  if (given.length !== 1 || given[0] !== n) {
-    throw new ShapeError(
-      `${operationName}: expected one class index for each of the ${n} rows of logits, got shape [${given}]`,
-    )
-  }
-  return labels instanceof Tensor ? labels.detach() : fromValues(labels, [n])
-}
-
-/** Whether it is an array of numbers, typed or not. */
-function isList(labels: unknown): labels is ArrayLike<number> {
-  if (ArrayBuffer.isView(labels)) {
-    return 'length' in labels && !(labels instanceof BigInt64Array) && !(labels instanceof BigUint64Array)
-  }
-  return Array.isArray(labels) && labels.every((label) => typeof label === 'number')
-}
-
-/** What labels that will not do are, and what to do about them. */
-function listOf(labels: unknown): string {
-  const cure = '; turn 64-bit integers into numbers with Array.from(labels, Number)'
-  if (!Array.isArray(labels)) return `${kindOf(labels)}${labels instanceof BigInt64Array ? cure : ''}`
-  const wrong: unknown = labels.find((label) => typeof label !== 'number')
-  return `${kindOf(wrong)} in it${typeof wrong === 'bigint' ? cure : ''}`
-}
-
-/** Whether a label is one of so many classes. */
-export function isClass(label: number, classes: number): boolean {
-  return Number.isInteger(label) && label >= 0 && label < classes
-}
-
 function checkLogits(operationName: string, logits: Tensor): void {
   checkTensor(operationName, 'logits', logits)
   if (logits.shape.length !== 2) {
@@ -120,43 +93,53 @@ function checkLogits(operationName: string, logits: Tensor): void {
 }
 
 /**
- * Softmax and negative log-likelihood in one.
+ * Softmax and negative log-likelihood in one. A target of the logits' shape is class probabilities, any other class
+ * indices.
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
  *
- * @param logits [N, classes]
- * @param labels N class indices
- * @returns [] (or [N] with reduction 'none')
+ * @param logits [classes], [N, classes] or [N, classes, d…]
+ * @param target class indices [], [N] (also as a list) or [N, d…], or class probabilities of the logits' shape
+ * @returns [] (with reduction 'none' the shape of class indices). The mean is over the weights of labels that are not
+ *   ignored, NaN where all are; that of class probabilities over the samples
  * @throws {ShapeError} when the sizes do not fit
- * @throws {ArgumentError} for a label that is no class, before anything is computed
+ * @throws {ArgumentError} for a label that is no class, or an option that is unknown or out of range, before anything
+ *   is computed
  */
-export function crossEntropy(logits: Tensor, labels: Labels, options: CrossEntropyOptions = {}): Tensor {
-  return crossEntropyFor('crossEntropy', logits, labels, options)
-}
-
-/** Checks the options for who asks. @throws {ArgumentError} */
-export function checkReduction(name: string, options: CrossEntropyOptions): Reduction {
-  checkOptions(name, options, ['reduction'])
-  const { reduction = 'mean' } = options
-  if (['mean', 'sum', 'none'].includes(reduction)) return reduction
-  throw new ArgumentError(`${name}: reduction is 'mean', 'sum' or 'none', not ${kindOf(reduction)}`)
+export function crossEntropy(logits: Tensor, target: Labels, options: CrossEntropyOptions = {}): Tensor {
+  return crossEntropyFor('crossEntropy', logits, target, options)
 }
 
 /** As `crossEntropy`; errors name who asks. */
 export function crossEntropyFor(
   name: string,
   logits: Tensor,
-  labels: Labels,
+  target: Labels,
   options: CrossEntropyOptions,
 ): Tensor {
-  const reduction = checkReduction(name, options)
-  checkLogits(name, logits)
-  // The labels as an input, so that backward notices when they were changed since.
-  const own = labelTensor(name, labels, logits.shape[0])
-  try {
-    return run(operation, [logits, own], reduction)
-  } finally {
-    own.release()
+  const reduction = checkCrossEntropy(name, options)
+  checkTensor(name, 'logits', logits)
+  const { shape } = logits
+  if (shape.length === 0) {
+    throw new ShapeError(`${name}: expected logits of shape [classes] or [N, classes, …], got []`)
   }
+  checkLabels(name, target)
+  if (target instanceof Tensor && sameShape(target.shape, shape)) {
+    return scoped(() => ofProbabilities(name, logits, target, options, reduction))
+  }
+  const { weight, ignoreIndex = IGNORED, labelSmoothing = 0 } = options
+  const unweighted = !weight && labelSmoothing === 0 && !isClass(ignoreIndex, shape[1])
+  if (shape.length === 2 && shapeOfLabels(target).length === 1 && unweighted) {
+    // The labels as an input, so that backward notices when they were changed since.
+    const own = labelTensor(name, target, shape[0])
+    try {
+      return run(operation, [logits, own], { reduction, ignoreIndex })
+    } catch (error) {
+      if (!(error instanceof Ignores)) throw error
+    } finally {
+      own.release()
+    }
+  }
+  return scoped(() => ofIndices(name, logits, target, options, reduction))
 }
 
 /**
@@ -170,24 +153,55 @@ export function crossEntropyFor(
 export function correct(logits: Tensor, labels: Labels): number {
   checkLogits('correct', logits)
   const [n, classes] = logits.shape
-  const own = [labelTensor('correct', labels, n)]
-  const wrong = own[0].toFloat32Array().findIndex((label) => !isClass(label, classes))
-  if (wrong >= 0) {
-    const label = own[0].toFloat32Array()[wrong]
-    own[0].release()
-    throw new ArgumentError(
-      `correct: label ${wrong} is ${label}, expected a whole number from 0 to ${classes - 1} (logits [${logits.shape}])`,
-    )
-  }
-  const inRows = (x: Tensor) => {
-    if (x.layout === 'rows') return x.storage
-    const rows = toLayout(x, 'rows')
-    own.push(rows)
-    return rows.storage
-  }
+  const own = labelTensor('correct', labels, n)
   try {
-    return countCorrect({ n, classes, logits: inRows(logits), labels: inRows(own[0]) })
+    const values = own.toFloat32Array()
+    const wrong = values.findIndex((label) => !isClass(label, classes))
+    if (wrong >= 0) {
+      throw new ArgumentError(
+        `correct: label ${wrong} is ${values[wrong]}, expected a whole number from 0 to ${classes - 1} (logits [${logits.shape}])`,
+      )
+    }
+    return countRight(logits, own)
   } finally {
-    for (const x of own) x.release()
+    own.release()
+  }
+}
+
+/** As `correct`, of labels [N] that are any numbers: what is no class is no row's. */
+function countRight(logits: Tensor, labels: Tensor): number {
+  const [n, classes] = logits.shape
+  const [x, y] = [logits, labels].map((of) => (of.layout === 'rows' ? of : toLayout(of, 'rows')))
+  try {
+    return countCorrect({ n, classes, logits: x.storage, labels: y.storage })
+  } finally {
+    if (x !== logits) x.release()
+    if (y !== labels) y.release()
+  }
+}
+
+/**
+ * How many rows are right, of how many whose label is not ignored; undefined where these are no logits [N, classes] of
+ * several classes with a class index each.
+ */
+export function classAnswers(
+  logits: Tensor,
+  labels: Tensor,
+  ignoreIndex: number,
+): { right: number; of: number } | undefined {
+  const { shape } = logits
+  if (shape.length !== 2 || shape[1] < 2 || labels.shape.length !== 1) return undefined
+  const values = labels.toFloat32Array()
+  const counts = values.filter((label) => label !== ignoreIndex)
+  if (!counts.every((label) => isClass(label, shape[1]))) return undefined
+  if (counts.length === values.length) return { right: countRight(logits, labels), of: counts.length }
+  const own = fromValues(
+    values.map((label) => (label === ignoreIndex ? -1 : label)),
+    labels.shape,
+  )
+  try {
+    return { right: countRight(logits, own), of: counts.length }
+  } finally {
+    own.release()
   }
 }

@@ -70,7 +70,7 @@ export const FUNCTIONS: Slip[] = [
   ['nn.functional.crossEntropy', [t(2, 3), [0, 0.5]], /whole number/, argument],
   ['nn.functional.crossEntropy', [t(2, 3), ['a', 'b']], /number/, argument],
   ['nn.functional.crossEntropy', [t(2, 3), [0, 3]], /0 to 2/, argument],
-  ['nn.functional.crossEntropy', [t(2, 3), t(2, 3)], /class index/, { error: ShapeError }],
+  ['nn.functional.crossEntropy', [t(2, 3), t(2, 4)], /class probabilities/, { error: ShapeError }],
   ['nn.functional.crossEntropy', [t(2, 3), [0, 1], 'sum'], /by name|option/],
   ['nn.functional.crossEntropy', [t(2, 3), [0, 1], { reduction: 'avg' }], /mean/],
   ['nn.functional.correct', [[[1, 2]], [0]], tensor, argument],

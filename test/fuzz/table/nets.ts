@@ -1,4 +1,4 @@
-/** Products, convolution, pooling, normalisation, losses, dropout. */
+/** Products, convolution, pooling, normalisation, dropout. */
 import * as losses from '../../support/interpreter/losses.js'
 import * as normalise from '../../support/interpreter/normalise.js'
 import * as products from '../../support/interpreter/products.js'
@@ -114,21 +114,6 @@ export const nets: Table = {
       return [x, inner, { ...affine, ...some(d, { eps: d.pick([1e-5, 0.1]) }) }]
     },
     twin: normalise.layerNorm,
-  },
-  crossEntropy: {
-    draw: (d) => {
-      const x = d.value(
-        (v) => v.shape.length === 2 && v.shape[1] > 0,
-        () => [d.batch(), d.between(1, 9)],
-      )
-      const [n, classes] = d.known(x).shape
-      const labels: Arg = d.chance(0.5)
-        ? Array.from({ length: n }, () => d.below(classes))
-        : d.leaf([n], { kind: 'labels', classes, requiresGrad: false, parameter: false })
-      const reduction = d.pick(['mean', 'sum', 'none', undefined])
-      return [x, labels, ...(reduction ? [{ reduction }] : [])]
-    },
-    twin: losses.crossEntropy,
   },
   dropout: {
     draw: (d) => {

@@ -1,0 +1,121 @@
+/** Class indices: what a loss takes as such, and the value that is picked by them. */
+import { fill } from '../../bindings/kernels.generated.js'
+import { kindOf } from '../../check.js'
+import { ArgumentError, ShapeError } from '../../errors.js'
+import { fromValues } from '../../tensor/create.js'
+import { type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
+import { Tensor } from '../../tensor/tensor.js'
+import { defineOperation } from '../operation.js'
+import { run } from '../tape.js'
+
+/** Class indices: a tensor of whole numbers, or a list. */
+export type Labels = Tensor | ArrayLike<number>
+
+/** Whether it is an array of numbers, typed or not. */
+function isList(labels: unknown): labels is ArrayLike<number> {
+  if (ArrayBuffer.isView(labels)) {
+    return 'length' in labels && !(labels instanceof BigInt64Array) && !(labels instanceof BigUint64Array)
+  }
+  return Array.isArray(labels) && labels.every((label) => typeof label === 'number')
+}
+
+/** What labels that will not do are, and what to do about them. */
+function listOf(labels: unknown): string {
+  const cure = '; turn 64-bit integers into numbers with Array.from(labels, Number)'
+  if (!Array.isArray(labels)) return `${kindOf(labels)}${labels instanceof BigInt64Array ? cure : ''}`
+  const wrong: unknown = labels.find((label) => typeof label !== 'number')
+  return `${kindOf(wrong)} in it${typeof wrong === 'bigint' ? cure : ''}`
+}
+
+/** Checks that labels are a tensor or a list of numbers. @throws {ArgumentError} */
+export function checkLabels(name: string, labels: unknown): asserts labels is Labels {
+  if (labels instanceof Tensor || isList(labels)) return
+  throw new ArgumentError(
+    `${name}: labels are class indices, in a tensor or an array of whole numbers; got ${listOf(labels)}`,
+  )
+}
+
+/** The shape of labels; [length] of a list. */
+export function shapeOfLabels(labels: Labels): Shape {
+  return labels instanceof Tensor ? labels.shape : [labels.length]
+}
+
+/** Labels for each row of logits [N, classes], as a tensor that the caller owns. */
+export function labelTensor(name: string, labels: Labels, n: number): Tensor {
+  checkLabels(name, labels)
+  const given = shapeOfLabels(labels)
+  if (given.length !== 1 || given[0] !== n) {
+    const cure = sizeOf(given) === n && labels instanceof Tensor ? `; take labels.reshape([${n}])` : ''
+    throw new ShapeError(
+      `${name}: expected one class index for each of the ${n} rows of logits, got shape [${given}]${cure}`,
+    )
+  }
+  return ownLabels(labels)
+}
+
+/** Labels as a tensor that the caller owns. */
+export function ownLabels(labels: Labels): Tensor {
+  return labels instanceof Tensor ? labels.detach() : fromValues(labels, [labels.length])
+}
+
+/** Whether a label is one of so many classes. */
+export function isClass(label: number, classes: number): boolean {
+  return Number.isInteger(label) && label >= 0 && label < classes
+}
+
+/** The sizes of an array [classes] or [N, classes, d…]: before, of, and after its classes. */
+export function classSizes(shape: Shape): [before: number, classes: number, after: number] {
+  if (shape.length === 1) return [1, shape[0], 1]
+  const [n, classes, ...rest] = shape
+  return [n, classes, sizeOf(rest)]
+}
+
+/** The shape without the classes: that of class indices. */
+export function withoutClasses(shape: Shape): Shape {
+  return shape.filter((_, d) => d !== (shape.length === 1 ? 0 : 1))
+}
+
+/** The values at the labels; 0 where one is `ignored`. The labels were found good. */
+const operation = defineOperation<number>({
+  name: 'pickClass',
+  inputs: { x: 'rows', labels: 'rows' },
+  output: 'rows',
+  gradients: { x: ['labels'] },
+  shape: ([, labels]) => labels.shape,
+  forward({ inputs: [x, labels], output, attributes: ignored }) {
+    const places = placesOf(x.shape, labels, ignored)
+    output.storage.write(places.map((place) => (place < 0 ? 0 : x.storage.readFloat(place))))
+  },
+  backward(call) {
+    const dx = call.gradient(0)
+    if (!dx) return
+    fill({ y: dx.storage, value: 0 })
+    const [, labels] = call.inputs
+    for (const [i, place] of placesOf(dx.shape, labels, call.attributes).entries()) {
+      if (place >= 0) dx.storage.writeFloat(place, call.dy.storage.readFloat(i))
+    }
+  },
+})
+
+/** Where the value of each label is; −1 where there is none to be picked. */
+function placesOf(shape: Shape, labels: Tensor, ignored: number): number[] {
+  const [, classes, after] = classSizes(shape)
+  return Array.from(labels.toFloat32Array(), (label, i) => {
+    if (label === ignored) return -1
+    return (Math.floor(i / after) * classes + label) * after + (i % after)
+  })
+}
+
+/**
+ * The value of each label's class.
+ *
+ * @param x [classes] or [N, classes, d…]
+ * @param labels [] or [N, d…], each a class or `ignored`
+ * @returns the labels' shape, with 0 where a label is ignored
+ */
+export function pickClass(x: Tensor, labels: Tensor, ignored: number): Tensor {
+  if (!sameShape(labels.shape, withoutClasses(x.shape))) {
+    throw new Error(`pickClass: labels [${labels.shape}] of [${x.shape}]`)
+  }
+  return run(operation, [x, labels], ignored)
+}
