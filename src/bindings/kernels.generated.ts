@@ -950,6 +950,215 @@ export function gatherF32({ sourceRows, width, first, count, source, indices, y 
   return result
 }
 
+/** The arguments of `indexSelectForward`. */
+export interface IndexSelectForward {
+  readonly outer: number
+  readonly n: number
+  readonly inner: number
+  readonly count: number
+  /** `outer * n * inner` floats. */
+  readonly x: Memory
+  /** `count` floats. */
+  readonly index: Memory
+  /** `outer * count * inner` floats; written. */
+  readonly y: Memory
+}
+
+/**
+ * `y[o][k][i] = x[o][index[k]][i]` for `count` values of `k`. Gives the place of the first index that is no row
+ * (then nothing was written), or -1.
+ */
+export function indexSelectForward({ outer, n, inner, count, x, index, y }: IndexSelectForward): number {
+  const xAt = x.address
+  const indexAt = index.address
+  const yAt = y.address
+  const row = startRow()
+  row[0] = 30
+  row[2] = outer
+  row[3] = n
+  row[4] = inner
+  row[5] = count
+  row[6] = xAt
+  row[7] = x.length
+  row[8] = indexAt
+  row[9] = index.length
+  row[10] = yAt
+  row[11] = y.length
+  const result = call(row, 'indexSelectForward')
+  y.version++
+  return result
+}
+
+/** The arguments of `indexSelectBackward`. */
+export interface IndexSelectBackward {
+  readonly outer: number
+  readonly n: number
+  readonly inner: number
+  readonly count: number
+  /** `outer * count * inner` floats. */
+  readonly dy: Memory
+  /** `count` floats. */
+  readonly index: Memory
+  /** `outer * n * inner` floats; written. */
+  readonly dx: Memory
+}
+
+/** `dx[o][j][i] = Σ dy[o][k][i]` over the `k` with `index[k] = j`. Gives what `indexSelectForward` gives. */
+export function indexSelectBackward({ outer, n, inner, count, dy, index, dx }: IndexSelectBackward): number {
+  const dyAt = dy.address
+  const indexAt = index.address
+  const dxAt = dx.address
+  const row = startRow()
+  row[0] = 31
+  row[2] = outer
+  row[3] = n
+  row[4] = inner
+  row[5] = count
+  row[6] = dyAt
+  row[7] = dy.length
+  row[8] = indexAt
+  row[9] = index.length
+  row[10] = dxAt
+  row[11] = dx.length
+  const result = call(row, 'indexSelectBackward')
+  dx.version++
+  return result
+}
+
+/** The arguments of `gatherForward`. */
+export interface GatherForward {
+  readonly outer: number
+  readonly n: number
+  readonly inner: number
+  readonly count: number
+  /** `outer * n * inner` floats. */
+  readonly x: Memory
+  /** `outer * count * inner` floats. */
+  readonly index: Memory
+  /** `outer * count * inner` floats; written. */
+  readonly y: Memory
+}
+
+/** `y[o][k][i] = x[o][index[o][k][i]][i]` for `count` values of `k`. Gives what `indexSelectForward` gives. */
+export function gatherForward({ outer, n, inner, count, x, index, y }: GatherForward): number {
+  const xAt = x.address
+  const indexAt = index.address
+  const yAt = y.address
+  const row = startRow()
+  row[0] = 32
+  row[2] = outer
+  row[3] = n
+  row[4] = inner
+  row[5] = count
+  row[6] = xAt
+  row[7] = x.length
+  row[8] = indexAt
+  row[9] = index.length
+  row[10] = yAt
+  row[11] = y.length
+  const result = call(row, 'gatherForward')
+  y.version++
+  return result
+}
+
+/** The arguments of `gatherBackward`. */
+export interface GatherBackward {
+  readonly outer: number
+  readonly n: number
+  readonly inner: number
+  readonly count: number
+  /** `outer * count * inner` floats. */
+  readonly dy: Memory
+  /** `outer * count * inner` floats. */
+  readonly index: Memory
+  /** `outer * n * inner` floats; written. */
+  readonly dx: Memory
+}
+
+/** `dx[o][j][i] = Σ dy[o][k][i]` over the `k` with `index[o][k][i] = j`. Gives what `indexSelectForward` gives. */
+export function gatherBackward({ outer, n, inner, count, dy, index, dx }: GatherBackward): number {
+  const dyAt = dy.address
+  const indexAt = index.address
+  const dxAt = dx.address
+  const row = startRow()
+  row[0] = 33
+  row[2] = outer
+  row[3] = n
+  row[4] = inner
+  row[5] = count
+  row[6] = dyAt
+  row[7] = dy.length
+  row[8] = indexAt
+  row[9] = index.length
+  row[10] = dxAt
+  row[11] = dx.length
+  const result = call(row, 'gatherBackward')
+  dx.version++
+  return result
+}
+
+/** The arguments of `cumsum`. */
+export interface Cumsum {
+  readonly outer: number
+  readonly n: number
+  readonly inner: number
+  readonly reverse: boolean
+  /** `outer * n * inner` floats. */
+  readonly x: Memory
+  /** `outer * n * inner` floats; written. */
+  readonly y: Memory
+}
+
+/** `y[o][k][i] = Σ x[o][j][i]` over the `j` up to `k`, or, `reverse`, from `k` on. */
+export function cumsum({ outer, n, inner, reverse, x, y }: Cumsum): void {
+  const xAt = x.address
+  const yAt = y.address
+  const row = startRow()
+  row[0] = 34
+  row[2] = outer
+  row[3] = n
+  row[4] = inner
+  row[5] = Number(reverse)
+  row[6] = xAt
+  row[7] = x.length
+  row[8] = yAt
+  row[9] = y.length
+  call(row, 'cumsum')
+  y.version++
+}
+
+/** The arguments of `triangle`. */
+export interface Triangle {
+  readonly batch: number
+  readonly rows: number
+  readonly cols: number
+  readonly upper: boolean
+  readonly diagonal: number
+  /** `batch * rows * cols` floats. */
+  readonly x: Memory
+  /** `batch * rows * cols` floats; written. */
+  readonly y: Memory
+}
+
+/** `y` is `x` where `col ≤ row + diagonal`, or, `upper`, where `col ≥ row + diagonal`; else 0. */
+export function triangle({ batch, rows, cols, upper, diagonal, x, y }: Triangle): void {
+  const xAt = x.address
+  const yAt = y.address
+  const row = startRow()
+  row[0] = 35
+  row[2] = batch
+  row[3] = rows
+  row[4] = cols
+  row[5] = Number(upper)
+  row[6] = diagonal
+  row[7] = xAt
+  row[8] = x.length
+  row[9] = yAt
+  row[10] = y.length
+  call(row, 'triangle')
+  y.version++
+}
+
 /** The arguments of `conv2dForward`. */
 export interface Conv2dForward {
   readonly n: number
@@ -980,7 +1189,7 @@ export function conv2dForward({ n, c, h, w, oc, kh, kw, strideH, strideW, paddin
   const biasAt = bias?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 30
+  row[0] = 36
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1031,7 +1240,7 @@ export function conv2dBackwardInput({ n, c, h, w, oc, kh, kw, strideH, strideW, 
   const weightAt = weight.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 31
+  row[0] = 37
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1083,7 +1292,7 @@ export function conv2dBackwardWeight({ n, c, h, w, oc, kh, kw, strideH, strideW,
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 32
+  row[0] = 38
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1137,7 +1346,7 @@ export function maxPool2dForward({ n, c, h, w, kh, kw, strideH, strideW, padding
   const factorsAt = factors?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 33
+  row[0] = 39
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1187,7 +1396,7 @@ export function maxPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddin
   const dyAt = dy.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 34
+  row[0] = 40
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1240,7 +1449,7 @@ export function avgPool2dForward({ n, c, h, w, kh, kw, strideH, strideW, padding
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 35
+  row[0] = 41
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1290,7 +1499,7 @@ export function avgPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddin
   const dyAt = dy.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 36
+  row[0] = 42
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1344,7 +1553,7 @@ export function layerNormForward({ rows, cols, x, weight, bias, eps, y, mean, rs
   const meanAt = mean.address
   const rstdAt = rstd.address
   const row = startRow()
-  row[0] = 37
+  row[0] = 43
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -1399,7 +1608,7 @@ export function layerNormBackward({ rows, cols, x, dy, mean, rstd, weight, dx, d
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 38
+  row[0] = 44
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -1450,7 +1659,7 @@ export function batchNormStatistics({ layout, n, c, s, x, mean, residual, varian
   const residualAt = residual.address
   const varianceAt = variance.address
   const row = startRow()
-  row[0] = 39
+  row[0] = 45
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1494,7 +1703,7 @@ export function batchNormUpdateRunning({ c, count, mean, variance, momentum, run
   const runningMeanAt = runningMean.address
   const runningVarAt = runningVar.address
   const row = startRow()
-  row[0] = 40
+  row[0] = 46
   row[2] = c
   row[3] = count
   row[4] = meanAt
@@ -1544,7 +1753,7 @@ export function batchNormForward({ layout, n, c, s, x, mean, residual, variance,
   const biasAt = bias?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 41
+  row[0] = 47
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1608,7 +1817,7 @@ export function batchNormBackward({ layout, n, c, s, x, dy, mean, residual, vari
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 42
+  row[0] = 48
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1685,7 +1894,7 @@ export function batchNormMaxPool2dBackward({ n, c, h, w, x, z, dy, mean, residua
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 43
+  row[0] = 49
   row[2] = n
   row[3] = c
   row[4] = h

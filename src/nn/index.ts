@@ -1,6 +1,7 @@
 export * from './activations.js'
 export { BatchNorm1d, BatchNorm2d, type BatchNormLayerOptions } from './batch-norm.js'
 export { Conv2d, type Conv2dLayerOptions } from './conv2d.js'
+export { Embedding, type EmbeddingLayerOptions } from './embedding.js'
 export * as functional from './functional.js'
 export * as init from './initialise.js'
 export { LayerNorm, type LayerNormLayerOptions } from './layer-norm.js'

@@ -15,13 +15,14 @@ const FORWARD = 1e-5
 const GRADIENTS = 1e-4
 
 /** The operation of a case, as a function of its arguments. */
-function operationOf({ op, target, args }: OperationCase): (tensors: readonly Tensor[]) => Tensor {
+function operationOf({ op, target, args, part }: OperationCase): (tensors: readonly Tensor[]) => Tensor {
   return (tensors) => {
     const resolved = resolve(args, tensors) as unknown[]
     const owner: object = target === 'method' ? (resolved[0] as Tensor) : nn.functional
     const operation: unknown = Reflect.get(owner, op)
     if (typeof operation !== 'function') throw new Error(`there is no ${target} ${op}`)
-    const result: unknown = operation.apply(owner, target === 'method' ? resolved.slice(1) : resolved)
+    const all: unknown = operation.apply(owner, target === 'method' ? resolved.slice(1) : resolved)
+    const result: unknown = part === undefined ? all : Reflect.get(all as object, part)
     if (!(result instanceof Tensor)) throw new Error(`${op} did not give a tensor`)
     return result
   }

@@ -37,6 +37,8 @@ export interface OperationCase {
   /** Arguments, the first being the tensor of a method; see `resolve`. */
   args: unknown[]
   inputs: (Encoded & { requiresGrad: boolean })[]
+  /** Which of several results is meant, as the name or number that it has among them. */
+  part?: string | number
   output: Encoded
   /** The output's gradient; null where nothing is differentiated. */
   cotangent: Encoded | null

@@ -10,6 +10,7 @@ import { checkTensor } from '../arguments.js'
 import { defineOperation } from '../operation.js'
 import { combine, copyRegion, reducedPieces, sumOver } from '../strided.js'
 import { run } from '../tape.js'
+import { neg } from './unary.generated.js'
 
 /** Which dimensions a reduction goes over. */
 export interface ReduceOptions {
@@ -205,4 +206,10 @@ export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
 /** The index of the largest value (the first of equals) over one dimension, or in the flattened tensor. */
 export function argmax(x: Tensor, options: ReduceOptions = {}): Tensor {
   return run(argmaxOperation, [x], planMax('argmax', x, options))
+}
+
+/** The index of the smallest value (the first of equals) over one dimension, or in the flattened tensor. */
+export function argmin(x: Tensor, options: ReduceOptions = {}): Tensor {
+  const reduction = planMax('argmin', x, options)
+  return scoped(() => run(argmaxOperation, [neg(x)], reduction))
 }

@@ -27,6 +27,7 @@ use crate::kernels::random::{self, Stream};
 use crate::kernels::reduce::{self, ReduceShape};
 use crate::kernels::sgd::{sgd_step, Sgd};
 use crate::kernels::{cross_entropy, gather, layer_norm, softmax};
+use crate::kernels::{cumsum, gather_dim, index_select, triangle};
 use crate::tables;
 use declare::{argument, count, has_length, has_number, kernels};
 use lengths::{laid, lanes, slides};
@@ -174,6 +175,36 @@ kernels! {
             y: output[count * width])
         requires count <= indices.len() && first <= indices.len() - count;
         -> number => gather::gather_f32(source, &indices[first..][..count], width, y);
+
+    /// `y[o][k][i] = x[o][index[k]][i]` for `count` values of `k`. Gives the place of the first index that is no row
+    /// (then nothing was written), or -1.
+    index_select_forward(outer, n, inner, count: size; x: input[outer * n * inner]; index: input[count];
+            y: output[outer * count * inner])
+        -> number => index_select::index_select_forward(ReduceShape { outer, n, inner }, x, index, y);
+
+    /// `dx[o][j][i] = Σ dy[o][k][i]` over the `k` with `index[k] = j`. Gives what `indexSelectForward` gives.
+    index_select_backward(outer, n, inner, count: size; dy: input[outer * count * inner]; index: input[count];
+            dx: output[outer * n * inner])
+        -> number => index_select::index_select_backward(ReduceShape { outer, n, inner }, dy, index, dx);
+
+    /// `y[o][k][i] = x[o][index[o][k][i]][i]` for `count` values of `k`. Gives what `indexSelectForward` gives.
+    gather_forward(outer, n, inner, count: size; x: input[outer * n * inner]; index: input[outer * count * inner];
+            y: output[outer * count * inner])
+        -> number => gather_dim::gather_forward(ReduceShape { outer, n, inner }, count, x, index, y);
+
+    /// `dx[o][j][i] = Σ dy[o][k][i]` over the `k` with `index[o][k][i] = j`. Gives what `indexSelectForward` gives.
+    gather_backward(outer, n, inner, count: size; dy, index: input[outer * count * inner];
+            dx: output[outer * n * inner])
+        -> number => gather_dim::gather_backward(ReduceShape { outer, n, inner }, count, dy, index, dx);
+
+    /// `y[o][k][i] = Σ x[o][j][i]` over the `j` up to `k`, or, `reverse`, from `k` on.
+    cumsum(outer, n, inner: size; reverse: bool; x: input[outer * n * inner]; y: output[outer * n * inner])
+        => cumsum::cumsum(ReduceShape { outer, n, inner }, reverse, x, y);
+
+    /// `y` is `x` where `col ≤ row + diagonal`, or, `upper`, where `col ≥ row + diagonal`; else 0.
+    triangle(batch, rows, cols: size; upper: bool; diagonal: f64; x: input[batch * rows * cols];
+            y: output[batch * rows * cols])
+        => triangle::triangle((batch, rows, cols), upper, diagonal, x, y);
 
     /// `y = conv2d(x, weight) + bias`; `x` and `y` in lanes.
     conv2d_forward(n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w: size;

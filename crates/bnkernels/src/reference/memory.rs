@@ -4,6 +4,8 @@
 use super::{random, to_lanes};
 use crate::kernels::batch_norm::*;
 use crate::kernels::conv2d::*;
+use crate::kernels::gather_dim::gather_backward;
+use crate::kernels::index_select::index_select_backward;
 use crate::kernels::layer_norm::layer_norm_backward;
 use crate::kernels::matmul::{matmul, matmul_batch, Batch, Form};
 use crate::kernels::max_pool2d::MaxPool2dShape;
@@ -146,5 +148,16 @@ fn sums_ask_before_they_write() {
         let x = random(1, outer * n * inner);
         let shape = ReduceShape { outer, n, inner };
         check(requests, [outer * inner], |[y]| sum_forward(shape, &x, 1.0, y));
+    }
+}
+
+#[test]
+fn sums_by_index_ask_before_they_write() {
+    for (outer, n, inner, count, requests) in [(2, 300, 17, 50, 0), (2, 300, 17, 500, 1)] {
+        let shape = ReduceShape { outer, n, inner };
+        let (dy, index) = (random(1, outer * count * inner), vec![7.0; outer * count * inner]);
+        let dx = outer * n * inner;
+        check(1, [dx], |[dx]| index_select_backward(shape, &dy, &index[..count], dx).map(drop));
+        check(requests, [dx], |[dx]| gather_backward(shape, count, &dy, &index, dx).map(drop));
     }
 }

@@ -4,6 +4,7 @@ pub mod avg_pool2d;
 pub mod batch_norm;
 pub mod conv2d;
 pub mod guarded;
+pub mod indexing;
 pub mod layer_norm;
 pub mod loss;
 pub mod matmul;

@@ -5,6 +5,8 @@ use crate::kernels::matmul::{matmul, Form};
 use crate::kernels::{
     adam, copy, cross_entropy, elementwise, gather, layer_norm, random, reduce, sgd, softmax,
 };
+use crate::kernels::{cumsum, gather_dim, index_select, triangle};
+use crate::reference::indexing;
 use crate::reference::{layer_norm as norm_twin, loss as twin, matmul as matmul_twin, to_lanes};
 use crate::tables;
 
@@ -214,6 +216,44 @@ fn copies_and_gathers() {
         gather::gather_u8(&bytes, &indices, image, 0.5, -1.0, back.values_mut());
         let from = |i: usize| f64::from(bytes[indices[i / image] as usize * image + i % image]) * 0.5 - 1.0;
         assert_near(&back, &(0..n * image).map(from).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn picks_by_index() {
+    in_turn(&[[3, 5, 7, 9], [2, 3, 19, 300], [1, 17, 33, 2]], [0, 1, 0, 0], |[outer, n, inner, count]| {
+        let shape = reduce::ReduceShape { outer, n, inner };
+        let sizes = (outer, n, count, inner);
+        let (x, dy) = (input(1, outer * n * inner), input(2, outer * count * inner));
+        let (mut y, mut dx) = (Guarded::unwritten(dy.values().len()), Guarded::unwritten(x.values().len()));
+
+        let index = Guarded::new(&indexing::indices(3, count, n));
+        let all = indexing::repeated(index.values(), outer, inner);
+        index_select::index_select_forward(shape, x.values(), index.values(), y.values_mut());
+        assert_near(&y, &indexing::gather(sizes, x.values(), &all));
+        index_select::index_select_backward(shape, dy.values(), index.values(), dx.values_mut()).unwrap();
+        assert_near(&dx, &indexing::scatter(sizes, dy.values(), &all));
+
+        let index = Guarded::new(&indexing::indices(4, outer * count * inner, n));
+        gather_dim::gather_forward(shape, count, x.values(), index.values(), y.values_mut());
+        assert_near(&y, &indexing::gather(sizes, x.values(), index.values()));
+        gather_dim::gather_backward(shape, count, dy.values(), index.values(), dx.values_mut()).unwrap();
+        assert_near(&dx, &indexing::scatter(sizes, dy.values(), index.values()));
+    });
+}
+
+#[test]
+fn sums_so_far_and_triangles() {
+    in_turn(&[[3, 5, 7], [1, 9, 35]], [0; 3], |[outer, n, inner]| {
+        let x = input(1, outer * n * inner);
+        let mut y = Guarded::unwritten(outer * n * inner);
+        cumsum::cumsum(reduce::ReduceShape { outer, n, inner }, true, x.values(), y.values_mut());
+        assert_near(&y, &indexing::cumsum((outer, n, inner), true, x.values()));
+        triangle::triangle((outer, n, inner), false, 1.0, x.values(), y.values_mut());
+        let kept = |at: usize| at % inner <= at / inner % n + 1;
+        assert!(
+            (0..outer * n * inner).all(|at| y.values()[at] == if kept(at) { x.values()[at] } else { 0.0 })
+        );
     });
 }
 
