@@ -16,6 +16,12 @@ export { type KLDivOptions, klDiv } from '../autograd/ops/kl-div.js'
 export { einsum } from '../autograd/ops/einsum.js'
 export { type EmbeddingOptions, embedding } from '../autograd/ops/embedding.js'
 export { stack } from '../autograd/ops/joining.js'
+export {
+  type GroupNormOptions,
+  groupNorm,
+  type InstanceNormOptions,
+  instanceNorm,
+} from '../autograd/ops/group-norm.js'
 export { type LayerNormOptions, layerNorm } from '../autograd/ops/layer-norm.js'
 export type { LossOptions, Reduction } from '../autograd/ops/loss.js'
 export { linear } from '../autograd/ops/matmul.js'
@@ -32,6 +38,7 @@ export {
   type SmoothL1LossOptions,
   smoothL1Loss,
 } from '../autograd/ops/regression-losses.js'
+export { type RMSNormOptions, rmsNorm } from '../autograd/ops/rms-norm.js'
 export { logSoftmax, softmax } from '../autograd/ops/softmax.js'
 export * from '../autograd/ops/unary.generated.js'
 export type { Pair } from '../check.js'
