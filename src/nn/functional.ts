@@ -12,16 +12,16 @@ export { type Conv2dOptions, conv2d } from '../autograd/ops/conv2d.js'
 export { correct, crossEntropy } from '../autograd/ops/cross-entropy.js'
 export type { CrossEntropyOptions } from '../autograd/ops/cross-entropy-composed.js'
 export { dropout } from '../autograd/ops/dropout.js'
-export { type KLDivOptions, klDiv } from '../autograd/ops/kl-div.js'
 export { einsum } from '../autograd/ops/einsum.js'
 export { type EmbeddingOptions, embedding } from '../autograd/ops/embedding.js'
-export { stack } from '../autograd/ops/joining.js'
 export {
   type GroupNormOptions,
   groupNorm,
   type InstanceNormOptions,
   instanceNorm,
 } from '../autograd/ops/group-norm.js'
+export { stack } from '../autograd/ops/joining.js'
+export { type KLDivOptions, klDiv } from '../autograd/ops/kl-div.js'
 export { type LayerNormOptions, layerNorm } from '../autograd/ops/layer-norm.js'
 export type { LossOptions, Reduction } from '../autograd/ops/loss.js'
 export { linear } from '../autograd/ops/matmul.js'

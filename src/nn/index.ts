@@ -3,12 +3,13 @@ export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormLayerOptions } fro
 export { Conv2d, type Conv2dLayerOptions } from './conv2d.js'
 export { Embedding, type EmbeddingLayerOptions } from './embedding.js'
 export * as functional from './functional.js'
-export * as init from './initialise.js'
 export { GroupNorm, type GroupNormLayerOptions } from './group-norm.js'
+export * as init from './initialise.js'
 export { InstanceNorm1d, InstanceNorm2d, type InstanceNormLayerOptions } from './instance-norm.js'
 export { LayerNorm, type LayerNormLayerOptions } from './layer-norm.js'
 export { Dropout, Flatten } from './layers.js'
 export { Linear, type LinearOptions } from './linear.js'
+export * from './losses.js'
 export {
   type AnyModule,
   type HookHandle,
@@ -20,8 +21,6 @@ export {
   type StateDict,
 } from './module.js'
 export { ModuleDict } from './module-dict.js'
-export * from './losses.js'
-export { type LoadOptions, type LoadResult, Module, Parameter, type StateDict } from './module.js'
 export { ModuleList } from './module-list.js'
 export { ParameterList } from './parameter-list.js'
 export { AvgPool2d, MaxPool2d } from './pooling.js'

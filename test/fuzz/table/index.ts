@@ -6,8 +6,7 @@ import { nets } from './nets.js'
 import { norms } from './norms.js'
 import { shapes } from './shapes.js'
 
-export const TABLE: Table = { ...elementwise, ...shapes, ...nets, ...losses }
-export const TABLE: Table = { ...elementwise, ...shapes, ...nets, ...norms }
+export const TABLE: Table = { ...elementwise, ...shapes, ...nets, ...norms, ...losses }
 
 export function entryOf(op: string): Entry | undefined {
   return Object.hasOwn(TABLE, op) ? TABLE[op] : undefined
