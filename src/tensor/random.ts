@@ -29,6 +29,16 @@ export function manualSeed(value: number): void {
   position = 0
 }
 
+/** Runs `fn`, after which the stream stands where it stood before. */
+export function keepingStream<T>(fn: () => T): T {
+  const before = [seed, position]
+  try {
+    return fn()
+  } finally {
+    ;[seed, position] = before
+  }
+}
+
 /** Where the stream stands, in two words each; moves it on by `blocks`. */
 function take(blocks: number) {
   const low = (value: number) => value % 2 ** 32
