@@ -33,6 +33,8 @@ interface LossLayer<Options, Target> {
   answers(prediction: Tensor, target: Tensor): Answers | undefined
   /** As of a Module. @internal */
   readonly libraryForward: unknown
+  /** The `answers` that the library has written. @internal */
+  readonly libraryAnswers: unknown
 }
 
 /** What a loss is made from. */
@@ -66,6 +68,10 @@ function loss<Options extends object, Target = Tensor>(
 
     get libraryForward(): unknown {
       return Loss.prototype.forward
+    }
+
+    get libraryAnswers(): unknown {
+      return Loss.prototype.answers
     }
   }
 }
