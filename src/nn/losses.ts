@@ -24,6 +24,8 @@ interface LossLayer<Options, Target> {
   /**
    * The function of the same name in `nn.functional`, with the options.
    *
+   * @param input what the net gave, such as `prediction`
+   * @param target what it is to be near to, or class indices
    * @returns the loss: [], or that of each element with reduction 'none'
    * @throws {ShapeError} where the shapes do not fit
    * @throws {ArgumentError} for what is no tensor, or a target that can't be
@@ -37,6 +39,15 @@ interface LossLayer<Options, Target> {
   readonly libraryAnswers: unknown
 }
 
+/** What makes a loss. */
+interface LossClass<Options, Target> {
+  /**
+   * @param options as of the function; each may be left out
+   * @throws {ArgumentError} for an option that is unknown or out of range
+   */
+  new (options?: Options): LossLayer<Options, Target>
+}
+
 /** What a loss is made from. */
 interface Definition<Options, Target> {
   check(name: string, options: Options): unknown
@@ -47,9 +58,7 @@ interface Definition<Options, Target> {
 function loss<Options extends object, Target = Tensor>(
   name: string,
   { check, compute, answers }: Definition<Options, Target>,
-): new (
-  options?: Options,
-) => LossLayer<Options, Target> {
+): LossClass<Options, Target> {
   return class Loss {
     readonly options: Options
 

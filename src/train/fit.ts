@@ -27,6 +27,9 @@ export interface Loss {
    * How many answers are right, and of how many; undefined where none is right or wrong. The library's losses have it.
    * Without it, a prediction [N, classes] of several classes with a class index [N] each counts as right where the
    * largest is at the index, and all else has no accuracy: of a single output, nobody can tell the threshold.
+   *
+   * @param prediction what the net gave
+   * @param target the second tensor of the batch
    */
   answers?(prediction: Tensor, target: Tensor): Answers | undefined
   /** @internal */
