@@ -48,7 +48,7 @@ const { epochs } = await fit(net, {
 })
 const [{ trainLoss, validAcc, trainSeconds }] = epochs
 console.log(
-  `trained in ${trainSeconds.toFixed(2)} s: loss ${trainLoss.toFixed(4)}, validation accuracy ${validAcc.toFixed(4)}`,
+  `trained in ${trainSeconds.toFixed(2)} s: loss ${trainLoss.toFixed(4)}, validation accuracy ${validAcc?.toFixed(4)}`,
 )
 
 console.log("\nthe state dict, by PyTorch's names:")

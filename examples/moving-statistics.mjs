@@ -44,7 +44,7 @@ async function run(title, movingMomentum) {
     epochs: Number(values.epochs),
   })
   const mean = norm.movingMean.toFloat32Array().subarray(0, 10)
-  return { title, accuracies: epochs.map(({ validAcc }) => validAcc), mean }
+  return { title, accuracies: epochs.map(({ validAcc = Number.NaN }) => validAcc), mean }
 }
 
 const runs = [

@@ -67,7 +67,7 @@ for (const [title, dataset, batchSize] of cases) {
   const inEvaluation = accuracy(net.eval(), loader)
   console.log(`${title.padEnd(37)}${inTraining.toFixed(4).padEnd(16)}${inEvaluation.toFixed(4)}`)
 }
-console.log(`fit's own validation pass${' '.repeat(28)}${history.epochs[0].validAcc.toFixed(4)}`)
+console.log(`fit's own validation pass${' '.repeat(28)}${history.epochs[0].validAcc?.toFixed(4)}`)
 
 const before = await hashState(state)
 accuracy(net.eval(), new data.DataLoader(test, { batchSize: 32 }))

@@ -60,10 +60,15 @@ export class EpochProgress {
 export function formatEpochLine(record: EpochRecord): string {
   const { epoch, trainLoss, trainAcc, validLoss, validAcc, trainSeconds, validSeconds } = record
   return (
-    `Epoch ${epoch + 1}. Train Loss ${formatLoss(trainLoss)}, Acc ${trainAcc.toFixed(4)}, ` +
-    `Valid Loss ${formatLoss(validLoss)}, Acc ${validAcc.toFixed(4)}, ` +
+    `Epoch ${epoch + 1}. Train Loss ${formatLoss(trainLoss)}, ${formatAccuracy(trainAcc)}` +
+    `Valid Loss ${formatLoss(validLoss)}, ${formatAccuracy(validAcc)}` +
     formatTime(trainSeconds + validSeconds)
   )
+}
+
+/** Nothing where answers are neither right nor wrong. */
+function formatAccuracy(accuracy: number | undefined): string {
+  return accuracy === undefined ? '' : `Acc ${accuracy.toFixed(4)}, `
 }
 
 /** Six places, so that large losses fit too: 0.3008, 12.346, 1234.6; beyond a million `1e+6`. */

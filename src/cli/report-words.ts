@@ -81,8 +81,9 @@ export function nameOf(run: RunHistory, runs: RunHistory[]): string {
   return shortNameOf(run, runs) + (kind === '' ? '' : ` (${kind})`)
 }
 
-/** An accuracy as percent, a loss with four decimals. */
-export function show(key: Metric['key'], value: number): string {
+/** An accuracy as percent, a loss with four decimals; a dash where there is none. */
+export function show(key: Metric['key'], value: number | undefined): string {
+  if (value === undefined) return '–'
   if (!Number.isFinite(value)) return String(value)
   return key.endsWith('Acc') ? `${(100 * value).toFixed(2)}\u00a0%` : value.toFixed(4)
 }
@@ -90,7 +91,10 @@ export function show(key: Metric['key'], value: number): string {
 /** "mlp (no batch norm) ends at 0.0612; best 0.0598 in epoch 7." Epochs count from 1 in all that people read. */
 export function sentence(run: RunHistory, key: Metric['key'], runs: RunHistory[]): string {
   const name = nameOf(run, runs)
-  const values = run.epochs.map((record) => ({ epoch: record.epoch, value: record[key] }))
+  const values = run.epochs.flatMap(({ epoch, [key]: value }) =>
+    value === undefined ? [] : [{ epoch, value }],
+  )
+  if (values.length === 0 && run.epochs.length > 0) return `${name} has no answers that are right or wrong.`
   const last = values.at(-1)
   const better = key.endsWith('Acc') ? -1 : 1
   const best = values

@@ -140,12 +140,13 @@ ${results.join('\n')}</figcaption>
 function renderSummary(runs: RunHistory[]): string {
   const rows = runs.map((run) => {
     const accuracies = run.epochs.map(({ validAcc }) => validAcc)
+    const known = accuracies.filter((value) => value !== undefined)
     const seconds = run.epochs.map((record) => record.trainSeconds + record.validSeconds)
     const speed = mean(run.epochs.map(({ imagesPerSecond }) => imagesPerSecond))
     return `<tr><th scope="row">${swatch(run)}${escapeHtml(nameOf(run, runs))}</th>${cells([
       String(run.epochs.length),
-      show('validAcc', accuracies.at(-1) ?? NaN),
-      show('validAcc', Math.max(...accuracies)),
+      show('validAcc', accuracies.at(-1)),
+      show('validAcc', known.length === 0 ? undefined : Math.max(...known)),
       `${mean(seconds).toFixed(2)} s`,
       Math.round(speed).toLocaleString('en'),
     ])}</tr>`

@@ -29,10 +29,13 @@ function cellsOf({ net, epochs }: RunHistory): string[] {
   const theirs = notebook ? `${accuracy(notebook[0])} → ${accuracy(notebook[1])}` : '–'
   if (epochs.length === 0) return [net, '0', '–', theirs, '–', '–']
   const valid = epochs.map(({ validAcc }) => validAcc)
+  const known = valid.filter((value) => value !== undefined)
   return [
     net,
     `${epochs.length}`,
-    `${accuracy(valid[0])} → ${accuracy(valid.at(-1))} (${accuracy(Math.max(...valid))})`,
+    known.length === 0
+      ? '–'
+      : `${accuracy(valid[0])} → ${accuracy(valid.at(-1))} (${accuracy(Math.max(...known))})`,
     theirs,
     mean(epochs.map(({ trainSeconds }) => trainSeconds)).toFixed(2),
     Math.round(mean(epochs.map(({ imagesPerSecond }) => imagesPerSecond))).toLocaleString('en'),

@@ -24,7 +24,7 @@ export class TensorDataset implements Dataset {
   readonly length: number
 
   /**
-   * @param tensors at least one, such as x [N, ...] and y [N]
+   * @param tensors at least one, such as x [N, ...] and y [N, ...], class indices or numbers of any shape
    * @throws {ArgumentError} for none, or for what is no tensor
    * @throws {ShapeError} where their first dimensions differ
    */

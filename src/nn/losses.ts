@@ -24,6 +24,8 @@ interface LossLayer<Options, Target> {
   /**
    * The function of the same name in `nn.functional`, with the options.
    *
+   * @param input what the net gave, such as `prediction`
+   * @param target what it is to be near to, or class indices
    * @returns the loss: [], or that of each element with reduction 'none'
    * @throws {ShapeError} where the shapes do not fit
    * @throws {ArgumentError} for what is no tensor, or a target that can't be
@@ -33,6 +35,17 @@ interface LossLayer<Options, Target> {
   answers(prediction: Tensor, target: Tensor): Answers | undefined
   /** As of a Module. @internal */
   readonly libraryForward: unknown
+  /** The `answers` that the library has written. @internal */
+  readonly libraryAnswers: unknown
+}
+
+/** What makes a loss. */
+interface LossClass<Options, Target> {
+  /**
+   * @param options as of the function; each may be left out
+   * @throws {ArgumentError} for an option that is unknown or out of range
+   */
+  new (options?: Options): LossLayer<Options, Target>
 }
 
 /** What a loss is made from. */
@@ -45,9 +58,7 @@ interface Definition<Options, Target> {
 function loss<Options extends object, Target = Tensor>(
   name: string,
   { check, compute, answers }: Definition<Options, Target>,
-): new (
-  options?: Options,
-) => LossLayer<Options, Target> {
+): LossClass<Options, Target> {
   return class Loss {
     readonly options: Options
 
@@ -66,6 +77,10 @@ function loss<Options extends object, Target = Tensor>(
 
     get libraryForward(): unknown {
       return Loss.prototype.forward
+    }
+
+    get libraryAnswers(): unknown {
+      return Loss.prototype.answers
     }
   }
 }

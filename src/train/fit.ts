@@ -1,24 +1,41 @@
-import { isClass } from '../autograd/ops/class-indices.js'
-import { correct } from '../autograd/ops/cross-entropy.js'
 import { noGrad } from '../autograd/tape.js'
 import { checkNumber, checkOptions, kindOf } from '../check.js'
 import { DataLoader } from '../data/data-loader.js'
 import { ArgumentError, NumericError, ShapeError } from '../errors.js'
 import { callForward } from '../nn/layer.js'
+import type { Answers } from '../nn/losses.js'
 import { Module } from '../nn/module.js'
 import { Optimizer } from '../optim/optimizer.js'
 import { scoped } from '../tensor/scope.js'
 import { inLoss } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
+import { accuracyOf, answersOf, sumOf } from './answers.js'
 import { exclusively } from './exclusive.js'
 import { timeToYield, yieldToEvents } from './yield.js'
 
-/** Something that gives one number for predictions and labels, such as `nn.CrossEntropyLoss`. */
+/**
+ * Something that gives one number for predictions and targets, such as `nn.CrossEntropyLoss` or `nn.MSELoss`; any object
+ * with such a `forward` will do.
+ */
 export interface Loss {
-  /** The loss of a batch, with one element, from `prediction` (what the net gave) and `labels`. */
-  forward(prediction: Tensor, labels: Tensor): Tensor
+  /**
+   * The loss of a batch, with one element, from `prediction` (what the net gave) and `target` (the second tensor of the
+   * batch, of any shape).
+   */
+  forward(prediction: Tensor, target: Tensor): Tensor
+  /**
+   * How many answers are right, and of how many; undefined where none is right or wrong. The library's losses have it.
+   * Without it, a prediction [N, classes] of several classes with a class index [N] each counts as right where the
+   * largest is at the index, and all else has no accuracy: of a single output, nobody can tell the threshold.
+   *
+   * @param prediction what the net gave
+   * @param target the second tensor of the batch
+   */
+  answers?(prediction: Tensor, target: Tensor): Answers | undefined
   /** @internal */
   readonly libraryForward?: unknown
+  /** @internal */
+  readonly libraryAnswers?: unknown
 }
 
 /** One epoch in numbers. */
@@ -27,12 +44,17 @@ export interface EpochResult {
   epoch: number
   /** Mean over the samples, while training. */
   trainLoss: number
-  /** Share of right answers while training; NaN where labels are no classes. */
-  trainAcc: number
+  /**
+   * Share of right answers while training. Undefined where there are none, in any batch: with losses of numbers or class
+   * probabilities, and see `Loss.answers`. With `CrossEntropyLoss` and `NLLLoss` the share of [N, classes] whose largest
+   * is at the label (ignored labels do not count); with `BCEWithLogitsLoss` and `BCELoss` that of [N] or [N, 1] on the
+   * right side of 0 or 0.5, where all targets are 0 or 1.
+   */
+  trainAcc: number | undefined
   /** Mean over the validation samples, in evaluation mode; NaN without `valid`. */
   validLoss: number
-  /** Share of right answers, in evaluation mode; NaN without `valid`. */
-  validAcc: number
+  /** As `trainAcc`, in evaluation mode; undefined without `valid` too. */
+  validAcc: number | undefined
   /** Seconds of shuffle, gather, forward, loss, accuracy, backward and update of the whole epoch. */
   trainSeconds: number
   /** Seconds of the validation pass; 0 without. */
@@ -63,7 +85,7 @@ export interface FitOptions {
   valid?: DataLoader | undefined
   /** Made of the net's parameters. */
   optimizer: Optimizer
-  /** Such as `new nn.CrossEntropyLoss()`. */
+  /** Such as `new nn.CrossEntropyLoss()`, or one of your own. */
   loss: Loss
   /** Passes over the training data. Default 1. */
   epochs?: number
@@ -113,7 +135,7 @@ export async function fit(net: Module, options: FitOptions): Promise<History> {
           trainLoss: trained.loss,
           trainAcc: trained.accuracy,
           validLoss: validation?.loss ?? Number.NaN,
-          validAcc: validation?.accuracy ?? Number.NaN,
+          validAcc: validation?.accuracy,
           trainSeconds: trained.seconds,
           validSeconds: validation?.seconds ?? 0,
           imagesPerSecond: trained.samples / trained.seconds,
@@ -162,6 +184,8 @@ function checkFit(net: Module, options: FitOptions): void {
     'something with a forward(prediction, labels), such as new nn.CrossEntropyLoss()',
     loss,
   )
+  const { answers } = loss
+  expect("the loss's answers", answers === undefined || typeof answers === 'function', 'a function', answers)
   checkNumber('fit', 'epochs', epochs, { least: 0, whole: true })
   expect('signal', signal === undefined || signal instanceof AbortSignal, 'an AbortSignal', signal)
   for (const [what, value] of Object.entries({ onProgress, onEpoch })) {
@@ -171,7 +195,7 @@ function checkFit(net: Module, options: FitOptions): void {
 
 interface PassResult {
   loss: number
-  accuracy: number
+  accuracy: number | undefined
   samples: number
   seconds: number
 }
@@ -186,7 +210,8 @@ async function pass(
 ): Promise<PassResult> {
   const { signal, onProgress } = options
   const start = performance.now()
-  let [total, right, samples, batch] = [0, 0, 0, 0]
+  let [total, samples, batch] = [0, 0, 0]
+  let answers: Answers | undefined = { right: 0, of: 0 }
   const batches = loader[Symbol.iterator]()
   try {
     while (!signal?.aborted) {
@@ -201,7 +226,7 @@ async function pass(
       })
       if (!step) break
       total += step.loss * step.count
-      right += step.right
+      answers = sumOf(answers, step.answers)
       samples += step.count
       batch++
       if (!timeToYield()) continue
@@ -215,7 +240,7 @@ async function pass(
     batches.return(undefined)
   }
   const seconds = (performance.now() - start) / 1000
-  return { loss: total / samples, accuracy: right / samples, samples, seconds }
+  return { loss: total / samples, accuracy: accuracyOf(answers), samples, seconds }
 }
 
 /** Where a step is, for errors. */
@@ -240,7 +265,7 @@ function measure(net: Module, [x, y]: readonly Tensor[], { loss }: FitOptions, w
   }
   const number = value.item()
   if (!Number.isFinite(number)) throw notFinite(number, where)
-  return { loss: number, value, count: x.shape[0], right: rightAnswers(prediction, y) }
+  return { loss: number, value, count: x.shape[0], answers: answersOf(loss, prediction, y) }
 }
 
 function trainStep(net: Module, batch: readonly Tensor[], options: FitOptions, where: Where) {
@@ -256,14 +281,6 @@ function trainStep(net: Module, batch: readonly Tensor[], options: FitOptions, w
 /** What a step gives: numbers only. */
 function numbersOf({ loss, count, right }: ReturnType<typeof measure>) {
   return { loss, count, right }
-}
-
-/** How many predictions are right; NaN where these are no logits of several classes with a class each. */
-function rightAnswers(prediction: Tensor, labels: Tensor | undefined): number {
-  const { shape } = prediction
-  if (shape.length !== 2 || shape[1] < 2 || labels?.shape.length !== 1) return Number.NaN
-  const classes = labels.toFloat32Array().every((label) => isClass(label, shape[1]))
-  return classes ? correct(prediction, labels) : Number.NaN
 }
 
 function notFinite(value: number, { epoch, batch, batches, training }: Where): NumericError {

@@ -105,7 +105,7 @@ describe('what a report says of its run', () => {
 })
 
 describe('table', () => {
-  const epoch = (validAcc: number) => ({
+  const epoch = (validAcc?: number) => ({
     net: 'mlp-bn',
     epoch: 0,
     trainLoss: 0.3,
@@ -126,6 +126,11 @@ describe('table', () => {
         'mlp-bn  3       0.9500 → 0.9700 (0.9800)  0.9439 → 0.9677  12.35    93,452',
       ].join('\n'),
     )
+  })
+
+  it('has a dash where there is no accuracy', () => {
+    const [, line] = table([{ net: 'own', seed: 0, epochs: [epoch(), epoch()] }]).split('\n')
+    expect(line).toMatch(/^own +2 +– +– +12.35 +93,452$/)
   })
 
   it('says what ended early, in the net’s place', () => {

@@ -36,6 +36,12 @@ describe('formatEpochLine', () => {
     )
   })
 
+  it('says nothing of an accuracy where there is none', () => {
+    expect(formatEpochLine({ ...record, trainAcc: undefined, validAcc: undefined })).toBe(
+      'Epoch 1. Train Loss 0.3008, Valid Loss 0.1888, 26.1 s',
+    )
+  })
+
   it.each([
     [0, '0.00 s'],
     [0.005, '0.01 s'],

@@ -71,6 +71,13 @@ describe('renderReport', () => {
     expect(html).toContain('mlp (no batch norm) ends at 0.1000, its best.')
   })
 
+  it('shows no accuracy where there is none', () => {
+    const page = renderReport([run('mlp', 2, 0, { trainAcc: undefined, validAcc: undefined })], about)
+    expect(page).toContain('mlp (no batch norm) has no answers that are right or wrong.')
+    expect(chartsOf(page)[3]?.lines[0]?.values).toEqual([null, null])
+    expect(page.match(/<t[dh].*?<\/t[dh]>/gs)?.join('')).not.toMatch(/NaN|undefined|Infinity/)
+  })
+
   it('has a row with every figure of every epoch', () => {
     const rows = html.slice(html.indexOf('All figures')).match(/<tr><th scope="row">.*?<\/tr>/gs)
     expect(rows).toHaveLength(8)

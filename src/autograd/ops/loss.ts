@@ -3,7 +3,7 @@ import { checkOptions, kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { zeros } from '../../tensor/create.js'
 import { scoped } from '../../tensor/scope.js'
-import { broadcastShapes, type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
+import { type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
 import { add, mul } from './arithmetic.js'
@@ -51,20 +51,24 @@ function matched(name: string, input: Tensor, target: Tensor): readonly [Tensor,
   if (b.length === 0) return [input, repeated(target, a)]
   const became = broadcastOf(a, b)
   const would = became ? `, which would broadcast to [${became}]` : ''
+  const [, ...rest] = a
   const cure =
     sizeOf(a) === sizeOf(b)
-      ? `reshape one of them, as with target.reshape([${a}])`
+      ? `reshape one of them, as with target.reshape([${sizeOf(a) > 0 ? [-1, ...rest] : a}])`
       : 'give a target of the shape of the input, or a single value of shape []'
   throw new ShapeError(`${name}: the input has shape [${a}] and the target [${b}]${would}; ${cure}`)
 }
 
-/** What two shapes would be together; undefined where they do not broadcast. */
+/** What two shapes would be together; undefined where they do not broadcast. (In `fit`, `broadcastShapes` is stricter.) */
 function broadcastOf(a: Shape, b: Shape): Shape | undefined {
-  try {
-    return broadcastShapes('', a, b)
-  } catch {
-    return undefined
-  }
+  const rank = Math.max(a.length, b.length)
+  const pairs = Array.from({ length: rank }, (_, d) => [
+    a[d - rank + a.length] ?? 1,
+    b[d - rank + b.length] ?? 1,
+  ])
+  return pairs.every(([x, y]) => x === y || x === 1 || y === 1)
+    ? pairs.map(([x, y]) => (x === 1 ? y : x))
+    : undefined
 }
 
 function repeated(x: Tensor, shape: Shape): Tensor {

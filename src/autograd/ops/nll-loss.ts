@@ -134,7 +134,7 @@ export function reducedOver(losses: Tensor, total: number, reduction: Reduction)
  *
  * @param input log-probabilities: [classes], [N, classes] or [N, classes, d…]
  * @param target class indices: [], [N] (also as a list) or [N, d…]
- * @returns []: with 'mean' the sum over that of the weights, NaN where all is ignored; the target's shape with 'none'
+ * @returns [], with 'none' the target's shape. The mean is the sum over that of the weights, NaN where all is ignored
  * @throws {ShapeError} where the shapes do not fit
  * @throws {ArgumentError} for a label that is no class, or an option that is unknown or out of range
  */
