@@ -7,6 +7,7 @@ import { data, nn, optim, SimdgradError, Tensor } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { initForTest } from '../support/init.js'
 import { FUNCTIONS } from './slips/functions.js'
+import { INDEXING } from './slips/indexing.js'
 import { LAYERS } from './slips/layers.js'
 import { LOSSES } from './slips/losses.js'
 import { nameOf, run, type Slip, textOf } from './slips/slip.js'
@@ -17,6 +18,7 @@ const SLIPS: Record<string, Slip[]> = {
   'making tensors': MAKING,
   'methods of a tensor': METHODS,
   'nn.functional': FUNCTIONS,
+  'picking, rearranging and scanning': INDEXING,
   'layers and modules': LAYERS,
   losses: LOSSES,
   optimizers: OPTIMIZERS,

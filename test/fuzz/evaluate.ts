@@ -141,7 +141,8 @@ export class Evaluation {
     need(Number.isFinite(largest) && largest <= LARGEST, 'too large, or no number')
     this.#round(step, inputs, outputs, largest)
 
-    const records = !step.noGrad && step.op !== 'detach' && entryOf(step.op)?.differentiable !== false
+    const differentiable = entryOf(step.op)?.differentiable !== false && step.part !== 'indices'
+    const records = !step.noGrad && step.op !== 'detach' && differentiable
     const recorded = (from: readonly string[]) =>
       records && from.some((id) => this.requiresGrad.get(id) === true)
     this.before.set(step.out, new Map([...states.keys()].map((id) => [id, this.get(id)])))
@@ -253,9 +254,13 @@ export function apply(
   const args = step.args.map((arg) => resolve(arg, of))
   if (step.op === 'detach') return new Map([[step.out, { ...(args[0] as Value) }]])
   if (step.op !== 'sequential') {
-    const twin = entryOf(step.op)?.twin as ((...args: unknown[]) => Value) | undefined
+    const twin = entryOf(step.op)?.twin as ((...args: unknown[]) => object) | undefined
     if (!twin) throw new Invalid(`no twin of ${step.op}`)
-    return new Map([[step.out, change(twin(...args, told.get(step.out)), 0)]])
+    const observed = told.get(step.out)
+    const all = twin(...args, ...(observed ? [observed] : []))
+    const result = (step.part === undefined ? all : Reflect.get(all, step.part)) as Value | undefined
+    if (!result) throw new Invalid(`no ${step.part} of ${step.op}`)
+    return new Map([[step.out, change(result, 0)]])
   }
   const net = nets.find(({ id }) => id === step.net)
   if (!net) throw new Invalid('no net')

@@ -138,7 +138,10 @@ class Execution {
   }
 
   #call(step: Step, args: readonly unknown[]): unknown {
-    if (step.op !== 'sequential') return call(step.op, step.functional === true, args)
+    if (step.op !== 'sequential') {
+      const all = call(step.op, step.functional === true, args)
+      return step.part === undefined ? all : Reflect.get(all as object, step.part)
+    }
     const net = this.modules.get(step.net ?? '')
     const [x] = args
     if (!net || !(x instanceof Tensor)) throw new Error('a net is called with a tensor')

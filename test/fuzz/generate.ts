@@ -27,7 +27,8 @@ export function drawable(): string[] {
 function operation(d: Draw, op: string, more: Partial<Step> = {}): Ref {
   const entry = entryOf(op)
   if (!entry) throw new Error(`there is no entry for '${op}'`)
-  return d.step(op, entry.draw(d), more)
+  const args = entry.draw(d)
+  return d.step(op, args, entry.part ? { part: entry.part(d, args), ...more } : more)
 }
 
 /** A net that was called before, on something else of the same shape. */

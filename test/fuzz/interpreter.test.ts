@@ -30,10 +30,11 @@ function argument(arg: unknown, inputs: readonly Value[]): unknown {
   return of.permute ? permute(x, of.permute) : x
 }
 
-function run({ op, args }: OperationCase, inputs: readonly Value[]): Value {
-  const twin = entryOf(op)?.twin as ((...args: unknown[]) => Value) | undefined
+function run({ op, args, part }: OperationCase, inputs: readonly Value[]): Value {
+  const twin = entryOf(op)?.twin as ((...args: unknown[]) => object) | undefined
   if (!twin) throw new Error(`no twin of ${op}`)
-  return twin(...args.map((arg) => argument(arg, inputs)))
+  const all = twin(...args.map((arg) => argument(arg, inputs)))
+  return (part === undefined ? all : Reflect.get(all, part)) as Value
 }
 
 const inputsOf = ({ inputs }: OperationCase) =>

@@ -161,6 +161,8 @@ export const LAYERS: Readonly<Record<string, LayerEntry>> = {
     draw: (d, _, training) => ({ args: [training ? 0 : d.pick([0, 0.5])], tensors: {} }),
     twin: (x) => x,
   },
+  // It takes indices, which no other layer gives; the operation is drawn by itself.
+  Embedding: { draw: () => undefined, twin: (x) => x },
   Keeps: { draw: (d) => ({ args: [], tensors: {}, kept: d.name('kept') }), twin: (x) => x },
   Same: plain((x) => x),
   Doubles: plain((x) => zip(x, x, (a, b) => a + b)),

@@ -69,12 +69,13 @@ function netLines({ id, layers, training }: Net, leaves: readonly Leaf[]): strin
 
 /** The expression of a step. */
 function expression(step: Step): string {
-  const { op, args, net, functional } = step
+  const { op, args, net, functional, part } = step
   const [first, ...rest] = args.map(literal)
   if (net) return `${net}.forward(${first})`
-  return isMethod(op, functional)
+  const all = isMethod(op, functional)
     ? `${first}.${op}(${rest.join(', ')})`
     : `F.${op}(${[first, ...rest].join(', ')})`
+  return `${all}${part === undefined ? '' : typeof part === 'number' ? `[${part}]` : `.${part}`}`
 }
 
 /** What a step makes: [name, expression], its own result first. */

@@ -61,6 +61,8 @@ export interface Step {
   /** An operation of the table, or 'sequential', 'detach', 'backward'. */
   readonly op: string
   readonly args: readonly Arg[]
+  /** Which of several results is meant. */
+  readonly part?: string | number
   /** For 'sequential': which net. */
   readonly net?: string
   /** Called as nn.functional's where it is a method too. */

@@ -9,14 +9,14 @@ import { kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { fromValues } from '../../tensor/create.js'
 import { scoped } from '../../tensor/scope.js'
-import { dimension, reduceShape, type Shape, sizeOf } from '../../tensor/shape.js'
+import { dimension, reduceShape, type Shape } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
 import { defineOperation } from '../operation.js'
 import { run } from '../tape.js'
 import { add } from './arithmetic.js'
 import { padTo } from './pad-constant.js'
-import { slice } from './rearrange.js'
+import { reshape, slice } from './rearrange.js'
 
 /** Indices: a tensor of whole numbers, or a list of them. */
 export type IndexList = Tensor | ArrayLike<number>
@@ -118,7 +118,8 @@ export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
   if (new Set(found).size !== found.length) {
     throw new ArgumentError(`flip: a dimension is named twice in [${named}]`)
   }
-  if (x.shape.length === 0) return add(x, 0)
+  // There is nothing to turn round.
+  if (x.shape.length === 0 || found.length === 0) return reshape(x, x.shape)
   return scoped(() =>
     found.reduce((y, d) => {
       const n = x.shape[d]
@@ -234,7 +235,6 @@ export function scatterAdd(x: Tensor, dim: number, index: Tensor, src: Tensor): 
   checkTensor('scatterAdd', 'source', src)
   checkIndexShape('scatterAdd', 'input', index, x.shape, d)
   checkIndexShape('scatterAdd', 'source', index, src.shape, -1)
-  if (sizeOf(index.shape) === 0) return add(x, 0)
   return scoped(() => {
     const n = x.shape[d] ?? 1
     const sums = run(scatterOperation, [firstPart(src, index.shape, -1), index], { dim: d, n })

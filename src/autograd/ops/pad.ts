@@ -6,6 +6,7 @@ import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
 import { indexSelect } from './indexing.js'
 import { padConstant } from './pad-constant.js'
+import { reshape } from './rearrange.js'
 
 /** What `pad` takes besides the tensor and the sizes. */
 export interface PadOptions {
@@ -88,7 +89,9 @@ export function pad(x: Tensor, pad: readonly number[], options: PadOptions = {})
   if (options.value !== undefined && value !== 0) {
     throw new ArgumentError(`pad: the value ${value} is for mode 'constant', not '${mode}'`)
   }
-  for (const [d, left, right] of pairs) {
+  const padded = pairs.filter(([, left, right]) => left !== 0 || right !== 0)
+  if (padded.length === 0) return reshape(x, x.shape)
+  for (const [d, left, right] of padded) {
     const most = MOST[mode](x.shape[d])
     if (Math.min(left, right) < 0 || Math.max(left, right) > most) {
       throw new ShapeError(
@@ -97,9 +100,8 @@ export function pad(x: Tensor, pad: readonly number[], options: PadOptions = {})
     }
   }
   return scoped(() =>
-    pairs.reduce((y, [d, left, right]) => {
+    padded.reduce((y, [d, left, right]) => {
       const n = x.shape[d]
-      if (left === 0 && right === 0) return y
       const from = Float32Array.from({ length: left + n + right }, (_, i) => SOURCES[mode](i - left, n))
       return indexSelect(y, d, from)
     }, x),

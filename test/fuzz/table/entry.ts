@@ -7,7 +7,9 @@ export interface Entry {
   /** Draws the arguments, as the public function takes them; a method's tensor is the first. */
   draw(d: Draw): readonly Arg[]
   /** The naive float64 twin, called with the same arguments. */
-  twin(...args: never[]): Value
+  twin(...args: never[]): Value | readonly Value[] | Readonly<Record<string, Value>>
+  /** Of several results, which one goes on: its name or number among them. */
+  part?(d: Draw, args: readonly Arg[]): string | number
   /** False where the result never requires a gradient. */
   differentiable?: false
   /** What the twin has to be told of the library's own result (a mask), as its last argument. */

@@ -2,11 +2,13 @@
 import { elementwise } from './elementwise.js'
 import type { Entry, Table } from './entry.js'
 import { losses } from './losses.js'
+import { picking } from './indexing.js'
 import { nets } from './nets.js'
 import { norms } from './norms.js'
 import { shapes } from './shapes.js'
 
 export const TABLE: Table = { ...elementwise, ...shapes, ...nets, ...norms, ...losses }
+export const TABLE: Table = { ...elementwise, ...shapes, ...nets, ...picking }
 
 export function entryOf(op: string): Entry | undefined {
   return Object.hasOwn(TABLE, op) ? TABLE[op] : undefined
