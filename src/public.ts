@@ -1,9 +1,12 @@
 /** What every entry of the package gives; the entries add what needs a platform. */
 import './autograd/methods.js'
 
+export type { ClampOptions } from './autograd/ops/clamp.js'
+export type { NormOptions } from './autograd/ops/norm.js'
 export { cat } from './autograd/ops/rearrange.js'
 export type { ReduceOptions } from './autograd/ops/reduce.js'
 export type { VarOptions } from './autograd/ops/variance.js'
+export { where } from './autograd/ops/where.js'
 export { noGrad } from './autograd/tape.js'
 export { type Backend, chunksDone, type InitOptions, init } from './bindings/init.js'
 export type { WasmSource } from './bindings/load.js'

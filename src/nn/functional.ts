@@ -9,10 +9,13 @@ export {
   type Labels,
 } from '../autograd/ops/cross-entropy.js'
 export { dropout } from '../autograd/ops/dropout.js'
+export { type GeluOptions, gelu } from '../autograd/ops/gelu.js'
 export { type LayerNormOptions, layerNorm } from '../autograd/ops/layer-norm.js'
 export { linear } from '../autograd/ops/matmul.js'
 export { type MaxPool2dOptions, maxPool2d } from '../autograd/ops/max-pool2d.js'
+export { prelu } from '../autograd/ops/prelu.js'
 export { cat, flatten } from '../autograd/ops/rearrange.js'
 export { logSoftmax, softmax } from '../autograd/ops/softmax.js'
 export * from '../autograd/ops/unary.generated.js'
+export { where } from '../autograd/ops/where.js'
 export type { Pair } from '../check.js'
