@@ -8,16 +8,28 @@ import type { Shape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { type BackwardOptions, backward } from './backward.js'
 import { add, div, maximum, mul, sub } from './ops/arithmetic.js'
+import { backward } from './backward.js'
+import { add, div, maximum, minimum, mul, sub } from './ops/arithmetic.js'
+import { type ClampOptions, clamp } from './ops/clamp.js'
+import { clone } from './ops/clone.js'
+import { eq, ge, gt, le, lt, ne } from './ops/compare.js'
+import { type GeluOptions, gelu } from './ops/gelu.js'
 import { matmul } from './ops/matmul.js'
+import { type NormOptions, norm, std } from './ops/norm.js'
 import { cat, flatten, permute, reshape, slice, transpose } from './ops/rearrange.js'
-import { argmax, max, mean, type ReduceOptions, sum } from './ops/reduce.js'
+import { argmax, max, mean, min, type ReduceOptions, sum } from './ops/reduce.js'
 import { logSoftmax, softmax } from './ops/softmax.js'
 import * as unary from './ops/unary.generated.js'
-import { pow } from './ops/unary.js'
+import { pow, type UnaryWith } from './ops/unary.js'
 import { type VarOptions, variance } from './ops/variance.js'
+import { maskedFill } from './ops/where.js'
 
-/** The rows of the unary table are all methods. */
-type UnaryMethods = { [name in keyof typeof unary]: () => Tensor }
+/** The rows of the unary table are all methods; those that take numbers have them as options. */
+type UnaryMethods = {
+  [name in keyof typeof unary]: (typeof unary)[name] extends UnaryWith<infer O>
+    ? (options?: O) => Tensor
+    : () => Tensor
+}
 
 declare module '../tensor/tensor.js' {
   interface Tensor extends UnaryMethods {
@@ -34,6 +46,45 @@ declare module '../tensor/tensor.js' {
      * @throws {ShapeError} where the shapes do not broadcast
      */
     maximum(other: Tensor | number): Tensor
+    /**
+     * The smaller of `this` and `other`, broadcast; equals share the gradient in halves.
+     * @throws {ShapeError} where the shapes do not broadcast
+     */
+    minimum(other: Tensor | number): Tensor
+    /** 1 where `this = other`, else 0; broadcast, without a gradient. @throws {ShapeError} where the shapes do not broadcast */
+    eq(other: Tensor | number): Tensor
+    /** 1 where `this ≠ other`, else 0; broadcast, without a gradient. @throws {ShapeError} where the shapes do not broadcast */
+    ne(other: Tensor | number): Tensor
+    /** 1 where `this < other`, else 0; broadcast, without a gradient. @throws {ShapeError} where the shapes do not broadcast */
+    lt(other: Tensor | number): Tensor
+    /** 1 where `this ≤ other`, else 0; broadcast, without a gradient. @throws {ShapeError} where the shapes do not broadcast */
+    le(other: Tensor | number): Tensor
+    /** 1 where `this > other`, else 0; broadcast, without a gradient. @throws {ShapeError} where the shapes do not broadcast */
+    gt(other: Tensor | number): Tensor
+    /** 1 where `this ≥ other`, else 0; broadcast, without a gradient. @throws {ShapeError} where the shapes do not broadcast */
+    ge(other: Tensor | number): Tensor
+    /**
+     * `value` where `mask` is not 0, `this` elsewhere; both broadcast. What is filled over gets no gradient.
+     * https://pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html
+     *
+     * @param value a number, or a tensor of no dimension
+     * @throws {ShapeError} where the shapes do not broadcast, or for a value with dimensions
+     */
+    maskedFill(mask: Tensor, value: Tensor | number): Tensor
+    /**
+     * `this`, no smaller than `min` and no larger than `max`, one of which may be missing. The gradient passes within
+     * the bounds and on them. https://pytorch.org/docs/stable/generated/torch.clamp.html
+     * @throws {ArgumentError} without a bound, or for one that is no number
+     */
+    clamp(options: ClampOptions): Tensor
+    /**
+     * `x Φ(x)`, with Φ the normal distribution; or with `approximate: 'tanh'` a formula that is near to it.
+     * https://pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
+     * @throws {ArgumentError} for an option that is unknown, or none of its values
+     */
+    gelu(options?: GeluOptions): Tensor
+    /** A copy, through which gradients flow. */
+    clone(): Tensor
     /** `this` to the power of a number `exponent`; NaN where a negative base meets a broken exponent. */
     pow(exponent: number): Tensor
     /**
@@ -67,6 +118,20 @@ declare module '../tensor/tensor.js' {
      * @throws {ArgumentError} for a dimension that is not there
      */
     max(options?: ReduceOptions): Tensor
+    /** The smallest value over one dimension, or all; gradient, shapes and errors as of `max`. */
+    min(options?: ReduceOptions): Tensor
+    /**
+     * The standard deviation over some dimensions, or all: the root of `var`, with its options and errors. The
+     * gradient is 0 where it is 0. https://pytorch.org/docs/stable/generated/torch.std.html
+     */
+    std(options?: VarOptions): Tensor
+    /**
+     * The norm of order `p` (default 2) over some dimensions, or all: `(Σ |x|^p)^(1 / p)`; of order 0 how many are not
+     * 0, of order ±Infinity the largest or smallest magnitude. The gradient is 0 where the norm is. Shapes and errors
+     * as of `sum`. https://pytorch.org/docs/stable/generated/torch.norm.html
+     * @throws {ArgumentError} for a p that is no number
+     */
+    norm(options?: NormOptions): Tensor
     /** The index of the largest value (the first of equals) over one dimension, or in the flattened tensor; errors as of `max`. */
     argmax(options?: ReduceOptions): Tensor
     /**
@@ -111,13 +176,27 @@ const OPERATIONS = {
   mul,
   div,
   maximum,
+  minimum,
+  eq,
+  ne,
+  lt,
+  le,
+  gt,
+  ge,
+  maskedFill,
+  clamp,
   ...unary,
+  gelu,
+  clone,
   pow,
   matmul,
   sum,
   mean,
   var: variance,
   max,
+  min,
+  std,
+  norm,
   argmax,
   reshape,
   transpose,

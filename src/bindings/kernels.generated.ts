@@ -15,28 +15,61 @@ export const BINARY = {
   maximum: 4,
   /** What share of the gradient `maximum` passes to `a`: 1, 0, or ½ where both are equal. */
   maximumShare: 5,
+  /** `min(a, b)`; NaN where either is. */
+  minimum: 6,
+  /** 1 where `a = b`, else 0; as all comparisons. */
+  eq: 7,
+  /** 1 where `a ≠ b`; so with NaN. */
+  ne: 8,
+  /** 1 where `a < b`. */
+  lt: 9,
+  /** 1 where `a ≤ b`. */
+  le: 10,
+  /** 1 where `a > b`. */
+  gt: 11,
+  /** 1 where `a ≥ b`. */
+  ge: 12,
+  /** `b` where `a` is not 0; 0 where it is, whatever `b` is there. */
+  keep: 13,
+  /** `b` where `a` is 0; 0 where it is not, whatever `b` is there. */
+  drop: 14,
+  /** The one of `a` and `b` that `keep` and `drop` left: the bits that either has. */
+  join: 15,
+  /** `a` above 0, `b · a` below. */
+  prelu: 16,
+  /** The slope of `prelu` in `a`: 1 above 0, `b` below. */
+  preluSlope: 17,
+  /** The gradient of `prelu`'s `b`, of `a` and the result's `b`: 0 where `a` is above 0, else their product. */
+  preluWeight: 18,
 } as const
 
 /** The arguments of `unaryForward`. */
 export interface UnaryForward {
   readonly op: number
+  readonly first: number
+  readonly second: number
   /** Floats. */
   readonly x: Memory
   /** `x.length` floats; written. */
   readonly y: Memory
 }
 
-/** `y = f(x)`, with the function of that number in the table of unary operations. */
-export function unaryForward({ op, x, y }: UnaryForward): void {
+/**
+ * `y = f(x)`, with the function of that number in the table of unary operations. `first` and `second` are the
+ * numbers that it takes besides `x`, 0 where it takes fewer.
+ */
+export function unaryForward({ op, first, second, x, y }: UnaryForward): void {
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
   row[0] = 0
   row[2] = op
-  row[3] = xAt
-  row[4] = x.length
-  row[5] = yAt
-  row[6] = y.length
+  row[3] = first
+  row[4] = second
+  row[5] = xAt
+  row[6] = x.length
+  row[7] = yAt
+  row[8] = y.length
   call(row, 'unaryForward')
   y.version++
 }
@@ -44,6 +77,8 @@ export function unaryForward({ op, x, y }: UnaryForward): void {
 /** The arguments of `unaryBackward`. */
 export interface UnaryBackward {
   readonly op: number
+  readonly first: number
+  readonly second: number
   /** `dy.length` floats. */
   readonly x?: Memory | undefined
   /** `dy.length` floats. */
@@ -55,7 +90,7 @@ export interface UnaryBackward {
 }
 
 /** `dx = f′(x) · dy`; `x` or `y` may be missing where the gradient does not read it. */
-export function unaryBackward({ op, x, y, dy, dx }: UnaryBackward): void {
+export function unaryBackward({ op, first, second, x, y, dy, dx }: UnaryBackward): void {
   const xAt = x?.address ?? 0
   const yAt = y?.address ?? 0
   const dyAt = dy.address
@@ -63,14 +98,16 @@ export function unaryBackward({ op, x, y, dy, dx }: UnaryBackward): void {
   const row = startRow()
   row[0] = 1
   row[2] = op
-  row[3] = xAt
-  row[4] = x?.length ?? 0
-  row[5] = yAt
-  row[6] = y?.length ?? 0
-  row[7] = dyAt
-  row[8] = dy.length
-  row[9] = dxAt
-  row[10] = dx.length
+  row[3] = first
+  row[4] = second
+  row[5] = xAt
+  row[6] = x?.length ?? 0
+  row[7] = yAt
+  row[8] = y?.length ?? 0
+  row[9] = dyAt
+  row[10] = dy.length
+  row[11] = dxAt
+  row[12] = dx.length
   call(row, 'unaryBackward')
   dx.version++
 }

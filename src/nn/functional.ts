@@ -22,6 +22,7 @@ export {
 } from '../autograd/ops/group-norm.js'
 export { stack } from '../autograd/ops/joining.js'
 export { type KLDivOptions, klDiv } from '../autograd/ops/kl-div.js'
+export { type GeluOptions, gelu } from '../autograd/ops/gelu.js'
 export { type LayerNormOptions, layerNorm } from '../autograd/ops/layer-norm.js'
 export type { LossOptions, Reduction } from '../autograd/ops/loss.js'
 export { linear } from '../autograd/ops/matmul.js'
@@ -29,6 +30,7 @@ export { type MaxPool2dOptions, maxPool2d } from '../autograd/ops/max-pool2d.js'
 export { type NLLLossOptions, nllLoss } from '../autograd/ops/nll-loss.js'
 export { oneHot } from '../autograd/ops/one-hot.js'
 export { type PadOptions, pad } from '../autograd/ops/pad.js'
+export { prelu } from '../autograd/ops/prelu.js'
 export { cat, flatten } from '../autograd/ops/rearrange.js'
 export {
   type HuberLossOptions,
@@ -41,4 +43,5 @@ export {
 export { type RMSNormOptions, rmsNorm } from '../autograd/ops/rms-norm.js'
 export { logSoftmax, softmax } from '../autograd/ops/softmax.js'
 export * from '../autograd/ops/unary.generated.js'
+export { where } from '../autograd/ops/where.js'
 export type { Pair } from '../check.js'

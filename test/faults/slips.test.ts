@@ -56,9 +56,11 @@ describe('the slips', () => {
   /** They take no argument, or users never call them; ModuleList's slips are in its own tests. */
   const NOTHING_TO_GET_WRONG = new Set([
     ...['memory', 'Tensor', 'nn.Module', 'nn.ModuleList', 'optim.Optimizer'],
-    ...['neg', 'abs', 'sqrt', 'exp', 'log', 'relu', 'sigmoid', 'tanh', 'gelu'].map(
+    ...['neg', 'abs', 'sqrt', 'exp', 'log', 'relu', 'sigmoid', 'tanh'].map((name) => `Tensor.${name}`),
+    ...['sin', 'cos', 'erf', 'floor', 'ceil', 'round', 'sign', 'rsqrt', 'reciprocal', 'log1p'].map(
       (name) => `Tensor.${name}`,
     ),
+    ...['silu', 'hardswish', 'mish', 'relu6', 'clone'].map((name) => `Tensor.${name}`),
     ...['detach', 'toArray', 'toFloat32Array', 'toString', 'dispose', 'zeroGrad'].map(
       (name) => `Tensor.${name}`,
     ),

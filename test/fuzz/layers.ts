@@ -2,10 +2,19 @@
  * The table of layers: how to draw each for an input of a shape, and its twin. User's modules are here too: what
  * keeps its input, gives it back, or uses it twice is where early freeing goes wrong.
  */
-import { gelu } from '../support/interpreter/elementwise.js'
+import {
+  gelu,
+  geluTanh,
+  hardswish,
+  mish,
+  prelu,
+  sigmoid,
+  softplus,
+} from '../support/interpreter/elementwise.js'
 import { batchNorm, layerNorm } from '../support/interpreter/normalise.js'
 import { linear } from '../support/interpreter/products.js'
 import { flatten } from '../support/interpreter/rearrange.js'
+import { logSoftmax, softmax } from '../support/interpreter/reduce.js'
 import { map, need, type Shape, type Value, zip } from '../support/interpreter/value.js'
 import { avgPool2d, conv2d, maxPool2d, type WindowOptions } from '../support/interpreter/windows.js'
 import type { Draw } from './draw.js'
@@ -23,6 +32,24 @@ export interface LayerEntry {
 
 /** A layer without parameters, for any shape. */
 const plain = (twin: (x: Value) => Value): LayerEntry => ({ draw: () => ({ args: [], tensors: {} }), twin })
+
+/** A layer of options, for any shape. */
+const optional = <O extends { readonly [option: string]: Arg }>(
+  options: (d: Draw) => O,
+  twin: (x: Value, options: O) => Value,
+): LayerEntry => ({
+  draw: (d) => ({ args: d.chance(0.4) ? [] : [options(d)], tensors: {} }),
+  twin: (x, [own]) => twin(x, (own ?? {}) as O),
+})
+
+/** A layer over one dimension. */
+const overDimension = (twin: (x: Value, dim: number) => Value): LayerEntry => ({
+  draw: (d, shape) => ({
+    args: [d.below(Math.max(shape.length, 1)) - (d.chance(0.5) ? Math.max(shape.length, 1) : 0)],
+    tensors: {},
+  }),
+  twin: (x, [dim]) => twin(x, dim as number),
+})
 
 /** The leaves of some parameters, each of which may be frozen. */
 export const parameters = (d: Draw, shapes: { [field: string]: Shape }): { [field: string]: string } =>
@@ -94,7 +121,40 @@ const isImage = (shape: Shape): boolean => shape.length === 4 && shape.slice(1).
 
 export const LAYERS: Readonly<Record<string, LayerEntry>> = {
   ReLU: plain((x) => map(x, (v) => Math.max(v, 0), [0])),
-  GELU: plain((x) => map(x, gelu)),
+  GELU: optional(
+    (d) => ({ approximate: d.pick(['none', 'tanh']) }),
+    (x, { approximate }: { approximate?: string }) => map(x, approximate === 'tanh' ? geluTanh : gelu),
+  ),
+  ReLU6: plain((x) => map(x, (v) => Math.min(Math.max(v, 0), 6), [0, 6])),
+  Sigmoid: plain((x) => map(x, sigmoid)),
+  Tanh: plain((x) => map(x, Math.tanh)),
+  SiLU: plain((x) => map(x, (v) => v * sigmoid(v))),
+  Hardswish: plain((x) => map(x, hardswish, [-3, 3])),
+  Mish: plain((x) => map(x, mish)),
+  Identity: plain((x) => x),
+  LeakyReLU: optional(
+    (d) => ({ negativeSlope: d.pick([0.2, -0.5]) }),
+    (x, { negativeSlope = 0.01 }: { negativeSlope?: number }) =>
+      map(x, (v) => (v > 0 ? v : negativeSlope * v), [0]),
+  ),
+  ELU: optional(
+    (d) => ({ alpha: d.pick([0.3, 2]) }),
+    (x, { alpha = 1 }: { alpha?: number }) => map(x, (v) => (v > 0 ? v : alpha * Math.expm1(v)), [0]),
+  ),
+  Softplus: optional((d) => ({ beta: d.pick([0.5, 2]) }), softplus),
+  PReLU: {
+    draw(d, shape) {
+      const numParameters = shape.length > 1 && d.chance(0.6) ? shape[1] : 1
+      if (numParameters === 0) return undefined
+      return { args: [{ numParameters }], tensors: parameters(d, { weight: [numParameters] }) }
+    },
+    twin(x, _, { weight }) {
+      if (!weight) throw new Error('a weight')
+      return prelu(x, weight)
+    },
+  },
+  Softmax: overDimension(softmax),
+  LogSoftmax: overDimension(logSoftmax),
   Conv2d: {
     draw(d, shape) {
       if (!isImage(shape)) return undefined

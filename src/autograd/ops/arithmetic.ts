@@ -16,23 +16,25 @@ type BinaryCall = OperationCall<undefined>
 /** The gradient of one operand, of the result's shape or already of the operand's. */
 type Gradient = (call: BinaryCall) => Tensor
 
-interface Rule {
+/** How the gradient of an operand is computed. */
+export interface Rule {
   /** What it reads besides `dy`. */
   reads: readonly ('a' | 'b' | 'output')[]
   of: Gradient
 }
 
-function binary(name: string, code: number, a: Rule, b: Rule) {
+/** An operation of two, and its gradients; a comparison has none. */
+export function binary(name: string, code: number, a?: Rule, b?: Rule) {
   const operation = defineOperation<undefined>({
     name,
     inputs: { a: 'any', b: 'any' },
     output: 'any',
-    gradients: { a: a.reads, b: b.reads },
+    gradients: { ...(a ? { a: a.reads } : {}), ...(b ? { b: b.reads } : {}) },
     shape: ([x, y]) => broadcastShapes(name, x.shape, y.shape),
     forward: ({ inputs: [x, y], output }) => void combine(code, x, y, output),
     backward(call) {
-      if (call.wants(0)) call.pass(0, sumTo(call, a.of(call), call.shapeOf(0)))
-      if (call.wants(1)) call.pass(1, sumTo(call, b.of(call), call.shapeOf(1)))
+      if (a && call.wants(0)) call.pass(0, sumTo(call, a.of(call), call.shapeOf(0)))
+      if (b && call.wants(1)) call.pass(1, sumTo(call, b.of(call), call.shapeOf(1)))
     },
   })
   return (x: Tensor, other: Tensor | number): Tensor => {
@@ -51,13 +53,13 @@ function binary(name: string, code: number, a: Rule, b: Rule) {
 }
 
 /** `x ∘ z` in memory of the call's. */
-function product(call: BinaryCall, op: number, x: Tensor, z: Tensor): Tensor {
+export function product(call: BinaryCall, op: number, x: Tensor, z: Tensor): Tensor {
   return combine(op, x, z, call.temporary(call.dy.shape, call.dy.layout))
 }
 
 function negated(call: BinaryCall, x: Tensor): Tensor {
   const y = call.temporary(x.shape, x.layout)
-  unaryForward({ op: neg.code, x: x.storage, y: y.storage })
+  unaryForward({ op: neg.code, first: 0, second: 0, x: x.storage, y: y.storage })
   return y
 }
 
@@ -95,16 +97,20 @@ export const div = binary(
   },
 )
 
-/** Of `maximum`, for operand `i`: what it passes on is 1, 0 or ½ of the gradient. */
-function share(i: 0 | 1): Rule {
+/** Of the larger of two, for operand `i`: what it passes on is 1, 0 or ½ of the gradient. Of the smaller, the other's. */
+function share(i: 0 | 1, of: 'larger' | 'smaller' = 'larger'): Rule {
+  const first = of === 'larger' ? i : 1 - i
   return {
     reads: ['a', 'b'],
     of(call) {
-      const [mine, other] = [call.inputs[i], call.inputs[1 - i]]
-      return product(call, BINARY.mul, call.dy, product(call, BINARY.maximumShare, mine, other))
+      const [larger, smaller] = [call.inputs[first], call.inputs[1 - first]]
+      return product(call, BINARY.mul, call.dy, product(call, BINARY.maximumShare, larger, smaller))
     },
   }
 }
 
 /** The larger of `a` and `b`, broadcast; equals share the gradient in halves. */
 export const maximum = binary('maximum', BINARY.maximum, share(0), share(1))
+
+/** The smaller of `a` and `b`, broadcast; equals share the gradient in halves. */
+export const minimum = binary('minimum', BINARY.minimum, share(0, 'smaller'), share(1, 'smaller'))

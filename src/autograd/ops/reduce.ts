@@ -33,7 +33,7 @@ interface Reduction {
 }
 
 /** The reduced dimensions, counted from 0, ascending and each once. */
-function reducedDimensions(operation: string, x: Tensor, options: ReduceOptions): number[] {
+export function reducedDimensions(operation: string, x: Tensor, options: ReduceOptions): number[] {
   checkTensor(operation, 'input', x)
   checkOptions(operation, options, REDUCE_OPTIONS)
   const { dim, keepdim = false } = options
@@ -201,6 +201,15 @@ function planMax(operation: string, x: Tensor, options: ReduceOptions): Reductio
  */
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   return run(maxOperation, [x], planMax('max', x, options))
+}
+
+/**
+ * The smallest value over one dimension, or over all. The gradient goes to the first of equals.
+ * https://pytorch.org/docs/stable/generated/torch.min.html
+ */
+export function min(x: Tensor, options: ReduceOptions = {}): Tensor {
+  planMax('min', x, options)
+  return scoped(() => neg(max(neg(x), options)))
 }
 
 /** The index of the largest value (the first of equals) over one dimension, or in the flattened tensor. */

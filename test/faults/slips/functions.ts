@@ -7,7 +7,11 @@ const argument = { error: ArgumentError }
 const image = t(2, 3, 4, 4)
 const kernel = t(5, 3, 3, 3)
 
-const OF_ONE = ['relu', 'sigmoid', 'tanh', 'gelu', 'neg', 'abs', 'sqrt', 'exp', 'log']
+const OF_ONE = [
+  ...['relu', 'sigmoid', 'tanh', 'gelu', 'neg', 'abs', 'sqrt', 'exp', 'log'],
+  ...['sin', 'cos', 'erf', 'floor', 'ceil', 'round', 'sign', 'rsqrt', 'reciprocal', 'log1p'],
+  ...['silu', 'hardswish', 'mish', 'relu6', 'softplus', 'elu', 'leakyRelu'],
+]
 
 export const FUNCTIONS: Slip[] = [
   ...OF_ONE.flatMap((op): Slip[] => [
@@ -15,6 +19,22 @@ export const FUNCTIONS: Slip[] = [
     [`nn.functional.${op}`, [1], tensor, argument],
     [`nn.functional.${op}`, [], tensor, argument],
   ]),
+  ['nn.functional.gelu', [t(2), 'tanh'], /by name|option/],
+  ['nn.functional.gelu', [t(2), { approximate: 'erf' }], /'none' or 'tanh'/, argument],
+  ['nn.functional.gelu', [t(2), { approximate: true }], /'none' or 'tanh'/, argument],
+  ['nn.functional.elu', [t(2), 0.5], /by name|option/],
+  ['nn.functional.elu', [t(2), { alpha: '1' }], /number/, argument],
+  ['nn.functional.elu', [t(2), { slope: 1 }], /alpha/, argument],
+  ['nn.functional.leakyRelu', [t(2), 0.2], /by name|option/],
+  ['nn.functional.leakyRelu', [t(2), { negative_slope: 0.2 }], /negativeSlope/, argument],
+  ['nn.functional.softplus', [t(2), 1, 20], /by name|option/],
+  ['nn.functional.softplus', [t(2), { beta: null }], /number/, argument],
+  ['nn.functional.prelu', [[1, 2], t(1)], tensor, argument],
+  ['nn.functional.prelu', [t(2)], tensor, argument],
+  ['nn.functional.prelu', [t(2, 3), 0.25], tensor, argument],
+  ['nn.functional.prelu', [t(2, 3), t(2)], /\[1\] or \[3\]/, { error: ShapeError }],
+  ['nn.functional.prelu', [t(2, 3), t(1, 1)], /\[1\] or \[3\]/, { error: ShapeError }],
+  ['nn.functional.where', [[1, 0], t(2), t(2)], tensor, argument],
   ['nn.functional.softmax', [[1, 2], 0], tensor, argument],
   ['nn.functional.softmax', [t(2, 3)], /dim/],
   ['nn.functional.logSoftmax', [[1, 2], 0], tensor, argument],

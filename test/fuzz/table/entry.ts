@@ -42,6 +42,17 @@ export function unary(
   }
 }
 
+/** An operation of each element that takes options, some of which are drawn. */
+export function unaryWith<O extends { readonly [option: string]: Arg }>(
+  twin: (x: Value, options: O) => Value,
+  options: (d: Draw) => O,
+): Entry {
+  return {
+    draw: (d) => [d.value(), ...(d.chance(0.3) ? [] : [options(d)])],
+    twin: (x: Value, own?: O) => twin(x, own ?? ({} as O)),
+  }
+}
+
 /** An operation of two elements, broadcast, by its formula or its twin. The second may be a number. */
 export function binary(
   f: (a: number, b: number) => number,

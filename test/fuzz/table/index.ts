@@ -1,4 +1,5 @@
 /** The table of the fuzz: every operation by name. test/fuzz/operations.test.ts fails where one has no entry. */
+import { choices } from './choices.js'
 import { elementwise } from './elementwise.js'
 import type { Entry, Table } from './entry.js'
 import { losses } from './losses.js'
@@ -9,6 +10,7 @@ import { shapes } from './shapes.js'
 
 export const TABLE: Table = { ...elementwise, ...shapes, ...nets, ...norms, ...losses }
 export const TABLE: Table = { ...elementwise, ...shapes, ...nets, ...picking }
+export const TABLE: Table = { ...elementwise, ...choices, ...shapes, ...nets }
 
 export function entryOf(op: string): Entry | undefined {
   return Object.hasOwn(TABLE, op) ? TABLE[op] : undefined

@@ -50,18 +50,30 @@ function reshaped(d: Draw, x: Ref): readonly number[] {
   return d.pick(targets)()
 }
 
+const deviation = (twin: Entry['twin']): Entry => ({
+  draw: (d) => {
+    const x = d.value()
+    const options = d.reduction(x)
+    return [x, d.chance(0.5) ? options : { ...options, unbiased: d.chance(0.3) }]
+  },
+  twin,
+})
+
 export const shapes: Table = {
   sum: reduction(reduce.sum),
   mean: reduction(reduce.mean),
-  var: {
+  var: deviation(reduce.variance),
+  std: deviation(reduce.std),
+  norm: {
     draw: (d) => {
       const x = d.value()
-      const options = d.reduction(x)
-      return [x, d.chance(0.5) ? options : { ...options, unbiased: d.chance(0.3) }]
+      const p = d.pick([2, 2, 1, 3, Number.POSITIVE_INFINITY])
+      return [x, { ...d.reduction(x), ...(p === 2 ? {} : { p }) }]
     },
-    twin: reduce.variance,
+    twin: reduce.norm,
   },
   max: reduction(reduce.max, false),
+  min: reduction(reduce.min, false),
   argmax: { ...reduction(reduce.argmax, false), differentiable: false },
   softmax: overDimension(reduce.softmax),
   logSoftmax: overDimension(reduce.logSoftmax),

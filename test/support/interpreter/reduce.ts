@@ -42,6 +42,34 @@ export function variance(x: Value, options: ReduceOptions & { unbiased?: boolean
   })
 }
 
+/** A root bends without end at 0: near there it counts as near a kink. */
+const bend = (root: number) => kink(root > 1e-300 ? root / 10 : root)
+
+/** The root of the variance. */
+export function std(x: Value, options: ReduceOptions & { unbiased?: boolean } = {}): Value {
+  const { shape, data } = variance(x, options)
+  const roots = data.map(Math.sqrt)
+  // (Of equal values float32 may see a deviation; of a single one, none.)
+  const none = x.data.length === data.length ? 0 : Number.MIN_VALUE
+  for (const root of roots) if (!Number.isNaN(root)) bend(root || none)
+  return value(shape, roots)
+}
+
+/** `(Σ |x|^p)^(1 / p)`; infinite orders choose, and order 0 counts. */
+export function norm(x: Value, options: ReduceOptions & { p?: number } = {}): Value {
+  const { p = 2, ...over } = options
+  const magnitudes = value(x.shape, x.data.map(Math.abs))
+  if (p !== 2) for (const v of x.data) kink(v)
+  if (p === Number.POSITIVE_INFINITY) return reduce(magnitudes, over, (line) => line[largestAt(line)])
+  if (p === Number.NEGATIVE_INFINITY) return reduce(magnitudes, over, (line) => line[smallestAt(line)])
+  if (p === 0) return reduce(magnitudes, over, (line) => line.filter((v) => v !== 0).length)
+  return reduce(magnitudes, over, (line) => {
+    const result = total(line.map((v) => v ** p)) ** (1 / p)
+    if (p !== 1) bend(result)
+    return result
+  })
+}
+
 /** The place of the first of the largest; how near the next one is counts as a kink. */
 export function largestAt(line: Float64Array): number {
   let best = 0
@@ -62,6 +90,12 @@ function choice(x: Value, options: ReduceOptions, f: (line: Float64Array) => num
 
 export const max = (x: Value, options: ReduceOptions = {}): Value =>
   choice(x, options, (line) => line[largestAt(line)])
+
+/** The place of the first of the smallest; see `largestAt`. */
+const smallestAt = (line: Float64Array): number => largestAt(line.map((v) => -v))
+
+export const min = (x: Value, options: ReduceOptions = {}): Value =>
+  choice(x, options, (line) => line[smallestAt(line)])
 
 export const argmax = (x: Value, options: ReduceOptions = {}): Value => choice(x, options, largestAt)
 

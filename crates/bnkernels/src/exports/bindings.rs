@@ -2,12 +2,16 @@
 //! none can be swapped for another; and an operation for each row of the table of unary ones.
 
 use super::{Arguments, Description, DESCRIPTIONS};
-use crate::tables::{BINARY_DESCRIPTIONS, UNARY_DESCRIPTIONS};
+use crate::tables::{Number, BINARY_DESCRIPTIONS, UNARY_DESCRIPTIONS};
 use std::fmt::Write;
 
 /// The generated files, from the project's folder, and what is in them.
-pub fn files() -> [(&'static str, String); 2] {
-    [("src/bindings/kernels.generated.ts", kernels()), ("src/autograd/ops/unary.generated.ts", unary())]
+pub fn files() -> [(&'static str, String); 3] {
+    [
+        ("src/bindings/kernels.generated.ts", kernels()),
+        ("src/autograd/ops/unary.generated.ts", unary(false)),
+        ("src/autograd/ops/unary-parts.generated.ts", unary(true)),
+    ]
 }
 
 const NOTE: &str = "// Written by `cargo run --bin bindings` in crates/bnkernels";
@@ -29,22 +33,61 @@ fn kernels() -> String {
     out
 }
 
-fn unary() -> String {
+/// The rows of the unary table that are functions, or those that are parts of one.
+fn unary(parts: bool) -> String {
     let mut out =
         format!("{NOTE} from src/tables.rs: change it there.\nimport {{ unary }} from './unary.js'\n");
     for (number, row) in UNARY_DESCRIPTIONS.iter().enumerate() {
-        let name = camel_case(row.name);
+        if row.name.starts_with('_') != parts {
+            continue;
+        }
+        let name = camel_case(row.name.trim_start_matches('_'));
         let reads: Vec<&str> = ["'x'", "'y'"]
             .into_iter()
             .zip(row.reads)
             .filter_map(|(name, reads)| reads.then_some(name))
             .collect();
+        let (interface, type_argument, defaults) = options(&name, row.options);
+        out += &interface;
         let lines: Vec<&str> = row.doc.iter().copied().chain(["", " @function"]).collect();
         out += "\n";
         out += &doc("", &lines);
-        writeln!(out, "export const {name} = unary('{name}', {number}, [{}])", reads.join(", ")).unwrap();
+        writeln!(
+            out,
+            "export const {name} = unary{type_argument}('{name}', {number}, [{}]{defaults})",
+            reads.join(", ")
+        )
+        .unwrap();
     }
     out
+}
+
+/// Of a function that takes numbers besides x: the interface of its options, the type argument, and the defaults.
+fn options(function: &str, options: &[Number]) -> (String, String, String) {
+    if options.is_empty() {
+        return Default::default();
+    }
+    let name = format!("{}{}Options", function[..1].to_uppercase(), &function[1..]);
+    let mut interface = format!("\n/** Options of `{function}`. */\nexport interface {name} {{\n");
+    let mut defaults = Vec::new();
+    for option in options {
+        let (own, default) = (camel_case(option.name), number_text(option.default));
+        let said = option.doc.join("\n");
+        let usual = if option.default.is_finite() { &default } else { "none" };
+        interface += &doc("  ", &[&format!("{said} Default {usual}.")]);
+        writeln!(interface, "  {own}?: number").unwrap();
+        defaults.push(format!("{own}: {default}"));
+    }
+    (interface + "}\n", format!("<{name}>"), format!(", {{ {} }}", defaults.join(", ")))
+}
+
+/// A number as TypeScript has it.
+fn number_text(number: f64) -> String {
+    match number {
+        f64::INFINITY => "Number.POSITIVE_INFINITY".into(),
+        f64::NEG_INFINITY => "Number.NEGATIVE_INFINITY".into(),
+        _ => number.to_string(),
+    }
 }
 
 /// One argument of a kernel.

@@ -37,13 +37,16 @@ const FORMS: [Form; 3] = [Form::NN, Form::NT, Form::TN];
 const LAYOUTS: [Layout; 2] = [Layout::Rows, Layout::Lanes];
 
 kernels! {
-    /// `y = f(x)`, with the function of that number in the table of unary operations.
-    unary_forward(op: u32; x: input[any]; y: output[x.len()])
-        requires tables::is_unary(op); => tables::unary_forward(op, x, y);
+    /// `y = f(x)`, with the function of that number in the table of unary operations. `first` and `second` are the
+    /// numbers that it takes besides `x`, 0 where it takes fewer.
+    unary_forward(op: u32; first, second: f32; x: input[any]; y: output[x.len()])
+        requires tables::is_unary(op); => tables::unary_forward(op, [first, second], x, y);
 
     /// `dx = f′(x) · dy`; `x` or `y` may be missing where the gradient does not read it.
-    unary_backward(op: u32; x, y: optional input[dy.len()]; dy: input[any]; dx: output[dy.len()])
-        requires tables::has_what_it_reads(op, x, y); => tables::unary_backward(op, x, y, dy, dx);
+    unary_backward(op: u32; first, second: f32; x, y: optional input[dy.len()]; dy: input[any];
+            dx: output[dy.len()])
+        requires tables::has_what_it_reads(op, x, y);
+        => tables::unary_backward(op, [first, second], x, y, dy, dx);
 
     /// `y = a ∘ b`, with the operation of that number in the table of binary ones. `dims` are the shape of `y`
     /// and the strides with which `a` and `b` are read: 0 where one is repeated; the innermost are 0 or 1.

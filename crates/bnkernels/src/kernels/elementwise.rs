@@ -44,6 +44,7 @@ pub(crate) fn map_vectors<const K: usize, const U: usize>(
 }
 
 /// Runs the kernel on arrays of one length.
+#[inline(never)]
 pub(crate) fn run(inputs: &[&[f32]], y: &mut [f32], kernel: Kernel) {
     assert!(inputs.iter().all(|x| x.len() == y.len()));
     map_parts(inputs, y, kernel);

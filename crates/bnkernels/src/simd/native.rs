@@ -34,7 +34,8 @@ binary!(add_ => |a, b| a + b, sub_ => |a, b| a - b, mul_ => |a, b| a * b, div_ =
     max => |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { a.max(b) },
     min => |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { a.min(b) },
     at_least => |a, b| if a < b { b } else { a }, at_most => |a, b| if b < a { b } else { a });
-unary!(neg_ => |a| -a, abs => f32::abs, sqrt => f32::sqrt, nearest => f32::round_ties_even);
+unary!(neg_ => |a| -a, abs => f32::abs, sqrt => f32::sqrt, nearest => f32::round_ties_even,
+    floor => f32::floor, ceil => f32::ceil);
 compare!(eq => ==, ne => !=, lt => <, le => <=, gt => >, ge => >=);
 
 impl F32x4 {
@@ -56,6 +57,11 @@ impl F32x4 {
     #[inline(always)]
     pub fn mul_add(self, factor: Self, addend: Self) -> Self {
         Self(from_fn(|i| self.0[i] * factor.0[i] + addend.0[i]))
+    }
+
+    #[inline(always)]
+    pub fn or_bits(self, other: Self) -> Self {
+        Self(from_fn(|i| f32::from_bits(self.0[i].to_bits() | other.0[i].to_bits())))
     }
 
     #[inline(always)]

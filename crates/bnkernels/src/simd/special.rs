@@ -62,12 +62,68 @@ impl F32x4 {
         let far = self.lt(Self::zero()).select(tail, one - tail);
         (magnitude.lt(one).select(near, far), bell * table.get(15))
     }
+
+    /// The error function, `2 Φ(√2 x) - 1`, near 0 without the cancellation: see `normal`.
+    #[inline(always)]
+    pub fn erf(self) -> Self {
+        let table = Constants::new(&NORMAL);
+        let one = Self::splat(1.0);
+        let x = self * Self::splat(std::f32::consts::SQRT_2);
+        let (magnitude, square) = (x.abs(), x * x);
+        let near = x * table.polynomial(square, 0, 5, Self::mul_add);
+        let t = one / table.get(12).mul_add(magnitude, one);
+        let tail = (square * table.get(13)).exp() * t * table.polynomial(t, 5, 12, Self::mul_add);
+        let far = one - (tail + tail);
+        let far = self.lt(Self::zero()).select(-far, far);
+        magnitude.lt(one).select(near + near, far)
+    }
+
+    /// `Φ(x)` by the tangent, `(1 + tanh(√(2 / π) (x + 0.044715 x³))) / 2`, and its derivative.
+    #[inline(always)]
+    pub fn normal_by_tanh(self) -> (Self, Self) {
+        let c = Self::splat;
+        // Twice √(2 / π), as (1 + tanh(u)) / 2 is sigmoid(2 u). Past 12 all is 0 or 1, and x³ stays finite.
+        let (twice, cubic) = (c(1.595_769_1), c(0.044_715));
+        let x = self.at_least(c(-12.0)).at_most(c(12.0));
+        let square = x * x;
+        let below = (twice * x * (c(1.0) + cubic * square)).sigmoid();
+        (below, below * (c(1.0) - below) * twice * (c(1.0) + c(3.0) * cubic * square))
+    }
+
+    /// `tanh(ln(1 + eˣ))`, and its derivative: of `n = eˣ`, `(n² + 2n) / (n² + 2n + 2)`.
+    #[inline(always)]
+    pub fn tanh_softplus(self) -> (Self, Self) {
+        let c = Self::splat;
+        // Past 20 it is 1, and the square stays finite.
+        let n = self.at_most(c(20.0)).exp();
+        let product = n * (n + c(2.0));
+        let rest = c(2.0) / (product + c(2.0));
+        let value = product / (product + c(2.0));
+        let slope = rest * (c(1.0) + value) * (n / (n + c(1.0)));
+        (value, self.gt(c(20.0)).clear(slope))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::special::normal;
+    use crate::reference::special::{erf, normal};
+
+    #[test]
+    fn the_error_function_is_close_and_handles_the_extremes() {
+        let lane = |x: f32| F32x4::splat(x).erf().to_array()[3];
+        for i in -6_000..6_000 {
+            let x = i as f32 * 1e-3;
+            let expected = erf(f64::from(x));
+            let error = (f64::from(lane(x)) - expected).abs();
+            assert!(error < 2e-7 * expected.abs().max(1e-3), "erf({x}): {}, expected {expected}", lane(x));
+        }
+        assert_eq!(
+            (lane(f32::INFINITY), lane(f32::NEG_INFINITY), lane(1e30), lane(0.0)),
+            (1.0, -1.0, 1.0, 0.0)
+        );
+        assert!(lane(f32::NAN).is_nan());
+    }
 
     #[test]
     fn the_normal_distribution_is_close_and_handles_the_extremes() {

@@ -25,7 +25,8 @@ macro_rules! compare {
 // make of a NaN is undefined: for relaxed builds LLVM turns them into relaxed_max, relaxed_min.
 binary!(add_ => f32x4_add, sub_ => f32x4_sub, mul_ => f32x4_mul, div_ => f32x4_div,
     max => f32x4_max, min => f32x4_min, at_least => f32x4_pmax, at_most => f32x4_pmin);
-unary!(neg_ => f32x4_neg, abs => f32x4_abs, sqrt => f32x4_sqrt, nearest => f32x4_nearest);
+unary!(neg_ => f32x4_neg, abs => f32x4_abs, sqrt => f32x4_sqrt, nearest => f32x4_nearest,
+    floor => f32x4_floor, ceil => f32x4_ceil);
 compare!(eq => f32x4_eq, ne => f32x4_ne, lt => f32x4_lt, le => f32x4_le, gt => f32x4_gt, ge => f32x4_ge);
 
 impl F32x4 {
@@ -57,6 +58,12 @@ impl F32x4 {
         return Self(f32x4_relaxed_madd(self.0, factor.0, addend.0));
         #[cfg(not(target_feature = "relaxed-simd"))]
         return Self(f32x4_add(f32x4_mul(self.0, factor.0), addend.0));
+    }
+
+    /// The bits that either has: one of two of which the other is 0.
+    #[inline(always)]
+    pub fn or_bits(self, other: Self) -> Self {
+        Self(v128_or(self.0, other.0))
     }
 
     /// The bits `(exponent + 127) << 23`: two to the power of a whole number in -126..=127.

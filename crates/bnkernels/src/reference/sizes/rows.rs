@@ -126,8 +126,8 @@ fn elementwise_operations() {
         let (x, dy) = (input(1, n), input(2, n));
         let (mut y, mut dx) = (Guarded::unwritten(n), Guarded::unwritten(n));
         let tanh = tables::number(tables::UNARY_DESCRIPTIONS, "tanh");
-        tables::unary_forward(tanh, x.values(), y.values_mut());
-        tables::unary_backward(tanh, None, Some(y.values()), dy.values(), dx.values_mut());
+        tables::unary_forward(tanh, [0.0; 2], x.values(), y.values_mut());
+        tables::unary_backward(tanh, [0.0; 2], None, Some(y.values()), dy.values(), dx.values_mut());
         assert_near(&y, &wide(&x).iter().map(|x| x.tanh()).collect::<Vec<_>>());
         let slopes = wide(&x).into_iter().zip(wide(&dy)).map(|(x, dy)| dy * (1.0 - x.tanh().powi(2)));
         assert_near(&dx, &slopes.collect::<Vec<_>>());
