@@ -1,6 +1,10 @@
 /** The stateless forms of the layers: https://pytorch.org/docs/stable/nn.functional.html */
+export { adaptiveAvgPool1d, adaptiveAvgPool2d, type OutputSize } from '../autograd/ops/adaptive-pool.js'
 export { type AvgPool2dOptions, avgPool2d } from '../autograd/ops/avg-pool2d.js'
 export { type BatchNormOptions, batchNorm } from '../autograd/ops/batch-norm.js'
+export { type ConvTranspose2dOptions, convTranspose2d } from '../autograd/ops/conv-transpose2d.js'
+export { type Conv1dOptions, conv1d } from '../autograd/ops/conv1d.js'
+export { type Conv2dOptions, conv2d } from '../autograd/ops/conv2d.js'
 export {
   type BinaryCrossEntropyOptions,
   type BinaryCrossEntropyWithLogitsOptions,
@@ -23,6 +27,7 @@ export {
 export { stack } from '../autograd/ops/joining.js'
 export { type KLDivOptions, klDiv } from '../autograd/ops/kl-div.js'
 export { type GeluOptions, gelu } from '../autograd/ops/gelu.js'
+export { type InterpolateOptions, type InterpolationMode, interpolate } from '../autograd/ops/interpolate.js'
 export { type LayerNormOptions, layerNorm } from '../autograd/ops/layer-norm.js'
 export type { LossOptions, Reduction } from '../autograd/ops/loss.js'
 export { linear } from '../autograd/ops/matmul.js'
@@ -31,6 +36,12 @@ export { type NLLLossOptions, nllLoss } from '../autograd/ops/nll-loss.js'
 export { oneHot } from '../autograd/ops/one-hot.js'
 export { type PadOptions, pad } from '../autograd/ops/pad.js'
 export { prelu } from '../autograd/ops/prelu.js'
+export {
+  type AvgPool1dOptions,
+  avgPool1d,
+  type MaxPool1dOptions,
+  maxPool1d,
+} from '../autograd/ops/pool1d.js'
 export { cat, flatten } from '../autograd/ops/rearrange.js'
 export {
   type HuberLossOptions,
