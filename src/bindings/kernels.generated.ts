@@ -680,6 +680,7 @@ export interface SgdStep {
   readonly dampening: number
   readonly weightDecay: number
   readonly nesterov: boolean
+  readonly maximize: boolean
   readonly firstStep: boolean
 }
 
@@ -687,7 +688,7 @@ export interface SgdStep {
  * A step of stochastic gradient descent; see `optim.SGD`. `momentumBuffer` is given exactly when
  * `momentum` is not 0.
  */
-export function sgdStep({ p, g, momentumBuffer, lr, momentum, dampening, weightDecay, nesterov, firstStep }: SgdStep): void {
+export function sgdStep({ p, g, momentumBuffer, lr, momentum, dampening, weightDecay, nesterov, maximize, firstStep }: SgdStep): void {
   const pAt = p.address
   const gAt = g.address
   const momentumBufferAt = momentumBuffer?.address ?? 0
@@ -704,7 +705,8 @@ export function sgdStep({ p, g, momentumBuffer, lr, momentum, dampening, weightD
   row[10] = dampening
   row[11] = weightDecay
   row[12] = Number(nesterov)
-  row[13] = Number(firstStep)
+  row[13] = Number(maximize)
+  row[14] = Number(firstStep)
   call(row, 'sgdStep')
   p.version++
   if (momentumBuffer) momentumBuffer.version++
@@ -720,21 +722,28 @@ export interface AdamStep {
   readonly m: Memory
   /** `p.length` floats; written. */
   readonly v: Memory
+  /** `p.length` floats; written. */
+  readonly largest?: Memory | undefined
   readonly lr: number
   readonly beta1: number
   readonly beta2: number
   readonly eps: number
   readonly weightDecay: number
   readonly decoupled: boolean
+  readonly maximize: boolean
   readonly step: number
 }
 
-/** A step of Adam or, `decoupled`, of AdamW; see `optim.Adam`. `step` counts from 1. */
-export function adamStep({ p, g, m, v, lr, beta1, beta2, eps, weightDecay, decoupled, step }: AdamStep): void {
+/**
+ * A step of Adam or, `decoupled`, of AdamW; see `optim.Adam`. `largest` is given for amsgrad. `step` counts
+ * from 1.
+ */
+export function adamStep({ p, g, m, v, largest, lr, beta1, beta2, eps, weightDecay, decoupled, maximize, step }: AdamStep): void {
   const pAt = p.address
   const gAt = g.address
   const mAt = m.address
   const vAt = v.address
+  const largestAt = largest?.address ?? 0
   const row = startRow()
   row[0] = 23
   row[2] = pAt
@@ -745,17 +754,198 @@ export function adamStep({ p, g, m, v, lr, beta1, beta2, eps, weightDecay, decou
   row[7] = m.length
   row[8] = vAt
   row[9] = v.length
-  row[10] = lr
-  row[11] = beta1
-  row[12] = beta2
-  row[13] = eps
-  row[14] = weightDecay
-  row[15] = Number(decoupled)
-  row[16] = step
+  row[10] = largestAt
+  row[11] = largest?.length ?? 0
+  row[12] = lr
+  row[13] = beta1
+  row[14] = beta2
+  row[15] = eps
+  row[16] = weightDecay
+  row[17] = Number(decoupled)
+  row[18] = Number(maximize)
+  row[19] = step
   call(row, 'adamStep')
   p.version++
   m.version++
   v.version++
+  if (largest) largest.version++
+}
+
+/** The arguments of `nadamStep`. */
+export interface NadamStep {
+  /** Floats; written. */
+  readonly p: Memory
+  /** `p.length` floats. */
+  readonly g: Memory
+  /** `p.length` floats; written. */
+  readonly m: Memory
+  /** `p.length` floats; written. */
+  readonly v: Memory
+  /** `1` floats; written. */
+  readonly muProduct: Memory
+  readonly lr: number
+  readonly beta1: number
+  readonly beta2: number
+  readonly eps: number
+  readonly weightDecay: number
+  readonly momentumDecay: number
+  readonly decoupled: boolean
+  readonly maximize: boolean
+  readonly step: number
+}
+
+/** A step of NAdam; see `optim.NAdam`. `muProduct` is 1 before the first; `step` counts from 1. */
+export function nadamStep({ p, g, m, v, muProduct, lr, beta1, beta2, eps, weightDecay, momentumDecay, decoupled, maximize, step }: NadamStep): void {
+  const pAt = p.address
+  const gAt = g.address
+  const mAt = m.address
+  const vAt = v.address
+  const muProductAt = muProduct.address
+  const row = startRow()
+  row[0] = 24
+  row[2] = pAt
+  row[3] = p.length
+  row[4] = gAt
+  row[5] = g.length
+  row[6] = mAt
+  row[7] = m.length
+  row[8] = vAt
+  row[9] = v.length
+  row[10] = muProductAt
+  row[11] = muProduct.length
+  row[12] = lr
+  row[13] = beta1
+  row[14] = beta2
+  row[15] = eps
+  row[16] = weightDecay
+  row[17] = momentumDecay
+  row[18] = Number(decoupled)
+  row[19] = Number(maximize)
+  row[20] = step
+  call(row, 'nadamStep')
+  p.version++
+  m.version++
+  v.version++
+  muProduct.version++
+}
+
+/** The arguments of `rmspropStep`. */
+export interface RmspropStep {
+  /** Floats; written. */
+  readonly p: Memory
+  /** `p.length` floats. */
+  readonly g: Memory
+  /** `p.length` floats; written. */
+  readonly v: Memory
+  /** `p.length` floats; written. */
+  readonly mean?: Memory | undefined
+  /** `p.length` floats; written. */
+  readonly momentumBuffer?: Memory | undefined
+  readonly lr: number
+  readonly alpha: number
+  readonly eps: number
+  readonly weightDecay: number
+  readonly momentum: number
+  readonly maximize: boolean
+}
+
+/**
+ * A step of RMSprop; see `optim.RMSprop`. `mean` is given where it is centred, `momentumBuffer` where
+ * `momentum` is not 0.
+ */
+export function rmspropStep({ p, g, v, mean, momentumBuffer, lr, alpha, eps, weightDecay, momentum, maximize }: RmspropStep): void {
+  const pAt = p.address
+  const gAt = g.address
+  const vAt = v.address
+  const meanAt = mean?.address ?? 0
+  const momentumBufferAt = momentumBuffer?.address ?? 0
+  const row = startRow()
+  row[0] = 25
+  row[2] = pAt
+  row[3] = p.length
+  row[4] = gAt
+  row[5] = g.length
+  row[6] = vAt
+  row[7] = v.length
+  row[8] = meanAt
+  row[9] = mean?.length ?? 0
+  row[10] = momentumBufferAt
+  row[11] = momentumBuffer?.length ?? 0
+  row[12] = lr
+  row[13] = alpha
+  row[14] = eps
+  row[15] = weightDecay
+  row[16] = momentum
+  row[17] = Number(maximize)
+  call(row, 'rmspropStep')
+  p.version++
+  v.version++
+  if (mean) mean.version++
+  if (momentumBuffer) momentumBuffer.version++
+}
+
+/** The arguments of `adagradStep`. */
+export interface AdagradStep {
+  /** Floats; written. */
+  readonly p: Memory
+  /** `p.length` floats. */
+  readonly g: Memory
+  /** `p.length` floats; written. */
+  readonly sum: Memory
+  readonly lr: number
+  readonly lrDecay: number
+  readonly eps: number
+  readonly weightDecay: number
+  readonly maximize: boolean
+  readonly step: number
+}
+
+/** A step of Adagrad; see `optim.Adagrad`. `step` counts from 1. */
+export function adagradStep({ p, g, sum, lr, lrDecay, eps, weightDecay, maximize, step }: AdagradStep): void {
+  const pAt = p.address
+  const gAt = g.address
+  const sumAt = sum.address
+  const row = startRow()
+  row[0] = 26
+  row[2] = pAt
+  row[3] = p.length
+  row[4] = gAt
+  row[5] = g.length
+  row[6] = sumAt
+  row[7] = sum.length
+  row[8] = lr
+  row[9] = lrDecay
+  row[10] = eps
+  row[11] = weightDecay
+  row[12] = Number(maximize)
+  row[13] = step
+  call(row, 'adagradStep')
+  p.version++
+  sum.version++
+}
+
+/** The arguments of `lerp`. */
+export interface Lerp {
+  /** Floats. */
+  readonly x: Memory
+  /** `x.length` floats; written. */
+  readonly y: Memory
+  readonly weight: number
+}
+
+/** `y += weight · (x - y)`. */
+export function lerp({ x, y, weight }: Lerp): void {
+  const xAt = x.address
+  const yAt = y.address
+  const row = startRow()
+  row[0] = 27
+  row[2] = xAt
+  row[3] = x.length
+  row[4] = yAt
+  row[5] = y.length
+  row[6] = weight
+  call(row, 'lerp')
+  y.version++
 }
 
 /** The arguments of `fillUniform`. */
@@ -774,7 +964,7 @@ export interface FillUniform {
 export function fillUniform({ y, seedLow, seedHigh, offsetLow, offsetHigh, low, high }: FillUniform): void {
   const yAt = y.address
   const row = startRow()
-  row[0] = 24
+  row[0] = 28
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -803,7 +993,7 @@ export interface FillNormal {
 export function fillNormal({ y, seedLow, seedHigh, offsetLow, offsetHigh, mean, std }: FillNormal): void {
   const yAt = y.address
   const row = startRow()
-  row[0] = 25
+  row[0] = 29
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -832,7 +1022,7 @@ export interface FillBernoulli {
 export function fillBernoulli({ y, seedLow, seedHigh, offsetLow, offsetHigh, keep, scale }: FillBernoulli): void {
   const yAt = y.address
   const row = startRow()
-  row[0] = 26
+  row[0] = 30
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -859,7 +1049,7 @@ export interface RandomPermutation {
 export function randomPermutation({ y, seedLow, seedHigh, offsetLow, offsetHigh }: RandomPermutation): number {
   const yAt = y.address
   const row = startRow()
-  row[0] = 27
+  row[0] = 31
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -896,7 +1086,7 @@ export function gatherU8({ sourceRows, width, first, count, source, indices, sca
   const indicesAt = indices.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 28
+  row[0] = 32
   row[2] = sourceRows
   row[3] = width
   row[4] = first
@@ -934,7 +1124,7 @@ export function gatherF32({ sourceRows, width, first, count, source, indices, y 
   const indicesAt = indices.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 29
+  row[0] = 33
   row[2] = sourceRows
   row[3] = width
   row[4] = first
@@ -980,7 +1170,7 @@ export function conv2dForward({ n, c, h, w, oc, kh, kw, strideH, strideW, paddin
   const biasAt = bias?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 30
+  row[0] = 34
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1031,7 +1221,7 @@ export function conv2dBackwardInput({ n, c, h, w, oc, kh, kw, strideH, strideW, 
   const weightAt = weight.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 31
+  row[0] = 35
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1083,7 +1273,7 @@ export function conv2dBackwardWeight({ n, c, h, w, oc, kh, kw, strideH, strideW,
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 32
+  row[0] = 36
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1137,7 +1327,7 @@ export function maxPool2dForward({ n, c, h, w, kh, kw, strideH, strideW, padding
   const factorsAt = factors?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 33
+  row[0] = 37
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1187,7 +1377,7 @@ export function maxPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddin
   const dyAt = dy.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 34
+  row[0] = 38
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1240,7 +1430,7 @@ export function avgPool2dForward({ n, c, h, w, kh, kw, strideH, strideW, padding
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 35
+  row[0] = 39
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1290,7 +1480,7 @@ export function avgPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddin
   const dyAt = dy.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 36
+  row[0] = 40
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1344,7 +1534,7 @@ export function layerNormForward({ rows, cols, x, weight, bias, eps, y, mean, rs
   const meanAt = mean.address
   const rstdAt = rstd.address
   const row = startRow()
-  row[0] = 37
+  row[0] = 41
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -1399,7 +1589,7 @@ export function layerNormBackward({ rows, cols, x, dy, mean, rstd, weight, dx, d
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 38
+  row[0] = 42
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -1450,7 +1640,7 @@ export function batchNormStatistics({ layout, n, c, s, x, mean, residual, varian
   const residualAt = residual.address
   const varianceAt = variance.address
   const row = startRow()
-  row[0] = 39
+  row[0] = 43
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1494,7 +1684,7 @@ export function batchNormUpdateRunning({ c, count, mean, variance, momentum, run
   const runningMeanAt = runningMean.address
   const runningVarAt = runningVar.address
   const row = startRow()
-  row[0] = 40
+  row[0] = 44
   row[2] = c
   row[3] = count
   row[4] = meanAt
@@ -1544,7 +1734,7 @@ export function batchNormForward({ layout, n, c, s, x, mean, residual, variance,
   const biasAt = bias?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 41
+  row[0] = 45
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1608,7 +1798,7 @@ export function batchNormBackward({ layout, n, c, s, x, dy, mean, residual, vari
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 42
+  row[0] = 46
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1685,7 +1875,7 @@ export function batchNormMaxPool2dBackward({ n, c, h, w, x, z, dy, mean, residua
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 43
+  row[0] = 47
   row[2] = n
   row[3] = c
   row[4] = h

@@ -9,3 +9,4 @@ export { type LoadOptions, type LoadResult, Module, Parameter, type StateDict } 
 export { ModuleList } from './module-list.js'
 export { AvgPool2d, MaxPool2d } from './pooling.js'
 export { Sequential } from './sequential.js'
+export * as utils from './utils.js'

@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { initForTest } from '../support/init.js'
 import { FUNCTIONS } from './slips/functions.js'
 import { LAYERS } from './slips/layers.js'
+import { OPTIMIZER_METHODS, SCHEDULER_METHODS, SCHEDULERS } from './slips/optim.js'
 import { nameOf, run, type Slip, textOf } from './slips/slip.js'
 import { MAKING, METHODS } from './slips/tensors.js'
 import { DATA, FILES, LOOPS, OPTIMIZERS } from './slips/training.js'
@@ -17,7 +18,8 @@ const SLIPS: Record<string, Slip[]> = {
   'methods of a tensor': METHODS,
   'nn.functional': FUNCTIONS,
   'layers and modules': LAYERS,
-  optimizers: OPTIMIZERS,
+  optimizers: [...OPTIMIZERS, ...OPTIMIZER_METHODS],
+  'schedulers, averages and clipping': [...SCHEDULERS, ...SCHEDULER_METHODS],
   loops: LOOPS,
   data: DATA,
   'files and init': FILES,
@@ -51,7 +53,7 @@ describe.each(Object.entries(SLIPS))('%s', (_, slips) => {
 describe('the slips', () => {
   /** They take no argument, or users never call them; ModuleList's slips are in its own tests. */
   const NOTHING_TO_GET_WRONG = new Set([
-    ...['memory', 'Tensor', 'nn.Module', 'nn.ModuleList', 'optim.Optimizer'],
+    ...['memory', 'Tensor', 'nn.Module', 'nn.ModuleList', 'optim.Optimizer', 'optim.lrScheduler.LRScheduler'],
     ...['neg', 'abs', 'sqrt', 'exp', 'log', 'relu', 'sigmoid', 'tanh', 'gelu'].map(
       (name) => `Tensor.${name}`,
     ),
@@ -71,6 +73,9 @@ describe('the slips', () => {
     ...functionsOf(nn, 'nn.'),
     ...functionsOf(nn.functional, 'nn.functional.'),
     ...functionsOf(optim, 'optim.'),
+    ...functionsOf(optim.lrScheduler, 'optim.lrScheduler.'),
+    ...functionsOf(optim.swaUtils, 'optim.swaUtils.'),
+    ...functionsOf(nn.utils, 'nn.utils.'),
     ...functionsOf(data, 'data.'),
     ...Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype))
       .filter(([, { value }]) => typeof value === 'function')
