@@ -717,6 +717,7 @@ export interface SgdStep {
   readonly dampening: number
   readonly weightDecay: number
   readonly nesterov: boolean
+  readonly maximize: boolean
   readonly firstStep: boolean
 }
 
@@ -724,7 +725,7 @@ export interface SgdStep {
  * A step of stochastic gradient descent; see `optim.SGD`. `momentumBuffer` is given exactly when
  * `momentum` is not 0.
  */
-export function sgdStep({ p, g, momentumBuffer, lr, momentum, dampening, weightDecay, nesterov, firstStep }: SgdStep): void {
+export function sgdStep({ p, g, momentumBuffer, lr, momentum, dampening, weightDecay, nesterov, maximize, firstStep }: SgdStep): void {
   const pAt = p.address
   const gAt = g.address
   const momentumBufferAt = momentumBuffer?.address ?? 0
@@ -741,7 +742,8 @@ export function sgdStep({ p, g, momentumBuffer, lr, momentum, dampening, weightD
   row[10] = dampening
   row[11] = weightDecay
   row[12] = Number(nesterov)
-  row[13] = Number(firstStep)
+  row[13] = Number(maximize)
+  row[14] = Number(firstStep)
   call(row, 'sgdStep')
   p.version++
   if (momentumBuffer) momentumBuffer.version++
@@ -757,21 +759,28 @@ export interface AdamStep {
   readonly m: Memory
   /** `p.length` floats; written. */
   readonly v: Memory
+  /** `p.length` floats; written. */
+  readonly largest?: Memory | undefined
   readonly lr: number
   readonly beta1: number
   readonly beta2: number
   readonly eps: number
   readonly weightDecay: number
   readonly decoupled: boolean
+  readonly maximize: boolean
   readonly step: number
 }
 
-/** A step of Adam or, `decoupled`, of AdamW; see `optim.Adam`. `step` counts from 1. */
-export function adamStep({ p, g, m, v, lr, beta1, beta2, eps, weightDecay, decoupled, step }: AdamStep): void {
+/**
+ * A step of Adam or, `decoupled`, of AdamW; see `optim.Adam`. `largest` is given for amsgrad. `step` counts
+ * from 1.
+ */
+export function adamStep({ p, g, m, v, largest, lr, beta1, beta2, eps, weightDecay, decoupled, maximize, step }: AdamStep): void {
   const pAt = p.address
   const gAt = g.address
   const mAt = m.address
   const vAt = v.address
+  const largestAt = largest?.address ?? 0
   const row = startRow()
   row[0] = 23
   row[2] = pAt
@@ -782,17 +791,198 @@ export function adamStep({ p, g, m, v, lr, beta1, beta2, eps, weightDecay, decou
   row[7] = m.length
   row[8] = vAt
   row[9] = v.length
-  row[10] = lr
-  row[11] = beta1
-  row[12] = beta2
-  row[13] = eps
-  row[14] = weightDecay
-  row[15] = Number(decoupled)
-  row[16] = step
+  row[10] = largestAt
+  row[11] = largest?.length ?? 0
+  row[12] = lr
+  row[13] = beta1
+  row[14] = beta2
+  row[15] = eps
+  row[16] = weightDecay
+  row[17] = Number(decoupled)
+  row[18] = Number(maximize)
+  row[19] = step
   call(row, 'adamStep')
   p.version++
   m.version++
   v.version++
+  if (largest) largest.version++
+}
+
+/** The arguments of `nadamStep`. */
+export interface NadamStep {
+  /** Floats; written. */
+  readonly p: Memory
+  /** `p.length` floats. */
+  readonly g: Memory
+  /** `p.length` floats; written. */
+  readonly m: Memory
+  /** `p.length` floats; written. */
+  readonly v: Memory
+  /** `1` floats; written. */
+  readonly muProduct: Memory
+  readonly lr: number
+  readonly beta1: number
+  readonly beta2: number
+  readonly eps: number
+  readonly weightDecay: number
+  readonly momentumDecay: number
+  readonly decoupled: boolean
+  readonly maximize: boolean
+  readonly step: number
+}
+
+/** A step of NAdam; see `optim.NAdam`. `muProduct` is 1 before the first; `step` counts from 1. */
+export function nadamStep({ p, g, m, v, muProduct, lr, beta1, beta2, eps, weightDecay, momentumDecay, decoupled, maximize, step }: NadamStep): void {
+  const pAt = p.address
+  const gAt = g.address
+  const mAt = m.address
+  const vAt = v.address
+  const muProductAt = muProduct.address
+  const row = startRow()
+  row[0] = 24
+  row[2] = pAt
+  row[3] = p.length
+  row[4] = gAt
+  row[5] = g.length
+  row[6] = mAt
+  row[7] = m.length
+  row[8] = vAt
+  row[9] = v.length
+  row[10] = muProductAt
+  row[11] = muProduct.length
+  row[12] = lr
+  row[13] = beta1
+  row[14] = beta2
+  row[15] = eps
+  row[16] = weightDecay
+  row[17] = momentumDecay
+  row[18] = Number(decoupled)
+  row[19] = Number(maximize)
+  row[20] = step
+  call(row, 'nadamStep')
+  p.version++
+  m.version++
+  v.version++
+  muProduct.version++
+}
+
+/** The arguments of `rmspropStep`. */
+export interface RmspropStep {
+  /** Floats; written. */
+  readonly p: Memory
+  /** `p.length` floats. */
+  readonly g: Memory
+  /** `p.length` floats; written. */
+  readonly v: Memory
+  /** `p.length` floats; written. */
+  readonly mean?: Memory | undefined
+  /** `p.length` floats; written. */
+  readonly momentumBuffer?: Memory | undefined
+  readonly lr: number
+  readonly alpha: number
+  readonly eps: number
+  readonly weightDecay: number
+  readonly momentum: number
+  readonly maximize: boolean
+}
+
+/**
+ * A step of RMSprop; see `optim.RMSprop`. `mean` is given where it is centred, `momentumBuffer` where
+ * `momentum` is not 0.
+ */
+export function rmspropStep({ p, g, v, mean, momentumBuffer, lr, alpha, eps, weightDecay, momentum, maximize }: RmspropStep): void {
+  const pAt = p.address
+  const gAt = g.address
+  const vAt = v.address
+  const meanAt = mean?.address ?? 0
+  const momentumBufferAt = momentumBuffer?.address ?? 0
+  const row = startRow()
+  row[0] = 25
+  row[2] = pAt
+  row[3] = p.length
+  row[4] = gAt
+  row[5] = g.length
+  row[6] = vAt
+  row[7] = v.length
+  row[8] = meanAt
+  row[9] = mean?.length ?? 0
+  row[10] = momentumBufferAt
+  row[11] = momentumBuffer?.length ?? 0
+  row[12] = lr
+  row[13] = alpha
+  row[14] = eps
+  row[15] = weightDecay
+  row[16] = momentum
+  row[17] = Number(maximize)
+  call(row, 'rmspropStep')
+  p.version++
+  v.version++
+  if (mean) mean.version++
+  if (momentumBuffer) momentumBuffer.version++
+}
+
+/** The arguments of `adagradStep`. */
+export interface AdagradStep {
+  /** Floats; written. */
+  readonly p: Memory
+  /** `p.length` floats. */
+  readonly g: Memory
+  /** `p.length` floats; written. */
+  readonly sum: Memory
+  readonly lr: number
+  readonly lrDecay: number
+  readonly eps: number
+  readonly weightDecay: number
+  readonly maximize: boolean
+  readonly step: number
+}
+
+/** A step of Adagrad; see `optim.Adagrad`. `step` counts from 1. */
+export function adagradStep({ p, g, sum, lr, lrDecay, eps, weightDecay, maximize, step }: AdagradStep): void {
+  const pAt = p.address
+  const gAt = g.address
+  const sumAt = sum.address
+  const row = startRow()
+  row[0] = 26
+  row[2] = pAt
+  row[3] = p.length
+  row[4] = gAt
+  row[5] = g.length
+  row[6] = sumAt
+  row[7] = sum.length
+  row[8] = lr
+  row[9] = lrDecay
+  row[10] = eps
+  row[11] = weightDecay
+  row[12] = Number(maximize)
+  row[13] = step
+  call(row, 'adagradStep')
+  p.version++
+  sum.version++
+}
+
+/** The arguments of `lerp`. */
+export interface Lerp {
+  /** Floats. */
+  readonly x: Memory
+  /** `x.length` floats; written. */
+  readonly y: Memory
+  readonly weight: number
+}
+
+/** `y += weight · (x - y)`. */
+export function lerp({ x, y, weight }: Lerp): void {
+  const xAt = x.address
+  const yAt = y.address
+  const row = startRow()
+  row[0] = 27
+  row[2] = xAt
+  row[3] = x.length
+  row[4] = yAt
+  row[5] = y.length
+  row[6] = weight
+  call(row, 'lerp')
+  y.version++
 }
 
 /** The arguments of `fillUniform`. */
@@ -811,7 +1001,7 @@ export interface FillUniform {
 export function fillUniform({ y, seedLow, seedHigh, offsetLow, offsetHigh, low, high }: FillUniform): void {
   const yAt = y.address
   const row = startRow()
-  row[0] = 24
+  row[0] = 28
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -840,7 +1030,7 @@ export interface FillNormal {
 export function fillNormal({ y, seedLow, seedHigh, offsetLow, offsetHigh, mean, std }: FillNormal): void {
   const yAt = y.address
   const row = startRow()
-  row[0] = 25
+  row[0] = 29
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -869,7 +1059,7 @@ export interface FillBernoulli {
 export function fillBernoulli({ y, seedLow, seedHigh, offsetLow, offsetHigh, keep, scale }: FillBernoulli): void {
   const yAt = y.address
   const row = startRow()
-  row[0] = 26
+  row[0] = 30
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -896,7 +1086,7 @@ export interface RandomPermutation {
 export function randomPermutation({ y, seedLow, seedHigh, offsetLow, offsetHigh }: RandomPermutation): number {
   const yAt = y.address
   const row = startRow()
-  row[0] = 27
+  row[0] = 31
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -933,7 +1123,7 @@ export function gatherU8({ sourceRows, width, first, count, source, indices, sca
   const indicesAt = indices.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 28
+  row[0] = 32
   row[2] = sourceRows
   row[3] = width
   row[4] = first
@@ -971,7 +1161,7 @@ export function gatherF32({ sourceRows, width, first, count, source, indices, y 
   const indicesAt = indices.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 29
+  row[0] = 33
   row[2] = sourceRows
   row[3] = width
   row[4] = first
@@ -1010,7 +1200,7 @@ export function indexSelectForward({ outer, n, inner, count, x, index, y }: Inde
   const indexAt = index.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 30
+  row[0] = 34
   row[2] = outer
   row[3] = n
   row[4] = inner
@@ -1046,7 +1236,7 @@ export function indexSelectBackward({ outer, n, inner, count, dy, index, dx }: I
   const indexAt = index.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 31
+  row[0] = 35
   row[2] = outer
   row[3] = n
   row[4] = inner
@@ -1082,7 +1272,7 @@ export function gatherForward({ outer, n, inner, count, x, index, y }: GatherFor
   const indexAt = index.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 32
+  row[0] = 36
   row[2] = outer
   row[3] = n
   row[4] = inner
@@ -1118,7 +1308,7 @@ export function gatherBackward({ outer, n, inner, count, dy, index, dx }: Gather
   const indexAt = index.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 33
+  row[0] = 37
   row[2] = outer
   row[3] = n
   row[4] = inner
@@ -1151,7 +1341,7 @@ export function cumsum({ outer, n, inner, reverse, x, y }: Cumsum): void {
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 34
+  row[0] = 38
   row[2] = outer
   row[3] = n
   row[4] = inner
@@ -1182,7 +1372,7 @@ export function triangle({ batch, rows, cols, upper, diagonal, x, y }: Triangle)
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 35
+  row[0] = 39
   row[2] = batch
   row[3] = rows
   row[4] = cols
@@ -1234,7 +1424,7 @@ export function conv2dForward({ n, c, h, w, oc, oh, ow, kh, kw, strideH, strideW
   const biasAt = bias?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 36
+  row[0] = 40
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1301,7 +1491,7 @@ export function conv2dBackwardInput({ n, c, h, w, oc, oh, ow, kh, kw, strideH, s
   const biasAt = bias?.address ?? 0
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 37
+  row[0] = 41
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1365,7 +1555,7 @@ export function conv2dBackwardWeight({ n, c, h, w, oc, oh, ow, kh, kw, strideH, 
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 38
+  row[0] = 42
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1428,7 +1618,7 @@ export function maxPool2dForward({ n, c, h, w, oh, ow, kh, kw, strideH, strideW,
   const factorsAt = factors?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 39
+  row[0] = 43
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1486,7 +1676,7 @@ export function maxPool2dBackward({ n, c, h, w, oh, ow, kh, kw, strideH, strideW
   const dyAt = dy.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 40
+  row[0] = 44
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1543,7 +1733,7 @@ export function avgPool2dForward({ n, c, h, w, kh, kw, strideH, strideW, padding
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 41
+  row[0] = 45
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1593,7 +1783,7 @@ export function avgPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddin
   const dyAt = dy.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 42
+  row[0] = 46
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1647,7 +1837,7 @@ export function layerNormForward({ rows, cols, x, weight, bias, eps, y, mean, rs
   const meanAt = mean.address
   const rstdAt = rstd.address
   const row = startRow()
-  row[0] = 43
+  row[0] = 47
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -1702,7 +1892,7 @@ export function layerNormBackward({ rows, cols, x, dy, mean, rstd, weight, dx, d
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 44
+  row[0] = 48
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -1753,7 +1943,7 @@ export function batchNormStatistics({ layout, n, c, s, x, mean, residual, varian
   const residualAt = residual.address
   const varianceAt = variance.address
   const row = startRow()
-  row[0] = 45
+  row[0] = 49
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1797,7 +1987,7 @@ export function batchNormUpdateRunning({ c, count, mean, variance, momentum, run
   const runningMeanAt = runningMean.address
   const runningVarAt = runningVar.address
   const row = startRow()
-  row[0] = 46
+  row[0] = 50
   row[2] = c
   row[3] = count
   row[4] = meanAt
@@ -1847,7 +2037,7 @@ export function batchNormForward({ layout, n, c, s, x, mean, residual, variance,
   const biasAt = bias?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 47
+  row[0] = 51
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1911,7 +2101,7 @@ export function batchNormBackward({ layout, n, c, s, x, dy, mean, residual, vari
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 48
+  row[0] = 52
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1988,7 +2178,7 @@ export function batchNormMaxPool2dBackward({ n, c, h, w, x, z, dy, mean, residua
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 49
+  row[0] = 53
   row[2] = n
   row[3] = c
   row[4] = h

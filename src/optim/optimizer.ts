@@ -1,103 +1,187 @@
-import { checkNumber, kindOf } from '../check.js'
-import { ArgumentError } from '../errors.js'
+import { checkNumber, checkOptions } from '../check.js'
 import { checkStrays, own } from '../tensor/strays.js'
 import { Tensor } from '../tensor/tensor.js'
+import { checkValues, completed, type Definition, namesOf } from './option.js'
+import {
+  checkGroup,
+  checkParameters,
+  type GroupOptions,
+  groupsFrom,
+  makeGroup,
+  type ParamGroup,
+  type Params,
+} from './param-group.js'
+import { type OptimizerStateDict, readStateDict, writeStateDict } from './state-dict.js'
 
-/** What all optimisers share: their parameters, and the learning rate, which may be changed at any time. */
-export abstract class Optimizer {
-  /** What it changes. */
-  readonly parameters: readonly Tensor[]
-  readonly #name: string
-  #lr = 0
+/** What an optimiser keeps of a parameter, by PyTorch's names. */
+export type State = { [name: string]: Tensor | number | undefined }
+
+/** What a step will change. */
+interface Planned<O, S> {
+  readonly group: ParamGroup<O>
+  readonly parameter: Tensor
+  readonly gradient: Tensor
+  readonly state: S | undefined
+}
+
+/**
+ * What all optimisers share: groups of parameters, each with its own options, which may be changed at any time, and
+ * what is kept of each parameter. https://pytorch.org/docs/stable/optim.html
+ */
+export abstract class Optimizer<O extends { lr: number } = { lr: number }, S extends State = State> {
+  /** The options of groups that do not give their own. */
+  readonly defaults: Readonly<O>
+  readonly #definition: Definition<O>
+  #groups: readonly ParamGroup<O>[] = []
+  /** What errors call each group. */
+  #names: readonly string[] = []
+  #parameters: readonly Tensor[] = []
+  readonly #state = new Map<Tensor, S>()
 
   /**
-   * @param name of the optimiser, for errors
-   * @param parameters what it changes
-   * @param lr the learning rate; it may be set at any time, as by a schedule
-   * @throws {ArgumentError} for what are no tensors, none, or one given twice; for a learning rate below 0
+   * @param definition what the kind of optimiser declares
+   * @param parameters what it changes: tensors, or groups of them with options of their own
+   * @param options of all groups that do not give their own
+   * @throws {ArgumentError} for what are no tensors, none, or one given twice; for an option that is unknown or out
+   *   of range
    */
-  constructor(name: string, parameters: Iterable<Tensor>, lr: number) {
-    this.#name = name
-    this.parameters = parametersOf(name, parameters)
-    this.lr = lr
-    // A gradient lies in rows; so must what it is taken from.
-    for (const parameter of this.parameters) {
-      parameter.toRows_()
-      own(parameter)
-    }
+  constructor(definition: Definition<O>, parameters: Params<Partial<O>>, options: Partial<O>) {
+    const { name } = definition
+    checkOptions(name, options, namesOf(definition))
+    this.#definition = definition
+    this.defaults = Object.freeze(completed(definition, options))
+    checkValues(definition, name, this.defaults)
+    this.#add(groupsFrom(name, parameters))
   }
 
-  /** The learning rate. @throws {ArgumentError} when set to what is no number of at least 0 */
+  /** The groups: their parameters and options. A group's options may be set at any time, as by a schedule. */
+  get paramGroups(): readonly ParamGroup<O>[] {
+    return this.#groups
+  }
+
+  /** All parameters, group by group. */
+  get parameters(): readonly Tensor[] {
+    return this.#parameters
+  }
+
+  /**
+   * The learning rate of the first group; set, it is that of all.
+   * @throws {ArgumentError} when set to what is no number of at least 0
+   */
   get lr(): number {
-    return this.#lr
+    return this.#groups[0].lr
   }
 
   set lr(lr: number) {
-    checkNumber(this.#name, 'lr', lr, { least: 0 })
-    this.#lr = lr
+    checkNumber(this.#definition.name, 'lr', lr, { least: 0 })
+    for (const group of this.#groups) group.lr = lr
+  }
+
+  /**
+   * Adds a group of parameters, such as those of a layer that is no longer frozen.
+   * https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.add_param_group.html
+   *
+   * @param group its parameters, and the options in which it differs from `defaults`
+   * @throws {ArgumentError} for what is no such group, an option that is unknown or out of range, or a parameter that
+   *   the optimiser has already
+   */
+  addParamGroup(group: GroupOptions<Partial<O>>): void {
+    this.#add([group])
+  }
+
+  #add(given: readonly GroupOptions<Partial<O>>[]): void {
+    const { name } = this.#definition
+    const count = this.#groups.length + given.length
+    const nameOf = (i: number) => (count === 1 ? name : `${name}: group ${i}`)
+    const added = given.map((each, i) =>
+      makeGroup(this.#definition, nameOf(this.#groups.length + i), each as GroupOptions<O>, this.defaults),
+    )
+    const groups = [...this.#groups, ...added]
+    checkParameters(name, groups)
+    // A gradient lies in rows; so must what it is taken from.
+    for (const { params } of added) for (const parameter of params) own(parameter.toRows_())
+    this.#groups = Object.freeze(groups)
+    this.#names = groups.map((_, i) => nameOf(i))
+    this.#parameters = Object.freeze(groups.flatMap(({ params }) => params))
   }
 
   /**
    * Changes every parameter that has a gradient, in place: all of them, or, where memory does not suffice for what
    * the optimiser keeps of them, none.
    *
-   * @throws {ArgumentError} where a net used a parameter with a gradient that it does not have as a field
+   * @throws {ArgumentError} for an option of a group that was set to what it can't be; where a net used a parameter
+   *   with a gradient that it does not have as a field
    */
   step(): void {
-    checkStrays(this.#name, this.parameters)
-    for (const parameter of this.parameters) {
-      const gradient = parameter.ownGradient
-      if (gradient) this.prepare(parameter, gradient)
+    for (const [i, group] of this.#groups.entries()) checkGroup(this.#definition, this.#names[i], group)
+    checkStrays(this.#definition.name, this.#parameters)
+    const planned: Planned<O, S>[] = []
+    for (const group of this.#groups) {
+      for (const parameter of group.params) {
+        const gradient = parameter.ownGradient
+        if (!gradient) continue
+        touch(parameter)
+        touch(gradient)
+        const state = this.keep(group, parameter, this.#state.get(parameter))
+        for (const name in state) {
+          const kept: unknown = state[name]
+          if (kept instanceof Tensor) touch(kept)
+        }
+        planned.push({ group, parameter, gradient, state })
+      }
     }
-    for (const parameter of this.parameters) {
-      const gradient = parameter.ownGradient
-      if (gradient) this.update(parameter, gradient)
+    for (const { group, parameter, gradient, state } of planned) {
+      if (state) this.#state.set(parameter, state)
+      this.update(group, parameter, gradient, state)
     }
   }
 
-  /** Makes what the optimiser keeps of a parameter, and brings all that `update` needs into wasm memory (`touch`). */
-  protected abstract prepare(parameter: Tensor, gradient: Tensor): void
+  /** What the step of a parameter needs of earlier ones: `state`, or a new one, with all that the options ask for. */
+  protected abstract keep(group: ParamGroup<O>, parameter: Tensor, state: S | undefined): S | undefined
 
   /** One parameter's step, which can't fail any more. */
-  protected abstract update(parameter: Tensor, gradient: Tensor): void
+  protected abstract update(
+    group: ParamGroup<O>,
+    parameter: Tensor,
+    gradient: Tensor,
+    state: S | undefined,
+  ): void
 
   /** Forgets all gradients. */
   zeroGrad(): void {
-    for (const parameter of this.parameters) parameter.zeroGrad()
+    for (const parameter of this.#parameters) parameter.zeroGrad()
   }
-}
 
-/** The parameters, looked through. @throws {ArgumentError} */
-function parametersOf(name: string, parameters: Iterable<Tensor>): Tensor[] {
-  if (typeof parameters !== 'object' || parameters === null || !(Symbol.iterator in parameters)) {
-    const cure =
-      parameters && 'parameters' in (parameters as object)
-        ? 'pass net.parameters()'
-        : 'such as net.parameters()'
-    throw new ArgumentError(`${name}: expected the parameters to change, got ${kindOf(parameters)}; ${cure}`)
+  /**
+   * What the optimiser keeps, and the options of its groups, in the form and under the very names of PyTorch's state
+   * dict (`exp_avg`, `param_groups`, `weight_decay`): so that what PyTorch has saved goes on here, and what is saved
+   * here goes on there, as with a net's state dict. The tensors are the optimiser's own, which the next step changes.
+   * https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.state_dict.html
+   */
+  stateDict(): OptimizerStateDict {
+    return writeStateDict(this.#definition, this.#groups, this.#state)
   }
-  const all = [...parameters]
-  if (all.length === 0) {
-    throw new ArgumentError(`${name}: got no parameters; pass net.parameters()`)
+
+  /**
+   * Goes on from a state dict: its tensors are copied, and its options become those of the groups. Parameters are
+   * found by their order. Nothing is changed unless all of it fits.
+   * https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.load_state_dict.html
+   *
+   * @param state as `stateDict()` gives it, or PyTorch's. What only PyTorch has (`foreach`, `fused`, `capturable`,
+   *   `differentiable`, `param_names`) is passed over
+   * @throws {StateDictError} for another number of groups or parameters, names that are missing or unexpected, other
+   *   shapes, and options out of range
+   * @throws {ArgumentError} for what is no state dict
+   */
+  loadStateDict(state: OptimizerStateDict): void {
+    const loaded = readStateDict<O>(this.#definition, this.#groups, state)
+    for (const [i, group] of this.#groups.entries()) Object.assign(group, loaded.options[i])
+    this.#state.clear()
+    for (const [parameter, kept] of loaded.state) this.#state.set(parameter, kept as S)
   }
-  for (const [i, parameter] of all.entries()) {
-    if (parameter instanceof Tensor) continue
-    const group = typeof parameter === 'object' && parameter !== null && 'params' in parameter
-    const cure = group ? '; parameter groups are not supported: make an optimiser for each' : ''
-    throw new ArgumentError(
-      `${name}: element ${i} of the parameters is no tensor but ${kindOf(parameter)}${cure}`,
-    )
-  }
-  for (const [i, parameter] of all.entries()) {
-    if (all.indexOf(parameter) === i) continue
-    throw new ArgumentError(
-      `${name}: element ${i} of the parameters (shape [${parameter.shape}]) is there twice, and would be stepped twice; net.parameters() has each once`,
-    )
-  }
-  return all
 }
 
 /** Brings a tensor into wasm memory; it stays there till the step ends. */
-export function touch(tensor: Tensor): void {
+function touch(tensor: Tensor): void {
   void tensor.storage.address
 }

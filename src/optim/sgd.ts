@@ -1,8 +1,9 @@
 import { sgdStep } from '../bindings/kernels.generated.js'
-import { checkBoolean, checkNumber, checkOptions } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { empty, type Tensor } from '../tensor/tensor.js'
-import { Optimizer, touch } from './optimizer.js'
+import { Optimizer } from './optimizer.js'
+import { type Definition, flag, notNegative } from './option.js'
+import type { ParamGroup, Params } from './param-group.js'
 
 /** Options of SGD. */
 export interface SGDOptions {
@@ -16,12 +17,31 @@ export interface SGDOptions {
   weightDecay?: number
   /** Nesterov's momentum; needs momentum > 0 and no dampening. Default false. */
   nesterov?: boolean
+  /** Climbs instead of descending. Default false. */
+  maximize?: boolean
 }
 
-/** What is kept of a parameter: its momentum, and whether that has been written yet. */
-interface State {
-  buffer: Tensor
-  used: boolean
+type Options = Required<SGDOptions>
+type State = { momentum_buffer: Tensor }
+
+const DEFINITION: Definition<Options> = {
+  name: 'SGD',
+  options: {
+    lr: notNegative(1e-3),
+    momentum: notNegative(0),
+    dampening: notNegative(0),
+    weightDecay: notNegative(0),
+    nesterov: flag(false),
+    maximize: flag(false),
+  },
+  check(who, { nesterov, momentum, dampening }) {
+    if (nesterov && (momentum === 0 || dampening !== 0)) {
+      throw new ArgumentError(`${who}: nesterov needs a momentum above 0 and no dampening`)
+    }
+  },
+  state: { momentum_buffer: 'tensor' },
+  // PyTorch begins one where there is none.
+  needs: () => [],
 }
 
 /**
@@ -29,63 +49,69 @@ interface State {
  * time `b = g`); `p = p − lr · b`, or with `nesterov` `p − lr · (g + momentum · b)`.
  * https://pytorch.org/docs/stable/generated/torch.optim.SGD.html
  */
-export class SGD extends Optimizer {
-  /** Share of the last step that is kept. */
-  readonly momentum: number
-  /** How much of the gradient does not enter the momentum. */
-  readonly dampening: number
-  /** Weight of the L2 penalty. */
-  readonly weightDecay: number
-  /** Whether the momentum is Nesterov's. */
-  readonly nesterov: boolean
-  readonly #state = new Map<Tensor, State>()
+export class SGD extends Optimizer<Options, State> {
+  /** Buffers that no step has written yet. */
+  readonly #unwritten = new WeakSet<Tensor>()
 
   /**
-   * @param parameters those of a net: `net.parameters()`
+   * @param parameters those of a net, `net.parameters()`, or groups, `[{ params, lr }, { params }]`
    * @throws {ArgumentError} for no parameters, or an option that is unknown or out of range
    */
-  constructor(parameters: Iterable<Tensor>, options: SGDOptions = {}) {
-    checkOptions('SGD', options, ['lr', 'momentum', 'dampening', 'weightDecay', 'nesterov'])
-    super('SGD', parameters, options.lr ?? 1e-3)
-    this.momentum = options.momentum ?? 0
-    this.dampening = options.dampening ?? 0
-    this.weightDecay = options.weightDecay ?? 0
-    this.nesterov = options.nesterov ?? false
-    const { momentum, dampening, weightDecay } = this
-    for (const [what, value] of Object.entries({ momentum, dampening, weightDecay })) {
-      checkNumber('SGD', what, value, { least: 0 })
-    }
-    checkBoolean('SGD', 'nesterov', this.nesterov)
-    if (this.nesterov && (this.momentum === 0 || this.dampening !== 0)) {
-      throw new ArgumentError('SGD: nesterov needs a momentum above 0 and no dampening')
-    }
+  constructor(parameters: Params<SGDOptions>, options: SGDOptions = {}) {
+    super(DEFINITION, parameters, options)
   }
 
-  protected override prepare(parameter: Tensor, gradient: Tensor): void {
-    touch(parameter)
-    touch(gradient)
-    if (this.momentum === 0) return
-    let state = this.#state.get(parameter)
-    if (!state) {
-      state = { buffer: empty(parameter.shape, 'rows', 'leaf'), used: false }
-      this.#state.set(parameter, state)
-    }
-    touch(state.buffer)
+  /** Share of the last step that is kept, in the first group. */
+  get momentum(): number {
+    return this.paramGroups[0].momentum
   }
 
-  protected override update(parameter: Tensor, gradient: Tensor): void {
-    const state = this.momentum === 0 ? undefined : this.#state.get(parameter)
+  /** How much of the gradient does not enter the momentum, in the first group. */
+  get dampening(): number {
+    return this.paramGroups[0].dampening
+  }
+
+  /** Weight of the L2 penalty, in the first group. */
+  get weightDecay(): number {
+    return this.paramGroups[0].weightDecay
+  }
+
+  /** Whether the momentum is Nesterov's, in the first group. */
+  get nesterov(): boolean {
+    return this.paramGroups[0].nesterov
+  }
+
+  protected override keep(
+    { momentum }: ParamGroup<Options>,
+    { shape }: Tensor,
+    state: State | undefined,
+  ): State | undefined {
+    if (momentum === 0) return undefined
+    if (state) return state
+    const buffer = empty(shape, 'rows', 'leaf')
+    this.#unwritten.add(buffer)
+    return { momentum_buffer: buffer }
+  }
+
+  protected override update(
+    { lr, momentum, dampening, weightDecay, nesterov, maximize }: ParamGroup<Options>,
+    parameter: Tensor,
+    gradient: Tensor,
+    state: State | undefined,
+  ): void {
+    const buffer = state?.momentum_buffer
+    const firstStep = buffer ? this.#unwritten.delete(buffer) : true
     sgdStep({
       p: parameter.storage,
       g: gradient.storage,
-      momentumBuffer: state?.buffer.storage,
-      lr: this.lr,
-      momentum: this.momentum,
-      dampening: this.dampening,
-      weightDecay: this.weightDecay,
-      nesterov: this.nesterov,
-      firstStep: !state?.used,
+      momentumBuffer: buffer?.storage,
+      lr,
+      momentum,
+      dampening,
+      weightDecay,
+      nesterov,
+      maximize,
+      firstStep,
     })
-    if (state) state.used = true
   }
 }

@@ -5,6 +5,8 @@ import { ArgumentError, NumericError, ShapeError } from '../errors.js'
 import { callForward } from '../nn/layer.js'
 import type { Answers } from '../nn/losses.js'
 import { Module } from '../nn/module.js'
+import { ReduceLROnPlateau } from '../optim/lr-scheduler/plateau.js'
+import { LRScheduler } from '../optim/lr-scheduler/scheduler.js'
 import { Optimizer } from '../optim/optimizer.js'
 import { scoped } from '../tensor/scope.js'
 import { inLoss } from '../tensor/shape.js'
@@ -87,6 +89,11 @@ export interface FitOptions {
   optimizer: Optimizer
   /** Such as `new nn.CrossEntropyLoss()`, or one of your own. */
   loss: Loss
+  /**
+   * Changes the optimiser's learning rates: it is stepped once after each epoch, ReduceLROnPlateau with the validation
+   * loss. (One that is stepped after each batch, as OneCycleLR, needs a loop of your own.)
+   */
+  scheduler?: LRScheduler | undefined
   /** Passes over the training data. Default 1. */
   epochs?: number
   /** Stops after the current batch; `fit` then resolves with what there is. */
@@ -140,6 +147,8 @@ export async function fit(net: Module, options: FitOptions): Promise<History> {
           validSeconds: validation?.seconds ?? 0,
           imagesPerSecond: trained.samples / trained.seconds,
         }
+        if (options.scheduler instanceof ReduceLROnPlateau) options.scheduler.step(result.validLoss)
+        else options.scheduler?.step()
         history.epochs.push(result)
         await onEpoch?.(result)
       }
@@ -159,12 +168,13 @@ function checkFit(net: Module, options: FitOptions): void {
     'valid',
     'optimizer',
     'loss',
+    'scheduler',
     'epochs',
     'signal',
     'onProgress',
     'onEpoch',
   ])
-  const { train, valid, optimizer, loss, epochs = 1, signal, onProgress, onEpoch } = options
+  const { train, valid, optimizer, loss, scheduler, epochs = 1, signal, onProgress, onEpoch } = options
   const expect = (what: string, fits: boolean, expected: string, value: unknown) => {
     if (!fits) throw new ArgumentError(`fit: ${what} is ${expected}, got ${kindOf(value)}`)
   }
@@ -186,6 +196,14 @@ function checkFit(net: Module, options: FitOptions): void {
   )
   const { answers } = loss
   expect("the loss's answers", answers === undefined || typeof answers === 'function', 'a function', answers)
+  const schedules = scheduler === undefined || scheduler instanceof LRScheduler
+  expect('scheduler', schedules, 'one of optim.lrScheduler', scheduler)
+  if (scheduler && scheduler.optimizer !== optimizer) {
+    throw new ArgumentError('fit: the scheduler is of another optimizer; make it with the one that fit gets')
+  }
+  if (scheduler instanceof ReduceLROnPlateau && !valid) {
+    throw new ArgumentError('fit: the scheduler ReduceLROnPlateau goes by the validation loss; give valid')
+  }
   checkNumber('fit', 'epochs', epochs, { least: 0, whole: true })
   expect('signal', signal === undefined || signal instanceof AbortSignal, 'an AbortSignal', signal)
   for (const [what, value] of Object.entries({ onProgress, onEpoch })) {

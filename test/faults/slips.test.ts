@@ -10,6 +10,7 @@ import { FUNCTIONS } from './slips/functions.js'
 import { INDEXING } from './slips/indexing.js'
 import { LAYERS } from './slips/layers.js'
 import { LOSSES } from './slips/losses.js'
+import { OPTIMIZER_METHODS, SCHEDULER_METHODS, SCHEDULERS } from './slips/optim.js'
 import { nameOf, run, type Slip, textOf } from './slips/slip.js'
 import { MAKING, METHODS } from './slips/tensors.js'
 import { DATA, FILES, LOOPS, OPTIMIZERS } from './slips/training.js'
@@ -21,7 +22,8 @@ const SLIPS: Record<string, Slip[]> = {
   'picking, rearranging and scanning': INDEXING,
   'layers and modules': LAYERS,
   losses: LOSSES,
-  optimizers: OPTIMIZERS,
+  optimizers: [...OPTIMIZERS, ...OPTIMIZER_METHODS],
+  'schedulers, averages and clipping': [...SCHEDULERS, ...SCHEDULER_METHODS],
   loops: LOOPS,
   data: DATA,
   'files and init': FILES,
@@ -55,7 +57,7 @@ describe.each(Object.entries(SLIPS))('%s', (_, slips) => {
 describe('the slips', () => {
   /** They take no argument, or users never call them; ModuleList's slips are in its own tests. */
   const NOTHING_TO_GET_WRONG = new Set([
-    ...['memory', 'Tensor', 'nn.Module', 'nn.ModuleList', 'optim.Optimizer'],
+    ...['memory', 'Tensor', 'nn.Module', 'nn.ModuleList', 'optim.Optimizer', 'optim.lrScheduler.LRScheduler'],
     ...['neg', 'abs', 'sqrt', 'exp', 'log', 'relu', 'sigmoid', 'tanh'].map((name) => `Tensor.${name}`),
     ...['sin', 'cos', 'erf', 'floor', 'ceil', 'round', 'sign', 'rsqrt', 'reciprocal', 'log1p'].map(
       (name) => `Tensor.${name}`,
@@ -77,6 +79,9 @@ describe('the slips', () => {
     ...functionsOf(nn, 'nn.'),
     ...functionsOf(nn.functional, 'nn.functional.'),
     ...functionsOf(optim, 'optim.'),
+    ...functionsOf(optim.lrScheduler, 'optim.lrScheduler.'),
+    ...functionsOf(optim.swaUtils, 'optim.swaUtils.'),
+    ...functionsOf(nn.utils, 'nn.utils.'),
     ...functionsOf(data, 'data.'),
     ...Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype))
       .filter(([, { value }]) => typeof value === 'function')

@@ -23,10 +23,17 @@ const twice = made('[p, p]', () => {
 })
 
 export const OPTIMIZERS: Slip[] = [
-  ...['SGD', 'Adam', 'AdamW'].flatMap((name): Slip[] => [
+  ...['SGD', 'Adam', 'AdamW', 'NAdam', 'RMSprop', 'Adagrad'].flatMap((name): Slip[] => [
     [`optim.${name}`, [linear], /parameters/, argument],
     [`optim.${name}`, [linear, { lr: 0.1 }], /parameters/, argument],
-    [`optim.${name}`, [[{ params: parameters, lr: 0.1 }]], /group/, argument],
+    [`optim.${name}`, [{ params: parameters, lr: 0.1 }], /list/, argument],
+    [`optim.${name}`, [[{ params: parameters, learningRate: 0.1 }]], /option.*lr/, argument],
+    [`optim.${name}`, [[{ params: parameters, lr: -1 }]], /lr/, argument],
+    [`optim.${name}`, [[{ params: linear }]], /parameters\(\)/, argument],
+    [`optim.${name}`, [[{ parameters }]], /tensor/, argument],
+    [`optim.${name}`, [[{ params: parameters }, linear]], /group/, argument],
+    [`optim.${name}`, [[{ params: [] }]], /no parameters/, argument],
+    [`optim.${name}`, [[{ params: twice }]], /twice/, argument],
     [`optim.${name}`, [], /parameters/, argument],
     [`optim.${name}`, [null], /parameters/, argument],
     [`optim.${name}`, [[]], /no parameters/, argument],
@@ -90,6 +97,19 @@ export const LOOPS: Slip[] = [
     'fit',
     [linear, { ...all, loss: made('() => tensor([1, 2])', () => ({ forward: () => ones([2]) })) }],
     /loss/,
+  ],
+  ['fit', [linear, { ...all, scheduler: 0.9 }], /scheduler/, argument],
+  [
+    'fit',
+    [
+      linear,
+      {
+        ...all,
+        scheduler: made('another', () => new optim.lrScheduler.StepLR(sgd.make() as optim.Optimizer, 1)),
+      },
+    ],
+    /scheduler/,
+    argument,
   ],
   ['fit', [linear, { ...all, epochs: '3' }], /epochs/, argument],
   ['fit', [linear, { ...all, epochs: Number.POSITIVE_INFINITY }], /epochs/, argument],

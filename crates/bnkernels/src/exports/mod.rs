@@ -15,6 +15,7 @@ pub mod bindings;
 #[cfg(not(target_arch = "wasm32"))]
 pub use declare::{Arguments, Description};
 
+use crate::kernels::adagrad::{adagrad_step, Adagrad};
 use crate::kernels::adam::{adam_step, Adam};
 use crate::kernels::avg_pool2d::{self, AvgPool2dShape, Windows};
 use crate::kernels::batch_norm::{self, Affine, BatchNormShape, Layout, Statistics};
@@ -23,11 +24,12 @@ use crate::kernels::copy::{self, Strided};
 use crate::kernels::elementwise::{self, Broadcast};
 use crate::kernels::matmul::{self, Batch, Form};
 use crate::kernels::max_pool2d::{self, MaxPool2dShape};
+use crate::kernels::nadam::{nadam_step, Nadam};
 use crate::kernels::random::{self, Stream};
 use crate::kernels::reduce::{self, ReduceShape};
+use crate::kernels::rmsprop::{rmsprop_step, Rmsprop};
 use crate::kernels::sgd::{sgd_step, Sgd};
-use crate::kernels::{cross_entropy, gather, layer_norm, softmax};
-use crate::kernels::{cumsum, gather_dim, index_select, triangle};
+use crate::kernels::{cross_entropy, cumsum, gather, gather_dim, index_select, layer_norm, lerp, softmax, triangle};
 use crate::tables;
 use declare::{argument, count, has_length, has_number, kernels};
 use lengths::{laid, lanes, slides};
@@ -140,14 +142,38 @@ kernels! {
     /// A step of stochastic gradient descent; see `optim.SGD`. `momentumBuffer` is given exactly when
     /// `momentum` is not 0.
     sgd_step(p: inout[any]; g: input[p.len()]; momentum_buffer: optional inout[p.len()];
-            lr, momentum, dampening, weight_decay: f64; nesterov, first_step: bool)
-        => sgd_step(p, g, momentum_buffer, Sgd { lr, momentum, dampening, weight_decay, nesterov }, first_step);
+            lr, momentum, dampening, weight_decay: f64; nesterov, maximize, first_step: bool)
+        => sgd_step(p, g, momentum_buffer,
+            Sgd { lr, momentum, dampening, weight_decay, nesterov, maximize }, first_step);
 
-    /// A step of Adam or, `decoupled`, of AdamW; see `optim.Adam`. `step` counts from 1.
-    adam_step(p: inout[any]; g: input[p.len()]; m, v: inout[p.len()];
-            lr, beta1, beta2, eps, weight_decay: f64; decoupled: bool; step: u32)
+    /// A step of Adam or, `decoupled`, of AdamW; see `optim.Adam`. `largest` is given for amsgrad. `step` counts
+    /// from 1.
+    adam_step(p: inout[any]; g: input[p.len()]; m, v: inout[p.len()]; largest: optional inout[p.len()];
+            lr, beta1, beta2, eps, weight_decay: f64; decoupled, maximize: bool; step: u32)
         requires step > 0;
-        => adam_step(p, g, m, v, Adam { lr, beta1, beta2, eps, weight_decay, decoupled }, step);
+        => adam_step(p, g, m, v, largest,
+            Adam { lr, beta1, beta2, eps, weight_decay, decoupled, maximize }, step);
+
+    /// A step of NAdam; see `optim.NAdam`. `muProduct` is 1 before the first; `step` counts from 1.
+    nadam_step(p: inout[any]; g: input[p.len()]; m, v: inout[p.len()]; mu_product: inout[1];
+            lr, beta1, beta2, eps, weight_decay, momentum_decay: f64; decoupled, maximize: bool; step: u32)
+        let nadam = Nadam { lr, beta1, beta2, eps, weight_decay, momentum_decay, decoupled, maximize };
+        requires step > 0; => nadam_step(p, g, m, v, &mut mu_product[0], nadam, step);
+
+    /// A step of RMSprop; see `optim.RMSprop`. `mean` is given where it is centred, `momentumBuffer` where
+    /// `momentum` is not 0.
+    rmsprop_step(p: inout[any]; g: input[p.len()]; v: inout[p.len()]; mean: optional inout[p.len()];
+            momentum_buffer: optional inout[p.len()]; lr, alpha, eps, weight_decay, momentum: f64; maximize: bool)
+        => rmsprop_step(p, g, v, mean, momentum_buffer,
+            Rmsprop { lr, alpha, eps, weight_decay, momentum, maximize });
+
+    /// A step of Adagrad; see `optim.Adagrad`. `step` counts from 1.
+    adagrad_step(p: inout[any]; g: input[p.len()]; sum: inout[p.len()];
+            lr, lr_decay, eps, weight_decay: f64; maximize: bool; step: u32)
+        requires step > 0; => adagrad_step(p, g, sum, Adagrad { lr, lr_decay, eps, weight_decay, maximize }, step);
+
+    /// `y += weight · (x - y)`.
+    lerp(x: input[any]; y: inout[x.len()]; weight: f64) => lerp::lerp(x, y, weight);
 
     /// Uniform in `low` ≤ y < `high`. Uses `ceil(y.length / 4)` blocks of the stream.
     fill_uniform(y: output[any]; seed_low, seed_high, offset_low, offset_high: u32; low, high: f32)
@@ -209,13 +235,6 @@ kernels! {
             y: output[batch * rows * cols])
         => triangle::triangle((batch, rows, cols), upper, diagonal, x, y);
 
-    /// `y = conv2d(x, weight) + bias`; `x` and `y` in lanes.
-    conv2d_forward(n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
-            x: input[lanes(n, c * h * w)]; weight: input[oc * c * kh * kw]; bias: optional input[oc];
-            y: output[lanes(n, oc * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))])
-        let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
-        let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
-        => conv2d::conv2d_forward(&s, x, weight, bias, y);
     /// `y = conv2d(x, weight) + bias`; `x` and `y` in lanes. `oh` and `ow` windows, each of which may end past the
     /// image.
     conv2d_forward(n, c, h, w, oc, oh, ow, kh, kw, stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w,

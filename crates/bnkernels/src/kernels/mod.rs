@@ -1,6 +1,7 @@
 //! One file an operation: forward, backward, unit tests against the naive f64 twins in
 //! `crate::reference`.
 
+pub mod adagrad;
 pub mod adam;
 pub mod avg_pool2d;
 pub mod batch_norm;
@@ -13,10 +14,13 @@ pub mod gather;
 pub mod gather_dim;
 pub mod index_select;
 pub mod layer_norm;
+pub mod lerp;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod nadam;
 pub mod random;
 pub mod reduce;
+pub mod rmsprop;
 pub mod sgd;
 pub mod softmax;
 pub mod triangle;

@@ -13,6 +13,7 @@ pub struct Sgd {
     pub dampening: f64,
     pub weight_decay: f64,
     pub nesterov: bool,
+    pub maximize: bool,
 }
 
 /// Updates `p` in place, and `momentum_buffer` (given exactly when `momentum` is not 0), which
@@ -22,7 +23,14 @@ pub fn sgd_step(p: &mut [f32], g: &[f32], momentum_buffer: Option<&mut [f32]>, s
     assert_eq!(g.len(), n);
     let lr = F32x4::splat(-sgd.lr as f32);
     let weight_decay = F32x4::splat(sgd.weight_decay as f32);
-    let decayed = move |p: F32x4, g| if sgd.weight_decay == 0.0 { g } else { weight_decay.mul_add(p, g) };
+    let decayed = move |p: F32x4, g: F32x4| {
+        let g = if sgd.maximize { -g } else { g };
+        if sgd.weight_decay == 0.0 {
+            g
+        } else {
+            weight_decay.mul_add(p, g)
+        }
+    };
     let work = (n, 1, 4);
     match momentum_buffer {
         None => for_each_part([p], [1], work, move |range, [p]| {
@@ -78,7 +86,8 @@ mod tests {
     /// PyTorch's `_single_tensor_sgd`, in f64.
     fn twin(p: &mut [f64], g: &[f32], buffer: &mut [f64], sgd: Sgd, first_step: bool) {
         for i in 0..p.len() {
-            let mut d = f64::from(g[i]) + sgd.weight_decay * p[i];
+            let sign = if sgd.maximize { -1.0 } else { 1.0 };
+            let mut d = sign * f64::from(g[i]) + sgd.weight_decay * p[i];
             if sgd.momentum != 0.0 {
                 buffer[i] = if first_step { d } else { sgd.momentum * buffer[i] + (1.0 - sgd.dampening) * d };
                 d = if sgd.nesterov { d + sgd.momentum * buffer[i] } else { buffer[i] };
@@ -90,14 +99,17 @@ mod tests {
     #[test]
     fn steps_agree_with_the_twin() {
         for n in [0, 1, 3, 4, 1001, 40_003] {
-            for (momentum, dampening, weight_decay, nesterov) in [
-                (0.0, 0.0, 0.0, false),
-                (0.0, 0.0, 0.1, false),
-                (0.9, 0.0, 0.0, false),
-                (0.8, 0.3, 0.05, false),
-                (0.9, 0.0, 0.01, true),
+            for (momentum, dampening, weight_decay, nesterov, maximize) in [
+                (0.0, 0.0, 0.0, false, false),
+                (0.0, 0.0, 0.1, false, false),
+                (0.9, 0.0, 0.0, false, false),
+                (0.8, 0.3, 0.05, false, false),
+                (0.9, 0.0, 0.01, true, false),
+                (0.9, 0.0, 0.01, true, true),
             ] {
-                let sgd = Sgd { lr: -0.1, momentum, dampening, weight_decay, nesterov };
+                // What is added up has one sign, so that nothing cancels.
+                let lr = if maximize { 0.1 } else { -0.1 };
+                let sgd = Sgd { lr, momentum, dampening, weight_decay, nesterov, maximize };
                 // Off zero, so that errors relative to the results mean something.
                 let values = |seed| random(seed, n).iter().map(|x| x + 1.5).collect::<Vec<f32>>();
                 let mut p = values(1);

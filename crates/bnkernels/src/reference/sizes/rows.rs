@@ -161,9 +161,9 @@ fn optimisers() {
         let [mut p, mut m, mut v] = [2, 3, 4].map(|seed| input(seed, n));
         v.values_mut().iter_mut().for_each(|v| *v = v.abs());
         let [old_p, old_m, old_v] = [&p, &m, &v].map(wide);
-        let options =
-            adam::Adam { lr: 0.1, beta1: 0.9, beta2: 0.99, eps: 0.1, weight_decay: 0.1, decoupled: false };
-        adam::adam_step(p.values_mut(), g.values(), m.values_mut(), v.values_mut(), options, 1);
+        let (lr, beta1, beta2, eps, weight_decay) = (0.1, 0.9, 0.99, 0.1, 0.1);
+        let options = adam::Adam { lr, beta1, beta2, eps, weight_decay, decoupled: false, maximize: false };
+        adam::adam_step(p.values_mut(), g.values(), m.values_mut(), v.values_mut(), None, options, 1);
         let decayed: Vec<f64> = wide(&g).iter().zip(&old_p).map(|(g, p)| g + 0.1 * p).collect();
         let first = |i: usize| 0.9 * old_m[i] + 0.1 * decayed[i];
         let second = |i: usize| 0.99 * old_v[i] + 0.01 * decayed[i] * decayed[i];
@@ -173,7 +173,8 @@ fn optimisers() {
         assert_near(&p, &(0..n).map(updated).collect::<Vec<_>>());
 
         let [mut p, mut buffer] = [2, 3].map(|seed| input(seed, n));
-        let options = sgd::Sgd { lr: 0.1, momentum: 0.5, dampening: 0.0, weight_decay: 0.1, nesterov: false };
+        let (momentum, dampening) = (0.5, 0.0);
+        let options = sgd::Sgd { lr, momentum, dampening, weight_decay, nesterov: false, maximize: false };
         sgd::sgd_step(p.values_mut(), g.values(), Some(buffer.values_mut()), options, false);
         let buffer_of = |i: usize| 0.5 * old_m[i] + decayed[i];
         assert_near(&buffer, &(0..n).map(buffer_of).collect::<Vec<_>>());

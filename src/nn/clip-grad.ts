@@ -1,0 +1,124 @@
+/** Clipping of gradients, in place: by the norm of all together, and by value. */
+import { noGrad } from '../autograd/tape.js'
+import { checkBoolean, checkOptions, kindOf } from '../check.js'
+import { ArgumentError, NumericError } from '../errors.js'
+import { scoped } from '../tensor/scope.js'
+import { Tensor } from '../tensor/tensor.js'
+import { Module } from './module.js'
+
+/** Options of `clipGradNorm_`. */
+export interface ClipGradNormOptions {
+  /** The p of the p-norm: a number above 0, or Infinity for the largest absolute value. Default 2. */
+  normType?: number
+  /** Whether a norm that is NaN or infinite throws. Default false: the gradients then become NaN or 0. */
+  errorIfNonfinite?: boolean
+}
+
+/**
+ * Scales all gradients, in place, so that the norm of all together is at most `maxNorm`; to be called between
+ * `backward()` and `step()`. `clipGradNorm` is the same function.
+ * https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
+ *
+ * @param parameters such as `net.parameters()`; those without a gradient are passed over
+ * @param maxNorm at least 0; Infinity leaves the gradients as they are, and tells the norm
+ * @returns the norm before, a number (PyTorch gives a tensor); 0 where there is no gradient
+ * @throws {ArgumentError} for what are no parameters, and an option that is unknown or out of range
+ * @throws {NumericError} with `errorIfNonfinite`, for a norm that is NaN or infinite; nothing is changed then
+ */
+export function clipGradNorm_(
+  parameters: Tensor | Iterable<Tensor>,
+  maxNorm: number,
+  options: ClipGradNormOptions = {},
+): number {
+  const name = 'clipGradNorm_'
+  const gradients = gradientsOf(name, parameters)
+  checkBound(name, 'maxNorm', maxNorm)
+  checkOptions(name, options, ['normType', 'errorIfNonfinite'])
+  const { normType = 2, errorIfNonfinite = false } = options
+  if (typeof normType !== 'number' || !(normType > 0)) {
+    throw new ArgumentError(`${name}: normType is a number above 0, or Infinity, got ${kindOf(normType)}`)
+  }
+  checkBoolean(name, 'errorIfNonfinite', errorIfNonfinite)
+  const total = norm(
+    gradients.map((gradient) => normOf(gradient, normType)),
+    normType,
+  )
+  if (errorIfNonfinite && !Number.isFinite(total)) {
+    throw new NumericError(
+      `${name}: the norm of the gradients is ${total}; look for NaN in the data, or take a smaller learning rate`,
+    )
+  }
+  const share = maxNorm / (total + 1e-6)
+  // NaN goes on, as in PyTorch.
+  if (!(share >= 1)) replace(gradients, (gradient) => gradient.mul(share))
+  return total
+}
+
+/**
+ * Brings each element of all gradients, in place, between −`clipValue` and `clipValue`. `clipGradValue` is the same
+ * function. https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html
+ *
+ * @param parameters such as `net.parameters()`; those without a gradient are passed over
+ * @param clipValue at least 0
+ * @throws {ArgumentError} for what are no parameters, and a value that is no number of at least 0
+ */
+export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
+  const gradients = gradientsOf('clipGradValue_', parameters)
+  checkBound('clipGradValue_', 'clipValue', clipValue)
+  replace(gradients, (gradient) => gradient.maximum(-clipValue).neg().maximum(-clipValue).neg())
+}
+
+/** @throws {ArgumentError} */
+function checkBound(name: string, what: string, value: unknown): void {
+  if (typeof value === 'number' && value >= 0) return
+  throw new ArgumentError(`${name}: ${what} is a number of at least 0, got ${kindOf(value)}`)
+}
+
+/** The gradients that there are, without telling them seen. @throws {ArgumentError} */
+function gradientsOf(name: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
+  const given: unknown = parameters instanceof Tensor ? [parameters] : parameters
+  if (typeof given !== 'object' || given === null || !(Symbol.iterator in given)) {
+    const cure = given instanceof Module ? 'pass net.parameters()' : 'such as net.parameters()'
+    throw new ArgumentError(`${name}: expected parameters, got ${kindOf(given)}; ${cure}`)
+  }
+  const gradients: Tensor[] = []
+  for (const [i, parameter] of [...(given as Iterable<unknown>)].entries()) {
+    if (!(parameter instanceof Tensor)) {
+      throw new ArgumentError(`${name}: element ${i} of the parameters is no tensor but ${kindOf(parameter)}`)
+    }
+    if (parameter.ownGradient) gradients.push(parameter.ownGradient)
+  }
+  return gradients
+}
+
+/** The p-norm of a tensor's elements; that of none is 0. */
+function normOf(x: Tensor, p: number): number {
+  if (x.size === 0) return 0
+  return noGrad(() =>
+    scoped(() => {
+      if (p === 2) return Math.sqrt(x.mul(x).sum().item())
+      const sizes = x.abs()
+      if (p === Number.POSITIVE_INFINITY) return sizes.max().item()
+      return p === 1 ? sizes.sum().item() : sizes.pow(p).sum().item() ** (1 / p)
+    }),
+  )
+}
+
+/** The p-norm of norms. */
+function norm(values: readonly number[], p: number): number {
+  if (p === Number.POSITIVE_INFINITY) return values.reduce((a, b) => Math.max(a, b), 0)
+  if (p === 1) return values.reduce((a, b) => a + b, 0)
+  if (p === 2) return Math.sqrt(values.reduce((a, b) => a + b * b, 0))
+  return values.reduce((a, b) => a + b ** p, 0) ** (1 / p)
+}
+
+/** All new values are computed before the first is written: memory may not suffice. */
+function replace(tensors: readonly Tensor[], by: (x: Tensor) => Tensor): void {
+  noGrad(() =>
+    scoped(() => {
+      const values = tensors.map(by)
+      for (const x of [...tensors, ...values]) void x.storage.address
+      for (const [i, x] of tensors.entries()) x.copy_(values[i])
+    }),
+  )
+}
