@@ -2,6 +2,7 @@
 //! `crate::reference`.
 
 pub mod adam;
+pub mod attention;
 pub mod avg_pool2d;
 pub mod batch_norm;
 pub mod conv2d;
@@ -13,6 +14,8 @@ pub mod layer_norm;
 pub mod matmul;
 pub mod max_pool2d;
 pub mod random;
+pub mod recurrent;
 pub mod reduce;
 pub mod sgd;
 pub mod softmax;
+mod vectors;
