@@ -1,4 +1,9 @@
 /** The stateless forms of the layers: https://pytorch.org/docs/stable/nn.functional.html */
+export {
+  type AttentionOptions,
+  type MaskType,
+  scaledDotProductAttention,
+} from '../autograd/ops/attention.js'
 export { type AvgPool2dOptions, avgPool2d } from '../autograd/ops/avg-pool2d.js'
 export { type BatchNormOptions, batchNorm } from '../autograd/ops/batch-norm.js'
 export { type Conv2dOptions, conv2d } from '../autograd/ops/conv2d.js'

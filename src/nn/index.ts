@@ -1,4 +1,5 @@
 export * from './activations.js'
+export type { AttentionMasks } from './attention-masks.js'
 export { BatchNorm1d, BatchNorm2d, type BatchNormLayerOptions } from './batch-norm.js'
 export { Conv2d, type Conv2dLayerOptions } from './conv2d.js'
 export * as functional from './functional.js'
@@ -18,6 +19,28 @@ export {
 } from './module.js'
 export { ModuleDict } from './module-dict.js'
 export { ModuleList } from './module-list.js'
+export {
+  MultiheadAttention,
+  type MultiheadAttentionForwardOptions,
+  type MultiheadAttentionOptions,
+} from './multihead-attention.js'
 export { ParameterList } from './parameter-list.js'
 export { AvgPool2d, MaxPool2d } from './pooling.js'
+export { GRU, LSTM, type LSTMState, RNN, type RNNOptions } from './recurrent.js'
+export type { RecurrentBase, RecurrentOptions } from './recurrent-base.js'
+export {
+  type CellBase,
+  type CellOptions,
+  GRUCell,
+  LSTMCell,
+  RNNCell,
+  type RNNCellOptions,
+} from './recurrent-cells.js'
 export { Sequential } from './sequential.js'
+export {
+  type EncoderMasks,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+  type TransformerEncoderLayerOptions,
+  type TransformerEncoderOptions,
+} from './transformer.js'
