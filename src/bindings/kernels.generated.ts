@@ -2210,3 +2210,325 @@ export function batchNormMaxPool2dBackward({ n, c, h, w, x, z, dy, mean, residua
   if (dweight) dweight.version++
   if (dbias) dbias.version++
 }
+
+/** The arguments of `recurrentForward`. */
+export interface RecurrentForward {
+  readonly cell: 'tanh' | 'relu' | 'lstm' | 'gru'
+  readonly t: number
+  readonly n: number
+  readonly h: number
+  /** `gatesOf(cell) * h * h` floats. */
+  readonly weight: Memory
+  /** `gatesOf(cell) * h` floats. */
+  readonly bias?: Memory | undefined
+  /** `n * h` floats. */
+  readonly h0?: Memory | undefined
+  /** `n * h` floats. */
+  readonly c0?: Memory | undefined
+  /** `t * n * gatesOf(cell) * h` floats; written. */
+  readonly gates: Memory
+  /** `t * n * h` floats; written. */
+  readonly y: Memory
+  /** `t * n * h` floats; written. */
+  readonly kept?: Memory | undefined
+  /** `n * h` floats; written. */
+  readonly lastCell?: Memory | undefined
+  readonly reverse: boolean
+}
+
+/**
+ * All steps of a recurrent layer in one direction. `gates` come as the input's part, `x Wᵢₕᵀ + bᵢₕ`, and
+ * become the gates; `kept` is what a cell keeps beside them (LSTM and GRU); `lastCell` is the LSTM's.
+ */
+export function recurrentForward({ cell, t, n, h, weight, bias, h0, c0, gates, y, kept, lastCell, reverse }: RecurrentForward): void {
+  const weightAt = weight.address
+  const biasAt = bias?.address ?? 0
+  const h0At = h0?.address ?? 0
+  const c0At = c0?.address ?? 0
+  const gatesAt = gates.address
+  const yAt = y.address
+  const keptAt = kept?.address ?? 0
+  const lastCellAt = lastCell?.address ?? 0
+  const row = startRow()
+  row[0] = 54
+  row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
+  row[3] = t
+  row[4] = n
+  row[5] = h
+  row[6] = weightAt
+  row[7] = weight.length
+  row[8] = biasAt
+  row[9] = bias?.length ?? 0
+  row[10] = h0At
+  row[11] = h0?.length ?? 0
+  row[12] = c0At
+  row[13] = c0?.length ?? 0
+  row[14] = gatesAt
+  row[15] = gates.length
+  row[16] = yAt
+  row[17] = y.length
+  row[18] = keptAt
+  row[19] = kept?.length ?? 0
+  row[20] = lastCellAt
+  row[21] = lastCell?.length ?? 0
+  row[22] = Number(reverse)
+  call(row, 'recurrentForward')
+  gates.version++
+  y.version++
+  if (kept) kept.version++
+  if (lastCell) lastCell.version++
+}
+
+/** The arguments of `recurrentBackward`. */
+export interface RecurrentBackward {
+  readonly cell: 'tanh' | 'relu' | 'lstm' | 'gru'
+  readonly t: number
+  readonly n: number
+  readonly h: number
+  /** `gatesOf(cell) * h * h` floats. */
+  readonly weight: Memory
+  /** `n * h` floats. */
+  readonly h0?: Memory | undefined
+  /** `n * h` floats. */
+  readonly c0?: Memory | undefined
+  /** `t * n * gatesOf(cell) * h` floats. */
+  readonly gates?: Memory | undefined
+  /** `t * n * h` floats. */
+  readonly y: Memory
+  /** `t * n * h` floats. */
+  readonly kept?: Memory | undefined
+  /** `t * n * h` floats. */
+  readonly dy: Memory
+  /** `n * h` floats. */
+  readonly dlastCell?: Memory | undefined
+  /** `t * n * gatesOf(cell) * h` floats; written. */
+  readonly dp: Memory
+  /** `t * n * gatesOf(cell) * h` floats; written. */
+  readonly dq?: Memory | undefined
+  /** `n * h` floats; written. */
+  readonly dh0?: Memory | undefined
+  /** `n * h` floats; written. */
+  readonly dc0?: Memory | undefined
+  readonly reverse: boolean
+}
+
+/**
+ * The gradients of the input's part of the gates, of the state's where it has another (`dq`, the GRU's), and
+ * of the first states.
+ */
+export function recurrentBackward({ cell, t, n, h, weight, h0, c0, gates, y, kept, dy, dlastCell, dp, dq, dh0, dc0, reverse }: RecurrentBackward): void {
+  const weightAt = weight.address
+  const h0At = h0?.address ?? 0
+  const c0At = c0?.address ?? 0
+  const gatesAt = gates?.address ?? 0
+  const yAt = y.address
+  const keptAt = kept?.address ?? 0
+  const dyAt = dy.address
+  const dlastCellAt = dlastCell?.address ?? 0
+  const dpAt = dp.address
+  const dqAt = dq?.address ?? 0
+  const dh0At = dh0?.address ?? 0
+  const dc0At = dc0?.address ?? 0
+  const row = startRow()
+  row[0] = 55
+  row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
+  row[3] = t
+  row[4] = n
+  row[5] = h
+  row[6] = weightAt
+  row[7] = weight.length
+  row[8] = h0At
+  row[9] = h0?.length ?? 0
+  row[10] = c0At
+  row[11] = c0?.length ?? 0
+  row[12] = gatesAt
+  row[13] = gates?.length ?? 0
+  row[14] = yAt
+  row[15] = y.length
+  row[16] = keptAt
+  row[17] = kept?.length ?? 0
+  row[18] = dyAt
+  row[19] = dy.length
+  row[20] = dlastCellAt
+  row[21] = dlastCell?.length ?? 0
+  row[22] = dpAt
+  row[23] = dp.length
+  row[24] = dqAt
+  row[25] = dq?.length ?? 0
+  row[26] = dh0At
+  row[27] = dh0?.length ?? 0
+  row[28] = dc0At
+  row[29] = dc0?.length ?? 0
+  row[30] = Number(reverse)
+  call(row, 'recurrentBackward')
+  dp.version++
+  if (dq) dq.version++
+  if (dh0) dh0.version++
+  if (dc0) dc0.version++
+}
+
+/** The arguments of `attentionForward`. */
+export interface AttentionForward {
+  readonly batch: number
+  readonly t: number
+  readonly s: number
+  readonly e: number
+  readonly ev: number
+  /** `batch * t * e` floats. */
+  readonly q: Memory
+  /** `batch * s * e` floats. */
+  readonly k: Memory
+  /** `batch * s * ev` floats. */
+  readonly v: Memory
+  /** Floats. */
+  readonly mask?: Memory | undefined
+  readonly boolean: boolean
+  readonly causal: boolean
+  readonly scale: number
+  readonly p: number
+  readonly seedLow: number
+  readonly seedHigh: number
+  readonly offsetLow: number
+  readonly offsetHigh: number
+  /** `batch * t * ev` floats; written. */
+  readonly y: Memory
+  /** `batch * t` floats; written. */
+  readonly logSums: Memory
+  readonly dims: Dimensions
+}
+
+/**
+ * `y = softmax(scale · q kᵀ + mask) v` of each of a batch, and the logarithm of each row's sum. `dims` are the
+ * mask's shape, `[…batch, t, s]`, and its strides. Dropout uses `ceil(s / 4)` blocks of the stream a row.
+ */
+export function attentionForward({ batch, t, s, e, ev, q, k, v, mask, boolean, causal, scale, p, seedLow, seedHigh, offsetLow, offsetHigh, y, logSums, dims }: AttentionForward): void {
+  const qAt = q.address
+  const kAt = k.address
+  const vAt = v.address
+  const maskAt = mask?.address ?? 0
+  const yAt = y.address
+  const logSumsAt = logSums.address
+  const row = startRow()
+  row[0] = 56
+  row[2] = batch
+  row[3] = t
+  row[4] = s
+  row[5] = e
+  row[6] = ev
+  row[7] = qAt
+  row[8] = q.length
+  row[9] = kAt
+  row[10] = k.length
+  row[11] = vAt
+  row[12] = v.length
+  row[13] = maskAt
+  row[14] = mask?.length ?? 0
+  row[15] = Number(boolean)
+  row[16] = Number(causal)
+  row[17] = scale
+  row[18] = p
+  row[19] = seedLow
+  row[20] = seedHigh
+  row[21] = offsetLow
+  row[22] = offsetHigh
+  row[23] = yAt
+  row[24] = y.length
+  row[25] = logSumsAt
+  row[26] = logSums.length
+  writeDimensions(row, 27, dims)
+  call(row, 'attentionForward')
+  y.version++
+  logSums.version++
+}
+
+/** The arguments of `attentionBackward`. */
+export interface AttentionBackward {
+  readonly batch: number
+  readonly t: number
+  readonly s: number
+  readonly e: number
+  readonly ev: number
+  /** `batch * t * e` floats. */
+  readonly q: Memory
+  /** `batch * s * e` floats. */
+  readonly k: Memory
+  /** `batch * s * ev` floats. */
+  readonly v: Memory
+  /** Floats. */
+  readonly mask?: Memory | undefined
+  readonly boolean: boolean
+  readonly causal: boolean
+  readonly scale: number
+  readonly p: number
+  readonly seedLow: number
+  readonly seedHigh: number
+  readonly offsetLow: number
+  readonly offsetHigh: number
+  /** `batch * t * ev` floats. */
+  readonly y: Memory
+  /** `batch * t` floats. */
+  readonly logSums: Memory
+  /** `batch * t * ev` floats. */
+  readonly dy: Memory
+  /** `batch * t * e` floats; written. */
+  readonly dq?: Memory | undefined
+  /** `batch * s * e` floats; written. */
+  readonly dk?: Memory | undefined
+  /** `batch * s * ev` floats; written. */
+  readonly dv?: Memory | undefined
+  readonly dims: Dimensions
+}
+
+/** The gradients, from what forward read and wrote. */
+export function attentionBackward({ batch, t, s, e, ev, q, k, v, mask, boolean, causal, scale, p, seedLow, seedHigh, offsetLow, offsetHigh, y, logSums, dy, dq, dk, dv, dims }: AttentionBackward): void {
+  const qAt = q.address
+  const kAt = k.address
+  const vAt = v.address
+  const maskAt = mask?.address ?? 0
+  const yAt = y.address
+  const logSumsAt = logSums.address
+  const dyAt = dy.address
+  const dqAt = dq?.address ?? 0
+  const dkAt = dk?.address ?? 0
+  const dvAt = dv?.address ?? 0
+  const row = startRow()
+  row[0] = 57
+  row[2] = batch
+  row[3] = t
+  row[4] = s
+  row[5] = e
+  row[6] = ev
+  row[7] = qAt
+  row[8] = q.length
+  row[9] = kAt
+  row[10] = k.length
+  row[11] = vAt
+  row[12] = v.length
+  row[13] = maskAt
+  row[14] = mask?.length ?? 0
+  row[15] = Number(boolean)
+  row[16] = Number(causal)
+  row[17] = scale
+  row[18] = p
+  row[19] = seedLow
+  row[20] = seedHigh
+  row[21] = offsetLow
+  row[22] = offsetHigh
+  row[23] = yAt
+  row[24] = y.length
+  row[25] = logSumsAt
+  row[26] = logSums.length
+  row[27] = dyAt
+  row[28] = dy.length
+  row[29] = dqAt
+  row[30] = dq?.length ?? 0
+  row[31] = dkAt
+  row[32] = dk?.length ?? 0
+  row[33] = dvAt
+  row[34] = dv?.length ?? 0
+  writeDimensions(row, 35, dims)
+  call(row, 'attentionBackward')
+  if (dq) dq.version++
+  if (dk) dk.version++
+  if (dv) dv.version++
+}

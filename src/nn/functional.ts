@@ -1,5 +1,10 @@
 /** The stateless forms of the layers: https://pytorch.org/docs/stable/nn.functional.html */
 export { adaptiveAvgPool1d, adaptiveAvgPool2d, type OutputSize } from '../autograd/ops/adaptive-pool.js'
+export {
+  type AttentionOptions,
+  type MaskType,
+  scaledDotProductAttention,
+} from '../autograd/ops/attention.js'
 export { type AvgPool2dOptions, avgPool2d } from '../autograd/ops/avg-pool2d.js'
 export { type BatchNormOptions, batchNorm } from '../autograd/ops/batch-norm.js'
 export { type ConvTranspose2dOptions, convTranspose2d } from '../autograd/ops/conv-transpose2d.js'

@@ -3,6 +3,8 @@ export { AdaptiveAvgPool1d, AdaptiveAvgPool2d } from './adaptive-pooling.js'
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormLayerOptions } from './batch-norm.js'
 export { ConvTranspose2d, type ConvTranspose2dLayerOptions } from './conv-transpose2d.js'
 export { Conv1d, type Conv1dLayerOptions } from './conv1d.js'
+export type { AttentionMasks } from './attention-masks.js'
+export { BatchNorm1d, BatchNorm2d, type BatchNormLayerOptions } from './batch-norm.js'
 export { Conv2d, type Conv2dLayerOptions } from './conv2d.js'
 export { Embedding, type EmbeddingLayerOptions } from './embedding.js'
 export * as functional from './functional.js'
@@ -26,6 +28,11 @@ export {
 } from './module.js'
 export { ModuleDict } from './module-dict.js'
 export { ModuleList } from './module-list.js'
+export {
+  MultiheadAttention,
+  type MultiheadAttentionForwardOptions,
+  type MultiheadAttentionOptions,
+} from './multihead-attention.js'
 export { ParameterList } from './parameter-list.js'
 export { AvgPool2d, MaxPool2d } from './pooling.js'
 export { AvgPool1d, MaxPool1d } from './pooling1d.js'
@@ -35,3 +42,21 @@ export { Sequential } from './sequential.js'
 export { LogSoftmax, Softmax } from './softmax.js'
 export { Upsample } from './upsample.js'
 export * as utils from './utils.js'
+export { GRU, LSTM, type LSTMState, RNN, type RNNOptions } from './recurrent.js'
+export type { RecurrentBase, RecurrentOptions } from './recurrent-base.js'
+export {
+  type CellBase,
+  type CellOptions,
+  GRUCell,
+  LSTMCell,
+  RNNCell,
+  type RNNCellOptions,
+} from './recurrent-cells.js'
+export { Sequential } from './sequential.js'
+export {
+  type EncoderMasks,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+  type TransformerEncoderLayerOptions,
+  type TransformerEncoderOptions,
+} from './transformer.js'

@@ -39,8 +39,16 @@ export function keepingStream<T>(fn: () => T): T {
   }
 }
 
-/** Where the stream stands, in two words each; moves it on by `blocks`. */
-function take(blocks: number) {
+/** A place in the stream, in two words each: the same place has the same numbers again. */
+export interface StreamPlace {
+  readonly seedLow: number
+  readonly seedHigh: number
+  readonly offsetLow: number
+  readonly offsetHigh: number
+}
+
+/** Where the stream stands; moves it on by `blocks` of four words. */
+export function takeBlocks(blocks: number): StreamPlace {
   const low = (value: number) => value % 2 ** 32
   const high = (value: number) => Math.floor(value / 2 ** 32)
   const [offsetLow, offsetHigh] = [low(position), high(position)]
@@ -54,26 +62,26 @@ const blocksOf = ({ storage }: Tensor) => Math.ceil(storage.length / 4)
 
 /** Fills a tensor with uniform numbers from [low, high). */
 export function fillUniform(x: Tensor, low: number, high: number): Tensor {
-  kernels.fillUniform({ y: x.storage, low, high, ...take(blocksOf(x)) })
+  kernels.fillUniform({ y: x.storage, low, high, ...takeBlocks(blocksOf(x)) })
   return x
 }
 
 /** Fills a tensor with normal numbers. */
 export function fillNormal(x: Tensor, mean: number, std: number): Tensor {
-  kernels.fillNormal({ y: x.storage, mean, std, ...take(blocksOf(x)) })
+  kernels.fillNormal({ y: x.storage, mean, std, ...takeBlocks(blocksOf(x)) })
   return x
 }
 
 /** Fills a tensor, in either layout, with `scale` with probability `keep`, else 0. */
 export function fillBernoulli(x: Tensor, keep: number, scale: number): void {
-  kernels.fillBernoulli({ y: x.storage, keep, scale, ...take(blocksOf(x)) })
+  kernels.fillBernoulli({ y: x.storage, keep, scale, ...takeBlocks(blocksOf(x)) })
 }
 
 /** The numbers 0 … n − 1 in random order. */
 export function randomPermutation(n: number): Uint32Array {
   const storage = new Storage(n)
   try {
-    position += kernels.randomPermutation({ y: storage, ...take(0) })
+    position += kernels.randomPermutation({ y: storage, ...takeBlocks(0) })
     return new Uint32Array(storage.copyOut().buffer)
   } finally {
     storage.release()

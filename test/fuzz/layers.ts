@@ -15,6 +15,7 @@ import { batchNorm, layerNorm } from '../support/interpreter/normalise.js'
 import { linear } from '../support/interpreter/products.js'
 import { flatten } from '../support/interpreter/rearrange.js'
 import { logSoftmax, softmax } from '../support/interpreter/reduce.js'
+import { gruCell, rnnCell } from '../support/interpreter/recurrent.js'
 import { map, need, type Shape, type Value, zip } from '../support/interpreter/value.js'
 import {
   avgPool2d,
@@ -124,6 +125,27 @@ const poolLayer = (twin: (x: Value, kernel: number, options: WindowOptions) => V
   twin: (x, [kernel, options]) => twin(x, kernel as number, (options ?? {}) as WindowOptions),
 })
 
+const cell = (
+  gates: number,
+  options: (d: Draw) => { [option: string]: Arg },
+  twin: (x: Value, tensors: Tensors, options: Record<string, unknown>) => Value,
+): LayerEntry => ({
+  draw(d, shape) {
+    const [, size] = shape
+    if (shape.length !== 2 || size === 0) return undefined
+    const h = d.between(1, 5)
+    const bias = d.chance(0.7)
+    const rows = gates * h
+    const own = {
+      weightIh: [rows, size],
+      weightHh: [rows, h],
+      ...(bias ? { biasIh: [rows], biasHh: [rows] } : {}),
+    }
+    return { args: [size, h, { bias, ...options(d) }], tensors: parameters(d, own) }
+  },
+  twin: (x, [, , given], tensors) => twin(x, tensors, given as Record<string, unknown>),
+})
+
 const isImage = (shape: Shape): boolean => shape.length === 4 && shape.slice(1).every((s) => s > 0)
 
 export const LAYERS: Readonly<Record<string, LayerEntry>> = {
@@ -200,6 +222,12 @@ export const LAYERS: Readonly<Record<string, LayerEntry>> = {
       return linear(x, weight, bias ?? null)
     },
   },
+  RNNCell: cell(
+    1,
+    (d) => ({ nonlinearity: d.pick(['tanh', 'relu']) }),
+    (x, tensors, { nonlinearity }) => rnnCell(x, tensors, nonlinearity as 'tanh' | 'relu'),
+  ),
+  GRUCell: cell(3, () => ({}), gruCell),
   MaxPool2d: poolLayer(maxPool2d),
   AvgPool2d: poolLayer(avgPool2d),
   LayerNorm: {

@@ -1,4 +1,6 @@
 /** Products, convolution, pooling, normalisation, dropout. */
+/** Products, convolution, pooling, normalisation, losses, dropout. */
+import * as attention from '../../support/interpreter/attention.js'
 import * as losses from '../../support/interpreter/losses.js'
 import * as normalise from '../../support/interpreter/normalise.js'
 import * as products from '../../support/interpreter/products.js'
@@ -90,6 +92,25 @@ function batchNormArguments(d: Draw): Arg[] {
   return [x, { ...running, ...affine, ...(training || d.chance(0.3) ? { training } : {}), ...rest }]
 }
 
+function attentionArguments(d: Draw): Arg[] {
+  const q = d.value(
+    (v) => v.shape.length > 1,
+    () => d.shape(2, 4),
+  )
+  const { shape } = d.known(q)
+  const lead = shape.slice(0, -2)
+  const [t, e] = shape.slice(-2)
+  const s = d.chance(0.3) ? t : d.size()
+  const [k, v] = [weight(d, [...lead, s, e]), weight(d, [...lead, s, d.chance(0.5) ? e : d.size()])]
+  const scale = d.chance(0.3) || e === 0 ? { scale: d.pick([0.5, 1]) } : {}
+  if (d.chance(0.4)) return [q, k, v, { ...scale, ...(d.chance(0.5) ? { isCausal: true } : {}) }]
+  const mask = [...lead, t, s].map((size) => (d.chance(0.3) ? 1 : size)).slice(d.below(lead.length + 2))
+  const fixed = { requiresGrad: false, parameter: false }
+  const boolean = d.chance(0.5)
+  const attnMask = d.leaf(mask, boolean ? { kind: 'labels', classes: 2, ...fixed } : fixed)
+  return [q, k, v, { ...scale, attnMask, maskType: boolean ? 'boolean' : 'additive' }]
+}
+
 export const nets: Table = {
   matmul: { draw: matmulArguments, twin: products.matmul },
   linear: {
@@ -119,6 +140,7 @@ export const nets: Table = {
     twin: windows.avgPool2d,
   },
   batchNorm: { draw: batchNormArguments, twin: normalise.batchNorm },
+  scaledDotProductAttention: { draw: attentionArguments, twin: attention.scaledDotProductAttention },
   layerNorm: {
     draw: (d) => {
       const x = d.value(

@@ -35,6 +35,17 @@ pub fn laid(layout: u32, n: f64, image: f64) -> f64 {
     }
 }
 
+/// Gates of a recurrent cell, by its number (tanh, relu, LSTM, GRU).
+#[inline(never)]
+pub fn gates_of(cell: u32) -> f64 {
+    match cell {
+        0 | 1 => 1.0,
+        2 => 4.0,
+        3 => 3.0,
+        _ => f64::NAN,
+    }
+}
+
 /// Places of a window of `taps` that slides over `size` and `padding` on both sides; NaN where it does not
 /// fit.
 #[inline(never)]

@@ -17,6 +17,7 @@ pub use declare::{Arguments, Description};
 
 use crate::kernels::adagrad::{adagrad_step, Adagrad};
 use crate::kernels::adam::{adam_step, Adam};
+use crate::kernels::attention::{self, Attention, Gradients, Mask};
 use crate::kernels::avg_pool2d::{self, AvgPool2dShape, Windows};
 use crate::kernels::batch_norm::{self, Affine, BatchNormShape, Layout, Statistics};
 use crate::kernels::conv2d::{self, Conv2dShape};
@@ -26,17 +27,19 @@ use crate::kernels::matmul::{self, Batch, Form};
 use crate::kernels::max_pool2d::{self, MaxPool2dShape};
 use crate::kernels::nadam::{nadam_step, Nadam};
 use crate::kernels::random::{self, Stream};
+use crate::kernels::recurrent::{self, Cell, RecurrentShape};
 use crate::kernels::reduce::{self, ReduceShape};
 use crate::kernels::rmsprop::{rmsprop_step, Rmsprop};
 use crate::kernels::sgd::{sgd_step, Sgd};
 use crate::kernels::{cross_entropy, cumsum, gather, gather_dim, index_select, layer_norm, lerp, softmax, triangle};
 use crate::tables;
 use declare::{argument, count, has_length, has_number, kernels};
-use lengths::{laid, lanes, slides};
+use lengths::{gates_of, laid, lanes, slides};
 use row::{Row, Status};
 
 const FORMS: [Form; 3] = [Form::NN, Form::NT, Form::TN];
 const LAYOUTS: [Layout; 2] = [Layout::Rows, Layout::Lanes];
+const CELLS: [Cell; 4] = [Cell::Tanh, Cell::Relu, Cell::Lstm, Cell::Gru];
 
 kernels! {
     /// `y = f(x)`, with the function of that number in the table of unary operations. `first` and `second` are the
@@ -359,6 +362,55 @@ kernels! {
         requires h.is_multiple_of(2) && w.is_multiple_of(2);
         => batch_norm::batch_norm_max_pool2d_backward(
             &shape, x, z, dy, statistics, weight, training, dx, dweight, dbias);
+
+    /// All steps of a recurrent layer in one direction. `gates` come as the input's part, `x Wᵢₕᵀ + bᵢₕ`, and
+    /// become the gates; `kept` is what a cell keeps beside them (LSTM and GRU); `lastCell` is the LSTM's.
+    recurrent_forward(cell: choice[tanh, relu, lstm, gru]; t, n, h: size;
+            weight: input[gates_of(cell) * h * h]; bias: optional input[gates_of(cell) * h];
+            h0, c0: optional input[n * h]; gates: inout[t * n * gates_of(cell) * h]; y: output[t * n * h];
+            kept: optional output[t * n * h]; last_cell: optional output[n * h]; reverse: bool)
+        let cell = CELLS[cell as usize];
+        requires kept.is_some() == cell.keeps() && last_cell.is_some() == (cell == Cell::Lstm);
+        => recurrent::recurrent_forward(
+            &RecurrentShape { cell, t, n, h, reverse }, weight, bias, h0, c0, gates, y, kept, last_cell);
+
+    /// The gradients of the input's part of the gates, of the state's where it has another (`dq`, the GRU's), and
+    /// of the first states.
+    recurrent_backward(cell: choice[tanh, relu, lstm, gru]; t, n, h: size; weight: input[gates_of(cell) * h * h];
+            h0, c0: optional input[n * h]; gates: optional input[t * n * gates_of(cell) * h];
+            y: input[t * n * h]; kept: optional input[t * n * h]; dy: input[t * n * h];
+            dlast_cell: optional input[n * h]; dp: output[t * n * gates_of(cell) * h];
+            dq: optional output[t * n * gates_of(cell) * h]; dh0, dc0: optional output[n * h]; reverse: bool)
+        let cell = CELLS[cell as usize];
+        let given = recurrent::Given { weight, h0, c0, gates, y, kept, dy, dlast_cell };
+        requires dq.is_some() == (cell == Cell::Gru) && (!cell.keeps() || (gates.is_some() && kept.is_some()));
+        => recurrent::recurrent_backward(&RecurrentShape { cell, t, n, h, reverse }, given, dp, dq, dh0, dc0);
+
+    /// `y = softmax(scale · q kᵀ + mask) v` of each of a batch, and the logarithm of each row's sum. `dims` are the
+    /// mask's shape, `[…batch, t, s]`, and its strides. Dropout uses `ceil(s / 4)` blocks of the stream a row.
+    attention_forward(batch, t, s, e, ev: size; q: input[batch * t * e]; k: input[batch * s * e];
+            v: input[batch * s * ev]; mask: optional input[any]; boolean, causal: bool; scale: f32; p: f64;
+            seed_low, seed_high, offset_low, offset_high: u32;
+            y: output[batch * t * ev]; log_sums: output[batch * t]; dims: dims)
+        let dropout = dropout(p, stream([seed_low, seed_high], [offset_low, offset_high]));
+        let mask = mask.map(|values| Mask { values, shape: dims.shape(), strides: dims.a(), boolean });
+        requires mask.is_none_or(|mask| mask.fits(batch, t, s));
+        => attention::attention_forward(
+            Attention { batch, t, s, e, ev, q, k, v, mask, causal, scale, dropout }, y, log_sums);
+
+    /// The gradients, from what forward read and wrote.
+    attention_backward(batch, t, s, e, ev: size; q: input[batch * t * e]; k: input[batch * s * e];
+            v: input[batch * s * ev]; mask: optional input[any]; boolean, causal: bool; scale: f32; p: f64;
+            seed_low, seed_high, offset_low, offset_high: u32;
+            y: input[batch * t * ev]; log_sums: input[batch * t]; dy: input[batch * t * ev];
+            dq: optional output[batch * t * e]; dk: optional output[batch * s * e];
+            dv: optional output[batch * s * ev]; dims: dims)
+        let dropout = dropout(p, stream([seed_low, seed_high], [offset_low, offset_high]));
+        let mask = mask.map(|values| Mask { values, shape: dims.shape(), strides: dims.a(), boolean });
+        requires mask.is_none_or(|mask| mask.fits(batch, t, s));
+        => attention::attention_backward(
+            Attention { batch, t, s, e, ev, q, k, v, mask, causal, scale, dropout }, y, log_sums, dy,
+            Gradients { q: dq, k: dk, v: dv });
 }
 
 fn broadcast(dims: &row::Dims) -> Broadcast<'_> {
@@ -371,6 +423,11 @@ fn strided(dims: &row::Dims) -> Strided<'_> {
 
 fn batch(dims: &row::Dims) -> Batch<'_> {
     Batch { shape: dims.shape(), a_strides: dims.a(), b_strides: dims.b() }
+}
+
+/// With a probability of 0 there is none.
+fn dropout(p: f64, stream: Stream) -> Option<attention::Dropout> {
+    (p > 0.0).then_some(attention::Dropout { p, stream })
 }
 
 /// Seed and offset are 64 bits in two words, the lower first.

@@ -61,9 +61,10 @@ pub fn matmul(
     Ok(())
 }
 
-/// Products of one shape: `op(A)` is `m × k`, `op(B)` `k × n`.
+/// Products of one shape: `op(A)` is `m × k`, `op(B)` `k × n`. Kernels that multiply within a chunk of their own
+/// have it from here.
 #[derive(Clone, Copy)]
-struct Product {
+pub(super) struct Product {
     form: Form,
     m: usize,
     n: usize,
@@ -77,6 +78,12 @@ enum Way {
 }
 
 impl Product {
+    /// Of matrices that have elements: `m` and `n` are not 0.
+    pub(super) fn new(form: Form, (m, n, k): (usize, usize, usize)) -> Self {
+        assert!(m > 0 && n > 0);
+        Self { form, m, n, k }
+    }
+
     fn way(&self) -> Way {
         let Self { form, m, n, k } = *self;
         let rows = if k.is_multiple_of(512) { ROWS_FOR_OUTER.1 } else { ROWS_FOR_OUTER.0 };
@@ -125,7 +132,7 @@ impl Product {
     }
 
     /// Scratch memory of a product that runs in one chunk.
-    fn scratch_of_one_thread(&self) -> usize {
+    pub(super) fn scratch_of_one_thread(&self) -> usize {
         let (copies, each) = self.scratch((1, 1));
         copies + each
     }
@@ -145,8 +152,8 @@ impl Product {
         }
     }
 
-    /// As `run`, to the same bits, in one chunk. `scratch` is [`Product::scratch_of_one_thread`].
-    fn run_on_one_thread(
+    /// As `run`, to the same bits, in one chunk. `scratch` is [`Product::scratch_of_one_thread`], aligned.
+    pub(super) fn run_on_one_thread(
         &self,
         a: &[f32],
         b: &[f32],

@@ -3,6 +3,7 @@
 
 pub mod adagrad;
 pub mod adam;
+pub mod attention;
 pub mod avg_pool2d;
 pub mod batch_norm;
 pub mod conv2d;
@@ -19,8 +20,10 @@ pub mod matmul;
 pub mod max_pool2d;
 pub mod nadam;
 pub mod random;
+pub mod recurrent;
 pub mod reduce;
 pub mod rmsprop;
 pub mod sgd;
 pub mod softmax;
 pub mod triangle;
+mod vectors;

@@ -82,7 +82,7 @@ fn for_each_row(rows: usize, cols: usize, y: &mut [f32], f: impl Fn(usize, &mut 
 
 /// The largest element that is no NaN. (One makes the sum NaN, and with it the row.)
 #[inline(always)]
-fn maximum(x: &[f32]) -> f32 {
+pub(super) fn maximum(x: &[f32]) -> f32 {
     if x.len() < 4 {
         return F32x4::load_tail(x, f32::NEG_INFINITY).largest();
     }
@@ -117,7 +117,7 @@ fn load<const K: usize>(rows: [&[f32]; K], cursors: [Src; K], at: usize) -> [F32
 
 /// The sum of `f` over the elements of rows of one length.
 #[inline(always)]
-fn sum<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4) -> f32 {
+pub(super) fn sum<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4) -> f32 {
     let n = rows[0].len();
     assert!(rows.iter().all(|row| row.len() == n));
     // A running sum of floats is good for so many.

@@ -232,6 +232,50 @@ pub fn for_each_tile(
     });
 }
 
+/// An output of which each chunk of items gets its columns of every row: `rows` rows, in which each item has
+/// `width` elements.
+pub struct Stripe<'a> {
+    pub output: &'a mut [f32],
+    pub rows: usize,
+    pub width: usize,
+}
+
+/// Runs `f(range, tiles)` for each chunk of `items`, cut into `chunks` whose lengths are multiples of `step`;
+/// `tiles[k]` has all rows of `outputs[k]`, and of each row what the range's items have.
+pub fn for_each_stripe<const K: usize>(
+    outputs: [Stripe; K],
+    (items, chunks, step): (usize, usize, usize),
+    f: impl Fn(Range<usize>, [Tile; K]) + Sync,
+) {
+    for Stripe { output, rows, width } in &outputs {
+        let length = rows.checked_mul(*width).and_then(|row| row.checked_mul(items));
+        assert!(length.is_some_and(|length| length <= output.len()), "the matrix is larger than its slice");
+    }
+    let outputs =
+        &outputs.map(|Stripe { output, rows, width }| (SendPointer(output.as_mut_ptr()), rows, width));
+    region(chunks, &move |chunk| {
+        let range = chunk_range(chunk, chunks, items, step);
+        if range.is_empty() {
+            return;
+        }
+        let tiles = std::array::from_fn(|k| {
+            let (pointer, rows, width) = &outputs[k];
+            let col = range.start * width;
+            Tile {
+                row: 0,
+                col,
+                rows: *rows,
+                cols: range.len() * width,
+                // (Within the matrix where it has a row; the ranges are disjoint.)
+                pointer: pointer.0.wrapping_add(col),
+                stride: items * width,
+                of: PhantomData,
+            }
+        });
+        f(range, tiles);
+    });
+}
+
 /// Runs `f(block, tile)` for each tile of `output`, a batch in lanes. Each block is a row-major
 /// matrix of `channels` rows × (pixels × lanes) columns, cut into a grid of `chunks.0 × chunks.1`
 /// tiles; tile heights are multiples of `step.0` channels, widths of `step.1` pixels.
@@ -316,6 +360,28 @@ mod tests {
             }
         });
         assert!(matrix.iter().all(|&value| value == 1.0));
+    }
+
+    #[test]
+    fn stripes_cover_their_matrices() {
+        let (mut wide, mut narrow) = (vec![0.0; 3 * 10 * 4], vec![0.0; 10]);
+        let outputs = [
+            Stripe { output: &mut wide, rows: 3, width: 4 },
+            Stripe { output: &mut narrow, rows: 1, width: 1 },
+            Stripe { output: &mut [], rows: 3, width: 0 },
+        ];
+        for_each_stripe(outputs, (10, 4, 3), |range, [mut wide, mut narrow, mut none]| {
+            for r in 0..3 {
+                wide.row_mut(r).iter_mut().for_each(|value| *value += range.start as f32);
+                assert!(none.row_mut(r).is_empty());
+            }
+            narrow.row_mut(0).iter_mut().zip(range).for_each(|(value, item)| *value += item as f32);
+        });
+        assert_eq!(narrow, (0..10).map(|item| item as f32).collect::<Vec<_>>());
+        for row in wide.chunks(40) {
+            let firsts: Vec<f32> = row.chunks(4).map(|item| item[0]).collect();
+            assert_eq!(firsts, [0.0, 0.0, 0.0, 3.0, 3.0, 3.0, 6.0, 6.0, 6.0, 9.0]);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! they need beyond their arguments comes from `parallel::scratch` alone.
 
 use super::{random, to_lanes};
+use crate::kernels::attention::*;
 use crate::kernels::batch_norm::*;
 use crate::kernels::conv2d::*;
 use crate::kernels::gather_dim::gather_backward;
@@ -9,6 +10,7 @@ use crate::kernels::index_select::index_select_backward;
 use crate::kernels::layer_norm::layer_norm_backward;
 use crate::kernels::matmul::{matmul, matmul_batch, Batch, Form};
 use crate::kernels::max_pool2d::MaxPool2dShape;
+use crate::kernels::recurrent::{self, recurrent_backward, recurrent_forward, Given, RecurrentShape};
 use crate::kernels::reduce::{sum_forward, ReduceShape};
 use crate::parallel::{scratch, OutOfMemory};
 use std::alloc::{GlobalAlloc, Layout as Piece, System};
@@ -146,6 +148,44 @@ fn layer_norm_asks_before_it_writes() {
     check(1, [rows * cols, cols, cols], |[dx, dweight, dbias]| {
         let (dx, dweight, dbias) = (Some(dx), Some(dweight), Some(dbias));
         layer_norm_backward(rows, cols, &x, &dy, &mean, &mean, None, dx, dweight, dbias)
+    });
+}
+
+#[test]
+fn recurrent_layers_ask_before_they_write() {
+    let s = RecurrentShape { cell: recurrent::Cell::Lstm, t: 3, n: 20, h: 9, reverse: false };
+    let (weight, states) = (random(1, s.width() * s.h), random(2, s.t * s.n * s.h));
+    check(2, [s.t * s.n * s.h, s.t * s.n * s.h, s.n * s.h], |[y, kept, last]| {
+        // (What comes in as the input's part is overwritten.)
+        let mut gates = [0.5; 3 * 20 * 36];
+        recurrent_forward(&s, &weight, None, None, None, &mut gates, y, Some(kept), Some(last))
+    });
+    let gates = random(3, s.t * s.n * s.width());
+    check(1, [gates.len(), s.n * s.h, s.n * s.h], |[dp, dh0, dc0]| {
+        let given = Given {
+            weight: &weight,
+            h0: None,
+            c0: None,
+            gates: Some(&gates),
+            y: &states,
+            kept: Some(&states),
+            dy: &states,
+            dlast_cell: None,
+        };
+        recurrent_backward(&s, given, dp, None, Some(dh0), Some(dc0))
+    });
+}
+
+#[test]
+fn attention_asks_before_it_writes() {
+    let (batch, t, s, e, ev) = (3, 70, 90, 8, 5);
+    let (q, k, v) = (random(1, batch * t * e), random(2, batch * s * e), random(3, batch * s * ev));
+    let (scale, mask, causal, dropout) = (0.3, None, false, None);
+    let a = Attention { batch, t, s, e, ev, q: &q, k: &k, v: &v, mask, causal, scale, dropout };
+    check(1, [batch * t * ev, batch * t], |[y, log_sums]| attention_forward(a, y, log_sums));
+    let (y, log_sums) = (random(4, batch * t * ev), random(5, batch * t));
+    check(1, [q.len(), k.len(), v.len()], |[dq, dk, dv]| {
+        attention_backward(a, &y, &log_sums, &y, Gradients { q: Some(dq), k: Some(dk), v: Some(dv) })
     });
 }
 

@@ -1,5 +1,6 @@
 //! Naive f64 twins of the kernels: the formula and nothing else; and what the tests share.
 
+pub mod attention;
 pub mod avg_pool2d;
 pub mod batch_norm;
 pub mod conv2d;
@@ -9,6 +10,7 @@ pub mod layer_norm;
 pub mod loss;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod recurrent;
 pub mod special;
 
 mod memory;

@@ -1,0 +1,183 @@
+use super::*;
+use crate::reference::attention::{attention as twin, One};
+use crate::reference::{assert_close_at_scale, random};
+
+const SIZES: [(usize, usize, usize, usize, usize); 9] = [
+    (2, 1, 1, 1, 1),
+    (1, 3, 5, 7, 2),
+    (3, 64, 64, 8, 8),
+    (2, 65, 63, 5, 9),
+    (1, 130, 200, 16, 16),
+    (2, 7, 150, 3, 4),
+    (2, 150, 7, 4, 3),
+    (2, 3, 0, 4, 5),
+    (5, 9, 70, 0, 3),
+];
+
+/// The kernel against the twin; the mask is of the batch's shape, `[b, t, s]` or with repeated dimensions.
+fn check(
+    sizes: (usize, usize, usize, usize, usize),
+    mask: Option<Mask>,
+    causal: bool,
+    dropout: Option<Dropout>,
+) {
+    let (batch, t, s, e, ev) = sizes;
+    let (q, k, v) = (random(1, batch * t * e), random(2, batch * s * e), random(3, batch * s * ev));
+    let q: Vec<f32> = q.iter().map(|q| q * 4.0).collect();
+    let dy = random(4, batch * t * ev);
+    let scale = if e > 0 { 1.0 / (e as f32).sqrt() } else { 1.0 };
+    let a = Attention { batch, t, s, e, ev, q: &q, k: &k, v: &v, mask, causal, scale, dropout };
+    let (mut y, mut logs) = (vec![f32::NAN; batch * t * ev], vec![f32::NAN; batch * t]);
+    attention_forward(a, &mut y, &mut logs).unwrap();
+    let [mut dq, mut dk, mut dv] =
+        [batch * t * e, batch * s * e, batch * s * ev].map(|length| vec![f32::NAN; length]);
+    let gradients = Gradients { q: Some(&mut dq), k: Some(&mut dk), v: Some(&mut dv) };
+    attention_backward(a, &y, &logs, &dy, gradients).unwrap();
+    let mut alone = vec![f32::NAN; dk.len()];
+    let gradients = Gradients { q: None, k: Some(&mut alone), v: None };
+    attention_backward(a, &y, &logs, &dy, gradients).unwrap();
+    assert_eq!(alone, dk);
+    for b in 0..batch {
+        let mut added = vec![0.0; t * s];
+        let mut factors = vec![1.0; t * s];
+        for (i, (added, factor)) in added.iter_mut().zip(&mut factors).enumerate() {
+            let (row, col) = (i / s, i % s);
+            if let Some(mask) = mask {
+                let [.., down, along] = mask.strides else { panic!() };
+                let value = mask.values[mask.start(b) + row * *down as usize + col * *along as usize];
+                *added = match (mask.boolean, value == 0.0) {
+                    (true, true) => f64::NEG_INFINITY,
+                    (true, false) => 0.0,
+                    _ => f64::from(value),
+                };
+            }
+            if causal && col > row {
+                *added = f64::NEG_INFINITY;
+            }
+            if let Some(dropout) = dropout {
+                let words = dropout.stream.block(((b * t + row) * s.div_ceil(4) + col / 4) as u64);
+                let kept = f64::from(words[col % 4]) < (1.0 - dropout.p) * 4_294_967_296.0;
+                *factor = if kept { 1.0 / (1.0 - dropout.p) } else { 0.0 };
+            }
+        }
+        let one = One {
+            sizes: (t, s, e, ev),
+            q: &q[b * t * e..][..t * e],
+            k: &k[b * s * e..][..s * e],
+            v: &v[b * s * ev..][..s * ev],
+            mask: &added,
+            factors: &factors,
+            scale: f64::from(scale),
+        };
+        let expected = twin(&one, &dy[b * t * ev..][..t * ev]);
+        assert_close_at_scale(&y[b * t * ev..][..t * ev], &expected.y, 3e-6, 1.0);
+        assert_close_at_scale(&dq[b * t * e..][..t * e], &expected.dq, 1e-5, 1.0);
+        assert_close_at_scale(&dk[b * s * e..][..s * e], &expected.dk, 1e-5, 1.0);
+        assert_close_at_scale(&dv[b * s * ev..][..s * ev], &expected.dv, 1e-5, 1.0);
+    }
+}
+
+#[test]
+fn attention_agrees_with_the_twin() {
+    for sizes in SIZES {
+        for causal in [false, true] {
+            check(sizes, None, causal, None);
+        }
+    }
+}
+
+#[test]
+fn masks_are_broadcast_added_or_hide() {
+    for sizes in SIZES {
+        let (batch, t, s, ..) = sizes;
+        let values = random(5, batch * t * s);
+        let [b, rows, cols] = [batch, t, s].map(|size| size as u32);
+        for boolean in [false, true] {
+            let values: Vec<f32> = values
+                .iter()
+                .map(|&x| match (boolean, x > 0.3) {
+                    (true, seen) => f32::from(seen),
+                    (false, true) => f32::NEG_INFINITY,
+                    (false, false) => x * 3.0,
+                })
+                .collect();
+            // Whole, one for all of the batch, a row of keys for each, a column of queries.
+            for strides in [[rows * cols, cols, 1], [0, cols, 1], [cols, 0, 1], [rows, 1, 0]] {
+                let mask = Mask { values: &values, shape: &[b, rows, cols], strides: &strides, boolean };
+                check(sizes, Some(mask), false, None);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_that_sees_nothing_gives_zero() {
+    for boolean in [true, false] {
+        let hidden = if boolean { 0.0 } else { f32::NEG_INFINITY };
+        let mut values = vec![if boolean { 1.0 } else { 0.0 }; 70 * 70];
+        values[70 * 2..70 * 3].fill(hidden);
+        // Hidden at first, seen in a later block.
+        values[70 * 4..70 * 4 + 66].fill(hidden);
+        let mask = Mask { values: &values, shape: &[1, 70, 70], strides: &[0, 70, 1], boolean };
+        check((1, 70, 70, 4, 3), Some(mask), false, None);
+        let (q, k, v) = (random(1, 280), random(2, 280), random(3, 210));
+        let (mut y, mut logs) = (vec![f32::NAN; 210], vec![f32::NAN; 70]);
+        let a = Attention {
+            batch: 1,
+            t: 70,
+            s: 70,
+            e: 4,
+            ev: 3,
+            q: &q,
+            k: &k,
+            v: &v,
+            mask: Some(mask),
+            causal: false,
+            scale: 0.5,
+            dropout: None,
+        };
+        attention_forward(a, &mut y, &mut logs).unwrap();
+        assert_eq!(y[6..9], [0.0; 3]);
+        assert!(y[12..15].iter().all(|y| y.is_finite() && *y != 0.0));
+    }
+}
+
+#[test]
+fn dropout_is_the_same_in_both_directions() {
+    for sizes in SIZES {
+        for p in [0.2, 0.7, 1.0] {
+            let stream = Stream { seed: 5, offset: 11 };
+            if p < 1.0 {
+                check(sizes, None, sizes.1 > 9, Some(Dropout { p, stream }));
+            }
+        }
+    }
+}
+
+#[test]
+fn large_scores_do_not_overflow_and_a_nan_stays_in_its_row() {
+    let (t, s) = (5, 100);
+    let mut q = vec![300.0; t * 2];
+    q[4] = f32::NAN;
+    let (k, v) = (random(2, s * 2), random(3, s * 3));
+    let k: Vec<f32> = k.iter().map(|k| k * 100.0).collect();
+    let (mut y, mut logs) = (vec![0.0; t * 3], vec![0.0; t]);
+    let a = Attention {
+        batch: 1,
+        t,
+        s,
+        e: 2,
+        ev: 3,
+        q: &q,
+        k: &k,
+        v: &v,
+        mask: None,
+        causal: false,
+        scale: 1.0,
+        dropout: None,
+    };
+    attention_forward(a, &mut y, &mut logs).unwrap();
+    for (row, y) in y.chunks(3).enumerate() {
+        assert!(y.iter().all(|y| if row == 2 { y.is_nan() } else { y.is_finite() }), "{row}: {y:?}");
+    }
+}

@@ -1,0 +1,211 @@
+import { add, mul } from '../autograd/ops/arithmetic.js'
+import { attend } from '../autograd/ops/attention.js'
+import { dropout } from '../autograd/ops/dropout.js'
+import { linear, matmul } from '../autograd/ops/matmul.js'
+import { permute, reshape, slice, transpose } from '../autograd/ops/rearrange.js'
+import { mean } from '../autograd/ops/reduce.js'
+import { softmax } from '../autograd/ops/softmax.js'
+import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
+import { ArgumentError, ShapeError } from '../errors.js'
+import { tensor, zeros } from '../tensor/create.js'
+import { fillUniform } from '../tensor/random.js'
+import { scoped } from '../tensor/scope.js'
+import { sameShape } from '../tensor/shape.js'
+import { empty, Tensor } from '../tensor/tensor.js'
+import { type AttentionMasks, type AttentionSizes, additiveMask } from './attention-masks.js'
+import { callForward } from './layer.js'
+import { Linear } from './linear.js'
+import { Module, Parameter } from './module.js'
+
+/** Options of MultiheadAttention. */
+export interface MultiheadAttentionOptions {
+  /** Probability with which a weight is 0, in training. Default 0. */
+  dropout?: number
+  /** Whether the projections have biases. Default true. */
+  bias?: boolean
+  /** Whether inputs and outputs are [N, T, E] instead of [T, N, E]. Default false. */
+  batchFirst?: boolean
+}
+
+/** What a MultiheadAttention's forward takes besides its three inputs. */
+export interface MultiheadAttentionForwardOptions extends AttentionMasks {
+  /** Whether to give the weights, too; without them no [T, S] matrix is kept, which is faster. Default true. */
+  needWeights?: boolean
+  /** Whether the weights are the mean of all heads'. Default true. */
+  averageAttnWeights?: boolean
+}
+
+const FORWARD = [
+  'attnMask',
+  'maskType',
+  'keyPaddingMask',
+  'isCausal',
+  'needWeights',
+  'averageAttnWeights',
+] as const
+
+/**
+ * Attention of several heads, each with its own projections of queries, keys and values (Vaswani et al., 2017).
+ * https://pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
+ */
+export class MultiheadAttention extends Module<
+  [query: Tensor, key: Tensor, value: Tensor, options?: MultiheadAttentionForwardOptions],
+  [output: Tensor, weights: Tensor | null]
+> {
+  /** The projections of queries, keys and values, [3 · E, E]. */
+  readonly inProjWeight: Parameter
+  /** [3 · E], or null. */
+  readonly inProjBias: Parameter | null
+  /** The projection of all heads' results, E → E. */
+  readonly outProj: Linear
+  /** Probability with which a weight is 0, in training. */
+  readonly dropout: number
+  /** Whether inputs and outputs are [N, T, E]. */
+  readonly batchFirst: boolean
+
+  /**
+   * @param embedDim E, the size of queries, keys, values and outputs
+   * @param numHeads heads, of which each has E / numHeads of it
+   * @param options dropout, bias, batchFirst
+   * @throws {ArgumentError} for an E that the heads do not divide, or an option that is unknown or out of range
+   */
+  constructor(
+    readonly embedDim: number,
+    readonly numHeads: number,
+    options: MultiheadAttentionOptions = {},
+  ) {
+    super()
+    const name = 'MultiheadAttention'
+    checkOptions(name, options, ['dropout', 'bias', 'batchFirst'])
+    const { dropout = 0, bias = true, batchFirst = false } = options
+    checkNumber(name, 'embedDim', embedDim, { least: 1, whole: true })
+    checkNumber(name, 'numHeads', numHeads, { least: 1, whole: true })
+    if (embedDim % numHeads !== 0) {
+      throw new ArgumentError(
+        `${name}: embedDim is a multiple of numHeads, got ${embedDim} for ${numHeads} heads`,
+      )
+    }
+    checkNumber(name, 'dropout', dropout, { least: 0, most: 1 })
+    checkBoolean(name, 'bias', bias)
+    checkBoolean(name, 'batchFirst', batchFirst)
+    this.dropout = dropout
+    this.batchFirst = batchFirst
+    // Xavier's (Glorot and Bengio, 2010) for E inputs and 3 · E outputs.
+    const bound = Math.sqrt(6 / (4 * embedDim))
+    this.inProjWeight = new Parameter(
+      fillUniform(empty([3 * embedDim, embedDim], 'rows', 'leaf'), -bound, bound),
+    )
+    this.inProjBias = bias ? new Parameter(zeros([3 * embedDim])) : null
+    this.outProj = new Linear(embedDim, embedDim, { bias })
+    this.outProj.bias?.fill_(0)
+  }
+
+  /**
+   * @param query [T, N, E], with `batchFirst` [N, T, E]; without a batch [T, E]
+   * @param key [S, N, E] …
+   * @param value [S, N, E] …
+   * @param options masks, isCausal, needWeights, averageAttnWeights
+   * @returns the output, shaped as the query, and the weights: [N, T, S], without averaging [N, heads, T, S] (without a
+   *   batch no N), after dropout; null without `needWeights`
+   * @throws {ShapeError} for inputs or masks of other shapes
+   * @throws {ArgumentError} for what is no tensor, or an option that is unknown or out of range
+   */
+  override forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    options: MultiheadAttentionForwardOptions = {},
+  ): [output: Tensor, weights: Tensor | null] {
+    const name = 'MultiheadAttention'
+    checkOptions(name, options, FORWARD)
+    const { isCausal = false, needWeights = true, averageAttnWeights = true } = options
+    for (const [what, flag] of Object.entries({ isCausal, needWeights, averageAttnWeights })) {
+      checkBoolean(name, what, flag)
+    }
+    const sizes = this.#sizes(query, key, value)
+    const { n, t, s, batched } = sizes
+    const p = this.training ? this.dropout : 0
+    return scoped(() => {
+      const mask = additiveMask(name, options, sizes)
+      const [q, k, v] = this.#project(query, key, value).map((x, i) => this.#heads(x, i === 0 ? t : s, n))
+      let [mixed, weights]: [Tensor, Tensor | null] = [q, null]
+      if (needWeights) {
+        weights = this.#weights(q, k, mask, isCausal, p)
+        mixed = matmul(weights, v)
+        if (averageAttnWeights) weights = mean(weights, { dim: 1 })
+        if (!batched) weights = reshape(weights, weights.shape.slice(1))
+      } else {
+        mixed = attend(name, q, k, v, { boolean: false, causal: isCausal, scale: null, mask, p })
+      }
+      const order = batched && this.batchFirst ? [0, 2, 1, 3] : [2, 0, 1, 3]
+      const joined = reshape(permute(mixed, order), query.shape)
+      return [callForward(this.outProj, joined), weights]
+    })
+  }
+
+  /** Softmax of the scores, with dropout, [N, heads, T, S]: as a matrix, where somebody wants to see it. */
+  #weights(q: Tensor, k: Tensor, mask: Tensor | null, isCausal: boolean, p: number): Tensor {
+    const [t, s] = [q.shape[2], k.shape[2]]
+    let scores = matmul(mul(q, 1 / Math.sqrt(q.shape[3])), transpose(k, 2, 3))
+    if (mask) scores = add(scores, mask)
+    if (isCausal) {
+      const values = new Float32Array(t * s)
+      for (let i = 0; i < t; i++)
+        values.fill(Number.NEGATIVE_INFINITY, Math.min(i * s + i + 1, (i + 1) * s), (i + 1) * s)
+      scores = add(scores, reshape(tensor(values), [t, s]))
+    }
+    return dropout(softmax(scores, 3), p, p > 0)
+  }
+
+  /** The projections of the three inputs: one product where they are the same tensor. */
+  #project(query: Tensor, key: Tensor, value: Tensor): Tensor[] {
+    const { inProjWeight, inProjBias, embedDim } = this
+    const last = query.shape.length - 1
+    const cut = (x: Tensor, dim: number, i: number) => slice(x, dim, i * embedDim, (i + 1) * embedDim)
+    if (query === key && key === value) {
+      const all = linear(query, inProjWeight, inProjBias)
+      return [0, 1, 2].map((i) => cut(all, last, i))
+    }
+    return [query, key, value].map((x, i) =>
+      linear(x, cut(inProjWeight, 0, i), inProjBias && cut(inProjBias, 0, i)),
+    )
+  }
+
+  /** [N, heads, length, E / heads]. */
+  #heads(x: Tensor, length: number, n: number): Tensor {
+    const { numHeads, embedDim } = this
+    const size = embedDim / numHeads
+    if (x.shape.length === 3 && this.batchFirst) {
+      return permute(reshape(x, [n, length, numHeads, size]), [0, 2, 1, 3])
+    }
+    return permute(reshape(x, [length, n, numHeads, size]), [1, 2, 0, 3])
+  }
+
+  #sizes(query: unknown, key: unknown, value: unknown): AttentionSizes {
+    const name = 'MultiheadAttention'
+    const { embedDim, numHeads } = this
+    const shapes = Object.entries({ query, key, value }).map(([what, x]) => {
+      if (x instanceof Tensor) return x.shape
+      throw new ArgumentError(
+        `${name}: the ${what} is a tensor, got ${kindOf(x)}; self-attention is forward(x, x, x)`,
+      )
+    })
+    const [q, k, v] = shapes
+    const batched = q.length === 3
+    const [length, batch] = batched && this.batchFirst ? [1, 0] : [0, 1]
+    const alike = shapes.every((shape) => shape.length === q.length && shape.at(-1) === embedDim)
+    const rank = q.length === 2 || q.length === 3
+    if (!rank || !alike || !sameShape(k, v) || (batched && q[batch] !== k[batch])) {
+      const order = this.batchFirst ? ['[N, T', '[N, S'] : ['[T, N', '[S, N']
+      throw new ShapeError(
+        `${name}: expected a query ${order[0]}, ${embedDim}] and a key and value ${order[1]}, ${embedDim}], or all without N, got [${q}], [${k}] and [${v}]`,
+      )
+    }
+    return { n: batched ? q[batch] : 1, heads: numHeads, t: q[length], s: k[length], batched }
+  }
+
+  /** @internal */
+  override get libraryForward(): unknown {
+    return MultiheadAttention.prototype.forward
+  }
+}
