@@ -7,8 +7,6 @@
 import type { Shape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { type BackwardOptions, backward } from './backward.js'
-import { add, div, maximum, mul, sub } from './ops/arithmetic.js'
-import { backward } from './backward.js'
 import { add, div, maximum, minimum, mul, sub } from './ops/arithmetic.js'
 import { type ClampOptions, clamp } from './ops/clamp.js'
 import { clone } from './ops/clone.js'

@@ -17,7 +17,6 @@ export {
   binaryCrossEntropyWithLogits,
 } from '../autograd/ops/binary-cross-entropy.js'
 export type { Labels } from '../autograd/ops/class-indices.js'
-export { type Conv2dOptions, conv2d } from '../autograd/ops/conv2d.js'
 export { correct, crossEntropy } from '../autograd/ops/cross-entropy.js'
 export type { CrossEntropyOptions } from '../autograd/ops/cross-entropy-composed.js'
 export { dropout } from '../autograd/ops/dropout.js'

@@ -4,7 +4,6 @@ export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormLayerOptions } fro
 export { ConvTranspose2d, type ConvTranspose2dLayerOptions } from './conv-transpose2d.js'
 export { Conv1d, type Conv1dLayerOptions } from './conv1d.js'
 export type { AttentionMasks } from './attention-masks.js'
-export { BatchNorm1d, BatchNorm2d, type BatchNormLayerOptions } from './batch-norm.js'
 export { Conv2d, type Conv2dLayerOptions } from './conv2d.js'
 export { Embedding, type EmbeddingLayerOptions } from './embedding.js'
 export * as functional from './functional.js'
@@ -52,7 +51,6 @@ export {
   RNNCell,
   type RNNCellOptions,
 } from './recurrent-cells.js'
-export { Sequential } from './sequential.js'
 export {
   type EncoderMasks,
   TransformerEncoder,

@@ -1,6 +1,7 @@
 /** The encoder of a transformer (Vaswani et al., 2017). */
 import { add } from '../autograd/ops/arithmetic.js'
-import { gelu, relu } from '../autograd/ops/unary.generated.js'
+import { gelu } from '../autograd/ops/gelu.js'
+import { relu } from '../autograd/ops/unary.generated.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { scoped } from '../tensor/scope.js'

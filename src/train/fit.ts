@@ -297,8 +297,8 @@ function trainStep(net: Module, batch: readonly Tensor[], options: FitOptions, w
 }
 
 /** What a step gives: numbers only. */
-function numbersOf({ loss, count, right }: ReturnType<typeof measure>) {
-  return { loss, count, right }
+function numbersOf({ loss, count, answers }: ReturnType<typeof measure>) {
+  return { loss, count, answers }
 }
 
 function notFinite(value: number, { epoch, batch, batches, training }: Where): NumericError {

@@ -9,10 +9,16 @@ import { norms } from './norms.js'
 import { shapes } from './shapes.js'
 import { windows } from './windows.js'
 
-export const TABLE: Table = { ...elementwise, ...shapes, ...nets, ...norms, ...losses }
-export const TABLE: Table = { ...elementwise, ...shapes, ...nets, ...picking }
-export const TABLE: Table = { ...elementwise, ...choices, ...shapes, ...nets }
-export const TABLE: Table = { ...elementwise, ...shapes, ...nets, ...norms, ...windows }
+export const TABLE: Table = {
+  ...elementwise,
+  ...choices,
+  ...shapes,
+  ...picking,
+  ...nets,
+  ...norms,
+  ...windows,
+  ...losses,
+}
 
 export function entryOf(op: string): Entry | undefined {
   return Object.hasOwn(TABLE, op) ? TABLE[op] : undefined

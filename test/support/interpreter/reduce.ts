@@ -67,7 +67,6 @@ export function norm(x: Value, options: ReduceOptions & { p?: number } = {}): Va
     const result = total(line.map((v) => v ** p)) ** (1 / p)
     if (p !== 1) bend(result)
     return result
-    return total(line.map((v) => (v - mid) ** 2)) / Math.max(0, line.length - (unbiased ? 1 : 0))
   })
 }
 
