@@ -4,8 +4,9 @@
 //
 // Prints the loss of each hundred steps, and a digit beside what is left of it, as characters:
 //   step 100: loss 0.19
-import { data, init, manualSeed, nn, noGrad, optim } from 'simdgrad'
+
 import { parseArgs } from 'node:util'
+import { data, init, manualSeed, nn, noGrad, optim } from 'simdgrad'
 import { Autoencoder } from './nets/autoencoder.mjs'
 import { first } from './shared/mnist.mjs'
 
@@ -18,7 +19,10 @@ const net = new Autoencoder()
 const optimizer = new optim.AdamW(net.parameters(), { lr: 3e-3 })
 const loss = new nn.BCEWithLogitsLoss()
 let step = 0
-for (const [x] of new data.DataLoader(first(train, Number(values.images)), { batchSize: 32, shuffle: true })) {
+for (const [x] of new data.DataLoader(first(train, Number(values.images)), {
+  batchSize: 32,
+  shuffle: true,
+})) {
   const value = loss.forward(net.forward(x), x)
   optimizer.zeroGrad()
   value.backward()

@@ -37,7 +37,7 @@ function windows(starts) {
 
 const net = new SensorGRU()
 const optimizer = new optim.Adam(net.parameters(), { lr: 1e-2 })
-const schedule = new optim.lrScheduler.OneCycleLR(optimizer, { maxLr: 1e-2, totalSteps: Number(values.steps) })
+const schedule = new optim.lrScheduler.OneCycleLR(optimizer, 1e-2, { totalSteps: Number(values.steps) })
 const loss = new nn.MSELoss()
 const seen = LENGTH - 600
 for (let step = 0; step < Number(values.steps); step++) {

@@ -40,7 +40,12 @@ const makeNet = (norm) =>
 await init()
 const { train, test } = await data.mnist()
 const [part, seen] = [first(train, Number(values.images)), first(test, 1000)]
-console.log(['batch', ...Object.keys(NORMS)].map((name) => name.padEnd(9)).join('').trimEnd())
+console.log(
+  ['batch', ...Object.keys(NORMS)]
+    .map((name) => name.padEnd(9))
+    .join('')
+    .trimEnd(),
+)
 for (const batchSize of SIZES) {
   const row = [String(batchSize)]
   for (const norm of Object.values(NORMS)) {
@@ -55,5 +60,10 @@ for (const batchSize of SIZES) {
     })
     row.push(epochs[0].validAcc?.toFixed(3) ?? '')
   }
-  console.log(row.map((cell) => cell.padEnd(9)).join('').trimEnd())
+  console.log(
+    row
+      .map((cell) => cell.padEnd(9))
+      .join('')
+      .trimEnd(),
+  )
 }

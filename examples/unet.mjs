@@ -35,7 +35,10 @@ function spoil(x) {
 const net = new UNet()
 const optimizer = new optim.AdamW(net.parameters(), { lr: 3e-3 })
 const loss = new nn.CrossEntropyLoss()
-for (const [x] of new data.DataLoader(first(train, Number(values.images)), { batchSize: 16, shuffle: true })) {
+for (const [x] of new data.DataLoader(first(train, Number(values.images)), {
+  batchSize: 16,
+  shuffle: true,
+})) {
   const { spoilt, classes } = spoil(x)
   const value = loss.forward(net.forward(spoilt), classes)
   optimizer.zeroGrad()
@@ -58,4 +61,8 @@ net.eval()
 const [[x]] = new data.DataLoader(first(test, 200), { batchSize: 200 })
 const { spoilt, classes } = spoil(x)
 report('a threshold', spoilt.gt(0.7).reshape([200, 28, 28]), classes)
-report('the U-Net', noGrad(() => net.forward(spoilt).argmax({ dim: 1 })), classes)
+report(
+  'the U-Net',
+  noGrad(() => net.forward(spoilt).argmax({ dim: 1 })),
+  classes,
+)

@@ -1,16 +1,16 @@
 export * from './activations.js'
 export { AdaptiveAvgPool1d, AdaptiveAvgPool2d } from './adaptive-pooling.js'
+export type { AttentionMasks } from './attention-masks.js'
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormLayerOptions } from './batch-norm.js'
 export { ConvTranspose2d, type ConvTranspose2dLayerOptions } from './conv-transpose2d.js'
 export { Conv1d, type Conv1dLayerOptions } from './conv1d.js'
-export type { AttentionMasks } from './attention-masks.js'
 export { Conv2d, type Conv2dLayerOptions } from './conv2d.js'
 export { Embedding, type EmbeddingLayerOptions } from './embedding.js'
 export * as functional from './functional.js'
 export { GroupNorm, type GroupNormLayerOptions } from './group-norm.js'
+export { Identity } from './identity.js'
 export * as init from './initialise.js'
 export { InstanceNorm1d, InstanceNorm2d, type InstanceNormLayerOptions } from './instance-norm.js'
-export { Identity } from './identity.js'
 export { LayerNorm, type LayerNormLayerOptions } from './layer-norm.js'
 export { Dropout, Flatten } from './layers.js'
 export { Linear, type LinearOptions } from './linear.js'
@@ -35,12 +35,7 @@ export {
 export { ParameterList } from './parameter-list.js'
 export { AvgPool2d, MaxPool2d } from './pooling.js'
 export { AvgPool1d, MaxPool1d } from './pooling1d.js'
-export { RMSNorm, type RMSNormLayerOptions } from './rms-norm.js'
 export { PReLU, type PReLUOptions } from './prelu.js'
-export { Sequential } from './sequential.js'
-export { LogSoftmax, Softmax } from './softmax.js'
-export { Upsample } from './upsample.js'
-export * as utils from './utils.js'
 export { GRU, LSTM, type LSTMState, RNN, type RNNOptions } from './recurrent.js'
 export type { RecurrentBase, RecurrentOptions } from './recurrent-base.js'
 export {
@@ -51,6 +46,9 @@ export {
   RNNCell,
   type RNNCellOptions,
 } from './recurrent-cells.js'
+export { RMSNorm, type RMSNormLayerOptions } from './rms-norm.js'
+export { Sequential } from './sequential.js'
+export { LogSoftmax, Softmax } from './softmax.js'
 export {
   type EncoderMasks,
   TransformerEncoder,
@@ -58,3 +56,5 @@ export {
   type TransformerEncoderLayerOptions,
   type TransformerEncoderOptions,
 } from './transformer.js'
+export { Upsample } from './upsample.js'
+export * as utils from './utils.js'

@@ -14,8 +14,8 @@ import {
 import { batchNorm, layerNorm } from '../support/interpreter/normalise.js'
 import { linear } from '../support/interpreter/products.js'
 import { flatten } from '../support/interpreter/rearrange.js'
-import { logSoftmax, softmax } from '../support/interpreter/reduce.js'
 import { gruCell, rnnCell } from '../support/interpreter/recurrent.js'
+import { logSoftmax, softmax } from '../support/interpreter/reduce.js'
 import { map, need, type Shape, type Value, zip } from '../support/interpreter/value.js'
 import {
   avgPool2d,
