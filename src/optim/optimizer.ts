@@ -83,8 +83,7 @@ function parametersOf(name: string, parameters: Iterable<Tensor>): Tensor[] {
   for (const [i, parameter] of all.entries()) {
     if (parameter instanceof Tensor) continue
     const group = typeof parameter === 'object' && parameter !== null && 'params' in parameter
-    const net = 'namedParameters' in parameters ? '; pass net.parameters()' : ''
-    const cure = group ? '; parameter groups are not supported: make an optimiser for each' : net
+    const cure = group ? '; parameter groups are not supported: make an optimiser for each' : ''
     throw new ArgumentError(
       `${name}: element ${i} of the parameters is no tensor but ${kindOf(parameter)}${cure}`,
     )

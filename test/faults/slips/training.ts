@@ -45,12 +45,6 @@ export const OPTIMIZERS: Slip[] = [
     argument,
   ],
   ['optim.SGD', [made('net.stateDict()', () => new nn.Linear(1, 1).stateDict())], /parameters/, argument],
-  [
-    'optim.SGD',
-    [made('new nn.Sequential(…)', () => new nn.Sequential(new nn.ReLU()))],
-    /parameters\(\)/,
-    argument,
-  ],
   ['optim.SGD', [parameters, { dampening: -5 }], /dampening/, argument],
   ['optim.SGD', [parameters, { dampening: Number.NaN }], /dampening/, argument],
   ['optim.SGD', [parameters, { momentum: -1 }], /momentum/, argument],
