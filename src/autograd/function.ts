@@ -25,7 +25,7 @@ export class FunctionContext {
   }
 
   /**
-   * Keeps tensors for backward: inputs, outputs or what came between. To be called once.
+   * Keeps `tensors` for backward: inputs, outputs or what came between. To be called once.
    * https://pytorch.org/docs/stable/generated/torch.autograd.function.FunctionCtx.save_for_backward.html
    *
    * @throws {ArgumentError} for what is no tensor
@@ -67,9 +67,9 @@ export type InputGradients = Tensor | null | readonly (Tensor | null | undefined
 export interface FunctionDefinition<Inputs extends readonly unknown[], Output> {
   /** The class's. */
   readonly name: string
-  /** Computes the result, unrecorded: a tensor, or an array of them. Inputs may be anything. */
+  /** Computes the result, unrecorded: a tensor, or an array of them. `inputs` may be anything; `context` goes to backward. */
   forward(context: FunctionContext, ...inputs: Inputs): Output
-  /** The inputs' gradients from the outputs' (of which each has one): as many as `forward` has inputs, null where there is none. */
+  /** The inputs' gradients from the outputs' `gradients`: as many as `forward` has inputs, null where there is none. `context` is forward's. */
   backward(context: FunctionContext, ...gradients: readonly Tensor[]): InputGradients
 }
 

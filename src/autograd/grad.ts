@@ -33,6 +33,7 @@ function listOf(what: string, given: Tensor | readonly Tensor[]): readonly Tenso
  * https://pytorch.org/docs/stable/generated/torch.autograd.grad.html
  *
  * @param outputs a tensor or several; each has one element, or a gradient in `gradOutputs`
+ * @param options gradients of the outputs, and whether the graph is retained
  * @param inputs a tensor or several, as they were when `outputs` was computed
  * @returns a gradient for each input, of its shape; null with `allowUnused` where there is none
  * @throws {AutogradError} where there is no graph, or no longer one, or an output does not depend on an input

@@ -16,7 +16,7 @@ export { Dropout, Flatten } from './layers.js'
 export { Linear, type LinearOptions } from './linear.js'
 export * from './losses.js'
 export {
-  type AnyModule,
+  AnyModule,
   type HookHandle,
   type HookOptions,
   type LoadOptions,

@@ -265,9 +265,18 @@ describe('autograd.Function', () => {
     noGrad(() => x.fill_(5))
     expect(() => y.sum().backward()).toThrow(AutogradError)
     expect(() => Cube.apply(x).mul(Cube.apply(x)).sum().backward()).not.toThrow()
-    const twice = Cube.apply(x).sum()
+    const contexts: autograd.FunctionContext[] = []
+    class Seen extends Cube {
+      static override backward(context: autograd.FunctionContext, dy: Tensor): Tensor {
+        contexts.push(context)
+        return Cube.backward(context, dy)
+      }
+    }
+    const twice = Seen.apply(x).sum()
     twice.backward(undefined, { retainGraph: true })
+    expect(contexts[0].savedTensors).toHaveLength(1)
     twice.backward()
+    expect(contexts[0].savedTensors).toHaveLength(0)
     expect(() => twice.backward()).toThrow(/was used already/)
   })
 
