@@ -70,8 +70,11 @@ export class OutOfMemoryError extends SimdgradError {}
 /** A file or byte sequence that is not what it should be: IDX, gzip, safetensors. */
 export class DataError extends SimdgradError {}
 
-/** A state dict that does not fit the module: missing, unexpected or misshapen entries. */
+/** A state dict that does not fit the module, optimiser or scheduler: missing, unexpected or misshapen entries. */
 export class StateDictError extends SimdgradError {}
 
-/** A loss that is NaN or infinite: training stops at the step that the message names. */
+/**
+ * A loss that is NaN or infinite: training stops at the step that the message names. Or such a norm of gradients, where
+ * clipGradNorm_ was asked to throw.
+ */
 export class NumericError extends SimdgradError {}

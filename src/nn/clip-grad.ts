@@ -2,6 +2,7 @@
 import { noGrad } from '../autograd/tape.js'
 import { checkBoolean, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, NumericError } from '../errors.js'
+import { fromValues } from '../tensor/create.js'
 import { scoped } from '../tensor/scope.js'
 import { Tensor } from '../tensor/tensor.js'
 import { Module } from './module.js'
@@ -39,10 +40,7 @@ export function clipGradNorm_(
     throw new ArgumentError(`${name}: normType is a number above 0, or Infinity, got ${kindOf(normType)}`)
   }
   checkBoolean(name, 'errorIfNonfinite', errorIfNonfinite)
-  const total = norm(
-    gradients.map((gradient) => normOf(gradient, normType)),
-    normType,
-  )
+  const total = normOfAll(gradients, normType)
   if (errorIfNonfinite && !Number.isFinite(total)) {
     throw new NumericError(
       `${name}: the norm of the gradients is ${total}; look for NaN in the data, or take a smaller learning rate`,
@@ -91,25 +89,30 @@ function gradientsOf(name: string, parameters: Tensor | Iterable<Tensor>): Tenso
   return gradients
 }
 
-/** The p-norm of a tensor's elements; that of none is 0. */
-function normOf(x: Tensor, p: number): number {
-  if (x.size === 0) return 0
+/** The p-norm of all elements together; that of none is 0. */
+function normOfAll(gradients: readonly Tensor[], p: number): number {
   return noGrad(() =>
     scoped(() => {
-      if (p === 2) return Math.sqrt(x.mul(x).sum().item())
-      const sizes = x.abs()
-      if (p === Number.POSITIVE_INFINITY) return sizes.max().item()
-      return p === 1 ? sizes.sum().item() : sizes.pow(p).sum().item() ** (1 / p)
+      const parts = gradients.filter(({ size }) => size > 0).map((gradient) => partOf(gradient, p))
+      if (p === Number.POSITIVE_INFINITY) return parts.reduce((a, b) => Math.max(a, b), 0)
+      const total = parts.reduce((a, b) => a + b, 0)
+      if (p === 1) return total
+      // The root of another power is computed in wasm, which rounds alike in every runtime.
+      return p === 2
+        ? Math.sqrt(total)
+        : fromValues([total], [])
+            .pow(1 / p)
+            .item()
     }),
   )
 }
 
-/** The p-norm of norms. */
-function norm(values: readonly number[], p: number): number {
-  if (p === Number.POSITIVE_INFINITY) return values.reduce((a, b) => Math.max(a, b), 0)
-  if (p === 1) return values.reduce((a, b) => a + b, 0)
-  if (p === 2) return Math.sqrt(values.reduce((a, b) => a + b * b, 0))
-  return values.reduce((a, b) => a + b ** p, 0) ** (1 / p)
+/** What a gradient adds to the norm: Σ |x|ᵖ, or the largest |x|. */
+function partOf(x: Tensor, p: number): number {
+  if (p === 2) return x.mul(x).sum().item()
+  const sizes = x.abs()
+  if (p === Number.POSITIVE_INFINITY) return sizes.max().item()
+  return (p === 1 ? sizes : sizes.pow(p)).sum().item()
 }
 
 /** All new values are computed before the first is written: memory may not suffice. */

@@ -1,6 +1,6 @@
 import { checkNumber, checkOptions } from '../check.js'
 import { checkStrays, own } from '../tensor/strays.js'
-import { Tensor } from '../tensor/tensor.js'
+import type { Tensor } from '../tensor/tensor.js'
 import { checkValues, completed, type Definition, namesOf } from './option.js'
 import {
   checkGroup,
@@ -11,18 +11,10 @@ import {
   type ParamGroup,
   type Params,
 } from './param-group.js'
-import { type OptimizerStateDict, readStateDict, writeStateDict } from './state-dict.js'
+import { type OptimizerState, readStateDict, writeStateDict } from './state-dict.js'
 
 /** What an optimiser keeps of a parameter, by PyTorch's names. */
 export type State = { [name: string]: Tensor | number | undefined }
-
-/** What a step will change. */
-interface Planned<O, S> {
-  readonly group: ParamGroup<O>
-  readonly parameter: Tensor
-  readonly gradient: Tensor
-  readonly state: S | undefined
-}
 
 /**
  * What all optimisers share: groups of parameters, each with its own options, which may be changed at any time, and
@@ -32,6 +24,8 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }, S ext
   /** The options of groups that do not give their own. */
   readonly defaults: Readonly<O>
   readonly #definition: Definition<O>
+  /** The names of the tensors in a state. */
+  readonly #tensors: readonly string[]
   #groups: readonly ParamGroup<O>[] = []
   /** What errors call each group. */
   #names: readonly string[] = []
@@ -49,6 +43,8 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }, S ext
     const { name } = definition
     checkOptions(name, options, namesOf(definition))
     this.#definition = definition
+    const { state } = definition
+    this.#tensors = Object.keys(state).filter((kept) => state[kept] !== 'number')
     this.defaults = Object.freeze(completed(definition, options))
     checkValues(definition, name, this.defaults)
     this.#add(groupsFrom(name, parameters))
@@ -113,26 +109,34 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }, S ext
    *   with a gradient that it does not have as a field
    */
   step(): void {
-    for (const [i, group] of this.#groups.entries()) checkGroup(this.#definition, this.#names[i], group)
+    for (let i = 0; i < this.#groups.length; i++) {
+      checkGroup(this.#definition, this.#names[i], this.#groups[i])
+    }
     checkStrays(this.#definition.name, this.#parameters)
-    const planned: Planned<O, S>[] = []
+    // What is new counts when all is there.
+    const made: [parameter: Tensor, state: S][] = []
     for (const group of this.#groups) {
       for (const parameter of group.params) {
         const gradient = parameter.ownGradient
         if (!gradient) continue
         touch(parameter)
         touch(gradient)
-        const state = this.keep(group, parameter, this.#state.get(parameter))
-        for (const name in state) {
-          const kept: unknown = state[name]
-          if (kept instanceof Tensor) touch(kept)
+        const before = this.#state.get(parameter)
+        const state = this.keep(group, parameter, before)
+        if (!state) continue
+        if (state !== before) made.push([parameter, state])
+        for (const name of this.#tensors) {
+          const kept = state[name]
+          if (kept !== undefined) touch(kept as Tensor)
         }
-        planned.push({ group, parameter, gradient, state })
       }
     }
-    for (const { group, parameter, gradient, state } of planned) {
-      if (state) this.#state.set(parameter, state)
-      this.update(group, parameter, gradient, state)
+    for (const [parameter, state] of made) this.#state.set(parameter, state)
+    for (const group of this.#groups) {
+      for (const parameter of group.params) {
+        const gradient = parameter.ownGradient
+        if (gradient) this.update(group, parameter, gradient, this.#state.get(parameter))
+      }
     }
   }
 
@@ -158,7 +162,7 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }, S ext
    * here goes on there, as with a net's state dict. The tensors are the optimiser's own, which the next step changes.
    * https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.state_dict.html
    */
-  stateDict(): OptimizerStateDict {
+  stateDict(): OptimizerState {
     return writeStateDict(this.#definition, this.#groups, this.#state)
   }
 
@@ -173,7 +177,7 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }, S ext
    *   shapes, and options out of range
    * @throws {ArgumentError} for what is no state dict
    */
-  loadStateDict(state: OptimizerStateDict): void {
+  loadStateDict(state: OptimizerState): void {
     const loaded = readStateDict<O>(this.#definition, this.#groups, state)
     for (const [i, group] of this.#groups.entries()) Object.assign(group, loaded.options[i])
     this.#state.clear()

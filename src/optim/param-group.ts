@@ -75,7 +75,9 @@ export function makeGroup<O>(
   const group = completed(definition, given, defaults)
   checkValues(definition, who, group)
   const params = Object.freeze(parametersOf(who, given.params))
-  return Object.defineProperty({ params, ...group }, 'params', { writable: false })
+  // Defined before all else: V8 turns an object whose property is redefined into a slow one.
+  const made = Object.defineProperty({}, 'params', { value: params, enumerable: true })
+  return Object.assign(made, group) as ParamGroup<O>
 }
 
 /** @throws {ArgumentError} for a group in which an option is unknown or out of range, as after a change */

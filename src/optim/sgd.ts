@@ -99,7 +99,8 @@ export class SGD extends Optimizer<Options, State> {
     gradient: Tensor,
     state: State | undefined,
   ): void {
-    const buffer = state?.momentum_buffer
+    // One of a momentum that was switched off since stays as it is.
+    const buffer = momentum === 0 ? undefined : state?.momentum_buffer
     const firstStep = buffer ? this.#unwritten.delete(buffer) : true
     sgdStep({
       p: parameter.storage,

@@ -16,7 +16,7 @@ export interface StateDictGroup {
 }
 
 /** What an optimiser keeps, as PyTorch's `state_dict()` has it. */
-export interface OptimizerStateDict {
+export interface OptimizerState {
   /** By the number of the parameter: the tensors that are kept of it, such as `step` and `exp_avg`. */
   state: Record<string, Record<string, Tensor | number | null>>
   /** The groups' options, under PyTorch's names. */
@@ -33,8 +33,8 @@ export function writeStateDict<O>(
   definition: Definition<O>,
   groups: readonly ParamGroup<O>[],
   kept: ReadonlyMap<Tensor, Kept>,
-): OptimizerStateDict {
-  const state: OptimizerStateDict['state'] = {}
+): OptimizerState {
+  const state: OptimizerState['state'] = {}
   let count = 0
   const written = groups.map((group) => {
     const values = group as Record<string, unknown>
@@ -72,7 +72,7 @@ function entryOf<O>({ state }: Definition<O>, kept: Kept): Record<string, Tensor
 export function readStateDict<O>(
   definition: Definition<O>,
   groups: readonly ParamGroup<O>[],
-  given: OptimizerStateDict,
+  given: OptimizerState,
 ): { options: O[]; state: Map<Tensor, Kept> } {
   checkForm(given)
   const problems: string[] = []
@@ -121,7 +121,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Tensor)
 
 /** @throws {ArgumentError} unless it has the form of a state dict */
-function checkForm(given: OptimizerStateDict): void {
+function checkForm(given: OptimizerState): void {
   const form = 'expected an optimiser’s state dict, { state: { 0: … }, param_groups: [ … ] }'
   if (!isObject(given)) throw new ArgumentError(`loadStateDict: ${form}, got ${kindOf(given)}`)
   if (!('state' in given && 'param_groups' in given)) {

@@ -66,6 +66,10 @@ const NETS: [string, () => nn.Module, number][] = [
 const OPTIMISERS: [string, (parameters: nn.Parameter[]) => optim.Optimizer][] = [
   ['SGD with momentum', (parameters) => new optim.SGD(parameters, { lr: 0.1, momentum: 0.9 })],
   ['Adam', (parameters) => new optim.Adam(parameters)],
+  [
+    'RMSprop with all that it can keep',
+    (parameters) => new optim.RMSprop(parameters, { momentum: 0.9, centered: true }),
+  ],
 ]
 
 describe.each(NETS)('%s', (_, make, size) => {

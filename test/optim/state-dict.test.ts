@@ -45,7 +45,7 @@ function expectParameters(parameters: readonly Tensor[], expected: readonly Enco
 }
 
 /** The fixture's state dict with tensors in it. */
-function decodeState({ state, param_groups }: Case['stateAfter3']): optim.OptimizerStateDict {
+function decodeState({ state, param_groups }: Case['stateAfter3']): optim.OptimizerState {
   const entries = Object.entries(state).map(([i, entry]) => [
     i,
     Object.fromEntries(Object.entries(entry).map(([name, each]) => [name, decodeTensor(each)])),
@@ -118,13 +118,13 @@ describe('loadStateDict', () => {
   }
 
   /** A right state dict, with something about it changed. */
-  const changed = (change: (state: optim.OptimizerStateDict) => unknown) => {
+  const changed = (change: (state: optim.OptimizerState) => unknown) => {
     const state = made().optimizer.stateDict()
     change(state)
     return state
   }
 
-  it.each<[change: (state: optim.OptimizerStateDict) => unknown, message: RegExp]>([
+  it.each<[change: (state: optim.OptimizerState) => unknown, message: RegExp]>([
     [(s) => void s.param_groups.pop(), /it has 1 group, expected 2/],
     [(s) => void s.param_groups[1].params.push(2), /group 1 has 2 parameters, expected 1/],
     [(s) => void s.param_groups[1].params.splice(0, 1, 0), /a parameter is in it twice/],
@@ -195,7 +195,7 @@ describe('loadStateDict', () => {
 })
 
 /** A state dict as JSON has it. */
-function plain({ state, param_groups }: optim.OptimizerStateDict) {
+function plain({ state, param_groups }: optim.OptimizerState) {
   const entries = Object.entries(state).map(([i, entry]) => [
     i,
     Object.entries(entry).map(([name, x]) => [name, (x as Tensor).toArray()]),

@@ -43,7 +43,11 @@ export abstract class LRScheduler<F extends object = object> {
     this.fields = fields
   }
 
-  /** Sets the learning rates of the next epoch, or of the next step where it is called after each. */
+  /**
+   * Sets the learning rates of the next epoch, or of the next step where it is called after each.
+   *
+   * @param metrics what ReduceLROnPlateau goes by; the others take none
+   */
   abstract step(metrics?: number | Tensor): void
 
   /** The learning rate of each group that was set last. */
