@@ -80,7 +80,8 @@ function checkProbabilities(name: string, what: string, x: Tensor): void {
   const values = x.toFloat32Array()
   const wrong = values.findIndex((value) => !(value >= 0 && value <= 1))
   if (wrong < 0) return
-  const cure = what === 'input' ? '; of logits take binaryCrossEntropyWithLogits, or their sigmoid()' : ''
+  const logits = what === 'input' && !Number.isNaN(values[wrong])
+  const cure = logits ? '; of logits take binaryCrossEntropyWithLogits, or their sigmoid()' : ''
   throw new ArgumentError(
     `${name}: the ${what} is made of probabilities from 0 to 1, and element ${wrong} is ${values[wrong]}${cure}`,
   )
