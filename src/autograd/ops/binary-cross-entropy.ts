@@ -34,7 +34,7 @@ type BinaryCall = OperationCall<undefined>
 
 function computed(call: BinaryCall, op: number, a: Tensor, b: Tensor | number): Tensor {
   const second = typeof b === 'number' ? call.hold(scalar(b)) : b
-  return combine(op, a, second, call.temporary(a.shape, a.layout))
+  return combine(op, a, second, call.temporary(a.shape))
 }
 
 /**
@@ -43,8 +43,9 @@ function computed(call: BinaryCall, op: number, a: Tensor, b: Tensor | number): 
  */
 const operation = defineOperation<undefined>({
   name: 'binaryCrossEntropy',
-  inputs: { input: 'any', target: 'any', logs: 'any', otherLogs: 'any' },
-  output: 'any',
+  // In rows, all of them: of layouts that differ (a batch of one stays in rows) one gradient would be in another.
+  inputs: { input: 'rows', target: 'rows', logs: 'rows', otherLogs: 'rows' },
+  output: 'rows',
   gradients: { input: ['input', 'target'], target: ['logs', 'otherLogs'] },
   shape: ([x]) => x.shape,
   forward(call) {
