@@ -44,7 +44,7 @@ export interface Loss {
 export interface EpochResult {
   /** From 0. */
   epoch: number
-  /** Mean over the samples, while training. */
+  /** Mean over the samples, while training: of the batches' losses, by their sizes. */
   trainLoss: number
   /**
    * Share of right answers while training. Undefined where there are none, in any batch: with losses of numbers or class

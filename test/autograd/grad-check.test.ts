@@ -1,6 +1,6 @@
 /** Every operation's backward against finite differences of its own forward, at shapes that fast-check picks. */
 import fc from 'fast-check'
-import { full, manualSeed, nn, Tensor } from 'simdgrad'
+import { arange, full, manualSeed, nn, Tensor, tensor } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { gradCheck, type Values } from '../support/grad-check.js'
 import { initForTest } from '../support/init.js'
@@ -275,12 +275,60 @@ const FUNCTIONS: Readonly<Record<string, fc.Arbitrary<Check>>> = {
   }),
 }
 
+const reductions = fc.constantFrom('mean' as const, 'sum' as const, 'none' as const)
+type Reduced = { reduction: 'mean' | 'sum' | 'none' }
+
+/** Of an input and a target whose differences are odd multiples of 0.1, so that a loss may bend at even ones. */
+const loss = (
+  f: (x: Tensor, y: Tensor, o: Reduced) => Tensor,
+  kinds: readonly [Kind, Kind] = ['distinct', 'between'],
+): fc.Arbitrary<Check> =>
+  fc.tuple(anyShape, reductions).map(([shape, reduction]) => ({
+    f: (x, y) => f(x, y, { reduction }),
+    inputs: [
+      [shape, kinds[0]],
+      [shape, kinds[1]],
+    ],
+  }))
+
+const LOSSES: Readonly<Record<string, fc.Arbitrary<Check>>> = {
+  mseLoss: loss(F.mseLoss, ['normal', 'normal']),
+  l1Loss: loss(F.l1Loss),
+  smoothL1Loss: fc.oneof(
+    loss((x, y, o) => F.smoothL1Loss(x, y, { beta: 0.4, ...o })),
+    loss((x, y, o) => F.smoothL1Loss(x, y, { beta: 0, ...o })),
+  ),
+  huberLoss: fc.oneof(
+    loss((x, y, o) => F.huberLoss(x, y, { delta: 0.4, ...o })),
+    loss(F.huberLoss),
+  ),
+  binaryCrossEntropy: loss(
+    (x, y, o) => F.binaryCrossEntropy(x.sigmoid(), y.sigmoid(), o),
+    ['normal', 'normal'],
+  ),
+  binaryCrossEntropyWithLogits: loss(F.binaryCrossEntropyWithLogits, ['normal', 'normal']),
+  klDiv: fc.oneof(
+    loss(F.klDiv, ['normal', 'positive']),
+    loss((x, y, o) => F.klDiv(x, y, { logTarget: true, ...o }), ['normal', 'normal']),
+  ),
+  nllLoss: fc.tuple(size, size, size, reductions).map(([n, classes, d, reduction]) => {
+    const labels = tensor(Array.from({ length: n * d }, (_, i) => (i * 3) % classes)).reshape([n, d])
+    // Not all are ignored: of those that are, there is no mean.
+    const options = { reduction, weight: arange(classes).add(1), ignoreIndex: classes > 1 ? 1 : 9 }
+    return { f: (x) => F.nllLoss(x, labels, options), inputs: [[[n, classes, d], 'normal']] }
+  }),
+}
+
 describe('methods', () => {
   it.each(Object.entries(METHODS))('%s', (_, check) => property(check))
 })
 
 describe('functional', () => {
   it.each(Object.entries(FUNCTIONS))('%s', (_, check) => property(check))
+})
+
+describe('losses', () => {
+  it.each(Object.entries(LOSSES))('%s', (_, check) => property(check))
 })
 
 describe('compositions', () => {
@@ -371,5 +419,5 @@ it('leaves no operation out', () => {
   })
   expect(methods.sort()).toEqual(Object.keys(METHODS).sort())
   const functions = Object.keys(F).filter((name) => name !== 'correct' && !(name in METHODS))
-  expect(functions.sort()).toEqual(Object.keys(FUNCTIONS).sort())
+  expect(functions.sort()).toEqual(Object.keys({ ...FUNCTIONS, ...LOSSES }).sort())
 })

@@ -2,7 +2,7 @@
  * The losses: cases that one knows by heart, hard values, means of nothing, and what a class says and does. All options
  * and shapes against PyTorch are in operations.json; mistakes are in test/faults/slips/losses.ts.
  */
-import { nn, noGrad, ones, randn, ShapeError, type Tensor, tensor, zeros } from 'simdgrad'
+import { nn, noGrad, ones, rand, randn, ShapeError, type Tensor, tensor, zeros } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { expectClose } from '../support/all-close.js'
 import { initForTest } from '../support/init.js'
@@ -206,6 +206,29 @@ describe('shapes', () => {
   it('a column beside a list throws, in a loss of one sample too', () => {
     expect(() => F.mseLoss(ones([4, 1]), ones([4]))).toThrow(ShapeError)
     expect(() => F.mseLoss(ones([1, 1]), ones([1]))).toThrow(/reshape\(\[-1,1\]\)/)
+  })
+})
+
+describe('layouts', () => {
+  it.each([
+    1, 3,
+  ])('what a convolution gave, in lanes, has the gradients of what lies in rows: batch %i', (n) => {
+    const values = rand([n, 1, 4, 2])
+    for (const loss of [
+      F.mseLoss,
+      F.huberLoss,
+      F.binaryCrossEntropy,
+      F.binaryCrossEntropyWithLogits,
+      F.klDiv,
+    ]) {
+      const gradients = [false, true].map((lanes) => {
+        const x = tensor(values.toFloat32Array(), { shape: values.shape, requiresGrad: true })
+        const y = tensor(values.toFloat32Array().reverse(), { shape: values.shape, requiresGrad: true })
+        loss(lanes ? F.conv2d(x, ones([1, 1, 1, 1])) : x, y).backward()
+        return [x, y].map(({ grad }) => [...(grad?.toFloat32Array() ?? [])])
+      })
+      expect(gradients[1]).toEqual(gradients[0])
+    }
   })
 })
 

@@ -76,6 +76,11 @@ describe('the accuracy of classes', () => {
     expect(await accuracy(rows(), labels, new nn.NLLLoss(options))).toBe(1 / 3)
   })
 
+  it('of a batch without any label is not looked for: its loss is NaN, and fit throws', async () => {
+    const run = epochOf(rows(), tensor([1, 0, -100, -100, 1]), new nn.CrossEntropyLoss())
+    await expect(run).rejects.toThrow(/the training loss is NaN at step 1/)
+  })
+
   it('is none of class probabilities', async () => {
     expect(await accuracy(rows(), rows(), new nn.CrossEntropyLoss())).toBeUndefined()
   })

@@ -34,7 +34,7 @@ type BinaryCall = OperationCall<undefined>
 
 function computed(call: BinaryCall, op: number, a: Tensor, b: Tensor | number): Tensor {
   const second = typeof b === 'number' ? call.hold(scalar(b)) : b
-  return combine(op, a, second, call.temporary(a.shape, a.layout))
+  return combine(op, a, second, call.temporary(a.shape))
 }
 
 /**
@@ -43,8 +43,9 @@ function computed(call: BinaryCall, op: number, a: Tensor, b: Tensor | number): 
  */
 const operation = defineOperation<undefined>({
   name: 'binaryCrossEntropy',
-  inputs: { input: 'any', target: 'any', logs: 'any', otherLogs: 'any' },
-  output: 'any',
+  // In rows, all of them: of layouts that differ (a batch of one stays in rows) one gradient would be in another.
+  inputs: { input: 'rows', target: 'rows', logs: 'rows', otherLogs: 'rows' },
+  output: 'rows',
   gradients: { input: ['input', 'target'], target: ['logs', 'otherLogs'] },
   shape: ([x]) => x.shape,
   forward(call) {
@@ -80,7 +81,8 @@ function checkProbabilities(name: string, what: string, x: Tensor): void {
   const values = x.toFloat32Array()
   const wrong = values.findIndex((value) => !(value >= 0 && value <= 1))
   if (wrong < 0) return
-  const cure = what === 'input' ? '; of logits take binaryCrossEntropyWithLogits, or their sigmoid()' : ''
+  const logits = what === 'input' && !Number.isNaN(values[wrong])
+  const cure = logits ? '; of logits take binaryCrossEntropyWithLogits, or their sigmoid()' : ''
   throw new ArgumentError(
     `${name}: the ${what} is made of probabilities from 0 to 1, and element ${wrong} is ${values[wrong]}${cure}`,
   )
