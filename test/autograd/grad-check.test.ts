@@ -112,6 +112,9 @@ const METHODS: Readonly<Record<string, fc.Arbitrary<Check>>> = {
   mul: binary((a, b) => a.mul(b), 'normal', 'normal'),
   div: binary((a, b) => a.div(b), 'normal', 'positive'),
   maximum: binary((a, b) => a.maximum(b), 'distinct', 'between'),
+  minimum: binary((a, b) => a.minimum(b), 'distinct', 'between'),
+  maskedFill: unary((x) => x.maskedFill(x.gt(0), 2).mul(x), 'distinct'),
+  clamp: unary((x) => x.clamp({ min: -0.6, max: 0.8 }), 'distinct'),
   pow: fc.tuple(anyShape, fc.constantFrom(2, 3, -1, 0.5, 1.7)).map(([shape, exponent]) => {
     return { f: (x) => x.pow(exponent), inputs: [[shape, 'positive']] }
   }),
@@ -123,7 +126,28 @@ const METHODS: Readonly<Record<string, fc.Arbitrary<Check>>> = {
   relu: unary((x) => x.relu(), 'distinct'),
   sigmoid: unary((x) => x.sigmoid()),
   tanh: unary((x) => x.tanh()),
-  gelu: unary((x) => x.gelu()),
+  gelu: fc.oneof(
+    unary((x) => x.gelu()),
+    unary((x) => x.gelu({ approximate: 'tanh' })),
+  ),
+  sin: unary((x) => x.sin()),
+  cos: unary((x) => x.cos()),
+  erf: unary((x) => x.erf()),
+  floor: unary((x) => x.floor(), 'distinct'),
+  ceil: unary((x) => x.ceil(), 'distinct'),
+  round: unary((x) => x.round(), 'between'),
+  sign: unary((x) => x.sign(), 'distinct'),
+  rsqrt: unary((x) => x.rsqrt(), 'positive'),
+  reciprocal: unary((x) => x.reciprocal(), 'positive'),
+  log1p: unary((x) => x.log1p(), 'positive'),
+  silu: unary((x) => x.silu()),
+  hardswish: unary((x) => x.hardswish(), 'distinct'),
+  mish: unary((x) => x.mish()),
+  relu6: unary((x) => x.relu6(), 'distinct'),
+  softplus: unary((x) => x.softplus({ beta: 1.5 })),
+  elu: unary((x) => x.elu({ alpha: 0.5 }), 'distinct'),
+  leakyRelu: unary((x) => x.leakyRelu({ negativeSlope: 0.3 }), 'distinct'),
+  clone: unary((x) => x.clone()),
   matmul: fc.tuple(size, size, size).map(([m, k, n]) => {
     return {
       f: (a, b) => a.matmul(b),
@@ -146,6 +170,14 @@ const METHODS: Readonly<Record<string, fc.Arbitrary<Check>>> = {
     reduction((x, o) => x.var({ ...o, unbiased: false })),
   ),
   max: reduction((x, o) => x.max(o), 'distinct'),
+  min: reduction((x, o) => x.min(o), 'distinct'),
+  std: reduction((x, o) => x.std(o), 'distinct', 2),
+  norm: fc.oneof(
+    reduction((x, o) => x.norm(o), 'distinct'),
+    several((x, o) => x.norm(o)),
+    reduction((x, o) => x.norm({ ...o, p: 1 }), 'distinct'),
+    reduction((x, o) => x.norm({ ...o, p: 3 }), 'distinct'),
+  ),
   reshape: shapeOf(1, 3).map((shape) => ({
     f: (x) => x.reshape([-1, shape[0]]),
     inputs: [[shape, 'normal']],
@@ -203,6 +235,14 @@ const FUNCTIONS: Readonly<Record<string, fc.Arbitrary<Check>>> = {
       ],
     }
   }),
+  where: binary((a, b) => F.where(a.gt(0.2), a, b), 'distinct', 'normal'),
+  prelu: fc.tuple(size, size, fc.boolean()).map(([n, c, one]) => ({
+    f: (x, weight) => F.prelu(x, weight),
+    inputs: [
+      [[n, c, 2], 'distinct'],
+      [[one ? 1 : c], 'normal'],
+    ],
+  })),
   linear: fc.tuple(size, size, size, fc.boolean()).map(([n, i, o, bias]) => {
     return {
       f: (x, w, b) => F.linear(x, w, bias ? b : null),
@@ -409,6 +449,7 @@ it('leaves no operation out', () => {
     'toString',
     'zeroGrad',
     'argmax',
+    ...['eq', 'ne', 'lt', 'le', 'gt', 'ge'],
     'backward',
   ]
   const methods = Object.getOwnPropertyNames(Tensor.prototype).filter((name) => {

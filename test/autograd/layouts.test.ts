@@ -1,5 +1,5 @@
 /** Who converts between the layouts, and how often: what is between convolutions stays in lanes. */
-import { cat, manualSeed, nn, noGrad, randn, type Tensor, tensor } from 'simdgrad'
+import { cat, manualSeed, nn, noGrad, randn, type Tensor, tensor, where } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { conversionsSoFar } from '../../src/tensor/tensor.js'
 import { expectClose } from '../support/all-close.js'
@@ -63,6 +63,10 @@ const INSIDE: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   'one value an image and channel': (x) => x.mul(x.mean({ dim: [2, 3], keepdim: true }).sigmoid()),
   'one value a pixel': (x) => x.add(x.sum({ dim: 1, keepdim: true })),
   'elementwise functions': (x) => x.abs().add(1).log().tanh().pow(3),
+  'functions that take numbers': (x) => x.leakyRelu({ negativeSlope: 0.1 }).clamp({ max: 2 }).clone(),
+  choices: (x) => where(x.gt(randn([4, 1, 1])), x, 0.5).maskedFill(x.lt(-1), 0),
+  'slopes that are learnt': (x) => nn.functional.prelu(x, randn([4])),
+  'a norm over channels': (x) => x.div(x.norm({ dim: 1, keepdim: true }).add(1)).minimum(0.5),
   'a slice and a cat of channels': (x) => cat([x.slice(1, 0, 2), x.slice(1, 2).mul(2)], 1),
   'a cut of pixels, and a cat of them': (x) => cat([x.slice(2, 1, 3), x.slice(2, 3)], 2),
   'a maximum over channels': (x) => x.sub(x.max({ dim: 1, keepdim: true })),

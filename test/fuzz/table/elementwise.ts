@@ -13,7 +13,7 @@ import {
   softplus,
   steps,
 } from '../../support/interpreter/elementwise.js'
-import { map, type Value } from '../../support/interpreter/value.js'
+import { map } from '../../support/interpreter/value.js'
 import type { Draw } from '../draw.js'
 import { binary, type Table, unary, unaryWith } from './entry.js'
 
@@ -69,7 +69,7 @@ export const elementwise: Table = {
       map(x, (v) => (v > 0 ? v : negativeSlope * v), [0]),
     (d) => ({ negativeSlope: d.pick([0.01, 0.3, -0.5]) }),
   ),
-  clone: { draw: (d) => [d.value()], twin: (x: Value) => x },
+  clone: unary((x) => x),
   pow: {
     draw: (d) => {
       const exponent = d.pick(EXPONENTS)
