@@ -147,7 +147,7 @@ const gatherOperation = defineOperation<number>({
   forward({ inputs: [x, index], output, attributes: dim }) {
     const arrays = { x: x.storage, index: index.storage, y: output.storage }
     const bad = gatherForward({ ...sizes(dim, x.shape, index.shape), ...arrays })
-    checkFound('gather', bad, index, x.shape[dim] ?? 1, `dimension ${dim} of [${x.shape}]`)
+    checkFound('gather', bad, index, x.shape[dim] ?? 1, `dimension ${dim}`)
   },
   backward(call) {
     const dx = call.gradient(0)
