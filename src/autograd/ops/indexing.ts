@@ -191,6 +191,8 @@ export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
   const d = dimension('gather', dim, x.shape.length)
   checkTensor('gather', 'index', index)
   checkIndexShape('gather', 'input', index, x.shape, d)
+  const whole = index.shape.every((size, k) => k === d || size === x.shape[k])
+  if (whole) return run(gatherOperation, [x, index], d)
   return scoped(() => run(gatherOperation, [firstPart(x, index.shape, d), index], d))
 }
 
