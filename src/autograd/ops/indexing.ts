@@ -145,16 +145,24 @@ const gatherOperation = defineOperation<number>({
   gradients: { x: ['index'] },
   shape: ([, index]) => index.shape,
   forward({ inputs: [x, index], output, attributes: dim }) {
-    const arrays = { x: x.storage, index: index.storage, y: output.storage }
-    const bad = gatherForward({ ...sizes(dim, x.shape, index.shape), ...arrays })
+    const bad = gatherForward({
+      x: x.storage,
+      index: index.storage,
+      y: output.storage,
+      ...sizes(dim, x.shape, index.shape),
+    })
     checkFound('gather', bad, index, x.shape[dim] ?? 1, `dimension ${dim}`)
   },
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return
     const [, index] = call.inputs
-    const arrays = { dy: call.dy.storage, index: index.storage, dx: dx.storage }
-    gatherBackward({ ...sizes(call.attributes, dx.shape, index.shape), ...arrays })
+    gatherBackward({
+      dy: call.dy.storage,
+      index: index.storage,
+      dx: dx.storage,
+      ...sizes(call.attributes, dx.shape, index.shape),
+    })
   },
 })
 
@@ -204,16 +212,24 @@ const scatterOperation = defineOperation<{ dim: number; n: number }>({
   gradients: { src: ['index'] },
   shape: ([src], { dim, n }) => src.shape.map((size, d) => (d === dim ? n : size)),
   forward({ inputs: [src, index], output, attributes: { dim, n } }) {
-    const arrays = { dy: src.storage, index: index.storage, dx: output.storage }
-    const bad = gatherBackward({ ...sizes(dim, output.shape, index.shape), ...arrays })
+    const bad = gatherBackward({
+      dy: src.storage,
+      index: index.storage,
+      dx: output.storage,
+      ...sizes(dim, output.shape, index.shape),
+    })
     checkFound('scatterAdd', bad, index, n, `dimension ${dim}`)
   },
   backward(call) {
     const dsrc = call.gradient(0)
     if (!dsrc) return
     const [, index] = call.inputs
-    const arrays = { x: call.dy.storage, index: index.storage, y: dsrc.storage }
-    gatherForward({ ...sizes(call.attributes.dim, call.dy.shape, index.shape), ...arrays })
+    gatherForward({
+      x: call.dy.storage,
+      index: index.storage,
+      y: dsrc.storage,
+      ...sizes(call.attributes.dim, call.dy.shape, index.shape),
+    })
   },
 })
 
