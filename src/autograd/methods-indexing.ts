@@ -35,7 +35,7 @@ declare module '../tensor/tensor.js' {
      */
     gather(dim: number, index: Tensor): Tensor
     /**
-     * A copy with the elements of `src` added where `index` says, the opposite of `gather`.
+     * A copy with the elements of `src` added where `index` says along dimension `dim`, the opposite of `gather`.
      * https://pytorch.org/docs/stable/generated/torch.scatter_add.html
      *
      * @param index whole numbers, as of `gather`
@@ -53,19 +53,19 @@ declare module '../tensor/tensor.js' {
      * @throws {ArgumentError} for an index that is not there, which the message names
      */
     indexSelect(dim: number, index: IndexList): Tensor
-    /** A copy with the opposite order along some dimensions. @throws {ArgumentError} for one that is not there */
+    /** A copy with the opposite order along dimension `dims`, or several. @throws {ArgumentError} for one that is not there */
     flip(dims: number | readonly number[]): Tensor
-    /** Parts of one size along dimension `dim` (default 0), or of given sizes; copies. @throws {ShapeError} for sizes with another sum */
+    /** Parts of one size along dimension `dim` (default 0), or of the given `sizes`; copies. @throws {ShapeError} for sizes with another sum */
     split(sizes: number | readonly number[], dim?: number): Tensor[]
-    /** So many parts along dimension `dim` (default 0), or fewer; copies. @throws {ArgumentError} for a dimension that is not there */
+    /** As many parts as `chunks` along dimension `dim` (default 0), or fewer; copies. @throws {ArgumentError} for a dimension that is not there */
     chunk(chunks: number, dim?: number): Tensor[]
-    /** The same values without dimensions of size 1: all, or those that are named. @throws {ArgumentError} for one that is not there */
+    /** The same values without dimensions of size 1: all, or `dim`, or several. @throws {ArgumentError} for one that is not there */
     squeeze(dim?: number | readonly number[]): Tensor
     /** The same values with a new dimension of size 1 at `dim`; −1 is the last. @throws {ArgumentError} for one that the result does not have */
     unsqueeze(dim: number): Tensor
     /** A copy, repeated to `shape` along dimensions of size 1 and new ones at the front; −1 leaves a size. @throws {ShapeError} where it does not fit */
     expand(shape: Shape): Tensor
-    /** A copy, so many times along each dimension. @throws {ArgumentError} for fewer numbers than dimensions */
+    /** A copy, as often along each dimension as `sizes` say. @throws {ArgumentError} for fewer numbers than dimensions */
     repeat(sizes: readonly number[]): Tensor
     /** The lower triangle of each matrix, up to a `diagonal` (default 0); 0 elsewhere. @throws {ShapeError} for less than two dimensions */
     tril(diagonal?: number): Tensor

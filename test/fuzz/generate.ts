@@ -3,7 +3,7 @@ import { Invalid, need, sizeOf } from '../support/interpreter/value.js'
 import { Draw } from './draw.js'
 import { largestOf } from './evaluate.js'
 import { IDIOMS } from './idioms.js'
-import { LAYERS, USER_MODULES } from './layers.js'
+import { LAYERS, USER_MODULES, WORDS } from './layers.js'
 import { layerNames, operationNames } from './operation-names.js'
 import { inputsOf, type Layer, type Program, type Ref, type Step } from './program.js'
 import { entryOf } from './table/index.js'
@@ -17,6 +17,9 @@ const ATTEMPTS = 12
 
 /** What lies in lanes comes from these, so they are drawn more often than the others. */
 const FAVOURITES = ['conv2d', 'conv2d', 'conv2d', 'maxPool2d', 'batchNorm', 'add', 'mul', 'cat', 'relu']
+
+/** A leaf of indices. */
+const INDICES = { kind: 'labels', requiresGrad: false, parameter: false } as const
 
 /** Operations that can be drawn: those of the library that have an entry. */
 export function drawable(): string[] {
@@ -45,15 +48,20 @@ function sequentialAgain(d: Draw): Ref {
 /** A net of one to six layers, on a value that is there. */
 function sequential(d: Draw): Ref {
   if (d.at.nets.length > 0 && d.chance(0.5)) return sequentialAgain(d)
-  const x = d.chance(0.7) ? d.image() : d.value()
+  // Indices are looked up first: what other layers give are none.
+  const words = d.chance(0.1) ? d.leaf(d.shape(0, 3), { ...INDICES, classes: WORDS }) : undefined
+  const x = words ?? (d.chance(0.7) ? d.image() : d.value())
   const training = d.chance(0.7)
   const layers: Layer[] = []
   let seen = d.known(x)
-  const names = [...layerNames().filter((name) => name in LAYERS), ...Object.keys(USER_MODULES)]
+  const names = [...layerNames().filter((name) => name in LAYERS), ...Object.keys(USER_MODULES)].filter(
+    (name) => name !== 'Embedding',
+  )
   // BatchNorm1d fits few of what is drawn.
   const favourites = ['Conv2d', 'BatchNorm2d', 'ReLU', 'MaxPool2d', 'BatchNorm1d']
   for (let tries = d.between(2, 10); tries > 0 && layers.length < 6; tries--) {
-    const name = d.pick(d.chance(0.4) ? favourites : names)
+    const chosen = d.pick(d.chance(0.4) ? favourites : names)
+    const name = words && layers.length === 0 ? 'Embedding' : chosen
     const layer = d.attempt(() => {
       const drawn = LAYERS[name].draw(d, seen.shape, training)
       need(drawn !== undefined, `${name} does not fit`)

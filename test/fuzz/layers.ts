@@ -11,6 +11,8 @@ import {
   sigmoid,
   softplus,
 } from '../support/interpreter/elementwise.js'
+import { gelu } from '../support/interpreter/elementwise.js'
+import { embedding } from '../support/interpreter/indexing.js'
 import { batchNorm, layerNorm } from '../support/interpreter/normalise.js'
 import { linear } from '../support/interpreter/products.js'
 import { flatten } from '../support/interpreter/rearrange.js'
@@ -148,6 +150,9 @@ const cell = (
 
 const isImage = (shape: Shape): boolean => shape.length === 4 && shape.slice(1).every((s) => s > 0)
 
+/** Rows of every Embedding. */
+export const WORDS = 7
+
 export const LAYERS: Readonly<Record<string, LayerEntry>> = {
   ReLU: plain((x) => map(x, (v) => Math.max(v, 0), [0])),
   GELU: optional(
@@ -260,8 +265,17 @@ export const LAYERS: Readonly<Record<string, LayerEntry>> = {
     draw: (d, _, training) => ({ args: [training ? 0 : d.pick([0, 0.5])], tensors: {} }),
     twin: (x) => x,
   },
-  // It takes indices, which no other layer gives; the operation is drawn by itself.
-  Embedding: { draw: () => undefined, twin: (x) => x },
+  // It takes indices, which no other layer gives: the first of a net on a leaf of them.
+  Embedding: {
+    draw(d) {
+      const width = d.between(1, 5)
+      return { args: [WORDS, width], tensors: parameters(d, { weight: [WORDS, width] }) }
+    },
+    twin(x, _, { weight }) {
+      if (!weight) throw new Error('a weight')
+      return embedding(x, weight)
+    },
+  },
   Keeps: { draw: (d) => ({ args: [], tensors: {}, kept: d.name('kept') }), twin: (x) => x },
   Same: plain((x) => x),
   Doubles: plain((x) => zip(x, x, (a, b) => a + b)),

@@ -145,16 +145,24 @@ const gatherOperation = defineOperation<number>({
   gradients: { x: ['index'] },
   shape: ([, index]) => index.shape,
   forward({ inputs: [x, index], output, attributes: dim }) {
-    const arrays = { x: x.storage, index: index.storage, y: output.storage }
-    const bad = gatherForward({ ...sizes(dim, x.shape, index.shape), ...arrays })
-    checkFound('gather', bad, index, x.shape[dim] ?? 1, `dimension ${dim} of [${x.shape}]`)
+    const bad = gatherForward({
+      x: x.storage,
+      index: index.storage,
+      y: output.storage,
+      ...sizes(dim, x.shape, index.shape),
+    })
+    checkFound('gather', bad, index, x.shape[dim] ?? 1, `dimension ${dim}`)
   },
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return
     const [, index] = call.inputs
-    const arrays = { dy: call.dy.storage, index: index.storage, dx: dx.storage }
-    gatherBackward({ ...sizes(call.attributes, dx.shape, index.shape), ...arrays })
+    gatherBackward({
+      dy: call.dy.storage,
+      index: index.storage,
+      dx: dx.storage,
+      ...sizes(call.attributes, dx.shape, index.shape),
+    })
   },
 })
 
@@ -191,6 +199,8 @@ export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
   const d = dimension('gather', dim, x.shape.length)
   checkTensor('gather', 'index', index)
   checkIndexShape('gather', 'input', index, x.shape, d)
+  const whole = index.shape.every((size, k) => k === d || size === x.shape[k])
+  if (whole) return run(gatherOperation, [x, index], d)
   return scoped(() => run(gatherOperation, [firstPart(x, index.shape, d), index], d))
 }
 
@@ -202,16 +212,24 @@ const scatterOperation = defineOperation<{ dim: number; n: number }>({
   gradients: { src: ['index'] },
   shape: ([src], { dim, n }) => src.shape.map((size, d) => (d === dim ? n : size)),
   forward({ inputs: [src, index], output, attributes: { dim, n } }) {
-    const arrays = { dy: src.storage, index: index.storage, dx: output.storage }
-    const bad = gatherBackward({ ...sizes(dim, output.shape, index.shape), ...arrays })
+    const bad = gatherBackward({
+      dy: src.storage,
+      index: index.storage,
+      dx: output.storage,
+      ...sizes(dim, output.shape, index.shape),
+    })
     checkFound('scatterAdd', bad, index, n, `dimension ${dim}`)
   },
   backward(call) {
     const dsrc = call.gradient(0)
     if (!dsrc) return
     const [, index] = call.inputs
-    const arrays = { x: call.dy.storage, index: index.storage, y: dsrc.storage }
-    gatherForward({ ...sizes(call.attributes.dim, call.dy.shape, index.shape), ...arrays })
+    gatherForward({
+      x: call.dy.storage,
+      index: index.storage,
+      y: dsrc.storage,
+      ...sizes(call.attributes.dim, call.dy.shape, index.shape),
+    })
   },
 })
 

@@ -69,7 +69,7 @@ export function embedding(index: Value, weight: Value, { paddingIdx }: { padding
   // The padding row's gradient is 0, which is no derivative: nothing can be compared with it.
   if (paddingIdx !== undefined) kink(Number.MIN_VALUE)
   need(
-    index.data.every((at) => at < rows),
+    index.data.every((at) => Number.isInteger(at) && at >= 0 && at < rows),
     'a row that is not there',
   )
   return reshape(indexSelect(weight, 0, reshape(index, [index.data.length])), [...index.shape, width])
