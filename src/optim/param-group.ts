@@ -104,7 +104,10 @@ function parametersOf(who: string, given: Tensor | Iterable<Tensor>): Tensor[] {
   const all = [...given]
   for (const [i, parameter] of all.entries()) {
     if (parameter instanceof Tensor) continue
-    throw new ArgumentError(`${who}: element ${i} of the parameters is no tensor but ${kindOf(parameter)}`)
+    const cure = isModuleLike(given) ? '; pass its parameters()' : ''
+    throw new ArgumentError(
+      `${who}: element ${i} of the parameters is no tensor but ${kindOf(parameter)}${cure}`,
+    )
   }
   return all
 }

@@ -48,30 +48,12 @@ function sequentialAgain(d: Draw): Ref {
 /** A net of one to six layers, on a value that is there. */
 function sequential(d: Draw): Ref {
   if (d.at.nets.length > 0 && d.chance(0.5)) return sequentialAgain(d)
+  const training = d.chance(0.7)
+  const layers: Layer[] = []
+  const all = [...layerNames().filter((name) => name in LAYERS), ...Object.keys(USER_MODULES)]
   // Indices are looked up first: what other layers give are none.
-  const words = d.chance(0.1) ? d.leaf(d.shape(0, 3), { ...INDICES, classes: WORDS }) : undefined
-  const x = words ?? (d.chance(0.7) ? d.image() : d.value())
-  const training = d.chance(0.7)
-  const layers: Layer[] = []
-  let seen = d.known(x)
-  const names = [...layerNames().filter((name) => name in LAYERS), ...Object.keys(USER_MODULES)].filter(
-    (name) => name !== 'Embedding',
-  )
-  // BatchNorm1d fits few of what is drawn.
-  const favourites = ['Conv2d', 'BatchNorm2d', 'ReLU', 'MaxPool2d', 'BatchNorm1d']
-  for (let tries = d.between(2, 10); tries > 0 && layers.length < 6; tries--) {
-    const chosen = d.pick(d.chance(0.4) ? favourites : names)
-    const name = words && layers.length === 0 ? 'Embedding' : chosen
-    const layer = d.attempt(() => {
-      const drawn = LAYERS[name].draw(d, seen.shape, training)
-      need(drawn !== undefined, `${name} does not fit`)
-      const tensors = Object.entries(drawn?.tensors ?? {}).map(([field, ref]) => [field, copyOf(d, ref)])
-      seen = LAYERS[name].twin(seen, drawn?.args ?? [], Object.fromEntries(tensors), training)
-      return drawn
-    })
-  const training = d.chance(0.7)
-  const layers: Layer[] = []
-  const names = [...layerNames().filter((name) => name in LAYERS), ...Object.keys(USER_MODULES)]
+  const names = all.filter((name) => name !== 'Embedding')
+  const words = () => d.leaf(d.shape(0, 3), { ...INDICES, classes: WORDS })
   let x: Ref | undefined
   let seen: Value | undefined
   /** Adds a layer of that name, where it fits. */
@@ -83,8 +65,9 @@ function sequential(d: Draw): Ref {
     return drawn
   }
   // Many layers fit few shapes: so the first is named in turn, and what it is given made to fit.
-  const first = names[(d.seed + d.at.nets.length) % names.length]
-  const inputs = [() => d.image(), () => d.channels(1), () => d.channels(3), () => d.value()]
+  const first = all[(d.seed + d.at.nets.length) % all.length]
+  const values = [() => d.image(), () => d.channels(1), () => d.channels(3), () => d.value()]
+  const inputs = first === 'Embedding' ? [words] : values
   for (const k of d.permutation(inputs.length)) {
     const start = d.attempt(() => {
       const input = inputs[k]()

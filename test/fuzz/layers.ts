@@ -4,6 +4,7 @@
  */
 import {
   gelu,
+  gelu,
   geluTanh,
   hardswish,
   mish,
@@ -11,7 +12,6 @@ import {
   sigmoid,
   softplus,
 } from '../support/interpreter/elementwise.js'
-import { gelu } from '../support/interpreter/elementwise.js'
 import { embedding } from '../support/interpreter/indexing.js'
 import { batchNorm, layerNorm } from '../support/interpreter/normalise.js'
 import { linear } from '../support/interpreter/products.js'
