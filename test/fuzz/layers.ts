@@ -4,7 +4,6 @@
  */
 import {
   gelu,
-  gelu,
   geluTanh,
   hardswish,
   mish,
