@@ -74,6 +74,10 @@ export function binaryCrossEntropyWithLogits(
 }
 
 export const klDiv = loss<Options & { logTarget?: boolean }>((x, t, { logTarget = false }) => {
-  if (logTarget) return Math.exp(t) * (t - x)
+  if (logTarget) {
+    // Beyond float32's edge it is ∞ · 0, in PyTorch too.
+    need(t < 80, 'a large exponential')
+    return Math.exp(t) * (t - x)
+  }
   return (t === 0 ? 0 : t * Math.log(t)) - t * x
 })
