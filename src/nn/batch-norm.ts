@@ -6,7 +6,7 @@ import type { Tensor } from '../tensor/tensor.js'
 import { checkInput, numberText } from './layer.js'
 import { Module, Parameter } from './module.js'
 
-/** Options of BatchNorm1d and BatchNorm2d. */
+/** Options of BatchNorm1d, BatchNorm2d and BatchNorm3d. */
 export interface BatchNormLayerOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number
@@ -22,7 +22,7 @@ export interface BatchNormLayerOptions {
   trackRunningStats?: boolean
 }
 
-/** What BatchNorm1d and BatchNorm2d share: all but the shapes that they take. (Their published types name it.) */
+/** What BatchNorm1d, BatchNorm2d and BatchNorm3d share: all but the shapes that they take. (Their published types name it.) */
 export abstract class BatchNorm extends Module {
   /** [numFeatures], γ; null without `affine`. */
   readonly weight: Parameter | null
@@ -133,4 +133,13 @@ export class BatchNorm1d extends BatchNorm {
  */
 export class BatchNorm2d extends BatchNorm {
   protected override readonly ranks = [4]
+}
+
+/**
+ * Batch normalisation of (N, C, D, H, W): `(x − mean) / √(var + eps) · weight + bias` for each channel, with the
+ * batch's mean and biased variance in training and the running ones in evaluation (Ioffe and Szegedy, 2015).
+ * https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm3d.html
+ */
+export class BatchNorm3d extends BatchNorm {
+  protected override readonly ranks = [5]
 }

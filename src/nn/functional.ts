@@ -9,10 +9,17 @@ export {
   type Labels,
 } from '../autograd/ops/cross-entropy.js'
 export { dropout } from '../autograd/ops/dropout.js'
+export {
+  type GroupNormOptions,
+  groupNorm,
+  type InstanceNormOptions,
+  instanceNorm,
+} from '../autograd/ops/group-norm.js'
 export { type LayerNormOptions, layerNorm } from '../autograd/ops/layer-norm.js'
 export { linear } from '../autograd/ops/matmul.js'
 export { type MaxPool2dOptions, maxPool2d } from '../autograd/ops/max-pool2d.js'
 export { cat, flatten } from '../autograd/ops/rearrange.js'
+export { type RMSNormOptions, rmsNorm } from '../autograd/ops/rms-norm.js'
 export { logSoftmax, softmax } from '../autograd/ops/softmax.js'
 export * from '../autograd/ops/unary.generated.js'
 export type { Pair } from '../check.js'

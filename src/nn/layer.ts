@@ -40,6 +40,15 @@ export function pairText(value: number | readonly number[]): string {
   return typeof value === 'number' ? String(value) : `[${value.join(', ')}]`
 }
 
+/** @throws {ArgumentError} unless a layer's input is a tensor */
+export function checkIsTensor(layer: string, x: unknown): asserts x is Tensor {
+  if (x instanceof Tensor) return
+  throw new ArgumentError(`${layer}: the input is a tensor, got ${kindOf(x)}; make one with tensor(…)`)
+}
+
+/** The names of the dimensions after the channels, by how many there are. */
+const INNER = [[], ['H'], ['H', 'W'], ['D', 'H', 'W']]
+
 /** Checks an input's rank and channels (dimension 1) for a layer. @throws {ShapeError} @throws {ArgumentError} */
 export function checkInput(
   layer: string,
@@ -48,11 +57,9 @@ export function checkInput(
   size: number,
   what: string,
 ): void {
-  if (!(x instanceof Tensor)) {
-    throw new ArgumentError(`${layer}: the input is a tensor, got ${kindOf(x)}; make one with tensor(…)`)
-  }
+  checkIsTensor(layer, x)
   if (!ranks.includes(x.shape.length) || x.shape[1] !== size) {
-    const dims = ranks.map((rank) => `[N, ${[size, 'H', 'W'].slice(0, rank - 1).join(', ')}]`)
+    const dims = ranks.map((rank) => `[N, ${[size, ...INNER[rank - 2]].join(', ')}]`)
     throw new ShapeError(
       `${layer}: expected an input of shape ${dims.join(' or ')} (${what}), got [${x.shape}]`,
     )

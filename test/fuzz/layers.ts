@@ -9,6 +9,7 @@ import { flatten } from '../support/interpreter/rearrange.js'
 import { map, need, type Shape, type Value, zip } from '../support/interpreter/value.js'
 import { avgPool2d, conv2d, maxPool2d, type WindowOptions } from '../support/interpreter/windows.js'
 import type { Draw } from './draw.js'
+import { NORMS } from './layers-norms.js'
 import type { Arg, Kind, Layer } from './program.js'
 
 type Drawn = Pick<Layer, 'args' | 'tensors' | 'kept'>
@@ -24,7 +25,7 @@ export interface LayerEntry {
 const plain = (twin: (x: Value) => Value): LayerEntry => ({ draw: () => ({ args: [], tensors: {} }), twin })
 
 /** The leaves of some parameters, each of which may be frozen. */
-const parameters = (d: Draw, shapes: { [field: string]: Shape }): { [field: string]: string } =>
+export const parameters = (d: Draw, shapes: { [field: string]: Shape }): { [field: string]: string } =>
   Object.fromEntries(
     Object.entries(shapes).map(([field, shape]) => [
       field,
@@ -146,6 +147,8 @@ export const LAYERS: Readonly<Record<string, LayerEntry>> = {
   },
   BatchNorm1d: batchNormLayer([2, 3]),
   BatchNorm2d: batchNormLayer([4]),
+  BatchNorm3d: batchNormLayer([5]),
+  ...NORMS,
   Flatten: {
     draw: (d, shape) => ({ args: shape.length > 1 && d.chance(0.8) ? [] : [0], tensors: {} }),
     twin: (x, [start = 1]) => flatten(x, start as number),

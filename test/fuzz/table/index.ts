@@ -2,9 +2,10 @@
 import { elementwise } from './elementwise.js'
 import type { Entry, Table } from './entry.js'
 import { nets } from './nets.js'
+import { norms } from './norms.js'
 import { shapes } from './shapes.js'
 
-export const TABLE: Table = { ...elementwise, ...shapes, ...nets }
+export const TABLE: Table = { ...elementwise, ...shapes, ...nets, ...norms }
 
 export function entryOf(op: string): Entry | undefined {
   return Object.hasOwn(TABLE, op) ? TABLE[op] : undefined

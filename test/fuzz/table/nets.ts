@@ -9,20 +9,20 @@ import type { Arg, Ref } from '../program.js'
 import type { Table } from './entry.js'
 
 /** A leaf (or what fits) as a weight, or nothing. */
-const optional = (d: Draw, shape: readonly number[], share = 0.7): Ref | null =>
+export const optional = (d: Draw, shape: readonly number[], share = 0.7): Ref | null =>
   d.chance(share) ? weight(d, shape) : null
 
-const weight = (d: Draw, shape: readonly number[]): Ref => {
+export const weight = (d: Draw, shape: readonly number[]): Ref => {
   const found = d.chance(0.2) ? d.candidates((v) => String(v.shape) === String(shape)) : []
   return found.length > 0 ? { ref: d.pick(found) } : d.leaf(shape)
 }
 
 /** A number for both directions or a pair of them. */
-const pair = (d: Draw, low: number, high: number): number | [number, number] =>
+export const pair = (d: Draw, low: number, high: number): number | [number, number] =>
   d.chance(0.6) ? d.between(low, high) : [d.between(low, high), d.between(low, high)]
 
 /** Options, each of which is there or left out. */
-const some = (d: Draw, options: { [key: string]: Arg }): { [key: string]: Arg } =>
+export const some = (d: Draw, options: { [key: string]: Arg }): { [key: string]: Arg } =>
   Object.fromEntries(Object.entries(options).filter(() => d.chance(0.5)))
 
 function matmulArguments(d: Draw): [Ref, Ref] {

@@ -1,5 +1,6 @@
 /** Twins of the normalisations. */
-import { lines, need, type Shape, sizeOf, type Value, value } from './value.js'
+import { reshape } from './rearrange.js'
+import { lines, map, need, type Shape, sizeOf, type Value, value, zip } from './value.js'
 
 interface Affine {
   weight?: Value | null
@@ -77,6 +78,81 @@ export function layerNorm(x: Value, normalizedShape: Shape | number, options: Af
       from.forEach((at, i) => {
         const normal = (line[i] - mean) / Math.sqrt(variance + eps)
         y.data[at] = normal * (weight?.data[i] ?? 1) + (bias?.data[i] ?? 0)
+      })
+    },
+  )
+  return y
+}
+
+/** `x · weight + bias` by channel. */
+function byChannel(x: Value, { weight, bias }: Affine): Value {
+  const c = x.shape[1]
+  const shape = [c, ...x.shape.slice(2).map(() => 1)]
+  for (const own of [weight, bias])
+    need(!own || (own.shape.length === 1 && own.shape[0] === c), `${c} channels`)
+  const scaled = weight ? zip(x, reshape(weight, shape), (a, b) => a * b) : x
+  return bias ? zip(scaled, reshape(bias, shape), (a, b) => a + b) : scaled
+}
+
+/** Layer normalisation of each group of a sample's channels. */
+export function groupNorm(x: Value, groups: number, options: Affine = {}): Value {
+  need(x.shape.length >= 2 && x.shape[1] % groups === 0, `channels in ${groups} groups`)
+  need(x.data.length !== groups, 'more than one value in a group')
+  const width = sizeOf(x.shape.slice(1)) / groups
+  const { eps } = options
+  const normal = layerNorm(reshape(x, [x.shape[0] * groups, width]), width, eps === undefined ? {} : { eps })
+  return byChannel(reshape(normal, x.shape), options)
+}
+
+export interface InstanceNormOptions extends Omit<BatchNormOptions, 'training'> {
+  useInputStats?: boolean
+}
+
+/** Batch normalisation of each sample for itself; running statistics move by the mean over the samples. */
+export function instanceNorm(x: Value, options: InstanceNormOptions = {}): Value {
+  const { runningMean, runningVar, useInputStats = true, momentum = 0.1, eps = 1e-5, weight, bias } = options
+  need(x.shape.length >= 3 && x.shape.length <= 5, 'from three to five dimensions')
+  if (!useInputStats) return batchNorm(x, { runningMean, runningVar, weight, bias, eps })
+  const [n, c] = x.shape
+  const count = sizeOf(x.shape.slice(2))
+  need(count !== 1, 'more than one value per channel')
+  const normal = layerNorm(reshape(x, [n * c, count]), count, { eps })
+  const y = byChannel(reshape(normal, x.shape), options)
+  if (x.data.length === 0) return y
+  const own = Array.from({ length: n * c }, (_, i) => moments(x.data.slice(i * count, (i + 1) * count)))
+  for (const [k, running, correction] of [
+    [0, runningMean, 1],
+    [1, runningVar, count / (count - 1)],
+  ] as const) {
+    running?.data.forEach((old, channel) => {
+      const samples = own.filter((_, i) => i % c === channel)
+      const mean = samples.reduce((sum, each) => sum + each[k], 0) / n
+      running.data[channel] = (1 - momentum) * old + momentum * mean * correction
+    })
+  }
+  return y
+}
+
+/** `x / √(mean(x²) + eps) · weight` over the last dimensions. */
+export function rmsNorm(
+  x: Value,
+  normalizedShape: Shape | number,
+  options: { weight?: Value | null; eps?: number | null } = {},
+): Value {
+  const inner = [normalizedShape].flat()
+  const first = x.shape.length - inner.length
+  need(first >= 0 && inner.every((s, d) => s === x.shape[first + d]), `[${x.shape}] ends in [${inner}]`)
+  const { weight } = options
+  need(!weight || sizeOf(weight.shape) === sizeOf(inner), 'as many weights')
+  const eps = options.eps ?? 2 ** -23
+  const y = map(x, () => 0)
+  lines(
+    x,
+    inner.map((_, d) => first + d),
+    (line, from) => {
+      const square = line.reduce((sum, v) => sum + v * v, 0) / line.length
+      from.forEach((at, i) => {
+        y.data[at] = (line[i] / Math.sqrt(square + eps)) * (weight?.data[i] ?? 1)
       })
     },
   )
