@@ -72,7 +72,8 @@ function prepareConv2d({ op, n, c, h, w, oc, kernel, padding }) {
   const { storage, lanes, free } = workspace()
   const [oh, ow] = [h + 2 * padding - kernel + 1, w + 2 * padding - kernel + 1]
   const window = { kh: kernel, kw: kernel, strideH: 1, strideW: 1, paddingH: padding, paddingW: padding }
-  const shape = { n, c, h, w, oc, ...window }
+  const apart = { dilationH: 1, dilationW: 1, groups: 1 }
+  const shape = { n, c, h, w, oc, oh, ow, ...window, ...apart }
   const [x, y] = [lanes(n, c, h * w), lanes(n, oc, oh * ow)]
   const [weight, bias] = [storage(oc * c * kernel * kernel), storage(oc)]
   const run = {
@@ -91,7 +92,8 @@ function prepareStreaming({ op, n, c, h, w }) {
   const tensor = () => lanes(n, c, h * w)
   const work = PASSES[op] * 4 * n * c * h * w
   const norm = { layout: /** @type {const} */ ('lanes'), n, c, s: h * w }
-  const pool = { n, c, h, w, kh: 2, kw: 2, strideH: 2, strideW: 2, paddingH: 0, paddingW: 0 }
+  const quarter = { oh: Math.floor(h / 2), ow: Math.floor(w / 2), dilationH: 1, dilationW: 1 }
+  const pool = { n, c, h, w, kh: 2, kw: 2, strideH: 2, strideW: 2, paddingH: 0, paddingW: 0, ...quarter }
   const small = () => lanes(n, c, Math.floor(h / 2) * Math.floor(w / 2))
   const length = lanesLength([n, c * h * w])
   /** @type {import('../../dist/bindings/call.js').Dimensions} */

@@ -9,7 +9,7 @@ import {
   batchNormMaxPool2dOperation,
   batchNormOperation,
 } from './ops/batch-norm.js'
-import { maxPool2dOperation, type Windows } from './ops/max-pool2d.js'
+import { type MaxWindows, maxPool2dOperation } from './ops/max-pool2d.js'
 import { relu } from './ops/unary.generated.js'
 
 const row = (pattern: readonly unknown[], rest: Omit<Fusion, 'pattern'>): Fusion => ({
@@ -19,17 +19,22 @@ const row = (pattern: readonly unknown[], rest: Omit<Fusion, 'pattern'>): Fusion
 
 /** Whether windows of 2 × 2 lie side by side over the whole of the first call's input. */
 function halves([first, second]: readonly Pending[]): boolean {
-  const { kernel, stride, padding } = second.attributes as Windows
+  const { kernel, stride, padding, dilation } = second.attributes as MaxWindows
   const { shape } = first.inputs[0] ?? { shape: [] }
   const all = (pair: readonly number[], size: number) => pair.every((value) => value === size)
   const even = shape.length === 4 && shape[2] % 2 === 0 && shape[3] % 2 === 0
-  return even && all(kernel, 2) && all(stride, 2) && all(padding, 0)
+  return even && all(kernel, 2) && all(stride, 2) && all(padding, 0) && all(dilation, 1)
+}
+
+/** Whether each window has an element: where they lie apart, the image may be between them, and the result is −∞. */
+function isDense([, second]: readonly Pending[]): boolean {
+  return (second.attributes as MaxWindows).dilation.every((d) => d === 1)
 }
 
 export const FUSIONS: readonly Fusion[] = [
   // ReLU grows with its argument, so it commutes with max pooling, after which it has less to do. The gradients are
   // the same too: where a window's largest value is not above 0, none passes either way.
-  row([relu.operation, maxPool2dOperation], { fuse: ([first, second]) => [second, first] }),
+  row([relu.operation, maxPool2dOperation], { matches: isDense, fuse: ([first, second]) => [second, first] }),
   // The affine part is monotone: a quarter is normalised (see batchNormMaxPool2dOperation).
   row([batchNormOperation, maxPool2dOperation], {
     matches: halves,

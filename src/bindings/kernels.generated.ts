@@ -957,24 +957,32 @@ export interface Conv2dForward {
   readonly h: number
   readonly w: number
   readonly oc: number
+  readonly oh: number
+  readonly ow: number
   readonly kh: number
   readonly kw: number
   readonly strideH: number
   readonly strideW: number
   readonly paddingH: number
   readonly paddingW: number
+  readonly dilationH: number
+  readonly dilationW: number
+  readonly groups: number
   /** `lanes(n, c * h * w)` floats. */
   readonly x: Memory
-  /** `oc * c * kh * kw` floats. */
+  /** `oc * (c / groups) * kh * kw` floats. */
   readonly weight: Memory
   /** `oc` floats. */
   readonly bias?: Memory | undefined
-  /** `lanes(n, oc * slides(h, kh, strideH, paddingH) * slides(w, kw, strideW, paddingW))` floats; written. */
+  /** `lanes(n, oc * oh * ow)` floats; written. */
   readonly y: Memory
 }
 
-/** `y = conv2d(x, weight) + bias`; `x` and `y` in lanes. */
-export function conv2dForward({ n, c, h, w, oc, kh, kw, strideH, strideW, paddingH, paddingW, x, weight, bias, y }: Conv2dForward): void {
+/**
+ * `y = conv2d(x, weight) + bias`; `x` and `y` in lanes. `oh` and `ow` windows, each of which may end past the
+ * image.
+ */
+export function conv2dForward({ n, c, h, w, oc, oh, ow, kh, kw, strideH, strideW, paddingH, paddingW, dilationH, dilationW, groups, x, weight, bias, y }: Conv2dForward): void {
   const xAt = x.address
   const weightAt = weight.address
   const biasAt = bias?.address ?? 0
@@ -986,20 +994,25 @@ export function conv2dForward({ n, c, h, w, oc, kh, kw, strideH, strideW, paddin
   row[4] = h
   row[5] = w
   row[6] = oc
-  row[7] = kh
-  row[8] = kw
-  row[9] = strideH
-  row[10] = strideW
-  row[11] = paddingH
-  row[12] = paddingW
-  row[13] = xAt
-  row[14] = x.length
-  row[15] = weightAt
-  row[16] = weight.length
-  row[17] = biasAt
-  row[18] = bias?.length ?? 0
-  row[19] = yAt
-  row[20] = y.length
+  row[7] = oh
+  row[8] = ow
+  row[9] = kh
+  row[10] = kw
+  row[11] = strideH
+  row[12] = strideW
+  row[13] = paddingH
+  row[14] = paddingW
+  row[15] = dilationH
+  row[16] = dilationW
+  row[17] = groups
+  row[18] = xAt
+  row[19] = x.length
+  row[20] = weightAt
+  row[21] = weight.length
+  row[22] = biasAt
+  row[23] = bias?.length ?? 0
+  row[24] = yAt
+  row[25] = y.length
   call(row, 'conv2dForward')
   y.version++
 }
@@ -1011,24 +1024,35 @@ export interface Conv2dBackwardInput {
   readonly h: number
   readonly w: number
   readonly oc: number
+  readonly oh: number
+  readonly ow: number
   readonly kh: number
   readonly kw: number
   readonly strideH: number
   readonly strideW: number
   readonly paddingH: number
   readonly paddingW: number
-  /** `lanes(n, oc * slides(h, kh, strideH, paddingH) * slides(w, kw, strideW, paddingW))` floats. */
+  readonly dilationH: number
+  readonly dilationW: number
+  readonly groups: number
+  /** `lanes(n, oc * oh * ow)` floats. */
   readonly dy: Memory
-  /** `oc * c * kh * kw` floats. */
+  /** `oc * (c / groups) * kh * kw` floats. */
   readonly weight: Memory
+  /** `c` floats. */
+  readonly bias?: Memory | undefined
   /** `lanes(n, c * h * w)` floats; written. */
   readonly dx: Memory
 }
 
-/** The gradient of the input; `dy` and `dx` in lanes. */
-export function conv2dBackwardInput({ n, c, h, w, oc, kh, kw, strideH, strideW, paddingH, paddingW, dy, weight, dx }: Conv2dBackwardInput): void {
+/**
+ * The gradient of the input, to which a bias may be added (it is a transposed convolution); `dy` and `dx` in
+ * lanes.
+ */
+export function conv2dBackwardInput({ n, c, h, w, oc, oh, ow, kh, kw, strideH, strideW, paddingH, paddingW, dilationH, dilationW, groups, dy, weight, bias, dx }: Conv2dBackwardInput): void {
   const dyAt = dy.address
   const weightAt = weight.address
+  const biasAt = bias?.address ?? 0
   const dxAt = dx.address
   const row = startRow()
   row[0] = 31
@@ -1037,18 +1061,25 @@ export function conv2dBackwardInput({ n, c, h, w, oc, kh, kw, strideH, strideW, 
   row[4] = h
   row[5] = w
   row[6] = oc
-  row[7] = kh
-  row[8] = kw
-  row[9] = strideH
-  row[10] = strideW
-  row[11] = paddingH
-  row[12] = paddingW
-  row[13] = dyAt
-  row[14] = dy.length
-  row[15] = weightAt
-  row[16] = weight.length
-  row[17] = dxAt
-  row[18] = dx.length
+  row[7] = oh
+  row[8] = ow
+  row[9] = kh
+  row[10] = kw
+  row[11] = strideH
+  row[12] = strideW
+  row[13] = paddingH
+  row[14] = paddingW
+  row[15] = dilationH
+  row[16] = dilationW
+  row[17] = groups
+  row[18] = dyAt
+  row[19] = dy.length
+  row[20] = weightAt
+  row[21] = weight.length
+  row[22] = biasAt
+  row[23] = bias?.length ?? 0
+  row[24] = dxAt
+  row[25] = dx.length
   call(row, 'conv2dBackwardInput')
   dx.version++
 }
@@ -1060,24 +1091,29 @@ export interface Conv2dBackwardWeight {
   readonly h: number
   readonly w: number
   readonly oc: number
+  readonly oh: number
+  readonly ow: number
   readonly kh: number
   readonly kw: number
   readonly strideH: number
   readonly strideW: number
   readonly paddingH: number
   readonly paddingW: number
+  readonly dilationH: number
+  readonly dilationW: number
+  readonly groups: number
   /** `lanes(n, c * h * w)` floats. */
   readonly x: Memory
-  /** `lanes(n, oc * slides(h, kh, strideH, paddingH) * slides(w, kw, strideW, paddingW))` floats. */
+  /** `lanes(n, oc * oh * ow)` floats. */
   readonly dy: Memory
-  /** `oc * c * kh * kw` floats; written. */
+  /** `oc * (c / groups) * kh * kw` floats; written. */
   readonly dweight?: Memory | undefined
   /** `oc` floats; written. */
   readonly dbias?: Memory | undefined
 }
 
 /** The gradients of weight and bias; `x` and `dy` in lanes. */
-export function conv2dBackwardWeight({ n, c, h, w, oc, kh, kw, strideH, strideW, paddingH, paddingW, x, dy, dweight, dbias }: Conv2dBackwardWeight): void {
+export function conv2dBackwardWeight({ n, c, h, w, oc, oh, ow, kh, kw, strideH, strideW, paddingH, paddingW, dilationH, dilationW, groups, x, dy, dweight, dbias }: Conv2dBackwardWeight): void {
   const xAt = x.address
   const dyAt = dy.address
   const dweightAt = dweight?.address ?? 0
@@ -1089,20 +1125,25 @@ export function conv2dBackwardWeight({ n, c, h, w, oc, kh, kw, strideH, strideW,
   row[4] = h
   row[5] = w
   row[6] = oc
-  row[7] = kh
-  row[8] = kw
-  row[9] = strideH
-  row[10] = strideW
-  row[11] = paddingH
-  row[12] = paddingW
-  row[13] = xAt
-  row[14] = x.length
-  row[15] = dyAt
-  row[16] = dy.length
-  row[17] = dweightAt
-  row[18] = dweight?.length ?? 0
-  row[19] = dbiasAt
-  row[20] = dbias?.length ?? 0
+  row[7] = oh
+  row[8] = ow
+  row[9] = kh
+  row[10] = kw
+  row[11] = strideH
+  row[12] = strideW
+  row[13] = paddingH
+  row[14] = paddingW
+  row[15] = dilationH
+  row[16] = dilationW
+  row[17] = groups
+  row[18] = xAt
+  row[19] = x.length
+  row[20] = dyAt
+  row[21] = dy.length
+  row[22] = dweightAt
+  row[23] = dweight?.length ?? 0
+  row[24] = dbiasAt
+  row[25] = dbias?.length ?? 0
   call(row, 'conv2dBackwardWeight')
   if (dweight) dweight.version++
   if (dbias) dbias.version++
@@ -1114,25 +1155,29 @@ export interface MaxPool2dForward {
   readonly c: number
   readonly h: number
   readonly w: number
+  readonly oh: number
+  readonly ow: number
   readonly kh: number
   readonly kw: number
   readonly strideH: number
   readonly strideW: number
   readonly paddingH: number
   readonly paddingW: number
+  readonly dilationH: number
+  readonly dilationW: number
   /** `lanes(n, c * h * w)` floats. */
   readonly x: Memory
   /** `c` floats. */
   readonly factors?: Memory | undefined
-  /** `lanes(n, c * slides(h, kh, strideH, paddingH) * slides(w, kw, strideW, paddingW))` floats; written. */
+  /** `lanes(n, c * oh * ow)` floats; written. */
   readonly y: Memory
 }
 
 /**
- * The largest tap of each window; `x` and `y` in lanes. With `factors` the tap whose multiple by its
- * channel's is the largest.
+ * The largest tap of each window; `x` and `y` in lanes. `oh` and `ow` windows, of which the last may end past
+ * the padding. With `factors` the tap whose multiple by its channel's is the largest.
  */
-export function maxPool2dForward({ n, c, h, w, kh, kw, strideH, strideW, paddingH, paddingW, x, factors, y }: MaxPool2dForward): void {
+export function maxPool2dForward({ n, c, h, w, oh, ow, kh, kw, strideH, strideW, paddingH, paddingW, dilationH, dilationW, x, factors, y }: MaxPool2dForward): void {
   const xAt = x.address
   const factorsAt = factors?.address ?? 0
   const yAt = y.address
@@ -1142,18 +1187,22 @@ export function maxPool2dForward({ n, c, h, w, kh, kw, strideH, strideW, padding
   row[3] = c
   row[4] = h
   row[5] = w
-  row[6] = kh
-  row[7] = kw
-  row[8] = strideH
-  row[9] = strideW
-  row[10] = paddingH
-  row[11] = paddingW
-  row[12] = xAt
-  row[13] = x.length
-  row[14] = factorsAt
-  row[15] = factors?.length ?? 0
-  row[16] = yAt
-  row[17] = y.length
+  row[6] = oh
+  row[7] = ow
+  row[8] = kh
+  row[9] = kw
+  row[10] = strideH
+  row[11] = strideW
+  row[12] = paddingH
+  row[13] = paddingW
+  row[14] = dilationH
+  row[15] = dilationW
+  row[16] = xAt
+  row[17] = x.length
+  row[18] = factorsAt
+  row[19] = factors?.length ?? 0
+  row[20] = yAt
+  row[21] = y.length
   call(row, 'maxPool2dForward')
   y.version++
 }
@@ -1164,24 +1213,28 @@ export interface MaxPool2dBackward {
   readonly c: number
   readonly h: number
   readonly w: number
+  readonly oh: number
+  readonly ow: number
   readonly kh: number
   readonly kw: number
   readonly strideH: number
   readonly strideW: number
   readonly paddingH: number
   readonly paddingW: number
+  readonly dilationH: number
+  readonly dilationW: number
   /** `lanes(n, c * h * w)` floats. */
   readonly x: Memory
-  /** `lanes(n, c * slides(h, kh, strideH, paddingH) * slides(w, kw, strideW, paddingW))` floats. */
+  /** `lanes(n, c * oh * ow)` floats. */
   readonly y: Memory
-  /** `lanes(n, c * slides(h, kh, strideH, paddingH) * slides(w, kw, strideW, paddingW))` floats. */
+  /** `lanes(n, c * oh * ow)` floats. */
   readonly dy: Memory
   /** `lanes(n, c * h * w)` floats; written. */
   readonly dx: Memory
 }
 
 /** `dx` is `dy` at the tap that forward took; all in lanes. */
-export function maxPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddingH, paddingW, x, y, dy, dx }: MaxPool2dBackward): void {
+export function maxPool2dBackward({ n, c, h, w, oh, ow, kh, kw, strideH, strideW, paddingH, paddingW, dilationH, dilationW, x, y, dy, dx }: MaxPool2dBackward): void {
   const xAt = x.address
   const yAt = y.address
   const dyAt = dy.address
@@ -1192,20 +1245,24 @@ export function maxPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddin
   row[3] = c
   row[4] = h
   row[5] = w
-  row[6] = kh
-  row[7] = kw
-  row[8] = strideH
-  row[9] = strideW
-  row[10] = paddingH
-  row[11] = paddingW
-  row[12] = xAt
-  row[13] = x.length
-  row[14] = yAt
-  row[15] = y.length
-  row[16] = dyAt
-  row[17] = dy.length
-  row[18] = dxAt
-  row[19] = dx.length
+  row[6] = oh
+  row[7] = ow
+  row[8] = kh
+  row[9] = kw
+  row[10] = strideH
+  row[11] = strideW
+  row[12] = paddingH
+  row[13] = paddingW
+  row[14] = dilationH
+  row[15] = dilationW
+  row[16] = xAt
+  row[17] = x.length
+  row[18] = yAt
+  row[19] = y.length
+  row[20] = dyAt
+  row[21] = dy.length
+  row[22] = dxAt
+  row[23] = dx.length
   call(row, 'maxPool2dBackward')
   dx.version++
 }

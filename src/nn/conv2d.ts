@@ -1,7 +1,8 @@
 import { type Conv2dOptions, conv2d } from '../autograd/ops/conv2d.js'
-import { checkBoolean, checkOptions, kindOf, type Pair, pair } from '../check.js'
-import { ArgumentError } from '../errors.js'
+import { convolutionAttributes } from '../autograd/ops/convolution.js'
+import { checkBoolean, checkOptions, type Pair, pair } from '../check.js'
 import type { Tensor } from '../tensor/tensor.js'
+import { checkChannels, checkPaddingMode, convolutionText } from './convolution.js'
 import { fanIn, uniformByFanIn } from './init.js'
 import { checkInput, pairText } from './layer.js'
 import { Module, type Parameter } from './module.js'
@@ -10,26 +11,40 @@ import { Module, type Parameter } from './module.js'
 export interface Conv2dLayerOptions extends Conv2dOptions {
   /** Whether to add a bias. Default true. */
   bias?: boolean
+  /** What the padding is made of: 'zeros', the only one that there is here. */
+  paddingMode?: 'zeros'
+}
+
+const OPTIONS = ['stride', 'padding', 'dilation', 'groups', 'bias', 'paddingMode']
+
+/** How a Conv2d moves: pairs, and padding as a pair or the word that was given. */
+interface Moves {
+  stride: readonly [number, number]
+  padding: readonly [number, number] | 'same' | 'valid'
+  dilation: readonly [number, number]
+  groups: number
 }
 
 /**
- * 2-D convolution: [N, inChannels, H, W] → [N, outChannels, H', W'], H' = ⌊(H + 2·padding − kernel) / stride⌋ + 1.
- * Initial weights and bias are uniform in ±1 / √(inChannels · kh · kw).
+ * 2-D convolution: [N, inChannels, H, W] → [N, outChannels, H', W'],
+ * H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1.
+ * Initial weights and bias are uniform in ±1 / √(inChannels / groups · kh · kw).
  * https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
  */
 export class Conv2d extends Module {
-  /** [outChannels, inChannels, kh, kw]. */
+  /** [outChannels, inChannels / groups, kh, kw]. */
   readonly weight: Parameter
   /** [outChannels], or null. */
   readonly bias: Parameter | null
-  /** Stride and padding, as pairs. */
-  readonly options: Required<{ [K in keyof Conv2dOptions]: readonly [number, number] }>
+  /** Stride, padding and dilation, as pairs, and groups; a padding in words as it was given. */
+  readonly options: Moves
 
   /**
    * @param inChannels channels of the input
    * @param outChannels channels of the result
    * @param kernelSize a number, or [height, width]
-   * @throws {ArgumentError} for a size below 1, a padding below 0 or an unknown option
+   * @throws {ArgumentError} for a size below 1, a padding below 0, groups that do not divide the channels, a padding
+   *   mode other than 'zeros', or an unknown option
    */
   constructor(
     readonly inChannels: number,
@@ -38,19 +53,20 @@ export class Conv2d extends Module {
     options: Conv2dLayerOptions = {},
   ) {
     super()
-    checkOptions('Conv2d', options, ['stride', 'padding', 'bias'])
-    const { stride = 1, padding = 0, bias = true } = options
-    if (![inChannels, outChannels].every((n) => Number.isInteger(n) && n > 0)) {
-      throw new ArgumentError(
-        `Conv2d: channels are whole numbers of at least 1, got ${kindOf(inChannels)} and ${kindOf(outChannels)}`,
-      )
-    }
+    checkOptions('Conv2d', options, OPTIONS)
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, paddingMode = 'zeros' } = options
+    checkChannels('Conv2d', inChannels, outChannels, groups)
     checkBoolean('Conv2d', 'bias', bias)
-    const shape = [outChannels, inChannels, ...pair('Conv2d', 'kernelSize', kernelSize, 1)]
+    checkPaddingMode('Conv2d', paddingMode)
+    const kernel = pair('Conv2d', 'kernelSize', kernelSize, 1)
+    const checked = convolutionAttributes('Conv2d', { stride, padding, dilation, groups }, kernel)
     this.options = {
-      stride: pair('Conv2d', 'stride', stride, 1),
-      padding: pair('Conv2d', 'padding', padding, 0),
+      stride: checked.stride,
+      padding: typeof padding === 'string' ? padding : checked.before,
+      dilation: checked.dilation,
+      groups,
     }
+    const shape = [outChannels, inChannels / groups, ...kernel]
     this.weight = uniformByFanIn(shape, fanIn(shape))
     this.bias = bias ? uniformByFanIn([outChannels], fanIn(shape)) : null
   }
@@ -73,14 +89,8 @@ export class Conv2d extends Module {
   }
 
   override extraRepr(): string {
-    const { stride, padding } = this.options
+    const { inChannels, outChannels, options } = this
     const kernel = pairText(pair('Conv2d', 'kernelSize', this.kernelSize, 1))
-    const more = [
-      `kernelSize=${kernel}`,
-      `stride=${pairText(stride)}`,
-      ...(padding.some((p) => p > 0) ? [`padding=${pairText(padding)}`] : []),
-      ...(this.bias ? [] : ['bias=false']),
-    ]
-    return [this.inChannels, this.outChannels, ...more].join(', ')
+    return convolutionText({ inChannels, outChannels, kernel, bias: this.bias !== null, ...options })
   }
 }

@@ -1,7 +1,7 @@
 /** Pooling layers. */
 import { type AvgPool2dOptions, avgPool2d } from '../autograd/ops/avg-pool2d.js'
-import { type MaxPool2dOptions, maxPool2d } from '../autograd/ops/max-pool2d.js'
-import { checkOptions, type Pair, pair } from '../check.js'
+import { MAX_POOL_OPTIONS, type MaxPool2dOptions, maxPool2d } from '../autograd/ops/max-pool2d.js'
+import { checkBoolean, checkOptions, type Pair, pair } from '../check.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { pairText } from './layer.js'
 import { Module } from './module.js'
@@ -13,7 +13,7 @@ import { Module } from './module.js'
 export class MaxPool2d extends Module {
   /**
    * @param kernelSize the window: a number, or [height, width]
-   * @param options stride and padding
+   * @param options stride, padding, dilation and ceilMode
    * @throws {ArgumentError} for an unknown option, or a size below 1
    */
   constructor(
@@ -21,8 +21,11 @@ export class MaxPool2d extends Module {
     readonly options: MaxPool2dOptions = {},
   ) {
     super()
-    checkOptions('MaxPool2d', options, ['stride', 'padding'])
+    checkOptions('MaxPool2d', options, MAX_POOL_OPTIONS)
     checkWindow('MaxPool2d', kernelSize, options)
+    const { dilation = 1, ceilMode = false } = options
+    pair('MaxPool2d', 'dilation', dilation, 1)
+    checkBoolean('MaxPool2d', 'ceilMode', ceilMode)
   }
 
   /**
@@ -40,7 +43,9 @@ export class MaxPool2d extends Module {
   }
 
   override extraRepr(): string {
-    return windowText(this.kernelSize, this.options)
+    const { dilation = 1, ceilMode = false } = this.options
+    const more = `dilation=${pairText(dilation)}, ceilMode=${ceilMode}`
+    return `${windowText(this.kernelSize, this.options)}, ${more}`
   }
 }
 

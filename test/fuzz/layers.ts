@@ -7,9 +7,16 @@ import { batchNorm, layerNorm } from '../support/interpreter/normalise.js'
 import { linear } from '../support/interpreter/products.js'
 import { flatten } from '../support/interpreter/rearrange.js'
 import { map, need, type Shape, type Value, zip } from '../support/interpreter/value.js'
-import { avgPool2d, conv2d, maxPool2d, type WindowOptions } from '../support/interpreter/windows.js'
+import {
+  avgPool2d,
+  type ConvolutionOptions,
+  conv2d,
+  maxPool2d,
+  type WindowOptions,
+} from '../support/interpreter/windows.js'
 import type { Draw } from './draw.js'
 import { NORMS } from './layers-norms.js'
+import { WINDOWS } from './layers-windows.js'
 import type { Arg, Kind, Layer } from './program.js'
 
 type Drawn = Pick<Layer, 'args' | 'tensors' | 'kept'>
@@ -102,18 +109,21 @@ export const LAYERS: Readonly<Record<string, LayerEntry>> = {
       const out = d.between(1, 5)
       const kernel = d.between(1, Math.min(3, h, w))
       const bias = d.chance(0.7)
+      const groups = d.chance(0.2) ? c : 1
       const options = {
+        ...(groups > 1 ? { groups } : {}),
         ...(d.chance(0.3) ? { stride: d.between(1, 2) } : {}),
         ...(d.chance(0.7) ? { padding: Math.floor(kernel / 2) } : {}),
         ...(bias ? {} : { bias }),
       }
-      const own = { weight: [out, c, kernel, kernel], ...(bias ? { bias: [out] } : {}) }
-      return { args: [c, out, kernel, options], tensors: parameters(d, own) }
+      const channels = groups * out
+      const own = { weight: [channels, c / groups, kernel, kernel], ...(bias ? { bias: [channels] } : {}) }
+      return { args: [c, channels, kernel, options], tensors: parameters(d, own) }
     },
     twin(x, [, , , given], { weight, bias }) {
       if (!weight) throw new Error('a weight')
-      const { stride, padding } = (given ?? {}) as WindowOptions
-      return conv2d(x, weight, bias ?? null, { stride, padding })
+      const { stride, padding, groups } = (given ?? {}) as ConvolutionOptions
+      return conv2d(x, weight, bias ?? null, { stride, padding, groups })
     },
   },
   Linear: {
@@ -149,6 +159,7 @@ export const LAYERS: Readonly<Record<string, LayerEntry>> = {
   BatchNorm2d: batchNormLayer([4]),
   BatchNorm3d: batchNormLayer([5]),
   ...NORMS,
+  ...WINDOWS,
   Flatten: {
     draw: (d, shape) => ({ args: shape.length > 1 && d.chance(0.8) ? [] : [0], tensors: {} }),
     twin: (x, [start = 1]) => flatten(x, start as number),

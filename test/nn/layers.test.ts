@@ -118,7 +118,7 @@ describe('Conv2d', () => {
     ['kernelSize', () => new nn.Conv2d(1, 1, [3] as unknown as number)],
     ['stride', () => new nn.Conv2d(1, 1, 3, { stride: 0 })],
     ['padding', () => new nn.Conv2d(1, 1, 3, { padding: -1 })],
-    ["unknown option 'dilation'", () => new nn.Conv2d(1, 1, 3, { dilation: 2 } as object)],
+    ["unknown option 'dilations'", () => new nn.Conv2d(1, 1, 3, { dilations: 2 } as object)],
   ])('refuses a wrong %s', (what, make) => {
     expect(make).toThrow(ArgumentError)
     expect(make).toThrow(what)
@@ -215,7 +215,7 @@ describe('ReLU, MaxPool2d, Flatten', () => {
     expect(() => new nn.MaxPool2d(2, { padding: 2 }).forward(ones([1, 1, 4, 4]))).toThrow(
       /at most half the window/,
     )
-    expect(() => new nn.MaxPool2d(2, { ceilMode: true } as object)).toThrow(/unknown option 'ceilMode'/)
+    expect(() => new nn.MaxPool2d(2, { ceil_mode: true } as object)).toThrow(/unknown option 'ceil_mode'/)
   })
 })
 

@@ -15,7 +15,7 @@ import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
 import { defineOperation, type OperationCall } from '../operation.js'
 import { run } from '../tape.js'
-import { poolSizes, type Windows } from './max-pool2d.js'
+import { type MaxWindows, maxPoolSizes } from './max-pool2d.js'
 
 /** What `batchNorm` takes besides its input. */
 export interface BatchNormOptions {
@@ -164,7 +164,13 @@ export const batchNormOperation = defineOperation<BatchNormAttributes>({
 })
 
 /** Windows of 2 × 2 side by side. */
-const QUARTER: Windows = { kernel: [2, 2], stride: [2, 2], padding: [0, 0] }
+const QUARTER: MaxWindows = {
+  kernel: [2, 2],
+  stride: [2, 2],
+  padding: [0, 0],
+  dilation: [1, 1],
+  ceilMode: false,
+}
 
 /**
  * Batch normalisation with max pooling in windows of 2 × 2 after it: the same values, and the same gradients but
@@ -183,7 +189,7 @@ export const batchNormMaxPool2dOperation = defineOperation<BatchNormAttributes>(
     const [x, weight] = call.inputs
     const [pooled, ...own] = call.made
     takeStatistics(call, own)
-    const sizes = poolSizes(x.shape, QUARTER)
+    const sizes = maxPoolSizes(x.shape, QUARTER)
     maxPool2dForward({ x: x.storage, factors: weight?.storage, y: pooled.storage, ...sizes })
     normalise(call, pooled, statisticsOf(call, own))
     moveRunning(call, own)

@@ -1,65 +1,100 @@
-/** 2-D convolution. */
+/** 2-D convolution, with dilation and in groups. */
 import {
   conv2dBackwardInput,
   conv2dBackwardWeight,
   conv2dForward,
   fill,
 } from '../../bindings/kernels.generated.js'
-import { checkOptions, type Pair, pair } from '../../check.js'
+import { checkOptions, type Pair } from '../../check.js'
 import { ShapeError } from '../../errors.js'
+import type { Shape } from '../../tensor/shape.js'
 import { type Tensor, view } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
 import { defineOperation, type OperationCall } from '../operation.js'
 import { sumTo } from '../strided.js'
 import { run } from '../tape.js'
-import { outputSize } from './window.js'
+import { type ConvolutionAttributes, convolutionAttributes } from './convolution.js'
+import { extentOf, outputSize } from './window.js'
 
 /** What `conv2d` takes besides tensors. */
 export interface Conv2dOptions {
   /** Step of the kernel, default 1. */
   stride?: Pair
-  /** Zeros on each side, default 0. */
-  padding?: Pair
+  /**
+   * Zeros on each side, default 0. 'valid' is 0; 'same' gives an output of the input's size, with stride 1: where the
+   * kernel is even, there is one more zero behind than before.
+   */
+  padding?: Pair | 'same' | 'valid'
+  /** From one tap of the kernel to the next, default 1. */
+  dilation?: Pair
+  /** Into how many groups the channels of input and output are cut, in order; each is a convolution of its own. Default 1. */
+  groups?: number
 }
 
-type Attributes = Required<{ [K in keyof Conv2dOptions]: readonly [number, number] }>
-
-/** The sizes as the kernels take them. */
-function sizesOf(call: OperationCall<Attributes>) {
+/** The sizes as the kernels take them; `y` is the output's shape. */
+function sizesOf(call: OperationCall<ConvolutionAttributes>, y: Shape) {
   const [n, c, h, w] = call.shapeOf(0)
   const [oc, , kh, kw] = call.shapeOf(1)
-  const { stride, padding } = call.attributes
-  const [strideH, strideW, paddingH, paddingW] = [...stride, ...padding]
-  return { n, c, h, w, oc, kh, kw, strideH, strideW, paddingH, paddingW }
+  const { stride, before, dilation, groups } = call.attributes
+  const [strideH, strideW, paddingH, paddingW] = [...stride, ...before]
+  const [dilationH, dilationW, oh, ow] = [...dilation, y[2], y[3]]
+  return {
+    n,
+    c,
+    h,
+    w,
+    oc,
+    oh,
+    ow,
+    kh,
+    kw,
+    strideH,
+    strideW,
+    paddingH,
+    paddingW,
+    dilationH,
+    dilationW,
+    groups,
+  }
 }
 
-const operation = defineOperation<Attributes>({
+const operation = defineOperation<ConvolutionAttributes>({
   name: 'conv2d',
   inputs: { x: 'lanes', weight: 'rows', bias: 'rows' },
   output: 'lanes',
   gradients: { x: ['weight'], weight: ['x'], bias: [] },
-  shape([x, weight, bias], { stride, padding }) {
+  shape([x, weight, bias], { stride, before, after, dilation, groups }) {
     if (weight.shape.length !== 4)
-      throw new ShapeError(`conv2d: expected a weight of shape [out, in, kh, kw], got [${weight.shape}]`)
-    const [oc, c, kh, kw] = weight.shape
+      throw new ShapeError(
+        `conv2d: expected a weight of shape [out, in${groups > 1 ? ' / groups' : ''}, kh, kw], got [${weight.shape}]`,
+      )
+    const [oc, ofGroup, kh, kw] = weight.shape
+    const c = ofGroup * groups
     if (x.shape.length !== 4 || x.shape[1] !== c) {
       throw new ShapeError(
-        `conv2d: expected an input of shape [N, ${c}, H, W] (weight [${weight.shape}]), got [${x.shape}]`,
+        `conv2d: expected an input of shape [N, ${c}, H, W] (weight [${weight.shape}]${groups > 1 ? `, ${groups} groups` : ''}), got [${x.shape}]`,
       )
     }
     if (oc === 0)
       throw new ShapeError(
         `conv2d: expected at least one output channel, got a weight of shape [${weight.shape}]`,
       )
+    if (oc % groups !== 0) {
+      throw new ShapeError(
+        `conv2d: groups divides the output channels, got ${groups} for a weight of shape [${weight.shape}]`,
+      )
+    }
     if (bias && (bias.shape.length !== 1 || bias.shape[0] !== oc)) {
       throw new ShapeError(`conv2d: expected a bias of shape [${oc}], got [${bias.shape}]`)
     }
     const [n, , h, w] = x.shape
-    const oh = outputSize(h, kh, stride[0], padding[0])
-    const ow = outputSize(w, kw, stride[1], padding[1])
+    const size = (along: number, taps: number, d: 0 | 1) =>
+      outputSize(along + after[d] - before[d], extentOf(taps, dilation[d]), stride[d], before[d])
+    const [oh, ow] = [size(h, kh, 0), size(w, kw, 1)]
     if (oh < 1 || ow < 1 || kh < 1 || kw < 1) {
+      const apart = dilation.some((d) => d > 1) ? ` (dilation [${dilation}])` : ''
       throw new ShapeError(
-        `conv2d: a kernel of ${kh}×${kw} does not fit an input of ${h}×${w} with padding [${padding}]`,
+        `conv2d: a kernel of ${kh}×${kw}${apart} does not fit an input of ${h}×${w} with padding [${before}]`,
       )
     }
     // Of nothing comes nothing, as in PyTorch: not even the bias.
@@ -68,8 +103,9 @@ const operation = defineOperation<Attributes>({
   forward(call) {
     if (call.output.shape[1] === 0) return
     const [x, weight, bias] = call.inputs
+    const sizes = sizesOf(call, call.output.shape)
     const y = call.output.storage
-    conv2dForward({ x: x.storage, weight: weight.storage, bias: bias?.storage, y, ...sizesOf(call) })
+    conv2dForward({ x: x.storage, weight: weight.storage, bias: bias?.storage, y, ...sizes })
   },
   backward(call) {
     if (call.dy.shape[1] === 0) {
@@ -79,11 +115,11 @@ const operation = defineOperation<Attributes>({
       }
       return
     }
-    const sizes = sizesOf(call)
+    const sizes = sizesOf(call, call.dy.shape)
     const dy = call.dy.storage
     const [x, weight] = call.inputs
     const dx = call.gradient(0)
-    if (dx) conv2dBackwardInput({ dy, weight: weight.storage, dx: dx.storage, ...sizes })
+    if (dx) conv2dBackwardInput({ dy, weight: weight.storage, bias: undefined, dx: dx.storage, ...sizes })
     const dweight = call.gradient(1)
     if (dweight) {
       const dbias = call.gradient(2)?.storage
@@ -100,11 +136,11 @@ const operation = defineOperation<Attributes>({
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
  *
  * @param x [N, C, H, W]
- * @param weight [O, C, kh, kw]
+ * @param weight [O, C / groups, kh, kw]
  * @param bias [O] or null
- * @returns [N, O, ⌊(H + 2·padding − kh) / stride⌋ + 1, …]; of no channels [N, 0, …]
+ * @returns [N, O, ⌊(H + 2·padding − dilation·(kh − 1) − 1) / stride⌋ + 1, …]; of no channels [N, 0, …]
  * @throws {ShapeError} when the sizes do not fit
- * @throws {ArgumentError} for a stride below 1 or a padding below 0
+ * @throws {ArgumentError} for a stride, dilation or groups below 1, a padding below 0, or 'same' with a stride
  */
 export function conv2d(
   x: Tensor,
@@ -115,10 +151,7 @@ export function conv2d(
   checkTensor('conv2d', 'input', x)
   checkTensor('conv2d', 'weight', weight)
   checkOptionalTensor('conv2d', 'bias', bias)
-  checkOptions('conv2d', options, ['stride', 'padding'])
-  const { stride = 1, padding = 0 } = options
-  return run(operation, [x, weight, bias ?? undefined], {
-    stride: pair('conv2d', 'stride', stride, 1),
-    padding: pair('conv2d', 'padding', padding, 0),
-  })
+  checkOptions('conv2d', options, ['stride', 'padding', 'dilation', 'groups'])
+  const attributes = convolutionAttributes('conv2d', options, weight.shape.slice(2))
+  return run(operation, [x, weight, bias ?? undefined], attributes)
 }

@@ -1,5 +1,10 @@
 /** Windows that move over an image, as of convolutions and pooling. */
 
+/** The elements from a window's first to its last, where they lie `dilation` apart. */
+export function extentOf(taps: number, dilation: number): number {
+  return (taps - 1) * dilation + 1
+}
+
 /**
  * The size of the output along one direction; with `ceil` the last window may begin inside and end outside
  * (https://pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html).

@@ -50,7 +50,21 @@ function conv2dArguments(d: Draw): Arg[] {
     d.chance(0.15) && found.length > 0 ? { ref: d.pick(found) } : weight(d, [d.between(1, 5), c, ...kernel])
   const padding = d.chance(0.5) ? (kernel[0] - 1) / 2 : d.below(2)
   const options = some(d, { stride: pair(d, 1, 2), padding: Math.floor(padding) })
+  if (d.chance(0.2)) return convolution(d, x, [c, ...kernel])
   return [x, own, optional(d, [d.known(own).shape[0]]), ...(d.chance(0.8) ? [options] : [])]
+}
+
+/** With all options: dilation, groups, padding in words. */
+function convolution(d: Draw, x: Ref, [c, ...kernel]: readonly number[]): Arg[] {
+  const groups = d.pick([1, c, ...[2, 3].filter((g) => c % g === 0)])
+  const out = groups * d.between(1, 2)
+  const own = weight(d, [out, c / groups, ...kernel])
+  const word = d.pick(['same', 'valid', undefined])
+  const options = {
+    groups,
+    ...some(d, { dilation: pair(d, 1, 3), ...(word ? { padding: word } : { stride: 2 }) }),
+  }
+  return [x, own, optional(d, [out]), options]
 }
 
 const poolArguments = (d: Draw, more: () => { [key: string]: Arg } = () => ({})): Arg[] => {
@@ -91,7 +105,10 @@ export const nets: Table = {
     twin: products.linear,
   },
   conv2d: { draw: conv2dArguments, twin: windows.conv2d },
-  maxPool2d: { draw: (d) => poolArguments(d), twin: windows.maxPool2d },
+  maxPool2d: {
+    draw: (d) => poolArguments(d, () => ({ ceilMode: d.chance(0.5), dilation: pair(d, 1, 2) })),
+    twin: windows.maxPool2d,
+  },
   avgPool2d: {
     draw: (d) =>
       poolArguments(d, () => ({

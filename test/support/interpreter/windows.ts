@@ -100,14 +100,20 @@ export function avgPool2d(x: Value, kernel: Pair, options: AvgPoolOptions = {}):
   })
 }
 
+export interface ConvolutionOptions extends Omit<WindowOptions, 'padding' | 'ceilMode'> {
+  padding?: Pair | 'same' | 'valid'
+  groups?: number
+}
+
 /** Cross-correlation; `groups` share out the channels. */
 export function conv2d(
   x: Value,
   weight: Value,
   bias: Value | null = null,
-  options: WindowOptions & { groups?: number } = {},
+  options: ConvolutionOptions = {},
 ): Value {
-  const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options
+  const { stride = 1, dilation = 1, groups = 1 } = options
+  const padding = options.padding ?? 0
   need(x.shape.length === 4 && weight.shape.length === 4, 'images and weights of four dimensions')
   const [n, c, h, w] = x.shape
   const [out, own, kh, kw] = weight.shape
@@ -117,9 +123,15 @@ export function conv2d(
     out > 0 && kh > 0 && kw > 0 && (!bias || (bias.shape.length === 1 && bias.shape[0] === out)),
     'a bias [out]',
   )
-  const [step, pad, gap] = [stride, padding, dilation].map(pair)
-  const rows = spans(h, (kh - 1) * gap[0] + 1, step[0], pad[0])
-  const columns = spans(w, (kw - 1) * gap[1] + 1, step[1], pad[1])
+  const [step, gap] = [stride, dilation].map(pair)
+  const along = (size: number, taps: number, d: 0 | 1) => {
+    const width = (taps - 1) * gap[d] + 1
+    if (padding !== 'same') return spans(size, width, step[d], padding === 'valid' ? 0 : pair(padding)[d])
+    need(step[d] === 1, "stride 1 for 'same'")
+    const before = Math.floor((width - 1) / 2)
+    return Array.from({ length: size }, (_, i) => ({ start: i - before, end: i - before + width }))
+  }
+  const [rows, columns] = [along(h, kh, 0), along(w, kw, 1)]
   const y = value([n, out, rows.length, columns.length])
   let at = 0
   for (let i = 0; i < n; i++) {

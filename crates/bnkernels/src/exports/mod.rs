@@ -175,48 +175,54 @@ kernels! {
         requires count <= indices.len() && first <= indices.len() - count;
         -> number => gather::gather_f32(source, &indices[first..][..count], width, y);
 
-    /// `y = conv2d(x, weight) + bias`; `x` and `y` in lanes.
-    conv2d_forward(n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
-            x: input[lanes(n, c * h * w)]; weight: input[oc * c * kh * kw]; bias: optional input[oc];
-            y: output[lanes(n, oc * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))])
-        let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
-        let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
-        => conv2d::conv2d_forward(&s, x, weight, bias, y);
+    /// `y = conv2d(x, weight) + bias`; `x` and `y` in lanes. `oh` and `ow` windows, each of which may end past the
+    /// image.
+    conv2d_forward(n, c, h, w, oc, oh, ow, kh, kw, stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w,
+            groups: size; x: input[lanes(n, c * h * w)]; weight: input[oc * (c / groups) * kh * kw];
+            bias: optional input[oc]; y: output[lanes(n, oc * oh * ow)])
+        let (stride, padding, dilation) = ((stride_h, stride_w), (padding_h, padding_w), (dilation_h, dilation_w));
+        let output = Some((oh, ow));
+        let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding, dilation, groups, output };
+        requires s.is_valid(); => conv2d::conv2d_forward(&s, x, weight, bias, y);
 
-    /// The gradient of the input; `dy` and `dx` in lanes.
-    conv2d_backward_input(n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
-            dy: input[lanes(n, oc * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))];
-            weight: input[oc * c * kh * kw]; dx: output[lanes(n, c * h * w)])
-        let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
-        let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
-        => conv2d::conv2d_backward_input(&s, dy, weight, dx);
+    /// The gradient of the input, to which a bias may be added (it is a transposed convolution); `dy` and `dx` in
+    /// lanes.
+    conv2d_backward_input(n, c, h, w, oc, oh, ow, kh, kw, stride_h, stride_w, padding_h, padding_w, dilation_h,
+            dilation_w, groups: size; dy: input[lanes(n, oc * oh * ow)]; weight: input[oc * (c / groups) * kh * kw];
+            bias: optional input[c]; dx: output[lanes(n, c * h * w)])
+        let (stride, padding, dilation) = ((stride_h, stride_w), (padding_h, padding_w), (dilation_h, dilation_w));
+        let output = Some((oh, ow));
+        let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding, dilation, groups, output };
+        requires s.is_valid(); => conv2d::conv2d_backward_input(&s, dy, weight, bias, dx);
 
     /// The gradients of weight and bias; `x` and `dy` in lanes.
-    conv2d_backward_weight(n, c, h, w, oc, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
-            x: input[lanes(n, c * h * w)];
-            dy: input[lanes(n, oc * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))];
-            dweight: optional output[oc * c * kh * kw]; dbias: optional output[oc])
-        let (stride, padding) = ((stride_h, stride_w), (padding_h, padding_w));
-        let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding };
-        => conv2d::conv2d_backward_weight(&s, x, dy, dweight, dbias);
+    conv2d_backward_weight(n, c, h, w, oc, oh, ow, kh, kw, stride_h, stride_w, padding_h, padding_w, dilation_h,
+            dilation_w, groups: size; x: input[lanes(n, c * h * w)]; dy: input[lanes(n, oc * oh * ow)];
+            dweight: optional output[oc * (c / groups) * kh * kw]; dbias: optional output[oc])
+        let (stride, padding, dilation) = ((stride_h, stride_w), (padding_h, padding_w), (dilation_h, dilation_w));
+        let output = Some((oh, ow));
+        let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding, dilation, groups, output };
+        requires s.is_valid(); => conv2d::conv2d_backward_weight(&s, x, dy, dweight, dbias);
 
-    /// The largest tap of each window; `x` and `y` in lanes. With `factors` the tap whose multiple by its
-    /// channel's is the largest.
-    max_pool2d_forward(n, c, h, w, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
-            x: input[lanes(n, c * h * w)]; factors: optional input[c];
-            y: output[lanes(n, c * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))])
+    /// The largest tap of each window; `x` and `y` in lanes. `oh` and `ow` windows, of which the last may end past
+    /// the padding. With `factors` the tap whose multiple by its channel's is the largest.
+    max_pool2d_forward(n, c, h, w, oh, ow, kh, kw, stride_h, stride_w, padding_h, padding_w, dilation_h,
+            dilation_w: size; x: input[lanes(n, c * h * w)]; factors: optional input[c];
+            y: output[lanes(n, c * oh * ow)])
         let (kernel, stride, padding) = ((kh, kw), (stride_h, stride_w), (padding_h, padding_w));
-        requires padding_h <= kh / 2 && padding_w <= kw / 2 && (!x.is_empty() || y.is_empty());
-        => max_pool2d::max_pool2d_forward(&MaxPool2dShape { n, c, h, w, kernel, stride, padding }, x, factors, y);
+        let (dilation, output) = ((dilation_h, dilation_w), Some((oh, ow)));
+        let s = MaxPool2dShape { n, c, h, w, kernel, stride, padding, dilation, output };
+        requires s.is_valid() && (!x.is_empty() || y.is_empty());
+        => max_pool2d::max_pool2d_forward(&s, x, factors, y);
 
     /// `dx` is `dy` at the tap that forward took; all in lanes.
-    max_pool2d_backward(n, c, h, w, kh, kw, stride_h, stride_w, padding_h, padding_w: size;
-            x: input[lanes(n, c * h * w)];
-            y, dy: input[lanes(n, c * slides(h, kh, stride_h, padding_h) * slides(w, kw, stride_w, padding_w))];
+    max_pool2d_backward(n, c, h, w, oh, ow, kh, kw, stride_h, stride_w, padding_h, padding_w, dilation_h,
+            dilation_w: size; x: input[lanes(n, c * h * w)]; y, dy: input[lanes(n, c * oh * ow)];
             dx: output[lanes(n, c * h * w)])
         let (kernel, stride, padding) = ((kh, kw), (stride_h, stride_w), (padding_h, padding_w));
-        requires padding_h <= kh / 2 && padding_w <= kw / 2;
-        => max_pool2d::max_pool2d_backward(&MaxPool2dShape { n, c, h, w, kernel, stride, padding }, x, y, dy, dx);
+        let (dilation, output) = ((dilation_h, dilation_w), Some((oh, ow)));
+        let s = MaxPool2dShape { n, c, h, w, kernel, stride, padding, dilation, output };
+        requires s.is_valid(); => max_pool2d::max_pool2d_backward(&s, x, y, dy, dx);
 
     /// The mean of each window; `x` and `y` in lanes. `oh` and `ow` windows, of which the last may end past the
     /// padding (`ceil_mode`). `divisorOverride` is what to divide by instead, or 0.
@@ -288,7 +294,7 @@ kernels! {
             mean: input[c]; residual: optional input[c]; variance: input[c]; eps: f32;
             weight: optional input[c]; training: bool; dx: optional output[lanes(n, c * h * w)];
             dweight, dbias: optional output[c])
-        let shape = MaxPool2dShape { n, c, h, w, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+        let shape = MaxPool2dShape { n, c, h, w, kernel: (2, 2), stride: (2, 2), ..MaxPool2dShape::PLAIN };
         let statistics = Statistics { mean, residual, var: variance, eps };
         requires h.is_multiple_of(2) && w.is_multiple_of(2);
         => batch_norm::batch_norm_max_pool2d_backward(

@@ -77,15 +77,26 @@ fn what_does_not_fit_is_said_and_nothing_runs() {
 fn a_window_that_its_image_has_no_room_for_is_refused() {
     let mut x = [0.0f32; 16];
     let [at, _] = words(&mut x);
-    // n, c, h, w, then kernel, stride and padding.
+    // n, c, h, w, the output's size, then kernel, stride, padding and dilation.
     for shape in [
-        // (2 - 3) / 2 + 1, rounded towards 0, would be an output of one row.
-        [4.0, 1.0, 2.0, 2.0, 3.0, 3.0, 2.0, 2.0, 0.0, 0.0],
-        [4.0, 1.0, 2.0, 2.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0],
-        [0.0, 1.0, 2.0, 2.0, 3.0, 3.0, 1.0, 1.0, 0.0, 0.0],
+        // A window that begins after the image.
+        [4.0, 1.0, 2.0, 2.0, 2.0, 1.0, 3.0, 3.0, 2.0, 2.0, 0.0, 0.0, 1.0, 1.0],
+        [4.0, 1.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0],
+        [4.0, 1.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        [0.0, 1.0, 2.0, 2.0, 1.0, 1.0, 3.0, 3.0, 1.0, 1.0, 2.0, 2.0, 1.0, 1.0],
+        [0.0, 1.0, 2.0, 2.0, 1.0, 1.0, 3.0, 3.0, 1.0, 1.0, 0.0, 0.0, 4e9, 1.0],
     ] {
-        let row = [&shape[..], &[at, 4.0 * shape[0], 0.0, 0.0, at, 0.0]].concat();
-        assert_eq!(run_row("max_pool2d_forward", &row).0, Status::WrongArgument as u32);
+        let length = shape[0] * shape[4] * shape[5];
+        let row = [&shape[..], &[at, 4.0 * shape[0], 0.0, 0.0, at, length]].concat();
+        assert_eq!(run_row("max_pool2d_forward", &row).0, Status::WrongArgument as u32, "{shape:?}");
+    }
+    let good = [0.0, 4.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 2.0];
+    for (place, value) in [(7, 0.0), (9, 0.0), (11, 2e9), (13, 0.0), (15, 0.0), (15, 3.0), (5, 2e9)] {
+        let mut shape = good;
+        shape[place] = value;
+        let lengths = [shape[4] * (shape[1] / shape[15]) * shape[7] * shape[8], 0.0];
+        let row = [&shape[..], &[at, 0.0, at, lengths[0], 0.0, 0.0, at, lengths[1]]].concat();
+        assert_eq!(run_row("conv2d_forward", &row).0, Status::WrongArgument as u32, "{place}: {value}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! 2-D max pooling of activations in lanes: `y[n][c][i][j]` is the largest `x` in the window of
-//! `kh × kw` at `(i·sh − ph, j·sw − pw)`; taps outside of the image are skipped.
+//! `kh × kw` at `(i·sh − ph, j·sw − pw)`, taps `dh` and `dw` apart; taps outside of the image are skipped, and
+//! of a window without others `y` is −∞.
 //! Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html>.
 //!
 //! As in PyTorch, the gradient goes to the first largest tap (the last NaN, if there is one), and
@@ -20,17 +21,55 @@ pub struct MaxPool2dShape {
     pub kernel: (usize, usize),
     pub stride: (usize, usize),
     pub padding: (usize, usize),
+    /// From one tap to the next.
+    pub dilation: (usize, usize),
+    /// The output's size where it is not as many windows as fit (PyTorch's `ceil_mode`).
+    pub output: Option<(usize, usize)>,
 }
 
 impl MaxPool2dShape {
+    /// One image of one pixel; for the shapes that name what is different.
+    pub const PLAIN: Self = Self {
+        n: 1,
+        c: 1,
+        h: 1,
+        w: 1,
+        kernel: (1, 1),
+        stride: (1, 1),
+        padding: (0, 0),
+        dilation: (1, 1),
+        output: None,
+    };
+
+    /// Whether every window begins before the end of the image, and no place overflows. (In f64, as sizes may be
+    /// anything.)
+    pub fn is_valid(&self) -> bool {
+        let axis = |size, taps, stride, padding, dilation, windows: usize| {
+            let start = (windows as f64 - 1.0) * stride as f64;
+            taps > 0
+                && stride > 0
+                && dilation > 0
+                && padding <= taps / 2
+                && start < size as f64 + padding as f64
+                && size as f64 + padding as f64 + (taps as f64 - 1.0) * (dilation as f64) < f64::from(1 << 30)
+        };
+        let (oh, ow) = (self.oh(), self.ow());
+        axis(self.h, self.kernel.0, self.stride.0, self.padding.0, self.dilation.0, oh)
+            && axis(self.w, self.kernel.1, self.stride.1, self.padding.1, self.dilation.1, ow)
+    }
+
     /// Height of the output.
     pub fn oh(&self) -> usize {
-        (self.h + 2 * self.padding.0 - self.kernel.0) / self.stride.0 + 1
+        let fit =
+            || (self.h + 2 * self.padding.0 - (self.kernel.0 - 1) * self.dilation.0 - 1) / self.stride.0 + 1;
+        self.output.map_or_else(fit, |(oh, _)| oh)
     }
 
     /// Width of the output.
     pub fn ow(&self) -> usize {
-        (self.w + 2 * self.padding.1 - self.kernel.1) / self.stride.1 + 1
+        let fit =
+            || (self.w + 2 * self.padding.1 - (self.kernel.1 - 1) * self.dilation.1 - 1) / self.stride.1 + 1;
+        self.output.map_or_else(fit, |(_, ow)| ow)
     }
 
     /// Blocks of the input.
@@ -43,26 +82,37 @@ impl MaxPool2dShape {
         Blocks::new(self.n, self.c * self.oh() * self.ow())
     }
 
-    /// No window lies in the padding alone.
-    fn check(&self) {
-        assert!(self.padding.0 < self.kernel.0 && self.padding.1 < self.kernel.1);
-    }
-
     /// Windows of 2 × 2 side by side: four loads and no loop for each.
     pub(super) fn is_quarter(&self) -> bool {
-        self.kernel == (2, 2) && self.stride == (2, 2) && self.padding == (0, 0)
+        self.kernel == (2, 2)
+            && self.stride == (2, 2)
+            && self.padding == (0, 0)
+            && self.dilation == (1, 1)
+            && (self.oh(), self.ow()) == (self.h / 2, self.w / 2)
     }
 
-    /// Rows and columns of `x` that window `(i, j)` covers.
+    /// Rows and columns of `x` that window `(i, j)` covers, `dilation` apart.
     fn window(&self, i: usize, j: usize) -> (Range<usize>, Range<usize>) {
-        let range = |i: usize, stride: usize, padding: usize, taps: usize, size: usize| {
-            let end = (i * stride + taps).saturating_sub(padding).min(size);
-            (i * stride).saturating_sub(padding).min(end)..end
+        let range = |i: usize, stride: usize, padding: usize, taps: usize, dilation: usize, size: usize| {
+            let end = (i * stride + (taps - 1) * dilation + 1).saturating_sub(padding).min(size);
+            let before = padding.saturating_sub(i * stride);
+            // The first tap that is not in the padding.
+            let skipped = if dilation == 1 { before } else { before.div_ceil(dilation) * dilation };
+            (i * stride + skipped - padding.min(i * stride + skipped)).min(end)..end
         };
         (
-            range(i, self.stride.0, self.padding.0, self.kernel.0, self.h),
-            range(j, self.stride.1, self.padding.1, self.kernel.1, self.w),
+            range(i, self.stride.0, self.padding.0, self.kernel.0, self.dilation.0, self.h),
+            range(j, self.stride.1, self.padding.1, self.kernel.1, self.dilation.1, self.w),
         )
+    }
+
+    /// Where the taps of window `(i, j)` lie in a channel, in order.
+    #[inline(always)]
+    fn taps(&self, i: usize, j: usize, lanes: usize) -> impl Iterator<Item = usize> + '_ {
+        let (rows, columns) = self.window(i, j);
+        let columns = columns.step_by(self.dilation.1);
+        let places = move |row: usize| columns.clone().map(move |column| (row * self.w + column) * lanes);
+        rows.step_by(self.dilation.0).flat_map(places)
     }
 }
 
@@ -116,7 +166,7 @@ impl Pick for First {
 pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f32]>, y: &mut [f32]) {
     let s = *shape;
     assert!(factors.is_none_or(|factors| factors.len() == s.c));
-    s.check();
+    assert!(s.is_valid());
     let (input, output) = (s.x(), s.y());
     assert_eq!(x.len(), input.len());
     assert_eq!(y.len(), output.len());
@@ -159,10 +209,15 @@ fn forward_row<P: Pick>(s: &MaxPool2dShape, x: Src, i: usize, lanes: usize, mut 
     }
     for j in 0..s.ow() {
         let (rows, columns) = s.window(i, j);
+        let empty = rows.is_empty() || columns.is_empty();
         for l in (0..lanes).step_by(4) {
+            if empty {
+                y.store(j * lanes + l, F32x4::splat(f32::NEG_INFINITY));
+                continue;
+            }
             let mut best = x.load((rows.start * s.w + columns.start) * lanes + l);
-            for row in rows.clone() {
-                for column in columns.clone() {
+            for row in rows.clone().step_by(s.dilation.0) {
+                for column in columns.clone().step_by(s.dilation.1) {
                     best = P::of_two(best, x.load((row * s.w + column) * lanes + l));
                 }
             }
@@ -190,7 +245,7 @@ fn quarter_row<P: Pick>(x: Src, below: usize, lanes: usize, windows: usize, y: &
 /// `dx`, in lanes, from what forward read and wrote and from `dy`.
 pub fn max_pool2d_backward(shape: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
     let s = *shape;
-    s.check();
+    assert!(s.is_valid());
     let (input, output) = (s.x(), s.y());
     assert_eq!((x.len(), dx.len()), (input.len(), input.len()));
     assert_eq!((y.len(), dy.len()), (output.len(), output.len()));
@@ -288,9 +343,7 @@ fn choose(taps: impl Iterator<Item = F32x4>) -> F32x4 {
 
 /// Adds the gradient of one window of any kind.
 fn backward_window(s: &MaxPool2dShape, (i, j): (usize, usize), x: Src, dy: Src, lanes: usize, dx: &mut Dst) {
-    let (rows, columns) = s.window(i, j);
-    let taps =
-        || rows.clone().flat_map(|row| columns.clone().map(move |column| (row * s.w + column) * lanes));
+    let taps = || s.taps(i, j, lanes);
     for l in (0..lanes).step_by(4) {
         let gradient = dy.load((i * s.ow() + j) * lanes + l);
         let chosen = choose(taps().map(|tap| x.load(tap + l)));

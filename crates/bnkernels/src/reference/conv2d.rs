@@ -8,17 +8,20 @@ fn for_each_product(s: &Conv2dShape, mut f: impl FnMut(usize, usize, usize)) {
         for o in 0..s.oc {
             for i in 0..s.oh() {
                 for j in 0..s.ow() {
-                    for c in 0..s.c {
+                    for c in 0..s.c_of_group() {
                         for u in 0..s.kh {
                             for v in 0..s.kw {
-                                let (row, column) = (i * s.stride.0 + u, j * s.stride.1 + v);
+                                let (row, column) =
+                                    (i * s.stride.0 + u * s.dilation.0, j * s.stride.1 + v * s.dilation.1);
                                 let inside = (s.padding.0..s.padding.0 + s.h).contains(&row)
                                     && (s.padding.1..s.padding.1 + s.w).contains(&column);
                                 if inside {
                                     let (row, column) = (row - s.padding.0, column - s.padding.1);
                                     f(
-                                        ((n * s.c + c) * s.h + row) * s.w + column,
-                                        ((o * s.c + c) * s.kh + u) * s.kw + v,
+                                        ((n * s.c + o / s.oc_of_group() * s.c_of_group() + c) * s.h + row)
+                                            * s.w
+                                            + column,
+                                        ((o * s.c_of_group() + c) * s.kh + u) * s.kw + v,
                                         ((n * s.oc + o) * s.oh() + i) * s.ow() + j,
                                     );
                                 }

@@ -11,8 +11,8 @@ pub fn max_pool2d(s: &MaxPool2dShape, x: &[f32], dy: &[f32]) -> (Vec<f32>, Vec<f
                 let (mut best, mut index) = (f32::NEG_INFINITY, None);
                 for u in 0..s.kernel.0 {
                     for v in 0..s.kernel.1 {
-                        let r = (i * s.stride.0 + u).wrapping_sub(s.padding.0);
-                        let c = (j * s.stride.1 + v).wrapping_sub(s.padding.1);
+                        let r = (i * s.stride.0 + u * s.dilation.0).wrapping_sub(s.padding.0);
+                        let c = (j * s.stride.1 + v * s.dilation.1).wrapping_sub(s.padding.1);
                         if r >= s.h || c >= s.w {
                             continue;
                         }
@@ -23,7 +23,9 @@ pub fn max_pool2d(s: &MaxPool2dShape, x: &[f32], dy: &[f32]) -> (Vec<f32>, Vec<f
                         }
                     }
                 }
-                dx[index.expect("a window of nothing but padding")] += f64::from(dy[y.len()]);
+                if let Some(at) = index {
+                    dx[at] += f64::from(dy[y.len()]);
+                }
                 y.push(best);
             }
         }

@@ -93,11 +93,11 @@ fn batches_of_products_ask_before_they_write() {
 fn convolutions_ask_before_they_write() {
     for stride in [(1, 1), (2, 3)] {
         let (h, w, kh, kw, padding) = (9, 8, 3, 3, (1, 1));
-        let s = Conv2dShape { n: 21, c: 5, h, w, oc: 7, kh, kw, stride, padding };
+        let s = Conv2dShape { n: 21, c: 5, h, w, oc: 7, kh, kw, stride, padding, ..Conv2dShape::PLAIN };
         let (x, weight) = (random(1, s.x().len()), random(2, s.weight()));
         let dy = to_lanes(&random(3, s.n * s.oc * s.oh() * s.ow()), s.n, s.oc * s.oh() * s.ow());
         check(1, [s.y().len()], |[y]| conv2d_forward(&s, &x, &weight, None, y));
-        check(2, [s.x().len()], |[dx]| conv2d_backward_input(&s, &dy, &weight, dx));
+        check(2, [s.x().len()], |[dx]| conv2d_backward_input(&s, &dy, &weight, None, dx));
         check(2, [s.weight(), s.oc], |[dw, db]| conv2d_backward_weight(&s, &x, &dy, Some(dw), Some(db)));
     }
 }
@@ -119,7 +119,16 @@ fn normalisations_ask_before_they_write() {
             });
         }
     }
-    let s = MaxPool2dShape { n: 32, c: 3, h: 6, w: 6, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+    let s = MaxPool2dShape {
+        n: 32,
+        c: 3,
+        h: 6,
+        w: 6,
+        kernel: (2, 2),
+        stride: (2, 2),
+        padding: (0, 0),
+        ..MaxPool2dShape::PLAIN
+    };
     let (x, z, dy) = (random(1, s.x().len()), random(2, s.y().len()), random(3, s.y().len()));
     let statistics = Statistics { mean: &[0.1; 3], residual: None, var: &[0.5; 3], eps: 1e-5 };
     check(1, [x.len(), 3, 3], |[dx, dweight, dbias]| {

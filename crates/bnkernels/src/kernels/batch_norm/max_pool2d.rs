@@ -179,7 +179,16 @@ mod tests {
     fn matches_the_twins_in_training_and_evaluation() {
         for n in [1, 3, 16, 17, 31] {
             for (h, w) in [(2, 2), (4, 6), (10, 10), (28, 28)] {
-                let s = MaxPool2dShape { n, c: 3, h, w, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+                let s = MaxPool2dShape {
+                    n,
+                    c: 3,
+                    h,
+                    w,
+                    kernel: (2, 2),
+                    stride: (2, 2),
+                    padding: (0, 0),
+                    ..MaxPool2dShape::PLAIN
+                };
                 check(s, &[0.5, -2.0, 1.0], None);
                 check(s, &[0.5, -2.0, 1.0], Some((&[0.1, 0.2, -0.3], &[0.5, 1.0, 2.0])));
             }
@@ -188,7 +197,16 @@ mod tests {
 
     #[test]
     fn a_weight_of_zero_takes_the_first_tap_as_both_do_in_turn() {
-        let s = MaxPool2dShape { n: 5, c: 2, h: 4, w: 4, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+        let s = MaxPool2dShape {
+            n: 5,
+            c: 2,
+            h: 4,
+            w: 4,
+            kernel: (2, 2),
+            stride: (2, 2),
+            padding: (0, 0),
+            ..MaxPool2dShape::PLAIN
+        };
         let full = BatchNormShape { layout: Layout::Lanes, n: 5, c: 2, s: 16 };
         let (x, dy) = (to_lanes(&random(1, 160), 5, 32), to_lanes(&random(2, 40), 5, 8));
         let (mean, var, weight) = ([0.1, 0.2], [0.5, 0.6], [0.0, 0.0]);

@@ -1,5 +1,5 @@
 //! The gradient with respect to the weight and the bias:
-//! `dw[o][c][u][v] = Σ dy[n][o][i][j] · x[n][c][i·sh + u − ph][j·sw + v − pw]` over the batch and
+//! `dw[o][c][u][v] = Σ dy[n][o][i][j] · x[n][c][i·sh + u·dh − ph][j·sw + v·dw − pw]` over the batch and
 //! the outputs `i`, `j` whose tap exists, and `db[o] = Σ dy[n][o][i][j]`.
 //!
 //! Each element is a dot product; a register tile computes `R` output channels × `K` streams of
@@ -21,8 +21,9 @@ use std::ops::Range;
 /// Output channels, and streams, of a full tile. Its sums, what is loaded for them, and a product
 /// if it is not fused with the sum, are at most the 15 vectors that V8 has.
 fn tile_size(shape: &Conv2dShape) -> (usize, usize) {
-    let balanced = |most| shape.oc.div_ceil(shape.oc.div_ceil(most));
-    match if by_channel(shape) { shape.c } else { shape.kh } {
+    let outputs = shape.oc_of_group();
+    let balanced = |most| outputs.div_ceil(outputs.div_ceil(most));
+    match if by_channel(shape) { shape.c_of_group() } else { shape.kh } {
         count if cfg!(target_feature = "relaxed-simd") && count > 2 => (balanced(3), 3),
         3 => (balanced(2), 3),
         _ => (balanced(4), 2),
@@ -31,7 +32,7 @@ fn tile_size(shape: &Conv2dShape) -> (usize, usize) {
 
 /// Whether the streams of a tile are channels, not rows of the kernel.
 fn by_channel(shape: &Conv2dShape) -> bool {
-    shape.c > 1 || shape.kh == 1
+    shape.c_of_group() > 1 || shape.kh == 1
 }
 
 /// Chunks wanted at least, where there is work for them.
@@ -57,7 +58,7 @@ pub fn conv2d_backward_weight(
     assert_eq!(x.len(), shape.x().len());
     assert_eq!(dy.len(), shape.y().len());
     let s = shape;
-    let taps = s.c * s.kh * s.kw;
+    let taps = s.c_of_group() * s.kh * s.kw;
     let nothing = x.is_empty() || dy.is_empty();
     let dw = match dw {
         Some(dw) if !nothing => dw,
@@ -70,7 +71,13 @@ pub fn conv2d_backward_weight(
     // An output channel's row of a part: its taps, then its bias.
     let row = taps + 1;
     let (rows, _) = tile_size(s);
-    let tiles = s.oc.div_ceil(rows);
+    let tiles_of_group = s.oc_of_group().div_ceil(rows);
+    let tiles = s.groups * tiles_of_group;
+    // Output channels of a tile: those of one group.
+    let outputs = |tile: usize| {
+        let (group, first) = (tile / tiles_of_group, tile % tiles_of_group * rows);
+        (group * s.oc_of_group() + first, rows.min(s.oc_of_group() - first))
+    };
     let reduced = s.y().count() * s.oh();
     let cost = reduced * s.ow() * LANES * taps * rows;
     let parts = CHUNKS.div_ceil(tiles).min(reduced).min(cost / 32_768).max(1);
@@ -81,7 +88,7 @@ pub fn conv2d_backward_weight(
     let sets = if reduction.long { 3 } else { 1 };
     let scratch = per_thread(sets * 4 * s.kh * s.kw * reduction.outputs * reduction.streams)?;
     let scratch = &scratch;
-    let start = |unit: usize| (unit / tiles * s.oc + unit % tiles * rows) * row;
+    let start = |unit: usize| (unit / tiles * s.oc + outputs(unit % tiles).0) * row;
     let units = |chunk| chunk_range(chunk, chunks, parts * tiles, 1);
     for_each_range(
         [&mut sums],
@@ -91,8 +98,7 @@ pub fn conv2d_backward_weight(
             scratch.with(|scratch| {
                 let scratch = F32x4::vectors_mut(scratch);
                 for unit in units(chunk) {
-                    let o = unit % tiles * rows;
-                    let rows = rows.min(s.oc - o);
+                    let (o, rows) = outputs(unit % tiles);
                     let (mine, rest) = std::mem::take(&mut out).split_at_mut(rows * row);
                     out = rest;
                     let part = chunk_range(unit / tiles, parts, reduced, 1);
@@ -158,7 +164,7 @@ fn sum_closed(total: F32x4, lost: F32x4) -> f32 {
     lanes.map(f64::from).sum::<f64>() as f32
 }
 
-/// Outputs `i` of `count` with `0 <= i * stride + tap - padding < size`.
+/// Outputs `i` of `count` with `0 <= i * stride + tap - padding < size`; `tap` counts inputs.
 fn outputs(count: usize, tap: usize, stride: usize, padding: usize, size: usize) -> Range<usize> {
     // Divisions are slow, and mostly there are none.
     let strides = |n: usize| if stride == 1 { n } else { n.div_ceil(stride) };
@@ -176,30 +182,32 @@ impl<'a> Reduction<'a> {
     /// The outputs that have row `u` of the kernel.
     fn rows(&self, u: usize) -> Range<usize> {
         let s = self.shape;
-        outputs(s.oh(), u, s.stride.0, s.padding.0, s.h)
+        outputs(s.oh(), u * s.dilation.0, s.stride.0, s.padding.0, s.h)
     }
 
     /// The outputs that have column `v` of the kernel.
     fn columns(&self, v: usize) -> Range<usize> {
         let s = self.shape;
-        outputs(s.ow(), v, s.stride.1, s.padding.1, s.w)
+        outputs(s.ow(), v * s.dilation.1, s.stride.1, s.padding.1, s.w)
     }
 
     /// Output channels `o..o + outputs`, summed over `part` of the rows of all blocks. `scratch` are the
     /// sums of a full tile for all taps, and if they are `long`, their totals and what these lack.
     fn tile(&self, o: usize, outputs: usize, part: Range<usize>, scratch: &mut [F32x4], out: &mut [f32]) {
         let s = self.shape;
-        let (taps, row) = (s.kh * s.kw, s.c * s.kh * s.kw + 1);
+        let c_of_group = s.c_of_group();
+        let (taps, row) = (s.kh * s.kw, c_of_group * s.kh * s.kw + 1);
+        let first = o / s.oc_of_group() * c_of_group;
         let (sums, totals) = scratch.split_at_mut(taps * self.outputs * self.streams);
         let (totals, lost) = totals.split_at_mut(totals.len() / 2);
         let mut bias = [F32x4::zero(); 4];
         let mut bias_lost = [F32x4::zero(); 4];
         let mut c = 0;
-        while c < s.c {
-            let streams = if self.by_channel { self.next_streams(s.c - c) } else { 1 };
+        while c < c_of_group {
+            let streams = if self.by_channel { self.next_streams(c_of_group - c) } else { 1 };
             [&mut *sums, totals, lost].into_iter().for_each(|all| all.fill(F32x4::zero()));
             self.for_each_group(&part, |block, rows| {
-                let dot = Dot::new(s, (self.x, self.dy), block, (o, outputs), c, self.by_channel);
+                let dot = Dot::new(s, (self.x, self.dy), block, (o, outputs), first + c, self.by_channel);
                 if self.bias && c == 0 {
                     for (r, sum) in bias.iter_mut().take(outputs).enumerate() {
                         let more = dot.sum_of_output(r, &rows);
@@ -232,7 +240,7 @@ impl<'a> Reduction<'a> {
             c += streams;
         }
         for (row, (sum, lost)) in out.chunks_exact_mut(row).zip(bias.into_iter().zip(bias_lost)) {
-            row[taps * s.c] = if self.long { sum_closed(sum, lost) } else { sum.sum() };
+            row[taps * c_of_group] = if self.long { sum_closed(sum, lost) } else { sum.sum() };
         }
     }
 
@@ -279,8 +287,9 @@ impl<'a> Reduction<'a> {
         // The rows of the kernel that an output row has are neighbours, and most have the same.
         let taps = |i: usize| {
             let (before, end) = (i * s.stride.0, s.h + s.padding.0);
-            let first = s.padding.0.saturating_sub(before).min(s.kh);
-            (first, end.saturating_sub(before).clamp(first, s.kh) - first)
+            let taps = |length: usize| if s.dilation.0 == 1 { length } else { length.div_ceil(s.dilation.0) };
+            let first = taps(s.padding.0.saturating_sub(before)).min(s.kh);
+            (first, taps(end.saturating_sub(before)).clamp(first, s.kh) - first)
         };
         let mut i = rows.start;
         while i < rows.end {

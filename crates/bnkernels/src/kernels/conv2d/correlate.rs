@@ -8,10 +8,13 @@ use crate::layout::{Blocks, LANES};
 use crate::parallel::{beat, for_each_block_tile, scratch::PerThread, Tile};
 use crate::simd::{reach, Src};
 
-/// A correlation of `[n][inputs][..]` to `[n][outputs][..]`. Output row `i` belongs to phase
+/// A correlation of `[n][groups · inputs][..]` to `[n][groups · outputs][..]`, in each group of all its
+/// inputs. Output row `i` belongs to phase
 /// `i % rows.phases()` of the rows, and is number `i / rows.phases()` there; columns likewise.
 pub(super) struct Correlation<'a> {
     pub n: usize,
+    pub groups: usize,
+    /// Channels of a group.
     pub inputs: usize,
     pub outputs: usize,
     pub rows: Dimension,
@@ -20,20 +23,21 @@ pub(super) struct Correlation<'a> {
 }
 
 impl Correlation<'_> {
-    /// `weight` lies as `[outputs][inputs][taps][taps]`, phase after phase; `scratch` are `CACHED` floats.
+    /// `weight` lies as `[groups][outputs][inputs][taps][taps]`, phase after phase; `scratch` are `CACHED` floats.
     pub(super) fn run(&self, scratch: &PerThread, x: &[f32], weight: &[f32], y: &mut [f32]) {
         let (oh, ow) = (self.rows.outputs, self.columns.outputs);
         let (ih, iw) = (self.rows.input, self.columns.input);
         let (kh, kw) = (self.rows.kernel, self.columns.kernel);
-        let input = Blocks::new(self.n, self.inputs * ih * iw);
-        let output = Blocks::new(self.n, self.outputs * oh * ow);
+        let outputs = self.groups * self.outputs;
+        let input = Blocks::new(self.n, self.groups * self.inputs * ih * iw);
+        let output = Blocks::new(self.n, outputs * oh * ow);
         assert_eq!(x.len(), input.len());
-        assert!(self.bias.is_none_or(|bias| bias.len() == self.outputs));
-        assert_eq!(weight.len(), self.outputs * self.inputs * kh * kw);
+        assert!(self.bias.is_none_or(|bias| bias.len() == outputs));
+        assert_eq!(weight.len(), outputs * self.inputs * kh * kw);
         let phases = self.rows.phases() * self.columns.phases();
         let cost = ow * LANES * self.inputs * kh * kw / phases * ROWS;
-        let grid = grid(output.count(), self.outputs.div_ceil(ROWS), oh, cost);
-        for_each_block_tile(y, output, self.outputs, grid, (ROWS, ow), |b, mut tile| {
+        let grid = grid(output.count(), outputs.div_ceil(ROWS), oh, cost, self.groups == 1);
+        for_each_block_tile(y, output, outputs, grid, (ROWS, ow), |b, mut tile| {
             let (lanes, x) = (output.width(b), &x[input.range(b)]);
             let block = Block { of: self, x, weight, lanes, channel: ih * iw * lanes };
             let first = tile.col / (ow * lanes);
@@ -47,18 +51,16 @@ impl Correlation<'_> {
     }
 }
 
-/// The tiles of `count` channels, as (first, how many).
-fn tiles(count: usize) -> impl Iterator<Item = (usize, usize)> {
-    let whole = count / ROWS * ROWS;
-    (0..whole).step_by(ROWS).map(|i| (i, ROWS)).chain((whole..count).map(|i| (i, 1)))
-}
-
-/// How a block is cut into chunks of some microseconds: by rows first (all channels of a row read
-/// the same inputs), then by channels.
-fn grid(blocks: usize, channels: usize, rows: usize, cost: usize) -> (usize, usize) {
+/// How a block is cut into chunks of some microseconds: by rows first where all channels of a row read
+/// the same inputs, then by channels; otherwise by channels first, so that a chunk's rows are in its cache.
+fn grid(blocks: usize, channels: usize, rows: usize, cost: usize, same: bool) -> (usize, usize) {
     const SMALLEST: usize = 131_072;
     let wanted = (blocks * channels * rows).saturating_mul(cost) / SMALLEST;
     let wanted = wanted.clamp(1, 64).div_ceil(blocks);
+    if !same {
+        let by_channels = wanted.min(channels);
+        return (by_channels, wanted.div_ceil(by_channels).min(rows));
+    }
     let by_rows = wanted.min(rows);
     (wanted.div_ceil(by_rows).min(channels), by_rows)
 }
@@ -95,7 +97,11 @@ impl Block<'_> {
         let window = vertical.window(i / rows);
         for phase in 0..columns {
             let axis = &of.columns.phase(phase);
-            let cut = Cut::new(of.inputs, of.outputs, lanes, vertical, axis);
+            let mut cut = Cut::new(of.inputs, of.outputs, lanes, vertical, axis);
+            if of.groups > 1 {
+                // Each group has inputs of its own, and few outputs to read them again.
+                cut.gathered = None;
+            }
             let before = vertical.before * of.columns.kernel + vertical.taps * axis.before;
             let kernel = vertical.taps * axis.taps;
             let run = Run { pixels: 1, lanes, x_step: axis.stride * lanes, y_step: columns * lanes };
@@ -111,8 +117,8 @@ impl Block<'_> {
                             rows: window.taps,
                             columns: beside.taps,
                             x_channel: self.channel,
-                            x_row: axis.input * lanes,
-                            x_tap: lanes,
+                            x_row: vertical.dilation * axis.input * lanes,
+                            x_tap: axis.dilation * lanes,
                             w_channel: kernel,
                             w_row: axis.taps,
                             w_output: of.inputs * kernel,
@@ -120,7 +126,7 @@ impl Block<'_> {
                         x: &self.x[x..],
                         run,
                         y: y + phase * lanes + j * run.y_step,
-                        weight: of.outputs * of.inputs * before
+                        weight: of.groups * of.outputs * of.inputs * before
                             + first * kernel
                             + window.tap * axis.taps
                             + beside.tap,
@@ -146,10 +152,18 @@ impl Block<'_> {
     /// A segment of all channels of the tile.
     fn segment(&self, s: &Segment, tile: &mut Tile) {
         let y = s.y..s.y + (s.run.pixels - 1) * s.run.y_step + self.lanes;
-        let (first, x) = (tile.row, s.source());
+        let Correlation { groups, inputs, outputs, .. } = *self.of;
+        let group_of = |o: usize| if groups == 1 { 0 } else { o / outputs };
+        let (first, group) = (tile.row, inputs * self.channel);
+        let all = s.source(group_of(first + tile.rows - 1) * group);
         let weight = Src::new(self.weight, s.reach_of_weight(first + tile.rows));
-        for (r, rows) in tiles(tile.rows) {
+        let mut r = 0;
+        while r < tile.rows {
             let o = first + r;
+            let mine = group_of(o);
+            // Of one group only.
+            let rows = if r + ROWS <= tile.rows.min((mine + 1) * outputs - first) { ROWS } else { 1 };
+            let x = all.offset(mine * group);
             let w = weight.offset(s.weight + o * s.taps.w_output);
             if rows == ROWS {
                 let y = tile.rows_mut::<ROWS>(r).map(|row| &mut row[y.clone()]);
@@ -158,6 +172,7 @@ impl Block<'_> {
                 let y = tile.rows_mut::<1>(r).map(|row| &mut row[y.clone()]);
                 s.run.sum(&s.taps, x, w, y, self.start(s.start, o));
             }
+            r += rows;
         }
     }
 
@@ -169,12 +184,13 @@ impl Block<'_> {
 }
 
 impl Segment<'_> {
-    /// The cursor that reads its windows.
-    fn source(&self) -> Src<'_> {
+    /// The cursor that reads its windows, and those that lie up to `further` elements behind them.
+    fn source(&self, further: usize) -> Src<'_> {
         let Taps { channels, rows, columns, x_channel, x_row, x_tap, .. } = self.taps;
         let Run { pixels, lanes, x_step, .. } = self.run;
         let windows = [(channels, x_channel), (rows, x_row), (columns, x_tap), (pixels, x_step)];
-        Src::new(self.x, reach(windows, lanes))
+        let reach = reach(windows, lanes);
+        Src::new(self.x, if reach == 0 { 0 } else { reach.saturating_add(further) })
     }
 
     /// How far the taps of the first `outputs` channels reach in the weight.
@@ -187,7 +203,7 @@ impl Segment<'_> {
     /// Copies its windows to `to`, rows of `step` floats one after the other.
     fn gather(&mut self, axis: &Axis, step: usize, to: &mut [f32]) {
         let Taps { channels, rows, x_channel, x_row, .. } = self.taps;
-        let length = ((self.run.pixels - 1) * axis.stride + axis.taps) * self.run.lanes;
+        let length = ((self.run.pixels - 1) * axis.stride + axis.extent()) * self.run.lanes;
         let x = Src::new(self.x, reach([(channels, x_channel), (rows, x_row)], length));
         Rows { channels, rows, x_channel, x_row, length }.gather(x, to, step);
         (self.taps.x_channel, self.taps.x_row) = (rows * step, step);

@@ -45,7 +45,7 @@ impl<'a> Dot<'a> {
         let dy_output = s.oh() * dy_row;
         let x = &x[s.x().range(block)][c * s.h * x_row..];
         let dy = &dy[s.y().range(block)][o * dy_output..];
-        let x_stream = if by_channel { s.h * x_row } else { x_row };
+        let x_stream = if by_channel { s.h * x_row } else { s.dilation.0 * x_row };
         Self { shape: s, x, dy, lanes, outputs, x_row, x_stream, dy_row, dy_output }
     }
 
@@ -55,8 +55,8 @@ impl<'a> Dot<'a> {
         if rows.is_empty() || columns.is_empty() {
             return;
         }
-        let row = rows.start * s.stride.0 + tap.0 - s.padding.0;
-        let column = columns.start * s.stride.1 + tap.1 - s.padding.1;
+        let row = rows.start * s.stride.0 + tap.0 * s.dilation.0 - s.padding.0;
+        let column = columns.start * s.stride.1 + tap.1 * s.dilation.1 - s.padding.1;
         let x = &self.x[row * self.x_row + column * lanes..];
         let dy = &self.dy[rows.start * self.dy_row + columns.start * lanes..];
         let (runs, run) = if s.stride.1 == 1 { (1, columns.len()) } else { (columns.len(), 1) };

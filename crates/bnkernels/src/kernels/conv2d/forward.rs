@@ -3,6 +3,7 @@
 use super::correlate::Correlation;
 use super::plan::{Dimension, CACHED};
 use super::Conv2dShape;
+use crate::layout::Blocks;
 use crate::parallel::{scratch::per_thread, OutOfMemory};
 
 /// `y = conv2d(x, weight) + bias`; `x` and `y` in lanes.
@@ -17,25 +18,27 @@ pub fn conv2d_forward(
         return Ok(());
     }
     if x.is_empty() {
-        fill_with_bias(shape, bias, y);
+        fill_with_bias(shape.y(), shape.oc, bias, y);
         return Ok(());
     }
-    let dimension = |input, outputs, kernel, stride, padding| Dimension {
+    let dimension = |input, outputs, kernel, stride, padding, dilation| Dimension {
         input,
         outputs,
         kernel,
         stride,
         padding,
+        dilation,
         transposed: false,
     };
     let s = shape;
     assert_eq!(weight.len(), s.weight());
     let correlation = Correlation {
         n: s.n,
-        inputs: s.c,
-        outputs: s.oc,
-        rows: dimension(s.h, s.oh(), s.kh, s.stride.0, s.padding.0),
-        columns: dimension(s.w, s.ow(), s.kw, s.stride.1, s.padding.1),
+        groups: s.groups,
+        inputs: s.c_of_group(),
+        outputs: s.oc_of_group(),
+        rows: dimension(s.h, s.oh(), s.kh, s.stride.0, s.padding.0, s.dilation.0),
+        columns: dimension(s.w, s.ow(), s.kw, s.stride.1, s.padding.1, s.dilation.1),
         bias,
     };
     correlation.run(&per_thread(CACHED)?, x, weight, y);
@@ -43,11 +46,10 @@ pub fn conv2d_forward(
 }
 
 /// All there is where the input has no values.
-fn fill_with_bias(shape: &Conv2dShape, bias: Option<&[f32]>, y: &mut [f32]) {
-    let (blocks, oc) = (shape.y(), shape.oc);
+pub(super) fn fill_with_bias(blocks: Blocks, channels: usize, bias: Option<&[f32]>, y: &mut [f32]) {
     assert_eq!(y.len(), blocks.len());
-    for plane in 0..blocks.count() * oc {
-        let range = blocks.item(oc, plane)..blocks.item(oc, plane + 1);
-        y[range].fill(bias.map_or(0.0, |bias| bias[plane % oc]));
+    for plane in 0..blocks.count() * channels {
+        let range = blocks.item(channels, plane)..blocks.item(channels, plane + 1);
+        y[range].fill(bias.map_or(0.0, |bias| bias[plane % channels]));
     }
 }

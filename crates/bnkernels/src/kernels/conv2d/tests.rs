@@ -30,7 +30,7 @@ fn check(s: Conv2dShape) {
     }
     let [dx, dw, db] = reference::conv2d_backward(&s, &x, &weight, &dy);
     let mut actual = vec![f32::NAN; s.x().len()];
-    conv2d_backward_input(&s, &dy_lanes, &weight, &mut actual).unwrap();
+    conv2d_backward_input(&s, &dy_lanes, &weight, None, &mut actual).unwrap();
     assert_close(&to_rows(&actual, s.n, image_x), &dx, 2e-6);
     assert!(padding_is_zero(&actual, s.n, image_x), "{s:?}");
     let (mut actual, mut actual_bias) = (vec![f32::NAN; s.weight()], vec![f32::NAN; s.oc]);
@@ -45,8 +45,18 @@ fn check(s: Conv2dShape) {
     assert_close(&alone, &db, 5e-6);
 }
 
-const SHAPE: Conv2dShape =
-    Conv2dShape { n: 5, c: 3, h: 9, w: 8, oc: 7, kh: 3, kw: 3, stride: (1, 1), padding: (1, 1) };
+const SHAPE: Conv2dShape = Conv2dShape {
+    n: 5,
+    c: 3,
+    h: 9,
+    w: 8,
+    oc: 7,
+    kh: 3,
+    kw: 3,
+    stride: (1, 1),
+    padding: (1, 1),
+    ..Conv2dShape::PLAIN
+};
 
 #[test]
 fn batches() {
@@ -119,6 +129,77 @@ fn channels_that_share_cache_lines() {
 }
 
 #[test]
+fn taps_apart() {
+    for dilation in [(2, 2), (3, 1), (1, 2), (4, 6)] {
+        for stride in [(1, 1), (2, 2), (3, 2), (4, 6)] {
+            for (kh, kw, padding) in [(3, 3, (4, 6)), (2, 3, (2, 7)), (5, 1, (8, 0)), (1, 4, (3, 9))] {
+                for (c, n) in [(1, 5), (3, 17)] {
+                    check(Conv2dShape { n, c, oc: 3, kh, kw, stride, padding, dilation, ..SHAPE });
+                }
+            }
+        }
+    }
+    // Channels that are gathered.
+    for dilation in [(2, 1), (1, 2), (3, 3)] {
+        let wide = Conv2dShape { n: 16, c: 9, h: 16, w: 16, oc: 11, dilation, padding: (3, 3), ..SHAPE };
+        check(wide);
+        check(Conv2dShape { stride: (2, 2), ..wide });
+    }
+}
+
+#[test]
+fn groups() {
+    for (c, oc, groups) in [(4, 6, 2), (6, 3, 3), (5, 5, 5), (4, 12, 4), (3, 9, 3), (6, 10, 2), (33, 33, 33)]
+    {
+        for n in [1, 5, 16, 19] {
+            let some = Conv2dShape { n, c, oc, groups, ..SHAPE };
+            check(some);
+            check(Conv2dShape { stride: (2, 3), ..some });
+            check(Conv2dShape { kh: 1, kw: 1, padding: (0, 0), ..some });
+            check(Conv2dShape { kh: 2, kw: 5, padding: (1, 4), dilation: (3, 2), stride: (2, 1), ..some });
+        }
+    }
+    let wide = Conv2dShape { n: 32, c: 64, h: 28, w: 28, oc: 64, groups: 64, ..SHAPE };
+    check(wide);
+    check(Conv2dShape { c: 36, h: 14, oc: 24, groups: 2, ..wide });
+}
+
+/// Padding that differs from side to side, and transposed convolutions with rows that no window has.
+#[test]
+fn more_and_fewer_windows_than_fit() {
+    for (dh, dw) in [(1, 1), (2, 3)] {
+        for stride in [(1, 1), (2, 3)] {
+            for (rows, columns) in [(1, 1), (-1, 2), (2, -1), (-2, -3)] {
+                for n in [5, 16] {
+                    let s = Conv2dShape { n, dilation: (dh, dw), padding: (2, 3), stride, ..SHAPE };
+                    let more = |size: usize, by: isize| size.saturating_add_signed(by).max(1);
+                    check(Conv2dShape { output: Some((more(s.oh(), rows), more(s.ow(), columns))), ..s });
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_gradient_of_the_input_takes_a_bias() {
+    let bias = random(5, 3);
+    for s in [SHAPE, Conv2dShape { stride: (3, 2), ..SHAPE }, Conv2dShape { oc: 0, ..SHAPE }] {
+        let (weight, dy) = (random(2, s.weight()), random(4, s.y().len()));
+        let [mut without, mut with] = [vec![f32::NAN; s.x().len()], vec![f32::NAN; s.x().len()]];
+        conv2d_backward_input(&s, &dy, &weight, None, &mut without).unwrap();
+        conv2d_backward_input(&s, &dy, &weight, Some(&bias), &mut with).unwrap();
+        let image = s.c * s.h * s.w;
+        let expected = to_rows(&without, s.n, image);
+        let expected: Vec<f64> = expected
+            .iter()
+            .enumerate()
+            .map(|(i, &v)| f64::from(v) + f64::from(bias[i / (s.h * s.w) % s.c]))
+            .collect();
+        assert_close(&to_rows(&with, s.n, image), &expected, 2e-6);
+    }
+}
+
+#[test]
 fn an_empty_batch() {
     check_empty(Conv2dShape { n: 0, ..SHAPE });
 }
@@ -126,7 +207,7 @@ fn an_empty_batch() {
 fn check_empty(s: Conv2dShape) {
     let weight = random(2, s.weight());
     conv2d_forward(&s, &[], &weight, None, &mut []).unwrap();
-    conv2d_backward_input(&s, &[], &weight, &mut []).unwrap();
+    conv2d_backward_input(&s, &[], &weight, None, &mut []).unwrap();
     let (mut dw, mut db) = (vec![1.0; s.weight()], vec![1.0; s.oc]);
     conv2d_backward_weight(&s, &[], &[], Some(&mut dw), Some(&mut db)).unwrap();
     assert!(dw.iter().chain(&db).all(|&value| value == 0.0));

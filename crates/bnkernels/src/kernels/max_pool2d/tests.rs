@@ -32,8 +32,16 @@ fn check(s: MaxPool2dShape) {
     check_values(s, &vec![f32::NEG_INFINITY; length]);
 }
 
-const SHAPE: MaxPool2dShape =
-    MaxPool2dShape { n: 5, c: 3, h: 8, w: 6, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+const SHAPE: MaxPool2dShape = MaxPool2dShape {
+    n: 5,
+    c: 3,
+    h: 8,
+    w: 6,
+    kernel: (2, 2),
+    stride: (2, 2),
+    padding: (0, 0),
+    ..MaxPool2dShape::PLAIN
+};
 
 #[test]
 fn batches_channels_and_sizes() {
@@ -80,4 +88,50 @@ fn windows_strides_and_paddings() {
         }
     }
     check(MaxPool2dShape { h: 1, w: 1, kernel: (2, 2), padding: (1, 1), ..SHAPE });
+}
+
+#[test]
+fn taps_apart_and_a_last_window_that_sticks_out() {
+    for n in [1, 5, 17] {
+        for dilation in [(2, 2), (1, 3), (3, 1), (4, 5)] {
+            for (kernel, stride, padding) in
+                [((2, 2), (1, 1), (0, 0)), ((2, 2), (2, 2), (1, 1)), ((3, 2), (2, 3), (1, 1))]
+            {
+                let s = MaxPool2dShape { n, h: 9, w: 8, kernel, stride, padding, dilation, ..SHAPE };
+                check(s);
+                let begins = |size: usize, stride: usize, padding: usize| (size + padding - 1) / stride + 1;
+                let output = (begins(9, stride.0, padding.0), begins(8, stride.1, padding.1));
+                check(MaxPool2dShape { output: Some(output), ..s });
+            }
+        }
+        // Halves, of which the last have one row or column.
+        for (h, w) in [(7usize, 6usize), (6, 7), (5, 5), (1, 1)] {
+            let output = Some((h.div_ceil(2), w.div_ceil(2)));
+            check(MaxPool2dShape { n, h, w, output, ..SHAPE });
+        }
+        // A window that steps over its image.
+        check(MaxPool2dShape {
+            n,
+            h: 1,
+            w: 5,
+            kernel: (2, 1),
+            stride: (1, 1),
+            padding: (1, 0),
+            dilation: (2, 1),
+            ..SHAPE
+        });
+    }
+}
+
+#[test]
+fn windows_outside_of_the_image_are_refused() {
+    for bad in [
+        MaxPool2dShape { output: Some((5, 3)), ..SHAPE },
+        MaxPool2dShape { padding: (2, 0), ..SHAPE },
+        MaxPool2dShape { stride: (0, 2), output: Some((1, 1)), ..SHAPE },
+        MaxPool2dShape { dilation: (0, 1), output: Some((1, 1)), ..SHAPE },
+        MaxPool2dShape { kernel: (0, 1), output: Some((1, 1)), ..SHAPE },
+    ] {
+        assert!(!bad.is_valid(), "{bad:?}");
+    }
 }

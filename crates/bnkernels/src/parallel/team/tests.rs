@@ -99,8 +99,18 @@ fn results_have_the_same_bits_on_any_team() {
     with_team(|| {
         let (m, n, k) = (150, 70, 600);
         let (a, b) = (random(1, m * k), random(2, k * n));
-        let s =
-            Conv2dShape { n: 33, c: 4, h: 12, w: 12, oc: 9, kh: 3, kw: 3, stride: (1, 1), padding: (1, 1) };
+        let s = Conv2dShape {
+            n: 33,
+            c: 4,
+            h: 12,
+            w: 12,
+            oc: 9,
+            kh: 3,
+            kw: 3,
+            stride: (1, 1),
+            padding: (1, 1),
+            ..Conv2dShape::PLAIN
+        };
         let (x, dy) = (random(3, s.x().len()), random(4, s.y().len()));
         let results = || {
             let (mut c, mut dw) = (vec![0.0; m * n], vec![0.0; s.weight()]);

@@ -39,7 +39,7 @@ fn convolution(s: Conv2dShape) {
     assert_lanes(&y, &expected, s.n, image_y, false);
     let [of_x, of_weight, of_bias] = conv_twin::conv2d_backward(&s, &x, weight.values(), &dy);
     let mut dx = Guarded::unwritten(s.x().len());
-    conv2d::conv2d_backward_input(&s, gradient.values(), weight.values(), dx.values_mut()).unwrap();
+    conv2d::conv2d_backward_input(&s, gradient.values(), weight.values(), None, dx.values_mut()).unwrap();
     assert_lanes(&dx, &of_x, s.n, image_x, true);
     let (mut dw, mut db) = (Guarded::unwritten(s.weight()), Guarded::unwritten(s.oc));
     let (lanes, gradient) = (lanes.values(), gradient.values());
@@ -58,13 +58,41 @@ fn convolutions() {
         // Of an input that the kernel fits in.
         let least = [0, 0, kernel.0, kernel.1, 0];
         in_turn(&others, least, |[n, c, h, w, oc]| {
-            convolution(Conv2dShape { n, c, h, w, oc, kh: kernel.0, kw: kernel.1, stride, padding });
+            convolution(Conv2dShape {
+                n,
+                c,
+                h,
+                w,
+                oc,
+                kh: kernel.0,
+                kw: kernel.1,
+                stride,
+                padding,
+                ..Conv2dShape::PLAIN
+            });
         });
     }
     in_turn(&[[2, 3, 1, 2, 0, 1]], [1, 1, 1, 1, 0, 0], |[kh, kw, sh, sw, ph, pw]| {
         let (h, w) = (7.max(kh), 5.max(kw));
         let (stride, padding) = ((sh, sw), (ph, pw));
-        convolution(Conv2dShape { n: 5, c: 2, h, w, oc: 3, kh, kw, stride, padding });
+        convolution(Conv2dShape { n: 5, c: 2, h, w, oc: 3, kh, kw, stride, padding, ..Conv2dShape::PLAIN });
+    });
+    in_turn(&[[2, 3, 2]], [1; 3], |[dh, dw, groups]| {
+        let (h, w, dilation) = (dh + 4, dw + 3, (dh, dw));
+        let (c, oc, padding) = (groups, 2 * groups, (1, 0));
+        convolution(Conv2dShape {
+            n: 5,
+            c,
+            h,
+            w,
+            oc,
+            kh: 2,
+            kw: 2,
+            padding,
+            dilation,
+            groups,
+            ..Conv2dShape::PLAIN
+        });
     });
 }
 
@@ -112,12 +140,21 @@ fn average_poolings() {
 fn poolings() {
     for (kernel, stride, padding) in [((2, 2), (2, 2), (0, 0)), ((3, 2), (1, 2), (1, 0))] {
         in_turn(&[[5, 3, 6, 5], [17, 2, 4, 6]], [0, 0, kernel.0, kernel.1], |[n, c, h, w]| {
-            pooling(MaxPool2dShape { n, c, h, w, kernel, stride, padding });
+            pooling(MaxPool2dShape { n, c, h, w, kernel, stride, padding, ..MaxPool2dShape::PLAIN });
         });
     }
     in_turn(&[[2, 3, 1, 2]], [1; 4], |[kh, kw, sh, sw]| {
         let (h, w, padding) = (7.max(kh), 5.max(kw), (kh / 2, kw / 2));
-        pooling(MaxPool2dShape { n: 5, c: 2, h, w, kernel: (kh, kw), stride: (sh, sw), padding });
+        pooling(MaxPool2dShape {
+            n: 5,
+            c: 2,
+            h,
+            w,
+            kernel: (kh, kw),
+            stride: (sh, sw),
+            padding,
+            ..MaxPool2dShape::PLAIN
+        });
     });
 }
 
@@ -197,8 +234,16 @@ fn normalisations() {
 #[test]
 fn normalisation_with_pooling() {
     in_turn(&[[5, 3, 2, 3], [17, 2, 1, 4]], [0, 1, 1, 1], |[n, c, oh, ow]| {
-        let s =
-            MaxPool2dShape { n, c, h: 2 * oh, w: 2 * ow, kernel: (2, 2), stride: (2, 2), padding: (0, 0) };
+        let s = MaxPool2dShape {
+            n,
+            c,
+            h: 2 * oh,
+            w: 2 * ow,
+            kernel: (2, 2),
+            stride: (2, 2),
+            padding: (0, 0),
+            ..MaxPool2dShape::PLAIN
+        };
         let (image, pooled) = (4 * c * oh * ow, c * oh * ow);
         let (x, dy) = (random(1, n * image), random(2, n * pooled));
         let (lanes, gradient) = (activation(&x, n, image), Guarded::new(&to_lanes(&dy, n, pooled)));
