@@ -47,7 +47,7 @@ export function checkIsTensor(layer: string, x: unknown): asserts x is Tensor {
 }
 
 /** The names of the dimensions after the channels, by how many there are. */
-const INNER = [[], ['H'], ['H', 'W'], ['D', 'H', 'W']]
+const INNER = [[], ['L'], ['H', 'W'], ['D', 'H', 'W']]
 
 /** Checks an input's rank and channels (dimension 1) for a layer. @throws {ShapeError} @throws {ArgumentError} */
 export function checkInput(

@@ -97,6 +97,7 @@ const normal = (text: string) =>
     .replaceAll('[', '(')
     .replaceAll(']', ')')
     .replace(/\((\d+), ?(\d+)\)/g, '($1, $2)')
+    .replace(/\((\d+),\)/g, '($1)')
     .replace(/(?<==)[\d.]+e-?\d+/g, (number) => `${Number(number)}`)
 
 const MODULES: Record<string, () => nn.Module> = {
@@ -115,6 +116,33 @@ const MODULES: Record<string, () => nn.Module> = {
       new nn.Linear(3, 1),
     ),
   'a ModuleList': () => new nn.ModuleList([new nn.Linear(2, 3), new nn.ReLU()]),
+  BatchNorm3d: () => new nn.BatchNorm3d(4),
+  GroupNorm: () => new nn.GroupNorm(2, 4, { eps: 0.25, affine: false }),
+  InstanceNorm1d: () => new nn.InstanceNorm1d(4),
+  InstanceNorm2d: () => new nn.InstanceNorm2d(4, { momentum: 0.5, affine: true, trackRunningStats: true }),
+  RMSNorm: () => new nn.RMSNorm([3, 5], { eps: 0.25, elementwiseAffine: false }),
+  'Conv2d with all options': () =>
+    new nn.Conv2d(4, 6, [3, 2], { stride: 2, padding: [1, 0], dilation: [1, 2], groups: 2, bias: false }),
+  'Conv2d of the same size': () => new nn.Conv2d(4, 6, 3, { padding: 'same' }),
+  Conv1d: () => new nn.Conv1d(4, 6, 3),
+  'Conv1d with all options': () =>
+    new nn.Conv1d(4, 6, 3, { stride: 2, padding: 1, dilation: 2, groups: 2, bias: false }),
+  ConvTranspose2d: () => new nn.ConvTranspose2d(4, 6, 3),
+  'ConvTranspose2d with all options': () =>
+    new nn.ConvTranspose2d(4, 6, 3, {
+      stride: 3,
+      padding: 1,
+      outputPadding: [0, 1],
+      dilation: 2,
+      groups: 2,
+      bias: false,
+    }),
+  MaxPool2d: () => new nn.MaxPool2d(3, { stride: [2, 1], padding: 1, dilation: 2, ceilMode: true }),
+  MaxPool1d: () => new nn.MaxPool1d(2),
+  AvgPool1d: () => new nn.AvgPool1d(3, { stride: 2, padding: 1 }),
+  AdaptiveAvgPool2d: () => new nn.AdaptiveAvgPool2d([3, 4]),
+  AdaptiveAvgPool1d: () => new nn.AdaptiveAvgPool1d(4),
+  Upsample: () => new nn.Upsample({ size: [3, 4], mode: 'bilinear' }),
   ConvBnNet: () => new ConvBnNet(),
   PreResNet: NETS.PreResNet,
 }

@@ -102,6 +102,13 @@ export class Draw extends Random {
     return this.value((v) => v.shape.length === 4 && v.shape.slice(1).every((s) => s > 0), shape)
   }
 
+  /** [N, C, ...] with so many further dimensions: sequences, or volumes. */
+  channels(more: number): Ref {
+    const rest = () => Array.from({ length: more }, () => this.between(1, more > 1 ? 3 : 9))
+    const shape = () => [this.batch(), this.between(1, 5), ...rest()]
+    return this.value((v) => v.shape.length === 2 + more && v.shape.slice(1).every((s) => s > 0), shape)
+  }
+
   /** A value from `low` to `high`: one that is there, a leaf, or one that is brought there by steps of its own. */
   within(low: number, high: number): Ref {
     const x = this.value()

@@ -1,5 +1,5 @@
 /** Draws programs: some fifteen operations of the table at most, in one or two stretches that end in a backward. */
-import { Invalid, need, sizeOf } from '../support/interpreter/value.js'
+import { Invalid, need, sizeOf, type Value } from '../support/interpreter/value.js'
 import { Draw } from './draw.js'
 import { largestOf } from './evaluate.js'
 import { IDIOMS } from './idioms.js'
@@ -44,22 +44,41 @@ function sequentialAgain(d: Draw): Ref {
 /** A net of one to six layers, on a value that is there. */
 function sequential(d: Draw): Ref {
   if (d.at.nets.length > 0 && d.chance(0.5)) return sequentialAgain(d)
-  const x = d.chance(0.7) ? d.image() : d.value()
   const training = d.chance(0.7)
   const layers: Layer[] = []
-  let seen = d.known(x)
   const names = [...layerNames().filter((name) => name in LAYERS), ...Object.keys(USER_MODULES)]
+  let x: Ref | undefined
+  let seen: Value | undefined
+  /** Adds a layer of that name, where it fits. */
+  const push = (name: string, to: Value) => {
+    const drawn = LAYERS[name].draw(d, to.shape, training)
+    need(drawn !== undefined, `${name} does not fit`)
+    const tensors = Object.entries(drawn?.tensors ?? {}).map(([field, ref]) => [field, copyOf(d, ref)])
+    seen = LAYERS[name].twin(to, drawn?.args ?? [], Object.fromEntries(tensors), training)
+    return drawn
+  }
+  // Many layers fit few shapes: so the first is named in turn, and what it is given made to fit.
+  const first = names[(d.seed + d.at.nets.length) % names.length]
+  const inputs = [() => d.image(), () => d.channels(1), () => d.channels(3), () => d.value()]
+  for (const k of d.permutation(inputs.length)) {
+    const start = d.attempt(() => {
+      const input = inputs[k]()
+      const layer = push(first, d.known(input))
+      return layer && { input, layer }
+    })
+    if (!start) continue
+    x = start.input
+    layers.push({ name: first, ...start.layer })
+    break
+  }
+  x ??= d.chance(0.7) ? d.image() : d.value()
+  seen ??= d.known(x)
   // BatchNorm1d fits few of what is drawn.
   const favourites = ['Conv2d', 'BatchNorm2d', 'ReLU', 'MaxPool2d', 'BatchNorm1d']
   for (let tries = d.between(2, 10); tries > 0 && layers.length < 6; tries--) {
     const name = d.pick(d.chance(0.4) ? favourites : names)
-    const layer = d.attempt(() => {
-      const drawn = LAYERS[name].draw(d, seen.shape, training)
-      need(drawn !== undefined, `${name} does not fit`)
-      const tensors = Object.entries(drawn?.tensors ?? {}).map(([field, ref]) => [field, copyOf(d, ref)])
-      seen = LAYERS[name].twin(seen, drawn?.args ?? [], Object.fromEntries(tensors), training)
-      return drawn
-    })
+    const to = seen
+    const layer = d.attempt(() => push(name, to))
     if (layer) layers.push({ name, ...layer })
   }
   need(layers.length > 0, 'no layer fits')
