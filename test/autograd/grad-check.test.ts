@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { gradCheck, type Values } from '../support/grad-check.js'
 import { initForTest } from '../support/init.js'
 import { Random } from '../support/random.js'
+import { LAYER_CHECKS } from './grad-check-layers.js'
 
 const { functional: F } = nn
 
@@ -273,6 +274,7 @@ const FUNCTIONS: Readonly<Record<string, fc.Arbitrary<Check>>> = {
     }
     return { f: (x) => f(x).mul(1), inputs: [[shape, 'normal']] }
   }),
+  ...LAYER_CHECKS,
 }
 
 describe('methods', () => {
