@@ -67,6 +67,8 @@ export class Storage implements Memory {
   #address = 0
   #lastUsed = step
   #outside: Uint8Array<ArrayBuffer> | undefined
+  /** Makes the values that it had in that version. */
+  #again: { make: () => void; version: number } | undefined
   #owners = 1
   #saves = 0
   readonly #lifetime: Lifetime
@@ -117,6 +119,7 @@ export class Storage implements Memory {
   copyOut(): Uint8Array<ArrayBuffer> {
     this.#checkAlive()
     if (this.#outside) return this.#outside.slice()
+    if (!this.resident) this.#moveIn()
     // A slice of an array on shared memory lies in memory of its own; it is not filled with zeros first.
     return bytes().slice(this.#address, this.#address + this.bytes) as Uint8Array<ArrayBuffer>
   }
@@ -125,6 +128,7 @@ export class Storage implements Memory {
   readFloat(index: number): number {
     this.#checkAlive()
     const outside = this.#outside
+    if (!outside && !this.resident) this.#moveIn()
     return outside ? new Float32Array(outside.buffer)[index] : floats()[this.#address / 4 + index]
   }
 
@@ -189,18 +193,41 @@ export class Storage implements Memory {
     if (this.disposed) this.#free()
   }
 
+  /**
+   * Tells how the values that it has now can be made again: when idle they are then dropped, and not copied.
+   * (A batch of images is most of what a step makes, and nobody looks at it twice.)
+   *
+   * @param make writes them to this storage, from what never changes
+   */
+  makeAgainBy(make: () => void): void {
+    this.#again = { make, version: this.version }
+  }
+
   moveOut(): void {
-    this.#outside = this.copyOut()
+    if (this.#again?.version !== this.version) this.#outside = this.copyOut()
     this.#leave()
   }
 
   #moveIn(): void {
     this.#checkAlive()
     const outside = this.#outside
-    if (!outside) throw new DisposedError('a storage has lost its values')
+    if (!outside && !this.#again) throw new DisposedError('a storage has lost its values')
     this.#enter()
-    bytes().set(outside, this.#address)
+    if (outside) bytes().set(outside, this.#address)
+    else this.#makeAgain()
     this.#outside = undefined
+  }
+
+  #makeAgain(): void {
+    const { version } = this
+    try {
+      this.#again?.make()
+    } catch (error) {
+      this.#leave()
+      throw error
+    }
+    // The values are the same: what remembers the version need not mind.
+    this.version = version
   }
 
   #enter(): void {
@@ -226,6 +253,7 @@ export class Storage implements Memory {
 
   #free(): void {
     this.#outside = undefined
+    this.#again = undefined
     this.#leave()
   }
 

@@ -22,12 +22,25 @@ export class Indices {
   readonly storage: Storage
   /** How many there are. */
   readonly length: number
+  readonly #values: ArrayLike<number>
 
-  /** @internal */
+  /** `values` are not copied, and must not change. @internal */
   constructor(values: ArrayLike<number>) {
     this.length = values.length
+    this.#values = values
     this.storage = new Storage(values.length, 'rows', 'leaf')
     this.storage.write(values, 'u32')
+  }
+
+  /** Some of them, for as long as `run` runs: also after `dispose`. @internal */
+  withPart(first: number, count: number, run: (part: Storage) => void): void {
+    const part = new Storage(count)
+    try {
+      part.write(Array.prototype.slice.call(this.#values, first, first + count), 'u32')
+      run(part)
+    } finally {
+      part.release()
+    }
   }
 
   /** Frees the memory. */
@@ -59,8 +72,12 @@ export function gatherBytes(
   endStepIfLarge()
   const y = empty([count, ...shape])
   adopt(y)
-  const sizes = { sourceRows: rows, first, count, width: row, scale, shift }
-  check(gatherU8({ source: source.storage, indices: indices.storage, y: y.storage, ...sizes }), rows)
+  const from = { sourceRows: rows, count, width: row, scale, shift, source: source.storage }
+  check(gatherU8({ first, indices: indices.storage, y: y.storage, ...from }), rows)
+  const { storage } = y
+  storage.makeAgainBy(() =>
+    indices.withPart(first, count, (part) => gatherU8({ first: 0, indices: part, y: storage, ...from })),
+  )
   return y
 }
 

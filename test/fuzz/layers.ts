@@ -146,6 +146,9 @@ export const LAYERS: Readonly<Record<string, LayerEntry>> = {
     draw(d, shape) {
       if (shape.length === 0 || shape.includes(0)) return undefined
       const inner = shape.slice(d.below(shape.length))
+      // Of a single value nothing is left, and each normalisation of nothing that follows makes the rounding of the
+      // gradient 1 / √eps times as large: after two of them it is not zero any more. (The operation is drawn so.)
+      if (inner.every((size) => size === 1)) return undefined
       const eps = d.pick([undefined, 1e-5, 0.1])
       return {
         args: [inner, ...(eps ? [{ eps }] : [])],

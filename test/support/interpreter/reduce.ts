@@ -37,6 +37,7 @@ export function variance(x: Value, options: ReduceOptions & { unbiased?: boolean
   const { unbiased = true } = options
   return reduce(x, options, (line) => {
     const mid = average(line)
+    // Of too few values there is none: 0 / 0.
     return total(line.map((v) => (v - mid) ** 2)) / Math.max(0, line.length - (unbiased ? 1 : 0))
   })
 }
