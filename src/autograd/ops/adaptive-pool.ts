@@ -42,6 +42,9 @@ function means(size: number, outputs: number): Weights {
  * ⌊i·H / H'⌋ to ⌈(i + 1)·H / H'⌉.
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html
  *
+ * Pixels that are not finite spread along their row and column where the size of the output does not divide that of
+ * the input.
+ *
  * @param x [N, C, H, W]
  * @param outputSize H' and W', or one number for both; null keeps the input's size
  * @returns [N, C, H', W']
