@@ -100,6 +100,11 @@ describe('InstanceNorm', () => {
   })
 })
 
+it('functions give nothing of no channels', () => {
+  expect(nn.functional.instanceNorm(ones([1, 0, 2])).shape).toEqual([1, 0, 2])
+  expect(nn.functional.groupNorm(ones([2, 0, 3]), 2).shape).toEqual([2, 0, 3])
+})
+
 it('GroupNorm names itself', () => {
   const layer = new nn.GroupNorm(2, 4)
   expect(() => layer.forward(ones([2, 6, 3]))).toThrow(

@@ -50,10 +50,9 @@ function affine(x: Tensor, weight: Tensor | null | undefined, bias: Tensor | nul
   return bias ? add(scaled, reshape(bias, shape)) : scaled
 }
 
-/** Each of `parts` equal parts of a sample's channels, normalised by its own mean and variance. */
-function normalise(x: Tensor, parts: number, eps: number): Tensor {
+/** Each of `parts` equal parts of a sample, of `width` values, normalised by its own mean and variance. */
+function normalise(x: Tensor, parts: number, width: number, eps: number): Tensor {
   const rows = x.shape[0] * parts
-  const width = sizeOf(x.shape.slice(1)) / parts
   return reshape(layerNorm(reshape(x, [rows, width]), [width], { eps }), x.shape)
 }
 
@@ -89,7 +88,8 @@ export function groupNorm(x: Tensor, numGroups: number, options: GroupNormOption
       `${name}: expected more than one value in a group, got an input of shape [${x.shape}]`,
     )
   }
-  return scoped(() => affine(normalise(x, numGroups, eps), weight, bias))
+  const width = sizeOf(x.shape.slice(1)) / numGroups
+  return scoped(() => affine(normalise(x, numGroups, width, eps), weight, bias))
 }
 
 const INSTANCE_OPTIONS = ['runningMean', 'runningVar', 'weight', 'bias', 'useInputStats', 'momentum', 'eps']
@@ -142,9 +142,9 @@ export function namedInstanceNorm(name: string, x: Tensor, options: InstanceNorm
     )
   }
   return scoped(() => {
-    const y = affine(normalise(x, c, eps), weight, bias)
-    // Of no samples, or of no values, there are no statistics.
-    if (n * inner > 0 && (runningMean || runningVar)) {
+    const y = affine(normalise(x, c, inner, eps), weight, bias)
+    // Of no values there are no statistics.
+    if (x.size > 0 && (runningMean || runningVar)) {
       const values = reshape(x.detach(), [n, c, inner])
       const moved = (running: Tensor, of: Tensor) =>
         add(mul(running.detach(), 1 - momentum), mul(mean(of, { dim: 0 }), momentum))
