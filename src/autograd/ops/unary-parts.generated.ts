@@ -17,9 +17,9 @@ export const geluTanh = unary('geluTanh', 9, ['x'])
 
 /** Options of `clamp`. */
 export interface ClampOptions {
-  /** The least. Default Number.NEGATIVE_INFINITY. */
+  /** The least. Default none. */
   min?: number
-  /** The largest. Default Number.POSITIVE_INFINITY. */
+  /** The largest. Default none. */
   max?: number
 }
 
