@@ -106,12 +106,12 @@ function prepareStreaming({ op, n, c, h, w }) {
   const make = {
     reluForward() {
       const [x, y] = [tensor(), tensor()]
-      return () => kernels.unaryForward({ op: relu.code, x, y })
+      return () => kernels.unaryForward({ op: relu.code, first: 0, second: 0, x, y })
     },
     reluBackward() {
       const [x, y, dy, dx] = [tensor(), tensor(), tensor(), tensor()]
-      kernels.unaryForward({ op: relu.code, x, y })
-      return () => kernels.unaryBackward({ op: relu.code, y, dy, dx })
+      kernels.unaryForward({ op: relu.code, first: 0, second: 0, x, y })
+      return () => kernels.unaryBackward({ op: relu.code, first: 0, second: 0, y, dy, dx })
     },
     add() {
       const [a, b, y] = [tensor(), tensor(), tensor()]

@@ -5,6 +5,7 @@
 //! reach, and that is checked once, in every build; [`reach`] works it out. Off WebAssembly each
 //! load and store is checked against it too, so that the tests find a kernel that says too little.
 
+mod angle;
 mod cursor;
 mod math;
 #[cfg(not(target_arch = "wasm32"))]

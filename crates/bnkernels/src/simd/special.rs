@@ -83,7 +83,7 @@ impl F32x4 {
     pub fn normal_by_tanh(self) -> (Self, Self) {
         let c = Self::splat;
         // Twice √(2 / π), as (1 + tanh(u)) / 2 is sigmoid(2 u). Past 12 all is 0 or 1, and x³ stays finite.
-        let (twice, cubic) = (c(1.595_769_1), c(0.044_715));
+        let (twice, cubic) = (c(1.595_769), c(0.044_715));
         let x = self.at_least(c(-12.0)).at_most(c(12.0));
         let square = x * x;
         let below = (twice * x * (c(1.0) + cubic * square)).sigmoid();

@@ -1,4 +1,5 @@
 use super::*;
+use crate::kernels::elementwise::Broadcast;
 use crate::reference::{
     assert_close, random,
     special::{erf, normal},
