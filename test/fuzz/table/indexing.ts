@@ -1,4 +1,5 @@
 /** What picks, rearranges and scans. */
+import { einsum } from '../../support/interpreter/einsum.js'
 import * as indexing from '../../support/interpreter/indexing.js'
 import { argmax, type ReduceOptions } from '../../support/interpreter/reduce.js'
 import { sizeOf, type Value } from '../../support/interpreter/value.js'
@@ -278,5 +279,5 @@ export const picking: Table = {
     twin: indexing.topk,
   },
   pad: { draw: padArguments, twin: indexing.pad },
-  einsum: { draw: einsumArguments, twin: indexing.einsum },
+  einsum: { draw: einsumArguments, twin: einsum },
 }

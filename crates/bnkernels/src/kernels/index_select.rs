@@ -22,9 +22,18 @@ pub fn index_select_forward(shape: ReduceShape, x: &[f32], index: &[f32], y: &mu
         return bad;
     }
     for_each_part([y], [inner], (outer * count, inner, 1), move |range, [y]| {
-        for (row, y) in range.zip(y.chunks_exact_mut(inner)) {
-            let from = row / count * n + index[row % count] as usize;
-            y.copy_from_slice(&x[from * inner..][..inner]);
+        let (mut o, mut k) = (range.start / count, range.start % count);
+        for y in y.chunks_exact_mut(inner) {
+            let from = (o * n + index[k] as usize) * inner;
+            match y {
+                // (A copy of one element is a call.)
+                [y] => *y = x[from],
+                y => y.copy_from_slice(&x[from..][..inner]),
+            }
+            k += 1;
+            if k == count {
+                (o, k) = (o + 1, 0);
+            }
         }
     });
     None
