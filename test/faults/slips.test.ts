@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { initForTest } from '../support/init.js'
 import { FUNCTIONS } from './slips/functions.js'
 import { LAYERS } from './slips/layers.js'
+import { SEQUENCES } from './slips/sequences.js'
 import { nameOf, run, type Slip, textOf } from './slips/slip.js'
 import { MAKING, METHODS } from './slips/tensors.js'
 import { DATA, FILES, LOOPS, OPTIMIZERS } from './slips/training.js'
@@ -17,6 +18,7 @@ const SLIPS: Record<string, Slip[]> = {
   'methods of a tensor': METHODS,
   'nn.functional': FUNCTIONS,
   'layers and modules': LAYERS,
+  'layers of sequences': SEQUENCES,
   optimizers: OPTIMIZERS,
   loops: LOOPS,
   data: DATA,
