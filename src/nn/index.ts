@@ -27,9 +27,8 @@ export {
 export { ParameterList } from './parameter-list.js'
 export { AvgPool2d, MaxPool2d } from './pooling.js'
 export { GRU, LSTM, type LSTMState, RNN, type RNNOptions } from './recurrent.js'
-export type { RecurrentBase, RecurrentOptions } from './recurrent-base.js'
+export type { RecurrentOptions } from './recurrent-base.js'
 export {
-  type CellBase,
   type CellOptions,
   GRUCell,
   LSTMCell,
