@@ -75,6 +75,8 @@ function lacks(reflection, context) {
   const isConstructor = reflection.kindOf(ReflectionKind.ConstructorSignature)
   if (!isConstructor && !reflection.kindOf(ReflectionKind.CallSignature)) return found
   for (const parameter of reflection.parameters ?? []) {
+    // No parameter, but TypeScript's word for what a method is called of.
+    if (parameter.name === 'this') continue
     const named = [...summary.matchAll(/`([^`]*)`/g)].some(([, code]) =>
       new RegExp(`(?<!\\w)${parameter.name}(?!\\w)`).test(code),
     )

@@ -1,7 +1,7 @@
 /** The walk back through the graph. */
 import { accumulate, fill } from '../bindings/kernels.generated.js'
 import type { Memory } from '../bindings/memory.js'
-import { kindOf } from '../check.js'
+import { checkBoolean, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, AutogradError, ShapeError } from '../errors.js'
 import { sameShape } from '../tensor/shape.js'
 import { empty, Tensor, toLayout } from '../tensor/tensor.js'
@@ -11,46 +11,82 @@ import { whileDifferentiating } from './tape.js'
 /** Walks through graphs so far. */
 let visits = 0
 
+/** Options of `backward`. */
+export interface BackwardOptions {
+  /** Whether the graph may be used again: what it keeps stays until the result is let go of. Default false. */
+  retainGraph?: boolean
+}
+
+/** Where a walk begins: a result, and its gradient. */
+type Seed = readonly [root: Tensor, cotangent: Tensor | undefined]
+
+/** How a walk ends. */
+interface Walk {
+  retainGraph: boolean
+  /** Results of calls whose gradients are asked for, too, by those calls. */
+  wanted?: ReadonlyMap<Call, Tensor>
+  /** Takes the gradients of the leaves, and of what was wanted. */
+  end(gradients: Map<Tensor, Tensor>): void
+}
+
 /**
  * Computes the gradients of all leaves that `root` depends on and adds them to their `grad`
- * (https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html). What the graph kept is freed. Where it
- * throws, no `grad` was changed.
+ * (https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html). What the graph kept is freed, unless it is to
+ * be retained. Where it throws, no `grad` was changed.
  *
  * @param cotangent the gradient of `root`, of its shape; needed unless it has one element
  */
-export function backward(root: Tensor, cotangent?: Tensor): void {
+export function backward(root: Tensor, cotangent?: Tensor, options: BackwardOptions = {}): void {
+  checkSeed('backward', root, cotangent)
+  checkOptions('backward', options, ['retainGraph'])
+  const { retainGraph = false } = options
+  checkBoolean('backward', 'retainGraph', retainGraph)
+  walk([[root, cotangent]], { retainGraph, end: commit })
+}
+
+/** @throws {AutogradError} for a root without a graph @throws {ShapeError} for a cotangent that does not fit */
+export function checkSeed(name: string, root: Tensor, cotangent: Tensor | undefined): void {
   if (!root.requiresGrad) {
     throw new AutogradError(
-      'backward: this tensor depends on nothing that requires a gradient (or was made inside noGrad)',
+      `${name}: this tensor depends on nothing that requires a gradient (or was made inside noGrad)`,
     )
   }
   if (cotangent !== undefined && !(cotangent instanceof Tensor)) {
-    throw new ArgumentError(`backward: the cotangent is a tensor, got ${kindOf(cotangent)}`)
+    throw new ArgumentError(`${name}: the cotangent is a tensor, got ${kindOf(cotangent)}`)
   }
   if (!cotangent && root.size !== 1) {
     throw new ShapeError(
-      `backward: a tensor of shape [${root.shape}] needs a cotangent of that shape; only one with a single element goes without`,
+      `${name}: a tensor of shape [${root.shape}] needs a cotangent of that shape; only one with a single element goes without`,
     )
   }
   if (cotangent && !sameShape(cotangent.shape, root.shape)) {
-    throw new ShapeError(`backward: expected a cotangent of shape [${root.shape}], got [${cotangent.shape}]`)
+    throw new ShapeError(`${name}: expected a cotangent of shape [${root.shape}], got [${cotangent.shape}]`)
   }
-  const calls = callsBehind([root])
-  for (const call of calls) call.check()
-  whileDifferentiating(() => differentiate(root, cotangent, calls))
 }
 
-function differentiate(root: Tensor, cotangent: Tensor | undefined, calls: readonly Call[]): void {
+/** Walks back from the seeds. @throws {AutogradError} for a graph that can't be used */
+export function walk(seeds: readonly Seed[], how: Walk): void {
+  const calls = callsBehind(seeds.map(([root]) => root))
+  for (const call of calls) call.check()
+  whileDifferentiating(() => differentiate(seeds, calls, how))
+}
+
+function differentiate(seeds: readonly Seed[], calls: readonly Call[], how: Walk): void {
+  const { retainGraph, wanted, end } = how
   /** The gradients of the leaves, until all are there. */
   const leaves = new Map<Tensor, Tensor>()
   try {
-    const seed = cotangent ? share(cotangent) : empty(root.shape)
-    if (!cotangent) fill({ y: seed.storage, value: 1 })
-    pass(root, seed, leaves)
+    for (const [root, cotangent] of seeds) {
+      const seed = cotangent ? share(cotangent) : empty(root.shape)
+      if (!cotangent) fill({ y: seed.storage, value: 1 })
+      pass(root, seed, leaves)
+    }
     for (const call of calls) {
       const { incoming, sources } = call
       if (incoming) {
         call.incoming = undefined
+        const result = wanted?.get(call)
+        if (result) leaves.set(result, new Tensor(incoming.storage.retain(), incoming.shape))
         const gradients = call.differentiate(incoming)
         for (let i = 0; i < gradients.length; i++) {
           const source = sources[i]
@@ -58,12 +94,15 @@ function differentiate(root: Tensor, cotangent: Tensor | undefined, calls: reado
           if (source && gradient) pass(source, gradient, leaves)
         }
       }
-      call.free()
+      if (!retainGraph) call.free()
     }
-    commit(leaves)
+    end(leaves)
   } finally {
     for (const gradient of leaves.values()) gradient.release()
-    for (const call of calls) call.free()
+    for (const call of calls) {
+      if (retainGraph) call.forgetIncoming()
+      else call.free()
+    }
   }
 }
 
@@ -147,8 +186,8 @@ function touch(...storages: readonly Memory[]): void {
   for (const storage of storages) void storage.address
 }
 
-/** In rows and in memory of its own: what a user may read as `grad`. Takes `gradient` over. */
-function ownRows(gradient: Tensor): Tensor {
+/** In rows and in memory of its own, which no other tensor has: what a user may read as `grad`. Takes `gradient` over. */
+export function ownRows(gradient: Tensor): Tensor {
   if (gradient.layout === 'rows' && gradient.storage.exclusive) return gradient
   const own = gradient.layout === 'rows' ? empty(gradient.shape) : toLayout(gradient, 'rows')
   if (gradient.layout === 'rows') own.storage.copyFrom(gradient.storage)

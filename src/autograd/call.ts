@@ -46,6 +46,8 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
   #saved: Saved[] = NONE
   #wants: boolean[] = NONE
   #gradients: (Tensor | undefined)[] = NONE
+  /** Inputs that this backward has no gradient of. */
+  #skipped: Set<number> | undefined
   #spent = false
 
   constructor(
@@ -92,6 +94,11 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
 
   pass(i: number, x: Tensor): void {
     if (this.#wants[i]) this.#give(i, new Tensor(x.storage.retain(), x.shape))
+  }
+
+  skip(i: number): void {
+    this.#skipped ??= new Set()
+    this.#skipped.add(i)
   }
 
   #give(i: number, x: Tensor): Tensor {
@@ -216,7 +223,7 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
     const { name } = this.operation
     if (this.#spent) {
       throw new AutogradError(
-        `backward: the graph of '${name}' was used already, and what it kept is gone; run the forward again`,
+        `backward: the graph of '${name}' was used already, and what it kept is gone; run the forward again, or give the first backward { retainGraph: true }`,
       )
     }
     for (const { of, storage, version, what } of this.#saved) {
@@ -246,7 +253,8 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
       operation.backward(this)
       for (let i = 0; i < wants.length; i++) {
         const gradient = gradients[i]
-        if (wants[i] && !gradient) throw new Error(`'${operation.name}' gives no gradient of input ${i}`)
+        if (wants[i] && !gradient && !this.#skipped?.has(i))
+          throw new Error(`'${operation.name}' gives no gradient of input ${i}`)
         // What passes dy on has its padding.
         if (gradient && operation.output === 'any' && gradient.storage !== this.#dy.storage) {
           clearPaddingOf(gradient)
@@ -259,6 +267,7 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
     } finally {
       this.#dy = undefined
       this.#gradients = NONE
+      this.#skipped = undefined
       dy.release()
       this.#freeTemporaries()
     }
@@ -269,11 +278,17 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
     this.#temporaries = NONE
   }
 
-  /** Frees what was kept: the graph is used. */
-  free(): void {
-    this.#spent = true
+  /** Frees what a backward has left here. */
+  forgetIncoming(): void {
     this.incoming?.release()
     this.incoming = undefined
+  }
+
+  /** Frees what was kept: the graph is used. */
+  free(): void {
+    if (!this.#spent) this.operation.free?.(this.attributes)
+    this.#spent = true
+    this.forgetIncoming()
     this.#freeTemporaries()
     for (const { storage } of this.#saved) storage.unsave()
     this.#saved = NONE

@@ -6,7 +6,7 @@
 
 import type { Shape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
-import { backward } from './backward.js'
+import { type BackwardOptions, backward } from './backward.js'
 import { add, div, maximum, mul, sub } from './ops/arithmetic.js'
 import { matmul } from './ops/matmul.js'
 import { cat, flatten, permute, reshape, slice, transpose } from './ops/rearrange.js'
@@ -92,13 +92,14 @@ declare module '../tensor/tensor.js' {
     logSoftmax(dim: number): Tensor
     /**
      * Adds the gradients of all leaves behind this tensor to their `grad`, and frees what the graph kept: it
-     * can be used once. https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html
+     * can be used once, unless `retainGraph` is true. https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html
      *
      * @param cotangent the gradient of this tensor, of its shape; needed unless it has one element
+     * @param options whether the graph is retained
      * @throws {AutogradError} where there is no graph, or no longer one, or a value was changed in place since
      * @throws {ShapeError} for a cotangent that is missing or has another shape
      */
-    backward(cotangent?: Tensor): void
+    backward(cotangent?: Tensor, options?: BackwardOptions): void
     /** `dispose()`, for `using`. Missing where the runtime has no Symbol.dispose. */
     [Symbol.dispose](): void
   }

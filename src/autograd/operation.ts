@@ -43,6 +43,8 @@ export interface OperationCall<A> {
   gradient(i: number): Tensor | undefined
   /** Gives `x`, as `dy` or a temporary, as the gradient of input `i`, if it is wanted. The memory is shared. */
   pass(i: number, x: Tensor): void
+  /** Says that there is no gradient of input `i`, so that nothing flows there. */
+  skip(i: number): void
   /** An uninitialised tensor that is freed when this forward or backward is done. */
   temporary(shape: Shape, layout?: Layout): Tensor
   /** Frees `x` when this forward or backward is done. */
@@ -76,6 +78,8 @@ export interface Definition<A> {
   view?(x: Tensor, shape: Shape): Tensor
   /** Gives the gradients that are wanted (`call.gradient`, `call.pass`) from `call.dy` and what was declared to be read. */
   backward(call: OperationCall<A>): void
+  /** Lets go of what the attributes hold for backward, which will not come (again). */
+  free?(attributes: A): void
 }
 
 /** Where the values that a gradient reads come from. */

@@ -8,7 +8,7 @@ export { LayerNorm, type LayerNormLayerOptions } from './layer-norm.js'
 export { CrossEntropyLoss, Dropout, Flatten } from './layers.js'
 export { Linear, type LinearOptions } from './linear.js'
 export {
-  type AnyModule,
+  AnyModule,
   type HookHandle,
   type HookOptions,
   type LoadOptions,

@@ -79,7 +79,7 @@ function rows(name: string, x: Tensor): Tensor {
   return x.toRows_()
 }
 
-/** Uniform numbers from [a, b). @throws {ArgumentError} unless a ≤ b */
+/** Fills `x` with uniform numbers from [a, b). @throws {ArgumentError} unless a ≤ b */
 export function uniform_(x: Tensor, options: UniformOptions = {}): Tensor {
   rows('uniform_', x)
   checkOptions('uniform_', options, ['a', 'b'])
@@ -89,7 +89,7 @@ export function uniform_(x: Tensor, options: UniformOptions = {}): Tensor {
   return fillUniform(x, a, b)
 }
 
-/** Normal numbers. @throws {ArgumentError} for a standard deviation below 0 */
+/** Fills `x` with normal numbers. @throws {ArgumentError} for a standard deviation below 0 */
 export function normal_(x: Tensor, options: NormalOptions = {}): Tensor {
   rows('normal_', x)
   checkOptions('normal_', options, ['mean', 'std'])
@@ -100,7 +100,7 @@ export function normal_(x: Tensor, options: NormalOptions = {}): Tensor {
 }
 
 /**
- * Normal numbers, of those that lie in [a, b]: by the inverse of the normal distribution, from uniform ones.
+ * Fills `x` with normal numbers, of those that lie in [a, b]: by the inverse of the normal distribution, from uniform ones.
  * https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.trunc_normal_
  *
  * @throws {ArgumentError} for a standard deviation that is not above 0, or an interval in which next to no normal
@@ -137,24 +137,24 @@ export function truncNormal_(x: Tensor, options: TruncNormalOptions = {}): Tenso
   return x.copy_(fromValues(values, x.shape))
 }
 
-/** Every element `value`. @throws {ArgumentError} for what is no number */
+/** Sets every element of `x` to `value`. @throws {ArgumentError} for what is no number */
 export function constant_(x: Tensor, value: number): Tensor {
   rows('constant_', x)
   checkNumber('constant_', 'the value', value)
   return x.fill_(value)
 }
 
-/** Every element 1. */
+/** Sets every element of `x` to 1. */
 export function ones_(x: Tensor): Tensor {
   return rows('ones_', x).fill_(1)
 }
 
-/** Every element 0. */
+/** Sets every element of `x` to 0. */
 export function zeros_(x: Tensor): Tensor {
   return rows('zeros_', x).fill_(0)
 }
 
-/** 1 on the diagonal, else 0. @throws {ShapeError} for what is no matrix */
+/** Makes `x` 1 on the diagonal, else 0. @throws {ShapeError} for what is no matrix */
 export function eye_(x: Tensor): Tensor {
   rows('eye_', x)
   if (x.shape.length !== 2) throw new ShapeError(`eye_: expected a matrix, got shape [${x.shape}]`)
@@ -224,7 +224,7 @@ export function xavierUniform_(x: Tensor, options: GainOptions = {}): Tensor {
   return fillUniform(x, -bound, bound)
 }
 
-/** Normal numbers of std gain · √(2 / (fanIn + fanOut)); else as `xavierUniform_`. @throws {ShapeError} below two dimensions */
+/** Fills `x` with normal numbers of std gain · √(2 / (fanIn + fanOut)); else as `xavierUniform_`. @throws {ShapeError} below two dimensions */
 export function xavierNormal_(x: Tensor, options: GainOptions = {}): Tensor {
   const gain = gainOf('xavierNormal_', x, options)
   const [into, out] = fans('xavierNormal_', x)
@@ -257,13 +257,13 @@ export function kaimingUniform_(x: Tensor, options: KaimingOptions = {}): Tensor
   return fillUniform(x, -bound, bound)
 }
 
-/** Normal numbers of std gain / √fan; else as `kaimingUniform_`. @throws {ShapeError} @throws {ArgumentError} */
+/** Fills `x` with normal numbers of std gain / √fan; else as `kaimingUniform_`. @throws {ShapeError} @throws {ArgumentError} */
 export function kaimingNormal_(x: Tensor, options: KaimingOptions = {}): Tensor {
   return fillNormal(x, 0, kaimingStd('kaimingNormal_', x, options))
 }
 
 /**
- * A matrix with orthonormal rows or columns, whichever are fewer (Saxe et al., 2014), times `gain`; dimensions behind
+ * Makes `x` a matrix with orthonormal rows or columns, whichever are fewer (Saxe et al., 2014), times `gain`; dimensions behind
  * the first count as one.
  *
  * @throws {ShapeError} below two dimensions

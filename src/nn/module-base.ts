@@ -23,7 +23,7 @@ import { watch } from './watch.js'
 type Given<T> = T | (T & [])
 
 /**
- * A layer, or a net of layers. https://pytorch.org/docs/stable/generated/torch.nn.Module.html
+ * A layer, or a net of layers: what `nn.Module` is as a value, and `nn.AnyModule` as a type. https://pytorch.org/docs/stable/generated/torch.nn.Module.html
  *
  * Fields that are `Parameter`s or Modules, and what `registerBuffer` was given, belong to it: they are
  * found by `parameters()`, `stateDict()`, `train()` and `eval()`. Derive from it and write `forward`, with as many
@@ -38,7 +38,7 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly never[
     watch(new.target.prototype, Module.prototype, (x) => x instanceof Parameter)
   }
 
-  /** The result for the inputs; what a net computes is written here. */
+  /** The result for the `inputs`; what a net computes is written here. */
   abstract forward(...inputs: Inputs): Output
 
   /** The `forward` that the library has written for this class, if any (see layer.ts). @internal */
@@ -157,7 +157,7 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly never[
   }
 
   /**
-   * The module at a path such as `stage1.0`, of names as in a state dict or of fields; '' is this one.
+   * The module at a `path` such as `stage1.0`, of names as in a state dict or of fields; '' is this one.
    * https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.get_submodule
    *
    * @throws {ArgumentError} for a path at which there is none
@@ -167,7 +167,7 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly never[
   }
 
   /**
-   * The parameter at a path such as `stage1.0.weight`, as `getSubmodule` takes it.
+   * The parameter at a `path` such as `stage1.0.weight`, as `getSubmodule` takes it.
    * https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.get_parameter
    *
    * @throws {ArgumentError} for a path at which there is none
@@ -181,7 +181,7 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly never[
   }
 
   /**
-   * The buffer at a path such as `stage1.1.running_mean`, as `getSubmodule` takes it.
+   * The buffer at a `path` such as `stage1.1.running_mean`, as `getSubmodule` takes it.
    * https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.get_buffer
    *
    * @throws {ArgumentError} for a path at which there is none

@@ -25,7 +25,7 @@ export class ModuleDict<M extends AnyModule = Module> extends Module implements 
     return this.#modules.size
   }
 
-  /** The module of that name; undefined where there is none. */
+  /** The module of that `name`; undefined where there is none. */
   get(name: string): M | undefined {
     return this.#modules.get(name)
   }
@@ -37,12 +37,12 @@ export class ModuleDict<M extends AnyModule = Module> extends Module implements 
     return this
   }
 
-  /** Whether there is a module of that name. */
+  /** Whether there is a module of that `name`. */
   has(name: string): boolean {
     return this.#modules.has(name)
   }
 
-  /** Takes the module of that name out, and gives it. @throws {ArgumentError} where there is none */
+  /** Takes the module of that `name` out, and gives it. @throws {ArgumentError} where there is none */
   pop(name: string): M {
     const found = this.#modules.get(name)
     if (found === undefined) {
@@ -57,7 +57,7 @@ export class ModuleDict<M extends AnyModule = Module> extends Module implements 
     this.#modules.clear()
   }
 
-  /** Adds several, each in the place of what had its name. @throws {ArgumentError} as of the constructor; none is then added */
+  /** Adds several `modules`, each in the place of what had its name. @throws {ArgumentError} as of the constructor; none is then added */
   update(modules: Readonly<Record<string, M>> | Iterable<readonly [string, M]>): this {
     for (const [name, module] of namedOf<M>('ModuleDict.update', modules)) this.#modules.set(name, module)
     return this

@@ -45,7 +45,7 @@ export class ModuleList<M extends AnyModule = Module> extends Module implements 
     return this
   }
 
-  /** Adds several at the end: all or, where one is no module, none. @throws {ArgumentError} for what is no array of modules */
+  /** Adds several `modules` at the end: all or, where one is no module, none. @throws {ArgumentError} for what is no array of modules */
   extend(modules: Iterable<M>): this {
     this.#modules.push(...listOf('ModuleList.extend', modules))
     return this

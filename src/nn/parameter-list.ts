@@ -42,13 +42,13 @@ export class ParameterList extends Module implements Iterable<Parameter> {
     return this.#parameters.at(index)
   }
 
-  /** Adds one at the end. @throws {ArgumentError} for what is no parameter */
+  /** Adds a `parameter` at the end. @throws {ArgumentError} for what is no parameter */
   append(parameter: Parameter): this {
     this.#add('ParameterList.append', [parameter])
     return this
   }
 
-  /** Adds several at the end: all or, where one is no parameter, none. @throws {ArgumentError} for what is no array of parameters */
+  /** Adds several `parameters` at the end: all or, where one is no parameter, none. @throws {ArgumentError} for what is no array of parameters */
   extend(parameters: Iterable<Parameter>): this {
     this.#add('ParameterList.extend', parameters)
     return this

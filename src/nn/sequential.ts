@@ -67,7 +67,7 @@ export class Sequential extends Module implements Iterable<Module> {
     return this.extend([module])
   }
 
-  /** Adds several at the end, as `append`: all or, where one can't be, none. @throws {ArgumentError} as of `append` */
+  /** Adds several `modules` at the end, as `append`: all or, where one can't be, none. @throws {ArgumentError} as of `append` */
   extend(modules: Iterable<Module>): this {
     if (typeof modules !== 'object' || modules === null || !(Symbol.iterator in modules)) {
       throw new ArgumentError(`Sequential.extend: expected an array of modules, got ${kindOf(modules)}`)

@@ -37,6 +37,16 @@ export interface StreamPlace {
   readonly offsetHigh: number
 }
 
+/** Runs `fn`, after which the stream stands where it stood before. */
+export function keepingStream<T>(fn: () => T): T {
+  const before = [seed, position]
+  try {
+    return fn()
+  } finally {
+    ;[seed, position] = before
+  }
+}
+
 /** Where the stream stands; moves it on by `blocks` of four words. */
 export function takeBlocks(blocks: number): StreamPlace {
   const low = (value: number) => value % 2 ** 32

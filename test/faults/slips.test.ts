@@ -61,6 +61,7 @@ describe('the slips', () => {
       (name) => `Tensor.${name}`,
     ),
     ...['constructor', 'toRows_', 'become', 'release'].map((name) => `Tensor.${name}`),
+    'nn.AnyModule',
   ])
 
   const isError = (value: unknown) => typeof value === 'function' && value.prototype instanceof SimdgradError

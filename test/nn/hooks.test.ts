@@ -1,6 +1,7 @@
 /** Forward hooks: whoever calls a module, they run, and what they see is theirs. */
-import { ArgumentError, data, fit, nn, ones, optim, randn, type Tensor, tensor } from 'simdgrad'
+import { ArgumentError, data, fit, nn, noGrad, ones, optim, randn, type Tensor, tensor } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { scoped } from '../../src/tensor/scope.js'
 import { initForTest } from '../support/init.js'
 
 beforeAll(initForTest)
@@ -146,6 +147,56 @@ describe('a forward hook', () => {
   ])('refuses %s', (_, act, message) => {
     expect(() => act(new nn.Linear(2, 2))).toThrow(ArgumentError)
     expect(() => act(new nn.Linear(2, 2))).toThrow(message)
+  })
+})
+
+describe('inside what the library writes', () => {
+  /** As a layer of the library's that is made of others: what is between is freed at its end. */
+  class Composed extends nn.Module {
+    inner = new nn.Linear(2, 2)
+    act = new nn.ReLU()
+
+    override forward(x: Tensor): Tensor {
+      return scoped(() => this.act.forward(this.inner.forward(x)).add(1))
+    }
+
+    override get libraryForward(): unknown {
+      return Composed.prototype.forward
+    }
+  }
+
+  it('a hook may keep what it sees, too', () => {
+    const layer = new Composed()
+    const kept: Tensor[] = []
+    layer.act.registerForwardHook((_, [x], y) => void kept.push(x, y))
+    const net = new nn.Sequential(layer, new nn.Linear(2, 1))
+    noGrad(() => net.forward(randn([3, 2])))
+    const [x, y] = kept.map(values)
+    expect(y).toEqual(x.map((value) => Math.max(value, 0)))
+  })
+
+  it('what a layer hands on beside its result is not freed before the next has it', () => {
+    class Both extends nn.Module {
+      override forward(x: Tensor): [Tensor, { given: Tensor }] {
+        return [x.mul(2), { given: x }]
+      }
+
+      override get libraryForward(): unknown {
+        return Both.prototype.forward
+      }
+    }
+    class Sum extends nn.Module {
+      override forward([a, { given }]: [Tensor, { given: Tensor }]): Tensor {
+        return a.add(given)
+      }
+
+      override get libraryForward(): unknown {
+        return Sum.prototype.forward
+      }
+    }
+    const modules = [new nn.ReLU(), new Both(), new Sum(), new nn.ReLU()] as unknown as nn.Module[]
+    const y = noGrad(() => new nn.Sequential(...modules).forward(tensor([1, -1, 2])))
+    expect(values(y)).toEqual([3, 0, 6])
   })
 })
 

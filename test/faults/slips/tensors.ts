@@ -117,6 +117,8 @@ export const METHODS: Slip[] = [
   ['Tensor.backward', [made('tensor([1], { requiresGrad: true })', trainable), 3], /tensor|cotangent/],
   ['Tensor.backward', [made('tensor([1], { requiresGrad: true })', trainable), [1]], /tensor|cotangent/],
   ['Tensor.backward', [t(1)], /gradient/],
+  ['Tensor.backward', [made('trainable', trainable), t(1), true], byName],
+  ['Tensor.backward', [made('trainable', trainable), t(1), { retain_graph: true }], /retainGraph/],
   ['Tensor.copy_', [t(2), [1, 2]], /tensor/, argument],
   ['Tensor.copy_', [t(2), null], /tensor/, argument],
   ['Tensor.copy_', [t(2), 5], /tensor/, argument],
