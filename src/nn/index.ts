@@ -37,9 +37,8 @@ export { AvgPool2d, MaxPool2d } from './pooling.js'
 export { AvgPool1d, MaxPool1d } from './pooling1d.js'
 export { PReLU, type PReLUOptions } from './prelu.js'
 export { GRU, LSTM, type LSTMState, RNN, type RNNOptions } from './recurrent.js'
-export type { RecurrentBase, RecurrentOptions } from './recurrent-base.js'
+export type { RecurrentOptions } from './recurrent-base.js'
 export {
-  type CellBase,
   type CellOptions,
   GRUCell,
   LSTMCell,

@@ -101,6 +101,8 @@ export class MultiheadAttention extends Module<
   }
 
   /**
+   * What each query gets of the values, from all heads.
+   *
    * @param query [T, N, E], with `batchFirst` [N, T, E]; without a batch [T, E]
    * @param key [S, N, E] …
    * @param value [S, N, E] …

@@ -123,6 +123,8 @@ export class RNNCell extends CellBase<Tensor> {
   }
 
   /**
+   * One step.
+   *
    * @param x [N, I] or [I]
    * @param hx the state before, [N, H] or [H]; default 0
    * @returns the next state
@@ -152,7 +154,13 @@ export class GRUCell extends CellBase<Tensor> {
     super('GRUCell', 'gru', inputSize, hiddenSize, options.bias ?? true)
   }
 
-  /** Shapes and errors as of RNNCell. */
+  /**
+   * One step; errors are as of RNNCell.
+   *
+   * @param x [N, I] or [I]
+   * @param hx the state before, [N, H] or [H]; default 0
+   * @returns the next state
+   */
   override forward(x: Tensor, hx?: Tensor | null): Tensor {
     return scoped(() => this.run(x, hx ? { h: hx } : undefined).h)
   }
@@ -177,6 +185,8 @@ export class LSTMCell extends CellBase<LSTMState> {
   }
 
   /**
+   * One step.
+   *
    * @param x [N, I] or [I]
    * @param hx the states [h, c] before, each [N, H] or [H]; default 0
    * @returns the next [h, c]

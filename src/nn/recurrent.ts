@@ -43,6 +43,8 @@ export class RNN extends RecurrentBase<Tensor> {
   }
 
   /**
+   * All steps, layer by layer.
+   *
    * @param x [T, N, I], with `batchFirst` [N, T, I]; without a batch [T, I]
    * @param hx the first states, [layers · directions, N, H] or, without a batch, [layers · directions, H]; default 0
    * @returns all states of the last layer, [T, N, directions · H], and the last of each layer, shaped as `hx`
@@ -61,6 +63,7 @@ export class RNN extends RecurrentBase<Tensor> {
     return RNN.prototype.forward
   }
 
+  /** Sizes and the options that differ from their defaults. */
   override extraRepr(): string {
     const relu = this.nonlinearity === 'relu' ? ", nonlinearity='relu'" : ''
     return super.extraRepr() + relu
@@ -82,7 +85,13 @@ export class GRU extends RecurrentBase<Tensor> {
     super('GRU', 'gru', inputSize, hiddenSize, options)
   }
 
-  /** Shapes and errors as of RNN. */
+  /**
+   * All steps, layer by layer; errors are as of RNN.
+   *
+   * @param x [T, N, I], with `batchFirst` [N, T, I]; without a batch [T, I]
+   * @param hx the first states, [layers · directions, N, H] or, without a batch, [layers · directions, H]; default 0
+   * @returns all states of the last layer, [T, N, directions · H], and the last of each layer, shaped as `hx`
+   */
   override forward(x: Tensor, hx?: Tensor | null): [output: Tensor, h: Tensor] {
     return scoped(() => {
       const { output, h } = this.run(x, hx ? { h: hx } : undefined)
@@ -115,6 +124,8 @@ export class LSTM extends RecurrentBase<LSTMState> {
   }
 
   /**
+   * All steps, layer by layer.
+   *
    * @param x [T, N, I], with `batchFirst` [N, T, I]; without a batch [T, I]
    * @param hx the first states [h, c], each as RNN's `hx`; default 0
    * @returns all h of the last layer, [T, N, directions · H], and the last [h, c] of each layer

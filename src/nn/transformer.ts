@@ -121,6 +121,8 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, options?: Enco
   }
 
   /**
+   * Attention, linear layers, norms and sums.
+   *
    * @param src [T, N, E], with `batchFirst` [N, T, E]; without a batch [T, E]
    * @param options srcMask, maskType, srcKeyPaddingMask, isCausal
    * @returns the shape of `src`
@@ -220,7 +222,13 @@ export class TransformerEncoder extends Module<[src: Tensor, options?: EncoderMa
     this.norm = norm
   }
 
-  /** Inputs, result and errors as of TransformerEncoderLayer. */
+  /**
+   * Layer after layer; errors are as of TransformerEncoderLayer.
+   *
+   * @param src [T, N, E], with `batchFirst` [N, T, E]; without a batch [T, E]
+   * @param options srcMask, maskType, srcKeyPaddingMask, isCausal
+   * @returns the shape of `src`
+   */
   override forward(src: Tensor, options: EncoderMasks = {}): Tensor {
     return scoped((scope) => {
       let x = src

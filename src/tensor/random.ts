@@ -29,6 +29,14 @@ export function manualSeed(value: number): void {
   position = 0
 }
 
+/** A place in the stream, in two words each: the same place has the same numbers again. */
+export interface StreamPlace {
+  readonly seedLow: number
+  readonly seedHigh: number
+  readonly offsetLow: number
+  readonly offsetHigh: number
+}
+
 /** Runs `fn`, after which the stream stands where it stood before. */
 export function keepingStream<T>(fn: () => T): T {
   const before = [seed, position]
@@ -37,14 +45,6 @@ export function keepingStream<T>(fn: () => T): T {
   } finally {
     ;[seed, position] = before
   }
-}
-
-/** A place in the stream, in two words each: the same place has the same numbers again. */
-export interface StreamPlace {
-  readonly seedLow: number
-  readonly seedHigh: number
-  readonly offsetLow: number
-  readonly offsetHigh: number
 }
 
 /** Where the stream stands; moves it on by `blocks` of four words. */

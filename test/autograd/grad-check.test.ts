@@ -267,6 +267,17 @@ const FUNCTIONS: Readonly<Record<string, fc.Arbitrary<Check>>> = {
       const all = { ...options, ceilMode, countIncludePad, divisorOverride }
       return { f: (x) => F.avgPool2d(x, kernel, all), inputs: [[shape, 'normal']] }
     }),
+  scaledDotProductAttention: fc.tuple(size, size, size, size, fc.boolean()).map(([t, s, e, ev, isCausal]) => {
+    const f: Check['f'] = (q, k, v) => F.scaledDotProductAttention(q, k, v, { isCausal })
+    return {
+      f,
+      inputs: [
+        [[2, t, e], 'normal'],
+        [[2, s, e], 'normal'],
+        [[2, s, ev], 'normal'],
+      ],
+    }
+  }),
   layerNorm: fc
     .tuple(shapeOf(1, 3), fc.integer({ min: 5, max: 9 }), fc.boolean(), fc.boolean(), fc.boolean())
     .map(([rows, cols, two, weight, bias]) => {

@@ -11,6 +11,7 @@ import { INDEXING } from './slips/indexing.js'
 import { LAYERS } from './slips/layers.js'
 import { LOSSES } from './slips/losses.js'
 import { OPTIMIZER_METHODS, SCHEDULER_METHODS, SCHEDULERS } from './slips/optim.js'
+import { SEQUENCES } from './slips/sequences.js'
 import { nameOf, run, type Slip, textOf } from './slips/slip.js'
 import { MAKING, METHODS } from './slips/tensors.js'
 import { DATA, FILES, LOOPS, OPTIMIZERS } from './slips/training.js'
@@ -22,6 +23,7 @@ const SLIPS: Record<string, Slip[]> = {
   'picking, rearranging and scanning': INDEXING,
   'layers and modules': LAYERS,
   losses: LOSSES,
+  'layers of sequences': SEQUENCES,
   optimizers: [...OPTIMIZERS, ...OPTIMIZER_METHODS],
   'schedulers, averages and clipping': [...SCHEDULERS, ...SCHEDULER_METHODS],
   loops: LOOPS,

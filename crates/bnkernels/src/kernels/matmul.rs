@@ -131,7 +131,8 @@ impl Product {
         }
     }
 
-    /// Scratch memory of a product that runs in one chunk.
+    /// Scratch memory of a product that runs in one chunk. (One copy for all kernels, as of `run_on_one_thread`.)
+    #[inline(never)]
     pub(super) fn scratch_of_one_thread(&self) -> usize {
         let (copies, each) = self.scratch((1, 1));
         copies + each
@@ -153,6 +154,7 @@ impl Product {
     }
 
     /// As `run`, to the same bits, in one chunk. `scratch` is [`Product::scratch_of_one_thread`], aligned.
+    #[inline(never)]
     pub(super) fn run_on_one_thread(
         &self,
         a: &[f32],

@@ -11,16 +11,22 @@ pub(super) fn vectors<const K: usize, const M: usize>(
 ) {
     let n = writes[0].len();
     assert!(reads.iter().all(|x| x.len() == n) && writes.iter().all(|x| x.len() == n));
-    let whole = n / 4 * 4;
     let from = reads.map(|x| Src::new(x, n));
-    let mut to = writes.each_mut().map(|x| Dst::new(x, n));
-    for j in (0..whole).step_by(4) {
-        let values = f(from.map(|x| x.load(j)), to.each_ref().map(|x| x.load(j)));
-        to.iter_mut().zip(values).for_each(|(x, value)| x.store(j, value));
-    }
-    if whole < n {
-        let old = writes.each_ref().map(|x| F32x4::load_tail(&x[whole..], 0.0));
-        let values = f(reads.map(|x| F32x4::load_tail(&x[whole..], 0.0)), old);
-        writes.iter_mut().zip(values).for_each(|(x, value)| value.store_tail(&mut x[whole..]));
+    // One place that calls `f`, as it may be long.
+    for j in (0..n).step_by(4) {
+        let is_whole = n - j >= 4;
+        let (a, b) = if is_whole {
+            (from.map(|x| x.load(j)), writes.each_mut().map(|x| Dst::new(x, n).load(j)))
+        } else {
+            let tail = |x: &[f32]| F32x4::load_tail(&x[j..], 0.0);
+            (reads.map(tail), writes.each_ref().map(|x| tail(x)))
+        };
+        for (x, value) in writes.iter_mut().zip(f(a, b)) {
+            if is_whole {
+                Dst::new(x, n).store(j, value);
+            } else {
+                value.store_tail(&mut x[j..]);
+            }
+        }
     }
 }
