@@ -147,14 +147,14 @@ unary! {
     _gelu_tanh 1: |x| x * x.normal_by_tanh().0;
         |x, _y, dy| { let (below, density) = x.normal_by_tanh(); dy * (below + x * density) };
 
-    /// `x` from `min` to `max`; `max` where that is the smaller. The gradient passes on the bounds, too.
+    /// `x` from `min` to `max`; `max` where that is the smaller. On the bounds there is no gradient.
     _clamp 4 {
         /// The least.
         min = f64::NEG_INFINITY,
         /// The largest.
         max = f64::INFINITY
     }: |x| { let y = x.lt(min).select(min, x); y.gt(max).select(max, y) };
-        |x, _y, dy| x.ge(min).and(x.le(max)).keep(dy);
+        |x, _y, dy| x.gt(min).and(x.lt(max)).keep(dy);
 
     /// The sine, of whatever angle. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.sin.html
     sin 1: |x| x.sin_cos().0; |x, _y, dy| dy * x.sin_cos().1;

@@ -8,7 +8,7 @@ export type { ClampOptions }
 
 /**
  * `x`, no smaller than `min` and no larger than `max`, one of which may be missing; all is `max` where that is the
- * smaller. The gradient passes within the bounds and on them. NaN stays.
+ * smaller. The gradient passes within the bounds, and on them there is none (PyTorch 2.15). NaN stays.
  * https://pytorch.org/docs/stable/generated/torch.clamp.html
  *
  * @throws {ArgumentError} without a bound, or for one that is no number

@@ -24,7 +24,7 @@ export interface ClampOptions {
 }
 
 /**
- * `x` from `min` to `max`; `max` where that is the smaller. The gradient passes on the bounds, too.
+ * `x` from `min` to `max`; `max` where that is the smaller. On the bounds there is no gradient.
  *
  * @function
  */

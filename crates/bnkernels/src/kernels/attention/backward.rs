@@ -84,8 +84,8 @@ pub fn attention_backward(
                             let v = &a.v[keys * ev..][..cols * ev];
                             block.scores(&a, p, room);
                             by_rows(ev)(rows, cols).run_on_one_thread(dy, v, None, ds, room);
-                            for r in 0..rows {
-                                let log = F32x4::splat(log_sums[r]);
+                            for (r, &log) in log_sums.iter().enumerate() {
+                                let log = F32x4::splat(log);
                                 let along = r * cols..(r + 1) * cols;
                                 let (p, ds) = (&mut p[along.clone()], &mut ds[along.clone()]);
                                 vectors([], [&mut *p], |[], [x]| [(x - log).exp()]);
