@@ -31,7 +31,9 @@ use crate::kernels::recurrent::{self, Cell, RecurrentShape};
 use crate::kernels::reduce::{self, ReduceShape};
 use crate::kernels::rmsprop::{rmsprop_step, Rmsprop};
 use crate::kernels::sgd::{sgd_step, Sgd};
-use crate::kernels::{cross_entropy, cumsum, gather, gather_dim, index_select, layer_norm, lerp, softmax, triangle};
+use crate::kernels::{
+    cross_entropy, cumsum, gather, gather_dim, index_select, layer_norm, lerp, softmax, triangle,
+};
 use crate::tables;
 use declare::{argument, count, has_length, has_number, kernels};
 use lengths::{gates_of, laid, lanes, slides};
