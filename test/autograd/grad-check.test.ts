@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { gradCheck, type Values } from '../support/grad-check.js'
 import { initForTest } from '../support/init.js'
 import { Random } from '../support/random.js'
+import { INDEXING_FUNCTIONS, INDEXING_METHODS, WITHOUT_GRADIENT } from './grad-check-indexing.js'
 import { LAYER_CHECKS } from './grad-check-layers.js'
 
 const { functional: F } = nn
@@ -108,6 +109,7 @@ const several = (f: (x: Tensor, o: { dim: number[]; keepdim: boolean }) => Tenso
   })
 
 const METHODS: Readonly<Record<string, fc.Arbitrary<Check>>> = {
+  ...INDEXING_METHODS,
   add: binary((a, b) => a.add(b), 'normal', 'normal'),
   sub: binary((a, b) => a.sub(b), 'normal', 'normal'),
   mul: binary((a, b) => a.mul(b), 'normal', 'normal'),
@@ -326,6 +328,7 @@ const FUNCTIONS: Readonly<Record<string, fc.Arbitrary<Check>>> = {
     return { f: (x) => f(x).mul(1), inputs: [[shape, 'normal']] }
   }),
   ...LAYER_CHECKS,
+  ...INDEXING_FUNCTIONS,
 }
 
 const reductions = fc.constantFrom('mean' as const, 'sum' as const, 'none' as const)
@@ -462,6 +465,7 @@ it('leaves no operation out', () => {
     'toString',
     'zeroGrad',
     'argmax',
+    ...WITHOUT_GRADIENT,
     ...['eq', 'ne', 'lt', 'le', 'gt', 'ge'],
     'backward',
   ]

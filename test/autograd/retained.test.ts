@@ -9,11 +9,12 @@ const cases = readFixture<OperationCase[]>('operations.json').filter(({ cotangen
 beforeAll(initForTest)
 
 /** The result of a case. */
-function outputOf({ op, target, args }: OperationCase, inputs: readonly Tensor[]): Tensor {
+function outputOf({ op, target, args, part }: OperationCase, inputs: readonly Tensor[]): Tensor {
   const resolved = resolve(args, inputs) as unknown[]
   const owner: object = target === 'method' ? (resolved[0] as Tensor) : nn.functional
   const operation = Reflect.get(owner, op) as (...all: unknown[]) => unknown
-  const result = operation.apply(owner, target === 'method' ? resolved.slice(1) : resolved)
+  const all = operation.apply(owner, target === 'method' ? resolved.slice(1) : resolved)
+  const result: unknown = part === undefined ? all : Reflect.get(all as object, part)
   if (!(result instanceof Tensor)) throw new Error(`${op} did not give a tensor`)
   return result
 }
