@@ -66,7 +66,7 @@ macro_rules! unary {
                 let [$($($number,)+)? ..] = numbers;
                 elementwise::run(&inputs, dx, &move |inputs: &[&[f32]], dx: &mut [f32]| {
                     $($(let $number = F32x4::splat($number);)+)?
-                    map_vectors::<3, 4>(inputs, dx, move |[$bx, $by, $dy]| $gradient)
+                    map_vectors::<3, $u>(inputs, dx, move |[$bx, $by, $dy]| $gradient)
                 });
             },
             reads: [is_read(stringify!($bx)), is_read(stringify!($by))],
