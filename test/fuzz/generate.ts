@@ -66,7 +66,7 @@ function sequential(d: Draw): Ref {
   }
   // Many layers fit few shapes: so the first is named in turn, and what it is given made to fit.
   const first = all[(d.seed + d.at.nets.length) % all.length]
-  const values = [() => d.image(), () => d.channels(1), () => d.channels(3), () => d.value()]
+  const values = [() => d.image(), ...[0, 1, 3].map((more) => () => d.channels(more)), () => d.value()]
   const inputs = first === 'Embedding' ? [words] : values
   for (const k of d.permutation(inputs.length)) {
     const start = d.attempt(() => {
