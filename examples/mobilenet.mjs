@@ -1,6 +1,6 @@
 // A small MobileNetV2 (Sandler et al., 2018), with depthwise convolutions, on MNIST.
 //
-//   node examples/mobilenet.mjs                   6,400 digits, some 15 seconds
+//   node examples/mobilenet.mjs                   12,800 digits, some 10 seconds
 //   node examples/mobilenet.mjs --images 60000
 //
 // Prints what each layer makes and costs, and then:
@@ -10,7 +10,7 @@ import { data, fit, init, manualSeed, nn, optim, summary } from 'simdgrad'
 import { MobileNet } from './nets/mobilenet.mjs'
 import { first } from './shared/mnist.mjs'
 
-const { values } = parseArgs({ options: { images: { type: 'string', default: '6400' } } })
+const { values } = parseArgs({ options: { images: { type: 'string', default: '12800' } } })
 
 await init()
 manualSeed(0)

@@ -114,6 +114,63 @@ describe('examples', () => {
     expect(text).toContain('the same to the bit: true')
     expect(text).toContain('stage1.1.num_batches_tracked []')
   })
+
+  it('resnet20 trains, on digits and on files of CIFAR-10', async () => {
+    const text = await example('resnet20', '--images', '64')
+    expect(text).toContain('272,474 parameters')
+    expect(numbers(text, 'epoch 1: loss')[0]).toBeGreaterThan(0)
+    const folder = mkdtempSync(join(tmpdir(), 'cifar-'))
+    const records = Uint8Array.from({ length: 40 * 3073 }, (_, i) => (i % 3073 ? (i * 7) % 256 : i % 10))
+    for (const name of ['data_batch_1.bin', 'test_batch.bin']) writeFileSync(join(folder, name), records)
+    const cifar = await example('resnet20', '--images', '32', '--cifar', folder)
+    rmSync(folder, { recursive: true })
+    expect(numbers(cifar, 'test accuracy')[0]).toBeLessThanOrEqual(1)
+  })
+
+  it('mobilenet tells digits apart, and what each layer costs', async () => {
+    const text = await example('mobilenet')
+    expect(numbers(text, 'test accuracy')[0]).toBeGreaterThan(0.85)
+    expect(numbers(text, 'Total params:').slice(0, 2)).toEqual([11, 178])
+  })
+
+  it('char-gpt learns more than to guess, and writes', async () => {
+    const text = await example('char-gpt', '--steps', '100', '--length', '40')
+    expect(numbers(text, 'step 100: loss')[0]).toBeLessThan(numbers(text, 'guessing:')[0] - 1)
+    expect(text.split('\n\n').slice(1).join('\n\n').length).toBeGreaterThan(39)
+  })
+
+  it('gru-sensor sees further than "as now"', async () => {
+    const text = await example('gru-sensor')
+    expect(numbers(text, 'the GRU:')[0]).toBeLessThan(numbers(text, 'as now:')[0] / 2)
+  })
+
+  it('tabular finds more of the rare class with a weight for it', async () => {
+    const text = await example('tabular')
+    const [plain, rare] = numbers(text, 'posWeight 1: accuracy')
+    const [weighed, found] = numbers(text, 'posWeight 5: accuracy')
+    expect([plain > 0.93, weighed > 0.9, found > rare]).toEqual([true, true, true])
+  })
+
+  it('autoencoder paints digits again', async () => {
+    const text = await example('autoencoder', '--images', '6400')
+    expect(numbers(text, 'step 200: loss')[0]).toBeLessThan(0.24)
+    expect(text.split('\n').filter((line) => line.includes(' | '))).toHaveLength(14)
+  })
+
+  it('unet finds the pixels of a digit better than a threshold', async () => {
+    const text = await example('unet')
+    const [pixels, overlap] = numbers(text, 'the U-Net: pixels')
+    expect(pixels).toBeGreaterThan(numbers(text, 'a threshold: pixels')[0])
+    expect(overlap).toBeGreaterThan(0.7)
+  })
+
+  it('norms prints an accuracy for each norm and batch size', async () => {
+    const text = await example('norms', '--images', '640')
+    const rows = text.trim().split('\n')
+    expect(rows[0].split(/ +/)).toEqual(['batch', 'batch', 'group', 'layer', 'instance', 'none'])
+    expect(rows.slice(1).map((row) => row.split(/ +/).length)).toEqual([6, 6, 6, 6, 6])
+    expect(numbers(text, '\n32 '.trimStart())[0]).toBeGreaterThan(0.3)
+  })
 })
 
 describe('documents', () => {
