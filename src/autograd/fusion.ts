@@ -23,6 +23,8 @@ export interface Pending<A = never> {
 export interface Fusion {
   /** The operations, in the order that they come in. */
   readonly pattern: readonly Operation<never>[]
+  /** The dimensions of what passes between them: a result of others is not held back. */
+  readonly rank: number
   /** Whether these calls of them can be fused. Default true. */
   matches?(calls: readonly Pending[]): boolean
   /** The calls that run instead; the first takes the first one's input, each other the one before's result. */
@@ -40,13 +42,22 @@ export function pendingCall<A>(
 
 let enabled = true
 
-/** What begins or goes on a row, by the table: looked through once. */
-const unfinished = new WeakMap<readonly Fusion[], ReadonlySet<unknown>>()
+/** What begins or goes on a row, and with how many dimensions. */
+type Unfinished = ReadonlyMap<unknown, ReadonlySet<number>>
 
-function unfinishedOf(rows: readonly Fusion[]): ReadonlySet<unknown> {
+/** By the table: looked through once. */
+const unfinished = new WeakMap<readonly Fusion[], Unfinished>()
+
+function unfinishedOf(rows: readonly Fusion[]): Unfinished {
   let found = unfinished.get(rows)
   if (!found) {
-    found = new Set(rows.flatMap(({ pattern }) => pattern.slice(0, -1)))
+    const ranks = new Map<unknown, Set<number>>()
+    for (const { pattern, rank } of rows) {
+      for (const operation of pattern.slice(0, -1)) {
+        ranks.set(operation, (ranks.get(operation) ?? new Set<number>()).add(rank))
+      }
+    }
+    found = ranks
     unfinished.set(rows, found)
   }
   return found
@@ -100,7 +111,7 @@ class Queue {
   /** The last call's result, whose values are not there yet. */
   #last: Tensor | undefined
 
-  readonly #unfinished: ReadonlySet<unknown>
+  readonly #unfinished: Unfinished
 
   constructor(readonly rows: readonly Fusion[]) {
     this.#unfinished = unfinishedOf(rows)
@@ -114,7 +125,7 @@ class Queue {
     shape: Shape,
   ): Tensor | undefined => {
     if (inputs[0] !== this.#last) this.flush()
-    const goesOn = this.#unfinished.has(operation)
+    const goesOn = this.#mayGoOn(operation, shape.length)
     // Most calls: nothing is held back, and nothing begins.
     if (!goesOn && this.#calls.length === 0) return undefined
     const asked = [...this.#calls, pendingCall(operation, inputs, attributes)]
@@ -131,8 +142,12 @@ class Queue {
     })
     this.#calls = calls
     this.#last = result
-    if (!this.#unfinished.has(calls[calls.length - 1].operation)) this.flush()
+    if (!this.#mayGoOn(calls[calls.length - 1].operation, shape.length)) this.flush()
     return result
+  }
+
+  #mayGoOn(operation: unknown, rank: number): boolean {
+    return this.#unfinished.get(operation)?.has(rank) ?? false
   }
 
   /** Runs what is held back. */

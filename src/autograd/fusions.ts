@@ -12,8 +12,10 @@ import {
 import { type MaxWindows, maxPool2dOperation } from './ops/max-pool2d.js'
 import { relu } from './ops/unary.generated.js'
 
-const row = (pattern: readonly unknown[], rest: Omit<Fusion, 'pattern'>): Fusion => ({
+/** Of images, [N, C, H, W]. */
+const row = (pattern: readonly unknown[], rest: Omit<Fusion, 'pattern' | 'rank'>): Fusion => ({
   pattern: pattern as readonly Operation<never>[],
+  rank: 4,
   ...rest,
 })
 
