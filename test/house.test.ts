@@ -215,3 +215,20 @@ describe('the check', () => {
     expect(check({ 'nn/a.ts': to('b', 'c'), 'nn/b.ts': to('c'), 'nn/c.ts': '' })).toEqual([])
   })
 })
+
+it('names for bundlers what is imported for its effect alone', () => {
+  const root = new URL('..', import.meta.url)
+  const { sideEffects } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
+    sideEffects: string[]
+  }
+  const files = readdirSync(new URL('src', root), { recursive: true, encoding: 'utf8' })
+  const effects = files
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => {
+      const source = readFileSync(new URL(`src/${file}`, root), 'utf8')
+      const imports = [...source.matchAll(/^import '(\..*)'$/gm)]
+      return imports.map(([, path]) => `./dist/${posix.join(posix.dirname(file), path)}`)
+    })
+  expect(effects.length).toBeGreaterThan(1)
+  expect(effects.filter((path) => !sideEffects.includes(path))).toEqual([])
+})
