@@ -1,6 +1,6 @@
 /** Methods of Tensor that pick, rearrange and scan. They are added as those in methods.ts are. */
 import type { Shape } from '../tensor/shape.js'
-import { Tensor } from '../tensor/tensor.js'
+import { addMethods } from './add-methods.js'
 import { at, type IndexItem } from './ops/at.js'
 import { cumsum } from './ops/cumsum.js'
 import { expand, repeat } from './ops/expand.js'
@@ -120,11 +120,4 @@ const OPERATIONS = {
   topk,
 } as const
 
-for (const [name, operation] of Object.entries(OPERATIONS)) {
-  const apply = operation as (x: Tensor, ...rest: never[]) => unknown
-  Object.defineProperty(Tensor.prototype, name, {
-    value(this: Tensor, ...rest: never[]) {
-      return apply(this, ...rest)
-    },
-  })
-}
+addMethods(OPERATIONS)

@@ -6,6 +6,7 @@
 
 import type { Shape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
+import { addMethods } from './add-methods.js'
 import { type BackwardOptions, backward } from './backward.js'
 import { add, div, maximum, minimum, mul, sub } from './ops/arithmetic.js'
 import { type ClampOptions, clamp } from './ops/clamp.js'
@@ -206,14 +207,7 @@ const OPERATIONS = {
   backward,
 } as const
 
-for (const [name, operation] of Object.entries(OPERATIONS)) {
-  const apply = operation as (x: Tensor, ...rest: unknown[]) => unknown
-  Object.defineProperty(Tensor.prototype, name, {
-    value(this: Tensor, ...rest: unknown[]) {
-      return apply(this, ...rest)
-    },
-  })
-}
+addMethods(OPERATIONS)
 
 // Older browsers have no Symbol.dispose, and then no `using` either.
 if (Symbol.dispose) {

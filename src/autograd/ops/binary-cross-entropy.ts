@@ -10,9 +10,8 @@ import { defineOperation, type OperationCall } from '../operation.js'
 import { combine } from '../strided.js'
 import { run } from '../tape.js'
 import { add, maximum, mul, sub } from './arithmetic.js'
-import { log1p } from './log1p.js'
 import { checkReduction, checkWeight, elementwiseLoss, type LossOptions, type Reduction } from './loss.js'
-import { abs, exp, log, neg } from './unary.generated.js'
+import { abs, exp, log, log1p, neg } from './unary.generated.js'
 
 /** What `binaryCrossEntropy` takes besides tensors. */
 export interface BinaryCrossEntropyOptions extends LossOptions {

@@ -1,12 +1,13 @@
 /** Class indices: what a loss takes as such, and the value that is picked by them. */
-import { fill } from '../../bindings/kernels.generated.js'
 import { kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { fromValues } from '../../tensor/create.js'
-import { type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
+import { type Shape, sizeOf } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
-import { defineOperation } from '../operation.js'
-import { run } from '../tape.js'
+import { eq } from './compare.js'
+import { gather } from './indexing.js'
+import { reshape } from './rearrange.js'
+import { maskedFill } from './where.js'
 
 /** Class indices: a tensor of whole numbers, or a list. */
 export type Labels = Tensor | ArrayLike<number>
@@ -75,47 +76,17 @@ export function withoutClasses(shape: Shape): Shape {
   return shape.filter((_, d) => d !== (shape.length === 1 ? 0 : 1))
 }
 
-/** The values at the labels; 0 where one is `ignored`. The labels were found good. */
-const operation = defineOperation<number>({
-  name: 'pickClass',
-  inputs: { x: 'rows', labels: 'rows' },
-  output: 'rows',
-  gradients: { x: ['labels'] },
-  shape: ([, labels]) => labels.shape,
-  forward({ inputs: [x, labels], output, attributes: ignored }) {
-    const places = placesOf(x.shape, labels, ignored)
-    output.storage.write(places.map((place) => (place < 0 ? 0 : x.storage.readFloat(place))))
-  },
-  backward(call) {
-    const dx = call.gradient(0)
-    if (!dx) return
-    fill({ y: dx.storage, value: 0 })
-    const [, labels] = call.inputs
-    for (const [i, place] of placesOf(dx.shape, labels, call.attributes).entries()) {
-      if (place >= 0) dx.storage.writeFloat(place, call.dy.storage.readFloat(i))
-    }
-  },
-})
-
-/** Where the value of each label is; −1 where there is none to be picked. */
-function placesOf(shape: Shape, labels: Tensor, ignored: number): number[] {
-  const [, classes, after] = classSizes(shape)
-  return Array.from(labels.toFloat32Array(), (label, i) => {
-    if (label === ignored) return -1
-    return (Math.floor(i / after) * classes + label) * after + (i % after)
-  })
-}
-
 /**
- * The value of each label's class.
+ * The value of each label's class. To be called in a scope.
  *
  * @param x [classes] or [N, classes, d…]
- * @param labels [] or [N, d…], each a class or `ignored`
+ * @param labels [] or [N, d…], found good: each a class or `ignored`
  * @returns the labels' shape, with 0 where a label is ignored
  */
 export function pickClass(x: Tensor, labels: Tensor, ignored: number): Tensor {
-  if (!sameShape(labels.shape, withoutClasses(x.shape))) {
-    throw new Error(`pickClass: labels [${labels.shape}] of [${x.shape}]`)
-  }
-  return run(operation, [x, labels], ignored)
+  const dim = x.shape.length === 1 ? 0 : 1
+  const [, , ...after] = x.shape
+  const ignores = eq(labels, ignored)
+  const index = reshape(maskedFill(labels, ignores, 0), dim === 0 ? [1] : [x.shape[0], 1, ...after])
+  return maskedFill(reshape(gather(x, dim, index), labels.shape), ignores, 0)
 }

@@ -5,13 +5,12 @@
 import { conv2dBackwardInput, conv2dBackwardWeight, conv2dForward } from '../../bindings/kernels.generated.js'
 import { checkOptions, type Pair, pair } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
-import type { Shape } from '../../tensor/shape.js'
 import { type Tensor, view } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
-import { defineOperation, type OperationCall } from '../operation.js'
+import { defineOperation } from '../operation.js'
 import { sumTo } from '../strided.js'
 import { run } from '../tape.js'
-import { type ConvolutionAttributes, convolutionAttributes } from './convolution.js'
+import { type ConvolutionAttributes, convolutionAttributes, convolutionSizes } from './convolution.js'
 import { extentOf } from './window.js'
 
 /** What `convTranspose2d` takes besides tensors. */
@@ -32,34 +31,6 @@ export const CONV_TRANSPOSE2D_OPTIONS = ['stride', 'padding', 'outputPadding', '
 
 interface Attributes extends ConvolutionAttributes {
   outputPadding: readonly [number, number]
-}
-
-/** The sizes as the kernels take them, for which the result `y` is the input of a convolution. */
-function sizesOf(call: OperationCall<Attributes>, y: Shape) {
-  const [n, oc, oh, ow] = call.shapeOf(0)
-  const [, , kh, kw] = call.shapeOf(1)
-  const [, c, h, w] = y
-  const { stride, before, dilation, groups } = call.attributes
-  const [strideH, strideW, paddingH, paddingW] = [...stride, ...before]
-  const [dilationH, dilationW] = dilation
-  return {
-    n,
-    c,
-    h,
-    w,
-    oc,
-    oh,
-    ow,
-    kh,
-    kw,
-    strideH,
-    strideW,
-    paddingH,
-    paddingW,
-    dilationH,
-    dilationW,
-    groups,
-  }
 }
 
 const operation = defineOperation<Attributes>({
@@ -102,12 +73,13 @@ const operation = defineOperation<Attributes>({
   },
   forward(call) {
     const [x, weight, bias] = call.inputs
-    const sizes = sizesOf(call, call.output.shape)
+    // The result is the input of a convolution.
+    const sizes = convolutionSizes(call.output.shape, call.shapeOf(1), call.shapeOf(0), call.attributes)
     const dx = call.output.storage
     conv2dBackwardInput({ dy: x.storage, weight: weight.storage, bias: bias?.storage, dx, ...sizes })
   },
   backward(call) {
-    const sizes = sizesOf(call, call.dy.shape)
+    const sizes = convolutionSizes(call.dy.shape, call.shapeOf(1), call.shapeOf(0), call.attributes)
     const dy = call.dy.storage
     const [x, weight] = call.inputs
     const [dx, dweight] = [call.gradient(0), call.gradient(1)]

@@ -7,13 +7,12 @@ import {
 } from '../../bindings/kernels.generated.js'
 import { checkOptions, type Pair } from '../../check.js'
 import { ShapeError } from '../../errors.js'
-import type { Shape } from '../../tensor/shape.js'
 import { type Tensor, view } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
-import { defineOperation, type OperationCall } from '../operation.js'
+import { defineOperation } from '../operation.js'
 import { sumTo } from '../strided.js'
 import { run } from '../tape.js'
-import { type ConvolutionAttributes, convolutionAttributes } from './convolution.js'
+import { type ConvolutionAttributes, convolutionAttributes, convolutionSizes } from './convolution.js'
 import { extentOf, outputSize } from './window.js'
 
 /** What `conv2d` takes besides tensors. */
@@ -29,33 +28,6 @@ export interface Conv2dOptions {
   dilation?: Pair
   /** Into how many groups the channels of input and output are cut, in order; each is a convolution of its own. Default 1. */
   groups?: number
-}
-
-/** The sizes as the kernels take them; `y` is the output's shape. */
-function sizesOf(call: OperationCall<ConvolutionAttributes>, y: Shape) {
-  const [n, c, h, w] = call.shapeOf(0)
-  const [oc, , kh, kw] = call.shapeOf(1)
-  const { stride, before, dilation, groups } = call.attributes
-  const [strideH, strideW, paddingH, paddingW] = [...stride, ...before]
-  const [dilationH, dilationW, oh, ow] = [...dilation, y[2], y[3]]
-  return {
-    n,
-    c,
-    h,
-    w,
-    oc,
-    oh,
-    ow,
-    kh,
-    kw,
-    strideH,
-    strideW,
-    paddingH,
-    paddingW,
-    dilationH,
-    dilationW,
-    groups,
-  }
 }
 
 const operation = defineOperation<ConvolutionAttributes>({
@@ -103,7 +75,7 @@ const operation = defineOperation<ConvolutionAttributes>({
   forward(call) {
     if (call.output.shape[1] === 0) return
     const [x, weight, bias] = call.inputs
-    const sizes = sizesOf(call, call.output.shape)
+    const sizes = convolutionSizes(call.shapeOf(0), call.shapeOf(1), call.output.shape, call.attributes)
     const y = call.output.storage
     conv2dForward({ x: x.storage, weight: weight.storage, bias: bias?.storage, y, ...sizes })
   },
@@ -115,7 +87,7 @@ const operation = defineOperation<ConvolutionAttributes>({
       }
       return
     }
-    const sizes = sizesOf(call, call.dy.shape)
+    const sizes = convolutionSizes(call.shapeOf(0), call.shapeOf(1), call.dy.shape, call.attributes)
     const dy = call.dy.storage
     const [x, weight] = call.inputs
     const dx = call.gradient(0)

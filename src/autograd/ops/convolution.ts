@@ -1,6 +1,7 @@
-/** What the convolutions share: their options, checked. */
+/** What the convolutions share: their options, checked, and the sizes of their kernels. */
 import { checkNumber, type Pair, pair } from '../../check.js'
 import { ArgumentError } from '../../errors.js'
+import type { Shape } from '../../tensor/shape.js'
 
 /** How a kernel moves; pairs are (vertical, horizontal). */
 export interface ConvolutionAttributes {
@@ -52,4 +53,17 @@ export function convolutionAttributes(
   const total = (d: 0 | 1) => (padding === 'same' ? Math.max(0, (kernel[d] ?? 1) - 1) * gaps[d] : 0)
   const before = [Math.floor(total(0) / 2), Math.floor(total(1) / 2)] as const
   return { before, after: [total(0) - before[0], total(1) - before[1]], ...attributes }
+}
+
+/** The sizes as the kernels take them, of a convolution of `x` with `weight` that gives `y`. */
+export function convolutionSizes(
+  [n, c, h, w]: Shape,
+  [, , kh, kw]: Shape,
+  [, oc, oh, ow]: Shape,
+  { stride, before, dilation, groups }: ConvolutionAttributes,
+) {
+  const [strideH, strideW, paddingH, paddingW] = [...stride, ...before]
+  const [dilationH, dilationW] = dilation
+  const moves = { strideH, strideW, paddingH, paddingW, dilationH, dilationW, groups }
+  return { n, c, h, w, oc, oh, ow, kh, kw, ...moves }
 }

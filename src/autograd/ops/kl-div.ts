@@ -1,11 +1,11 @@
 /** The Kullback-Leibler divergence. */
 import { checkBoolean } from '../../check.js'
 import { ShapeError } from '../../errors.js'
-import { fromValues } from '../../tensor/create.js'
-import { adopt, scoped } from '../../tensor/scope.js'
+import { scoped } from '../../tensor/scope.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
 import { add, div, mul, sub } from './arithmetic.js'
+import { eq } from './compare.js'
 import { checkReduction, elementwiseLoss } from './loss.js'
 import { exp, log } from './unary.generated.js'
 
@@ -30,15 +30,8 @@ export function checkKLDiv(name: string, options: KLDivOptions): Required<KLDivO
 
 /** `t ln t`, and 0 at 0, where the gradient is 0. NaN below. */
 function timesLog(t: Tensor): Tensor {
-  const values = t.toFloat32Array()
-  if (!values.includes(0)) return mul(t, log(t))
   // ln 1 in the place of ln 0.
-  const ones = fromValues(
-    values.map((value) => (value === 0 ? 1 : 0)),
-    t.shape,
-  )
-  adopt(ones)
-  return mul(t, log(add(t, ones)))
+  return mul(t, log(add(t, eq(t, 0))))
 }
 
 /**

@@ -1,12 +1,12 @@
 /** What all losses do alike: shapes that fit each other, weights, and the reduction at the end. */
 import { checkOptions, kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
-import { zeros } from '../../tensor/create.js'
 import { scoped } from '../../tensor/scope.js'
 import { type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { add, mul } from './arithmetic.js'
+import { mul } from './arithmetic.js'
+import { expand } from './expand.js'
 import { mean, sum } from './reduce.js'
 
 /** What becomes of the losses of the elements: their mean, their sum, or nothing. */
@@ -47,8 +47,8 @@ function matched(name: string, input: Tensor, target: Tensor): readonly [Tensor,
   checkTensor(name, 'target', target)
   const [a, b] = [input.shape, target.shape]
   if (sameShape(a, b)) return [input, target]
-  if (a.length === 0) return [repeated(input, b), target]
-  if (b.length === 0) return [input, repeated(target, a)]
+  if (a.length === 0) return [expand(input, b), target]
+  if (b.length === 0) return [input, expand(target, a)]
   const became = broadcastOf(a, b)
   const would = became ? `, which would broadcast to [${became}]` : ''
   const [, ...rest] = a
@@ -69,15 +69,6 @@ function broadcastOf(a: Shape, b: Shape): Shape | undefined {
   return pairs.every(([x, y]) => x === y || x === 1 || y === 1)
     ? pairs.map(([x, y]) => (x === 1 ? y : x))
     : undefined
-}
-
-function repeated(x: Tensor, shape: Shape): Tensor {
-  const nothing = zeros(shape)
-  try {
-    return add(x, nothing)
-  } finally {
-    nothing.release()
-  }
 }
 
 /** The loss of each element by `each`, weighted, and reduced. */

@@ -1,9 +1,9 @@
 /** Losses of numbers that are to be near others. d is the difference of input and target. */
 import { checkNumber } from '../../check.js'
 import type { Tensor } from '../../tensor/tensor.js'
-import { add, maximum, mul, sub } from './arithmetic.js'
+import { add, minimum, mul, sub } from './arithmetic.js'
 import { checkReduction, elementwiseLoss, type LossOptions } from './loss.js'
-import { abs, neg } from './unary.generated.js'
+import { abs } from './unary.generated.js'
 import { pow } from './unary.js'
 
 /** What `smoothL1Loss` takes besides tensors. */
@@ -64,7 +64,7 @@ export function l1LossFor(name: string, input: Tensor, target: Tensor, options: 
  */
 function squareThenLine(x: Tensor, y: Tensor, end: number, curve: number, slope: number): Tensor {
   const a = abs(sub(x, y))
-  const m = neg(maximum(neg(a), -end))
+  const m = minimum(a, end)
   const line = sub(a, m)
   return add(mul(m, mul(m, curve / 2)), slope === 1 ? line : mul(line, slope))
 }
