@@ -111,7 +111,7 @@ class CompiledStep {
   #kinds: Kind[] = []
   #replayed = 0
   #eager = 0
-  #reason: string | undefined = 'it was not called yet'
+  #reason: string | undefined = 'no step ran yet'
 
   constructor(
     readonly step: (...inputs: readonly unknown[]) => unknown,
