@@ -144,7 +144,7 @@ class CompiledStep {
     if (replay) {
       const back = markStream()
       try {
-        replay.program.run(tensors.map(({ storage }) => storage))
+        replay.program.run(storagesOf(tensors))
         this.#replayed++
         this.#reason = undefined
         return resultOf(replay, tensors)
@@ -189,8 +189,7 @@ class CompiledStep {
   }
 
   #record(kind: Kind, inputs: readonly unknown[], tensors: readonly Tensor[]): unknown {
-    const storages = [...new Set(tensors.map(({ storage }) => storage))]
-    const recorded = new Recorded(storages, this.strict)
+    const recorded = new Recorded(storagesOf(tensors), this.strict)
     setRecorder(recorded)
     let result: unknown
     let outputs: Map<Tensor, Output>
@@ -210,7 +209,9 @@ class CompiledStep {
       endStep()
     }
     this.#reason = this.#keep(kind, recorded, result, outputs)
-    return result
+    // What a recording has made is written again by each replay.
+    const replay = kind.replays.find((one) => one.outputs === outputs)
+    return replay ? resultOf(replay, tensors) : result
   }
 
   /** Keeps a recording, if it is of use. @returns why the next call may not be a replay */
@@ -246,6 +247,13 @@ class CompiledStep {
     for (const { program } of kind.replays.splice(MODES)) program.free()
     return 'it is being recorded'
   }
+}
+
+/** The memory of tensors, each piece once. */
+function storagesOf(tensors: readonly Tensor[]): Storage[] {
+  const storages: Storage[] = []
+  for (const { storage } of tensors) if (!storages.includes(storage)) storages.push(storage)
+  return storages
 }
 
 /** Leaves as later ones are compared with: of tensors only what counts. */

@@ -13,7 +13,8 @@ interface Segment {
   /** Words of the rows, from the first to before the end. */
   readonly start: number
   readonly end: number
-  readonly accepts: readonly { word: number; isRight: (number: number) => boolean }[]
+  /** What is asked of the number that its last kernel gives. */
+  readonly accepts: { word: number; isRight: (number: number) => boolean } | undefined
   /** What JavaScript does after it. */
   readonly between: Between | undefined
 }
@@ -79,8 +80,8 @@ export class Program {
       [...new Set(storages)].filter((one) => recorded.isForeign(one))
     this.#written = foreign(written.flat())
     const doubtful = rows.findLastIndex((row) => row.accepts !== undefined)
-    const last = recorded.betweens.find(({ after }) => after > doubtful)?.after ?? rows.length
-    this.#endangered = doubtful < 0 ? [] : foreign([...written.slice(0, last).flat(), ...recorded.rewritten])
+    this.#endangered =
+      doubtful < 0 ? [] : foreign([...written.slice(0, doubtful + 1).flat(), ...recorded.rewritten])
     this.#rewriter = new Rewriter(starts, inputWords(this.#inputs), () => this.#words(), pinned)
   }
 
@@ -128,8 +129,7 @@ export class Program {
       if (reached !== at) tries = 0
       at = reached
     }
-    const words = this.#words()
-    for (const { word, isRight } of accepts) if (!isRight(words[word])) throw new Unforeseen()
+    if (accepts && !accepts.isRight(this.#words()[accepts.word])) throw new Unforeseen()
     if (!between) return
     const mine = between.storages.map((storage) => {
       const input = this.#recorded.inputs.indexOf(storage)
@@ -179,17 +179,20 @@ function spansOf({ rows, made, pinned }: Recorded) {
 function segmentsOf({ rows, lives, betweens }: Recorded, starts: readonly number[]): Segment[] {
   const segments: Segment[] = []
   let from = 0
-  for (const between of [...betweens, undefined]) {
-    const to = between ? between.after : rows.length
-    segments.push({
-      lives: lives.filter(({ segment }) => segment === segments.length),
-      start: starts[from],
-      end: starts[to],
-      accepts: rows
-        .slice(from, to)
-        .flatMap(({ accepts: isRight }, i) => (isRight ? [{ word: starts[from + i] + 1, isRight }] : [])),
-      between,
-    })
+  for (let i = 0; i <= betweens.length; i++) {
+    const between = betweens.at(i)
+    const to = between?.after ?? rows.length
+    let own = lives.filter(({ segment }) => segment === i)
+    // What is not accepted must not be computed with.
+    for (let at = from; at < to; at++) {
+      const { accepts: isRight } = rows[at]
+      if (!isRight) continue
+      const accepts = { word: starts[at] + 1, isRight }
+      segments.push({ lives: own, start: starts[from], end: starts[at + 1], accepts, between: undefined })
+      own = []
+      from = at + 1
+    }
+    segments.push({ lives: own, start: starts[from], end: starts[to], accepts: undefined, between })
     from = to
   }
   return segments

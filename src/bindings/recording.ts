@@ -12,6 +12,7 @@ export interface Storage {
   version: number
   readFloat(index: number): number
   copyOut(): Uint8Array<ArrayBuffer>
+  write(values: ArrayLike<number>): void
   pin(): unknown
   unpin(): void
 }
