@@ -71,7 +71,7 @@ export class Rewriter extends RowTaker {
 
 /** The row that a kernel's call writes, which does not run. */
 export function rowOf(call: () => void): Float64Array {
-  let row = new Float64Array(0)
+  let row: Float64Array = new Float64Array(0)
   const taker = new RowTaker((written) => {
     row = wordsOf(written)
   })
