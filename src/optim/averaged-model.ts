@@ -1,5 +1,6 @@
 /** Averages of a net's weights while it trains, beside the net. */
 import { lerp } from '../bindings/kernels.generated.js'
+import { eachRun } from '../bindings/recording.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, StateDictError } from '../errors.js'
 import { fromValues, zeros } from '../tensor/create.js'
@@ -74,6 +75,10 @@ export class AveragedModel {
    * @throws {ArgumentError} within `applied`, and where the net has other parameters than it had at first
    */
   update(): void {
+    eachRun([], () => this.#take())
+  }
+
+  #take(): void {
     if (this.#applied) {
       throw new ArgumentError(
         'AveragedModel: update within applied would average the averages; call it after',

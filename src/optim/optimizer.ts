@@ -1,4 +1,4 @@
-import { eachRun, live } from '../bindings/recording.js'
+import { eachRun, live, reliesOn } from '../bindings/recording.js'
 import { checkNumber, checkOptions } from '../check.js'
 import { checkStrays, own } from '../tensor/strays.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -111,7 +111,9 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }, S ext
    */
   step(): void {
     eachRun([], () => this.#prepare())
-    for (const group of this.#groups) {
+    const groups = this.#groups
+    reliesOn(this, () => this.#groups === groups)
+    for (const group of groups) {
       for (const parameter of group.params) {
         if (!parameter.ownGradient) continue
         live(() => {

@@ -173,6 +173,39 @@ describe('a compiled training step gives the same bits', () => {
     expectSame(() => from(mlp(), sgd), { shape: [6], between })
   })
 
+  it('with a scheduler and an average of the weights in the step', () => {
+    const averages: number[][][] = []
+    const beforeStep = (
+      made: Made & { more?: [optim.lrScheduler.OneCycleLR, optim.swaUtils.AveragedModel] },
+    ) => {
+      made.more ??= [
+        new optim.lrScheduler.OneCycleLR(made.optimizer, 0.2, { totalSteps: 12, cycleMomentum: false }),
+        new optim.swaUtils.AveragedModel(made.net, { decay: 0.9 }),
+      ]
+      const [scheduler, average] = made.more
+      scheduler.step()
+      average.update()
+    }
+    const between = ({ net, more }: Made & { more?: [unknown, optim.swaUtils.AveragedModel] }) => {
+      averages.push(more ? [...more[1].applied(() => net.parameters().map(values))] : [])
+    }
+    const sizes = new Array<number>(9).fill(8)
+    expect(expectSame(() => from(mlp(), sgd), { shape: [6], sizes, beforeStep, between }).replayed).toBe(6)
+    expect(averages.slice(9)).toEqual(averages.slice(0, 9))
+  })
+
+  it('with a group of parameters that is added', () => {
+    const make = () => {
+      const net = mlp()
+      return { net, optimizer: new optim.SGD(net.parameters().slice(2), { lr: 0.1 }) }
+    }
+    const between = ({ net, optimizer }: Made, i: number) => {
+      if (i === 5) optimizer.addParamGroup({ params: net.parameters().slice(0, 2) })
+      if (i < 5) for (const parameter of net.parameters()) parameter.zeroGrad()
+    }
+    expectSame(make, { shape: [6], sizes: new Array<number>(10).fill(8), between })
+  })
+
   it('with weights that are loaded', () => {
     let saved: nn.StateDict = {}
     const between = ({ net }: Made, i: number) => {

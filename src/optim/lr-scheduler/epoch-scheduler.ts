@@ -1,3 +1,4 @@
+import { eachRun } from '../../bindings/recording.js'
 import type { Optimizer } from '../optimizer.js'
 import type { ParamGroup } from '../param-group.js'
 import { LRScheduler, type SchedulerStateDict } from './scheduler.js'
@@ -34,7 +35,7 @@ export abstract class EpochScheduler<F extends object> extends LRScheduler<F> {
 
   /** Sets the learning rates of the next epoch, or of the next step where it is called after each. */
   override step(): void {
-    this.#advance(false)
+    eachRun([], () => this.#advance(false))
   }
 
   #advance(initial: boolean): void {

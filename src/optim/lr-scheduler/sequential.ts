@@ -1,3 +1,4 @@
+import { eachRun } from '../../bindings/recording.js'
 import { checkNumber, kindOf } from '../../check.js'
 import { ArgumentError, StateDictError } from '../../errors.js'
 import type { Optimizer } from '../optimizer.js'
@@ -47,14 +48,16 @@ export class SequentialLR extends LRScheduler<Fields> {
 
   /** Sets the learning rates of the next epoch. */
   override step(): void {
-    const { schedulers, milestones } = this.fields
-    const epoch = this.lastEpoch + 1
-    const index = this.#indexAt(epoch)
-    const scheduler = schedulers[index]
-    if (index > 0 && milestones[index - 1] === epoch) scheduler.restart()
-    else scheduler.step()
-    this.lastEpoch = epoch
-    this.lastLr = scheduler.getLastLr()
+    eachRun([], () => {
+      const { schedulers, milestones } = this.fields
+      const epoch = this.lastEpoch + 1
+      const index = this.#indexAt(epoch)
+      const scheduler = schedulers[index]
+      if (index > 0 && milestones[index - 1] === epoch) scheduler.restart()
+      else scheduler.step()
+      this.lastEpoch = epoch
+      this.lastLr = scheduler.getLastLr()
+    })
   }
 
   protected override save(): SchedulerStateDict {
