@@ -1,8 +1,9 @@
 /** A step that is recorded, and from then on runs as one list of kernels. */
-import { endStep, Storage } from '../bindings/memory.js'
+import { Storage } from '../bindings/memory.js'
 import { Program, Unforeseen } from '../bindings/program.js'
 import { difference, Recorded } from '../bindings/recorded.js'
 import { recorder, setRecorder } from '../bindings/recording.js'
+import { endStep } from '../bindings/steps.js'
 import { checkOptions, kindOf } from '../check.js'
 import { ArgumentError, AutogradError, OutOfMemoryError } from '../errors.js'
 import { copyValues } from '../tensor/copy.js'

@@ -1,6 +1,7 @@
 /** Runs operations, and records those whose gradient may be asked for. */
-import { endStep, endStepIfLarge, holdSteps, makeRoom } from '../bindings/memory.js'
+
 import { recorder, reliesOn } from '../bindings/recording.js'
+import { endStep, endStepIfLarge, holdSteps, makeRoom } from '../bindings/steps.js'
 import { ArgumentError, OutOfMemoryError } from '../errors.js'
 import { adopt } from '../tensor/scope.js'
 import type { Shape } from '../tensor/shape.js'

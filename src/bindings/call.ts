@@ -5,8 +5,9 @@
 import { WorkerError } from '../errors.js'
 import { outOfMemory } from './allocate.js'
 import { type Instance, instance } from './instance.js'
-import { type Memory, relieve } from './memory.js'
+import type { Memory } from './memory.js'
 import { recorder } from './recording.js'
+import { relieve } from './steps.js'
 import { teamFailure } from './team.js'
 
 export type { Memory }

@@ -1,20 +1,17 @@
-/** Storages: pieces of wasm memory, how long they stay there, and the one place that reads and writes them. */
+/** Storages: pieces of wasm memory, and the one place that reads and writes them. How long they stay there, steps.ts says. */
 import { DisposedError } from '../errors.js'
 import { allocate, bytes, floats } from './allocate.js'
 import { instance } from './instance.js'
 import { recorder } from './recording.js'
+import { currentStep, enter, type Lifetime, leave, relieve } from './steps.js'
+
+export type { Lifetime }
 
 /**
  * How the values of a tensor lie in memory: `rows` is row-major; `lanes` is batch in lanes, for activations
  * whose first dimension is the batch (see crates/bnkernels/src/lib.rs).
  */
 export type Layout = 'rows' | 'lanes'
-
-/**
- * Whether a storage is made by an operation, and so mostly garbage two steps later, or is a `leaf` that
- * a user or the library made to stay: parameters, buffers, data, what an optimiser keeps.
- */
-export type Lifetime = 'temporary' | 'leaf'
 
 /** What a kernel takes for an array: a storage, or a part of one. */
 export interface Memory {
@@ -27,46 +24,13 @@ export interface Memory {
 }
 
 /**
- * Memory looks after itself: finalizers run only when the event loop turns, so a synchronous training
- * loop would never get its memory back. Instead, what was not used for two steps moves out of wasm
- * memory into an ArrayBuffer that only its Storage owns, and garbage collection does the rest; when it is
- * used again, it moves back in. A step ends with `backward()`, with the outermost `noGrad`, or when many
- * bytes, or many storages, were made without either. (Many small ones are as bad: each holds an object.)
- */
-const IDLE_STEPS = 2
-
-/** A step ends by itself when so much was made in it, or twice as much as the largest step had. */
-const STEP = { bytes: 64 << 20, storages: 8192 }
-
-/** After so much of new leaves the idle ones are looked through: few enough that it takes no time. */
-const SWEEP = { bytes: 16 << 20, storages: 1024 }
-
-let step = 0
-let temporaries: Storage[] = []
-let leaves: Storage[] = []
-let made = { bytes: 0, storages: 0 }
-const largest = { ...STEP }
-let newLeaves = { bytes: 0, storages: 0 }
-let liveBytes = 0
-let liveStorages = 0
-/** While a backward is under way: it holds addresses of what a step's end would move out. */
-let stepsHeld = false
-
-/** Makes room: everything that the current step has not used leaves wasm memory. */
-export function relieve(): void {
-  temporaries = moveOutIdle(temporaries, 1)
-  leaves = moveOutIdle(leaves, 1)
-  instance().kernels.scratch_trim()
-}
-
-/**
  * A piece of wasm memory that tensors share, or its copy in an ArrayBuffer while nothing uses it. It lives as
  * long as a tensor has it (`retain`, `release`) or the tape needs it for backward (`save`, `unsave`).
  */
 export class Storage implements Memory {
   version = 0
   #address = 0
-  #lastUsed = step
+  #lastUsed = currentStep()
   #outside: Uint8Array<ArrayBuffer> | undefined
   /** Makes the values that it had in that version. */
   #again: { make: () => void; version: number } | undefined
@@ -102,14 +66,14 @@ export class Storage implements Memory {
 
   /** Where it lies in wasm memory: moved back in if need be. Valid until the step ends. */
   get address(): number {
-    this.#lastUsed = step
+    this.#lastUsed = currentStep()
     if (this.#address === 0) this.#moveIn()
     recorder?.asks(this, this.#address)
     return this.#address
   }
 
   get idleSteps(): number {
-    return this.#pins > 0 ? 0 : step - this.#lastUsed
+    return this.#pins > 0 ? 0 : currentStep() - this.#lastUsed
   }
 
   get resident(): boolean {
@@ -257,22 +221,14 @@ export class Storage implements Memory {
   #enter(): void {
     const size = this.bytes
     this.#address = allocate(size, relieve)
-    liveBytes += size
-    liveStorages++
-    const leaf = this.#lifetime === 'leaf'
-    const counted = leaf ? newLeaves : made
-    if (leaf) leaves.push(this)
-    else temporaries.push(this)
-    counted.bytes += size
-    counted.storages++
+    enter(this, this.#lifetime)
   }
 
   #leave(): void {
     if (this.#address === 0 || this.#pins > 0) return
     instance().kernels.release(this.#address, this.bytes)
     this.#address = 0
-    liveBytes -= this.bytes
-    liveStorages--
+    leave(this)
   }
 
   #free(): void {
@@ -309,90 +265,4 @@ export class Part implements Memory {
   set version(version: number) {
     this.of.version = version
   }
-}
-
-/** Moves out what has been idle for `limit` steps, and gives what is still inside. */
-function moveOutIdle(storages: Storage[], limit: number): Storage[] {
-  const inside: Storage[] = []
-  for (const storage of storages) {
-    if (!storage.resident) continue
-    if (storage.idleSteps < limit || !moves(storage)) inside.push(storage)
-  }
-  return inside
-}
-
-/** Whether it could be moved out: there may be no room outside either, and then it stays. */
-function moves(storage: Storage): boolean {
-  try {
-    storage.moveOut()
-    return true
-  } catch (error) {
-    if (error instanceof RangeError) return false
-    throw error
-  }
-}
-
-/** Ends a step: what two steps did not use leaves wasm memory. */
-export function endStep(): void {
-  if (stepsHeld) return
-  largest.bytes = Math.max(largest.bytes, 2 * made.bytes)
-  largest.storages = Math.max(largest.storages, 2 * made.storages)
-  nextStep()
-}
-
-/**
- * Ends a step if much was made since the last one: for loops that call neither backward nor noGrad. To be called
- * before an operation, or what makes a tensor of a user's: then nothing holds an address.
- */
-export function endStepIfLarge(): void {
-  if (stepsHeld) return
-  if (isMore(made, largest) || isMore(newLeaves, SWEEP)) nextStep()
-}
-
-/** Lets no step end until it is called with false; gives what was before. */
-export function holdSteps(hold: boolean): boolean {
-  const before = stepsHeld
-  stepsHeld = hold
-  return before
-}
-
-function nextStep(): void {
-  step++
-  made = { bytes: 0, storages: 0 }
-  temporaries = moveOutIdle(temporaries, IDLE_STEPS)
-  if (!isMore(newLeaves, SWEEP)) return
-  newLeaves = { bytes: 0, storages: 0 }
-  leaves = moveOutIdle(leaves, IDLE_STEPS)
-}
-
-/**
- * Ends a step because memory ran out, and moves out all that the last one used: what runs next may have it.
- * Not while a kernel's addresses are in use.
- *
- * @returns false where no step may end
- */
-export function makeRoom(): boolean {
-  if (stepsHeld) return false
-  nextStep()
-  relieve()
-  return true
-}
-
-function isMore(a: typeof STEP, b: typeof STEP): boolean {
-  return a.bytes > b.bytes || a.storages > b.storages
-}
-
-/** What is in wasm memory now. */
-export interface MemoryUse {
-  /** Bytes of wasm memory that tensors use. */
-  liveBytes: number
-  /** Pieces of wasm memory that tensors use (views share one). */
-  liveTensors: number
-  /** Size of the wasm memory in bytes; it never shrinks. */
-  wasmBytes: number
-}
-
-/** Tells what is in wasm memory now. */
-export function memory(): MemoryUse {
-  return { liveBytes, liveTensors: liveStorages, wasmBytes: instance().memory.buffer.byteLength }
 }

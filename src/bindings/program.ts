@@ -4,10 +4,11 @@ import { ALIGN, planArena } from './arena.js'
 import { callList } from './call.js'
 import { instance } from './instance.js'
 import { copyStrided } from './kernels.generated.js'
-import { Storage as Owned, relieve } from './memory.js'
+import { Storage as Owned } from './memory.js'
 import type { Between, Live, Recorded } from './recorded.js'
 import type { HasGradient, Storage } from './recording.js'
 import { Rewriter, rowOf } from './rewriter.js'
+import { relieve } from './steps.js'
 
 /** Kernels that run without JavaScript between them. */
 interface Segment {

@@ -1,8 +1,8 @@
 /** What makes tensors: from values, and filled ones. */
 import { checkBytes } from '../bindings/allocate.js'
 import { fill } from '../bindings/kernels.generated.js'
-import { endStepIfLarge } from '../bindings/memory.js'
 import { recorder } from '../bindings/recording.js'
+import { endStepIfLarge } from '../bindings/steps.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { checkShape, type Shape, sizeOf } from './shape.js'

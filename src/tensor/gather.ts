@@ -1,6 +1,7 @@
 /** Batches of samples, gathered from a tensor or from bytes. */
 import { gatherF32, gatherU8 } from '../bindings/kernels.generated.js'
-import { endStepIfLarge, Storage } from '../bindings/memory.js'
+import { Storage } from '../bindings/memory.js'
+import { endStepIfLarge } from '../bindings/steps.js'
 import { ArgumentError } from '../errors.js'
 import { adopt } from './scope.js'
 import { type Shape, sizeOf } from './shape.js'

@@ -2,7 +2,7 @@
 import { data, noGrad, OutOfMemoryError, randn, type Tensor } from 'simdgrad'
 import { beforeAll, expect, it } from 'vitest'
 import { instance } from '../../src/bindings/instance.js'
-import { endStep } from '../../src/bindings/memory.js'
+import { endStep } from '../../src/bindings/steps.js'
 import { initForTest } from '../support/init.js'
 
 beforeAll(initForTest)
