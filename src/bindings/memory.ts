@@ -5,8 +5,6 @@ import { instance } from './instance.js'
 import { recorder } from './recording.js'
 import { currentStep, enter, type Lifetime, leave, relieve } from './steps.js'
 
-export type { Lifetime }
-
 /**
  * How the values of a tensor lie in memory: `rows` is row-major; `lanes` is batch in lanes, for activations
  * whose first dimension is the batch (see crates/bnkernels/src/lib.rs).

@@ -1,6 +1,7 @@
 import { clearPadding, fill, lanesToRows, rowsToLanes } from '../bindings/kernels.generated.js'
-import { type Layout, type Lifetime, Storage } from '../bindings/memory.js'
+import { type Layout, Storage } from '../bindings/memory.js'
 import { recorder } from '../bindings/recording.js'
+import type { Lifetime } from '../bindings/steps.js'
 import { checkNumber, kindOf } from '../check.js'
 import { ArgumentError, DisposedError, ShapeError } from '../errors.js'
 import { copyValues } from './copy.js'
