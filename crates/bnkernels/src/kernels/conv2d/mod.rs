@@ -10,6 +10,7 @@
 mod backward_input;
 mod backward_weight;
 mod correlate;
+mod depthwise;
 mod dot;
 mod forward;
 mod plan;
