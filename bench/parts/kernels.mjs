@@ -16,6 +16,7 @@ const MATMUL = [
   { name: '128³', op: 'matmul', form: 'NN', m: 128, n: 128, k: 128 },
   { name: '512³', op: 'matmul', form: 'NN', m: 512, n: 512, k: 512 },
   { name: '1024³', op: 'matmul', form: 'NN', m: 1024, n: 1024, k: 1024 },
+  { name: '64 × 64×128·128×64', op: 'matmul', form: 'NN', batch: 64, m: 64, n: 64, k: 128 },
 ]
 
 const LAYERS = [
@@ -31,12 +32,44 @@ const CONV2D = LAYERS.flatMap(({ layer, ...shape }) => [
   { name: `${layer} (dW)`, op: 'conv2dBackwardWeight', ...shape },
 ])
 
+const GROUPED = { n: 32, c: 64, h: 28, w: 28, oc: 64, kernel: 3, padding: 1, groups: 8 }
+CONV2D.push(
+  { name: '64→64 in 8 groups, 3×3, 28×28 (forward)', op: 'conv2dForward', ...GROUPED },
+  { name: '64→64 in 8 groups, 3×3, 28×28 (dX)', op: 'conv2dBackwardInput', ...GROUPED },
+  { name: '64→64 in 8 groups, 3×3, 28×28 (dW)', op: 'conv2dBackwardWeight', ...GROUPED },
+  // A transposed convolution is the gradient of the input of one from its output to its input.
+  {
+    ...{
+      name: 'transposed, 64→32, 4×4, stride 2, 14×14',
+      op: 'conv2dBackwardInput',
+      n: 32,
+      c: 32,
+      h: 28,
+      w: 28,
+    },
+    ...{ oc: 64, kernel: 4, padding: 1, stride: 2 },
+  },
+)
+
+const HEADS = { batch: 64, t: 128, e: 64 }
+const STEPS = { t: 32, n: 32, h: 128 }
+
+/** @type {Case[]} */
+const SEQUENCES = [
+  { name: 'attention, 64 heads of 128×64 (forward)', op: 'attentionForward', ...HEADS },
+  { name: 'attention, 64 heads of 128×64 (backward)', op: 'attentionBackward', ...HEADS },
+  { name: 'LSTM, 32 steps, 32×128 (forward)', op: 'recurrentForward', cell: 'lstm', ...STEPS },
+  { name: 'LSTM, 32 steps, 32×128 (backward)', op: 'recurrentBackward', cell: 'lstm', ...STEPS },
+  { name: 'GRU, 32 steps, 32×128 (forward)', op: 'recurrentForward', cell: 'gru', ...STEPS },
+  { name: 'GRU, 32 steps, 32×128 (backward)', op: 'recurrentBackward', cell: 'gru', ...STEPS },
+]
+
 const LARGE = [
   { size: '2.4 MB', n: 32, c: 6, h: 56, w: 56 },
   { size: '26 MB', n: 32, c: 64, h: 56, w: 56 },
 ]
 
-/** @type {[name: string, op: Exclude<Case['op'], 'matmul' | `conv2d${string}`>][]} */
+/** @type {[name: string, op: import('../ours/streaming.mjs').Streaming['op']][]} */
 const STREAMING_OPERATIONS = [
   ['batch norm forward', 'batchNormForward'],
   ['batch norm backward', 'batchNormBackward'],
@@ -46,6 +79,9 @@ const STREAMING_OPERATIONS = [
   ['ReLU backward', 'reluBackward'],
   ['add', 'add'],
   ['multiply', 'mul'],
+  ['depthwise 3×3 forward', 'depthwiseForward'],
+  ['depthwise 3×3 dX', 'depthwiseBackwardInput'],
+  ['depthwise 3×3 dW', 'depthwiseBackwardWeight'],
 ]
 
 /** @type {Case[]} */
@@ -53,10 +89,35 @@ const STREAMING = LARGE.flatMap(({ size, ...shape }) =>
   STREAMING_OPERATIONS.map(([name, op]) => ({ name: `${name}, ${size}`, op, ...shape })),
 )
 
+/** @type {typeof STREAMING_OPERATIONS} */
+const ONE_SIZE_OPERATIONS = [
+  ['average pooling forward', 'avgPool2dForward'],
+  ['average pooling backward', 'avgPool2dBackward'],
+  ['layer norm forward', 'layerNormForward'],
+  ['layer norm backward', 'layerNormBackward'],
+  ['softmax forward', 'softmaxForward'],
+  ['softmax backward', 'softmaxBackward'],
+  ['log softmax forward', 'logSoftmaxForward'],
+  ['log softmax backward', 'logSoftmaxBackward'],
+  ['GELU forward', 'geluForward'],
+  ['GELU backward', 'geluBackward'],
+  ['embedding forward', 'embeddingForward'],
+  ['embedding backward', 'embeddingBackward'],
+  ['Adam step', 'adam'],
+  ['NAdam step', 'nadam'],
+  ['RMSprop step', 'rmsprop'],
+  ['Adagrad step', 'adagrad'],
+]
+
+/** @type {Case[]} */
+const ONE_SIZE = ONE_SIZE_OPERATIONS.map(([name, op]) => ({ name, op, n: 32, c: 64, h: 56, w: 56 }))
+
 const TABLES = [
   { table: 'matmul, share of the multiply-add peak', cases: MATMUL, target: 90 },
   { table: 'conv2d, share of the multiply-add peak', cases: CONV2D, target: 70 },
+  { table: 'sequences, share of the multiply-add peak', cases: SEQUENCES, target: 50 },
   { table: 'large tensors, share of the copy bandwidth', cases: STREAMING, target: 70 },
+  { table: '26 MB, share of the copy bandwidth', cases: ONE_SIZE, target: 70 },
 ]
 
 /** What an operation on a small tensor may cost, in µs. */
@@ -116,7 +177,7 @@ export async function kernels({ rounds, turn, progress }) {
     versions: { ...versions, tinybench: packageVersion('bench/node_modules/tinybench') ?? 'missing' },
     notes: [
       `One thread. Each kernel runs ${rounds} rounds of at least ${milliseconds} ms after a round of warm-up; the peak (or a copy of the same size) runs right before and after it.`,
-      'Bytes that must move: batch norm forward 3 passes of the tensor, backward 5; ReLU 2 and 3; add and multiply 3; max pooling (2×2, stride 2) 1.25 and 2.5. The copy runs inside of wasm memory, 2 passes, by memmove or a loop, whichever is faster.',
+      'Bytes that must move: batch norm forward 3 passes of the tensor, backward 5; ReLU 2 and 3; add and multiply 3; max pooling (2×2, stride 2) 1.25 and 2.5; the others as in bench/README.md. The copy runs inside of wasm memory, 2 passes, by memmove or a loop, whichever is faster.',
       'Small tensors: chains of 8 equal operations with the tape, from TypeScript, timed by tinybench; the samples in the JSON are percentiles.',
     ],
   }

@@ -47,8 +47,16 @@ const BAR_CHARTS = [
     ...{ title: 'Convolutions on one thread', axis: '% of the multiply-add peak' },
   },
   {
+    ...{ part: 'kernels', of: table('sequences') },
+    ...{ title: 'Attention and recurrent layers on one thread', axis: '% of the multiply-add peak' },
+  },
+  {
     ...{ part: 'kernels', of: table('large') },
     ...{ title: 'Large tensors on one thread', axis: '% of the copy bandwidth' },
+  },
+  {
+    ...{ part: 'kernels', of: table('26 MB') },
+    ...{ title: 'Tensors of 26 MB on one thread', axis: '% of the copy bandwidth' },
   },
   {
     ...{ part: 'kernels', of: table('small') },

@@ -1,10 +1,11 @@
 /**
- * Multiply-adds of a layer's own parameters in one forward, as torchinfo counts them:
+ * Multiply-adds of a layer's own parameters in one forward, as torchinfo counts them but for what stands in brackets:
  *
- * - a convolution's: each parameter at each place of the output (of the input, where it is transposed) of each sample;
- * - Linear's: each parameter for each row of the output. (torchinfo: for each sample, which is less in sequences.)
+ * - a convolution's: each parameter at each place of the output of each sample (of the input where it is transposed;
+ *   torchinfo: of the output, which is more by the stride);
+ * - Linear's: each parameter for each row of the output (torchinfo: for each sample, which is less in sequences);
  * - a recurrent layer's, and attention's: each parameter for each step of each sample;
- * - an embedding's: none, since it only looks up;
+ * - an embedding's: none, since it only looks up (torchinfo: each parameter for each sample);
  * - any other's, such as a norm's: each parameter for each sample.
  */
 import { type Shape, sizeOf } from '../tensor/shape.js'

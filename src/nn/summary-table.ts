@@ -38,16 +38,10 @@ function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(2)
 }
 
-/** The unit in which a number of multiply-adds is short, and the number in it. */
+/** A number of multiply-adds in the unit in which it is short; no unit is smaller than millions. */
 function multAdds(value: number): string {
-  const units: [string, number][] = [
-    ['T', 1e12],
-    ['G', 1e9],
-    ['M', 1e6],
-    ['K', 1e3],
-  ]
-  const [unit, size] = units.find(([, least]) => value >= least) ?? ['', 1]
-  return size === 1 ? `Total mult-adds: ${value}` : `Total mult-adds (${unit}): ${(value / size).toFixed(2)}`
+  const [unit, size] = value >= 1e12 ? ['T', 1e12] : value >= 1e9 ? ['G', 1e9] : ['M', 1e6]
+  return `Total mult-adds (${unit}): ${(value / size).toFixed(2)}`
 }
 
 function layerText({ type, depth, index }: Row): string {

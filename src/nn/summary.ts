@@ -92,9 +92,12 @@ type Inputs = Shape | Tensor | readonly (Shape | Tensor)[]
 
 /**
  * Runs a net once, in evaluation mode and without recording, and tells what each layer gave and took: as torchinfo's
- * `summary(net, input_size)`, whose ways of counting it has (multiply-adds are those of parameters; a layer's memory is
- * that of its outputs). Only Linear is counted exactly for inputs of three and more dimensions. Afterwards the net is as
- * it was: modes, buffers, gradients and the stream of random numbers.
+ * `summary(net, input_size)` (https://github.com/TylerYep/torchinfo), whose ways of counting it has (multiply-adds are
+ * those of parameters; a layer's memory is that of its outputs). Where its numbers are not what is computed, these are:
+ * Linear counts for each row of a sequence, not each sample; a transposed convolution at each place of its input, not of
+ * its output; an embedding only looks up, and counts 0. All tensors that a layer gives have their shapes, not only the
+ * first. Each module has one row, in the order in which the net holds them, not one for each call in the order of the
+ * calls. Afterwards the net is as it was: modes, buffers, gradients and the stream of random numbers.
  *
  * ```ts
  * console.log(summary(net, [32, 1, 28, 28]))

@@ -1,6 +1,7 @@
 /** Runs programs on the library, by its public names, and reads what came of it. */
 import { nn, noGrad, Tensor, tensor } from 'simdgrad'
 import type { Shape, Value } from '../support/interpreter/value.js'
+import { SEQUENCES } from './layers-sequences.js'
 import { isMethod } from './operation-names.js'
 import {
   keptBy,
@@ -63,7 +64,30 @@ class Doubles extends nn.Module {
   }
 }
 
-const CLASSES: object = { ...nn, Keeps, Same, Doubles }
+/** The module of layers-sequences.ts. */
+class Part extends nn.Module {
+  readonly inner: nn.AnyModule
+
+  constructor(
+    name: string,
+    args: readonly unknown[],
+    readonly path: readonly number[],
+  ) {
+    super()
+    this.inner = Reflect.construct(Reflect.get(nn, name), args)
+  }
+
+  override forward(x: Tensor): Tensor {
+    const inputs = this.inner instanceof nn.MultiheadAttention ? [x, x, x] : [x]
+    const all: unknown = Reflect.apply(this.inner.forward, this.inner, inputs)
+    const part = this.path.reduce((at: unknown, i) => Reflect.get(at as object, i), all)
+    if (!(part instanceof Tensor)) throw new Error(`no tensor at ${this.path}`)
+    return part
+  }
+}
+
+const PARTS = Object.fromEntries(Object.keys(SEQUENCES).map((name) => [name, Part]))
+const CLASSES: object = { ...nn, Keeps, Same, Doubles, ...PARTS }
 
 /** The library's own function or method of that name, on a row of arguments. */
 export function call(op: string, functional: boolean, args: readonly unknown[]): unknown {
@@ -102,7 +126,7 @@ export class Execution {
     const modules = layers.map((layer) => {
       const module = makeLayer(layer)
       for (const [field, leaf] of Object.entries(layer.tensors)) {
-        const own: unknown = Reflect.get(module, field)
+        const own = field.split('.').reduce((at: unknown, key) => Reflect.get(at as object, key), module)
         if (!(own instanceof Tensor)) throw new Error(`${layer.name} has no ${field}`)
         const { requiresGrad } = this.get(leaf)
         own.copy_(this.get(leaf))

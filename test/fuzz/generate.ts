@@ -111,7 +111,7 @@ function tame(d: Draw, x: Ref): Ref {
 function draw(d: Draw, names: readonly string[]): Ref {
   const kind = d.uniform()
   let result: Ref
-  if (kind < 0.14) result = sequential(d)
+  if (kind < 0.17) result = sequential(d)
   else if (kind < 0.24) result = IDIOMS[d.pick(Object.keys(IDIOMS))](d)
   else if (kind < 0.28) result = unrecorded(d, () => d.step('detach', [d.value()]))
   else if (kind < 0.32) result = unrecorded(d, () => several(d, names))

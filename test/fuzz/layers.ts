@@ -27,6 +27,7 @@ import {
 } from '../support/interpreter/windows.js'
 import type { Draw } from './draw.js'
 import { NORMS } from './layers-norms.js'
+import { SEQUENCES } from './layers-sequences.js'
 import { WINDOWS } from './layers-windows.js'
 import type { Arg, Kind, Layer } from './program.js'
 
@@ -255,6 +256,7 @@ export const LAYERS: Readonly<Record<string, LayerEntry>> = {
   BatchNorm3d: batchNormLayer([5]),
   ...NORMS,
   ...WINDOWS,
+  ...SEQUENCES,
   Flatten: {
     draw: (d, shape) => ({ args: shape.length > 1 && d.chance(0.8) ? [] : [0], tensors: {} }),
     twin: (x, [start = 1]) => flatten(x, start as number),

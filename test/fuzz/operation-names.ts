@@ -36,16 +36,8 @@ export function layerNames(): string[] {
   const isLayer = (it: unknown) => typeof it === 'function' && it.prototype instanceof nn.Module
   // Sequential is what the layers are drawn into; lists and dicts have no forward.
   const lists = ['Sequential', 'ModuleList', 'ModuleDict', 'ParameterList', 'Module']
-  // These give several tensors, have modules inside, or are abstract: test/nn/sequences.test.ts compares them with PyTorch.
-  const others = [
-    'RNN',
-    'LSTM',
-    'GRU',
-    'LSTMCell',
-    'MultiheadAttention',
-    'TransformerEncoder',
-    'TransformerEncoderLayer',
-  ]
+  // These are made of layers that are drawn: test/nn/sequences.test.ts compares them with PyTorch.
+  const others = ['TransformerEncoder', 'TransformerEncoderLayer']
   return Object.entries(nn)
     .filter(([name, it]) => isLayer(it) && !lists.includes(name) && !others.includes(name))
     .map(([name]) => name)

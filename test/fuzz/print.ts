@@ -1,6 +1,7 @@
 /** Writes a program as code: what a person pastes into a file, to see for themselves. */
 import type { InitOptions } from 'simdgrad'
 import { USER_MODULES } from './layers.js'
+import { PART, SEQUENCES } from './layers-sequences.js'
 import { isMethod } from './operation-names.js'
 import {
   type Arg,
@@ -51,7 +52,8 @@ function leafLine(leaf: Leaf): string {
 
 function netLines({ id, layers, training }: Net, leaves: readonly Leaf[]): string[] {
   const made = layers.map(({ name, args }) => {
-    return `new ${name in USER_MODULES ? '' : 'nn.'}${name}(${args.map(literal).join(', ')})`
+    const made = name in SEQUENCES ? 'Part' : name in USER_MODULES ? name : `nn.${name}`
+    return `new ${made}(${args.map(literal).join(', ')})`
   })
   const lines = [`const ${id} = new nn.Sequential(${made.join(', ')})`]
   if (!training) lines.push(`${id}.eval()`)
@@ -128,6 +130,7 @@ function preamble(lines: readonly string[]): string[] {
     ...Object.entries(USER_MODULES)
       .filter(([name]) => uses(`new ${name}(`))
       .map(([name, own]) => `class ${name} extends nn.Module { ${own} }`),
+    ...(uses('new Part(') ? [PART] : []),
   ]
 }
 

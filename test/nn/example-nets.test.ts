@@ -4,14 +4,8 @@
  */
 import { decodeState, encodeState, nn, optim, type Tensor } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { Autoencoder } from '../../examples/nets/autoencoder.mjs'
-import { CharGPT } from '../../examples/nets/char-gpt.mjs'
-import { MobileNet } from '../../examples/nets/mobilenet.mjs'
-import { ResNet } from '../../examples/nets/resnet20.mjs'
-import { SensorGRU } from '../../examples/nets/sensor-gru.mjs'
-import { tabularNet } from '../../examples/nets/tabular.mjs'
-import { UNet } from '../../examples/nets/unet.mjs'
 import { expectClose, largest } from '../support/all-close.js'
+import { EXAMPLE_NETS } from '../support/example-nets.js'
 import { decode, decodeTensor, type Encoded, readFixture } from '../support/fixtures.js'
 import { initForTest } from '../support/init.js'
 
@@ -30,23 +24,13 @@ interface NetCase {
   state: EncodedState
 }
 
-const NETS: Record<string, (options: Options) => nn.Module> = {
-  resnet20: (options) => new ResNet(options),
-  mobilenet: (options) => new MobileNet({ ...options, dropout: 0 }),
-  'char-gpt': (options) => new CharGPT({ vocabulary: 0, ...options }),
-  'sensor-gru': (options) => new SensorGRU(options),
-  tabular: ({ columns, width }) => tabularNet(columns, { width, dropout: 0 }),
-  autoencoder: (options) => new Autoencoder(options),
-  unet: (options) => new UNet(options),
-}
-
 const cases = readFixture<NetCase[]>('example-nets.json')
 const TOLERANCE = 1e-4
 
 beforeAll(initForTest)
 
 function netOf({ net, options, initial }: NetCase): nn.Module {
-  const made = NETS[net](options)
+  const made = EXAMPLE_NETS[net](options)
   made.loadStateDict(
     Object.fromEntries(Object.entries(initial).map(([key, value]) => [key, decodeTensor(value)])),
   )
@@ -60,7 +44,7 @@ function rowsOf(logits: Tensor, target: Tensor): Tensor {
 }
 
 it('has the nets of the fixture, and the fixture theirs', () => {
-  expect(cases.map(({ net }) => net)).toEqual(Object.keys(NETS))
+  expect(cases.map(({ net }) => net)).toEqual(Object.keys(EXAMPLE_NETS))
 })
 
 describe.each(cases.map((each) => [each.net, each] as const))('%s', (_, each) => {
@@ -72,7 +56,7 @@ describe.each(cases.map((each) => [each.net, each] as const))('%s', (_, each) =>
     for (const [key, value] of Object.entries(each.initial)) {
       expect(read[key].toFloat32Array(), key).toEqual(decode(value))
     }
-    NETS[each.net](each.options).loadStateDict(read)
+    EXAMPLE_NETS[each.net](each.options).loadStateDict(read)
   })
 
   it("gives PyTorch's losses and parameters through three steps", () => {

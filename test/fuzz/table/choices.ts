@@ -17,7 +17,9 @@ const comparison = (holds: (x: number, y: number) => boolean): Entry => ({
 /** Zeros and ones that broadcast with `x`. */
 function condition(d: Draw, x: Ref): Ref {
   const { shape } = d.known(x)
-  const fits = (v: Value) => {
+  const fits = (v: Value, id: string) => {
+    // A softmax over one value is 1 as well, but a condition has no gradient.
+    if (d.at.requiresGrad.get(id)) return false
     if (!v.data.every((each) => each === 0 || each === 1)) return false
     try {
       return broadcast(v.shape, shape).length > 0

@@ -22,6 +22,9 @@ use std::ops::Range;
 /// if it is not fused with the sum, are at most the 15 vectors that V8 has.
 fn tile_size(shape: &Conv2dShape) -> (usize, usize) {
     let outputs = shape.oc_of_group();
+    if outputs == 1 && shape.groups > 1 {
+        return (1, 3);
+    }
     let balanced = |most| outputs.div_ceil(outputs.div_ceil(most));
     match if by_channel(shape) { shape.c_of_group() } else { shape.kh } {
         count if cfg!(target_feature = "relaxed-simd") && count > 2 => (balanced(3), 3),

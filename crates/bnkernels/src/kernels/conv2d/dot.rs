@@ -5,6 +5,9 @@ use super::Conv2dShape;
 use crate::simd::{reach, F32x4, Src};
 use std::ops::Range;
 
+/// So many sums are few.
+const FEW: usize = 3;
+
 /// Dot products of some channels of `dy` with some streams of `x`, in a block.
 pub(super) struct Dot<'a> {
     shape: &'a Conv2dShape,
@@ -106,6 +109,8 @@ impl<'a> Dot<'a> {
         let x = Src::new(x, reach([(K, self.x_stream), (rows, x_row), (runs, x_run)], 4 * vectors));
         let dy = Src::new(dy, reach([(R, self.dy_output), (rows, dy_row), (runs, dy_run)], 4 * vectors));
         let mut tile: [[F32x4; K]; R] = std::array::from_fn(|r| std::array::from_fn(|k| sums[k * R + r]));
+        // Few sums would wait for each other: then every second vector has others.
+        let mut other = [[F32x4::zero(); K]; R];
         let (x_stream, dy_output) = (self.x_stream, self.dy_output);
         for i in 0..area.rows {
             for j in 0..area.runs {
@@ -121,7 +126,7 @@ impl<'a> Dot<'a> {
                     if left == 1 {
                         break;
                     }
-                    add_products(xs, dys, 4, &mut tile);
+                    add_products(xs, dys, 4, if R * K <= FEW { &mut other } else { &mut tile });
                     if left == 2 {
                         break;
                     }
@@ -129,7 +134,7 @@ impl<'a> Dot<'a> {
                     if left == 3 {
                         break;
                     }
-                    add_products(xs, dys, 12, &mut tile);
+                    add_products(xs, dys, 12, if R * K <= FEW { &mut other } else { &mut tile });
                     if left == 4 {
                         break;
                     }
@@ -140,7 +145,7 @@ impl<'a> Dot<'a> {
         }
         for (r, row) in tile.iter().enumerate() {
             for (k, &sum) in row.iter().enumerate() {
-                sums[k * R + r] = sum;
+                sums[k * R + r] = if R * K <= FEW { sum + other[r][k] } else { sum };
             }
         }
     }

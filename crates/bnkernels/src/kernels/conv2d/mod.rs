@@ -5,11 +5,13 @@
 //! channel `o` sums over the `c / groups` channels of its own group, and these are all that the weight has.
 //! Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html>.
 //!
-//! Taps outside of the image are skipped, not multiplied by zero.
+//! Taps outside of the image are skipped, not multiplied by zero. In groups of one input or one output channel
+//! (depthwise convolutions) `depthwise.rs` computes forward and the gradient of the input, by the shape alone.
 
 mod backward_input;
 mod backward_weight;
 mod correlate;
+mod depthwise;
 mod dot;
 mod forward;
 mod plan;

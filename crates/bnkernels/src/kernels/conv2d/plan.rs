@@ -50,6 +50,7 @@ impl Dimension {
         taps.find(|u| u * self.dilation % self.stride == remainder).unwrap_or(self.kernel)
     }
 
+    #[inline(never)]
     pub fn phase(&self, p: usize) -> Axis {
         let Self { input, outputs, kernel, stride, padding, dilation, .. } = *self;
         if !self.transposed {

@@ -164,6 +164,44 @@ fn groups() {
     check(Conv2dShape { c: 36, h: 14, oc: 24, groups: 2, ..wide });
 }
 
+/// Each channel alone: whole kernels of 3×3 that move by a pixel, and all others.
+#[test]
+fn depthwise() {
+    for (c, oc) in [(2, 2), (5, 5), (3, 6), (4, 2)] {
+        let alone = Conv2dShape { c, oc, groups: c.min(oc), ..SHAPE };
+        for n in [1, 4, 5, 12, 16, 33] {
+            check(Conv2dShape { n, ..alone });
+        }
+        for (h, w) in [(1, 1), (1, 9), (3, 3), (2, 4), (9, 1), (17, 2)] {
+            for padding in [(1, 1), (2, 2), (5, 3)] {
+                check(Conv2dShape { h, w, padding, ..alone });
+                let padding = (padding.0, padding.1 + 1);
+                check(Conv2dShape { h, w, padding, n: 16, dilation: (1, 2), ..alone });
+            }
+        }
+        for stride in [(1, 1), (2, 1), (1, 2), (2, 2), (3, 3)] {
+            for dilation in [(1, 1), (2, 2), (1, 3), (3, 2)] {
+                for (kh, kw, padding) in
+                    [(3, 3, (0, 0)), (3, 3, (4, 5)), (5, 3, (6, 2)), (3, 2, (3, 1)), (4, 7, (5, 9))]
+                {
+                    check(Conv2dShape { kh, kw, stride, dilation, padding, h: 13, w: 14, ..alone });
+                }
+            }
+        }
+        for (rows, columns) in [(1, 2), (-2, -3)] {
+            let output = |s: Conv2dShape| {
+                Some((s.oh().saturating_add_signed(rows), s.ow().saturating_add_signed(columns)))
+            };
+            for dilation in [(1, 1), (1, 2)] {
+                let s = Conv2dShape { dilation, padding: (2, 2), ..alone };
+                check(Conv2dShape { output: output(s), ..s });
+            }
+        }
+    }
+    check(Conv2dShape { n: 17, c: 70, h: 20, w: 20, oc: 70, groups: 70, ..SHAPE });
+    check_empty(Conv2dShape { n: 0, c: 3, oc: 3, groups: 3, ..SHAPE });
+}
+
 /// Padding that differs from side to side, and transposed convolutions with rows that no window has.
 #[test]
 fn more_and_fewer_windows_than_fit() {

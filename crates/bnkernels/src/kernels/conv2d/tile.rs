@@ -66,10 +66,22 @@ impl Run {
         y: [&mut [f32]; R],
         start: Option<[f32; R]>,
     ) {
+        let end = (self.pixels - 1) * self.y_step + self.lanes;
+        self.sum_into(taps, x, w, y.map(|y| Dst::new(y, end)), start);
+    }
+
+    /// The same by cursors.
+    #[inline(never)]
+    pub fn sum_into<const R: usize>(
+        &self,
+        taps: &Taps,
+        x: Src,
+        w: Src,
+        mut y: [Dst; R],
+        start: Option<[f32; R]>,
+    ) {
         let Run { pixels, lanes, x_step, y_step } = *self;
         let taps = &taps.joined();
-        let end = (pixels - 1) * y_step + lanes;
-        let mut y = y.map(|y| Dst::new(y, end));
         let mut at = Place { tiles: pixels, x, x_step, y: 0, y_step };
         let mut vectors = lanes / 4;
         if lanes < LANES && (x_step, y_step) == (lanes, lanes) {

@@ -72,6 +72,10 @@ fn convolutions() {
             });
         });
     }
+    in_turn(&[[5, 3, 6, 5], [16, 2, 7, 9]], [0, 2, 3, 3], |[n, groups, h, w]| {
+        let (c, oc, kh, kw, padding) = (groups, groups, 3, 3, (1, 1));
+        convolution(Conv2dShape { n, c, h, w, oc, kh, kw, padding, groups, ..Conv2dShape::PLAIN });
+    });
     in_turn(&[[2, 3, 1, 2, 0, 1]], [1, 1, 1, 1, 0, 0], |[kh, kw, sh, sw, ph, pw]| {
         let (h, w) = (7.max(kh), 5.max(kw));
         let (stride, padding) = ((sh, sw), (ph, pw));
