@@ -5,8 +5,8 @@ import { ArgumentError, NumericError, ShapeError } from '../errors.js'
 import { callForward } from '../nn/layer.js'
 import type { Answers } from '../nn/losses.js'
 import { Module } from '../nn/module.js'
-import { ReduceLROnPlateau } from '../optim/lr-scheduler/plateau.js'
-import { LRScheduler } from '../optim/lr-scheduler/scheduler.js'
+import { AnyScheduler } from '../optim/lr-scheduler/base.js'
+import type { LRScheduler } from '../optim/lr-scheduler/scheduler.js'
 import { Optimizer } from '../optim/optimizer.js'
 import { scoped } from '../tensor/scope.js'
 import { inLoss } from '../tensor/shape.js'
@@ -147,7 +147,7 @@ export async function fit(net: Module, options: FitOptions): Promise<History> {
           validSeconds: validation?.seconds ?? 0,
           imagesPerSecond: trained.samples / trained.seconds,
         }
-        if (options.scheduler instanceof ReduceLROnPlateau) options.scheduler.step(result.validLoss)
+        if (options.scheduler?.goesByMetric) options.scheduler.step(result.validLoss)
         else options.scheduler?.step()
         history.epochs.push(result)
         await onEpoch?.(result)
@@ -196,12 +196,12 @@ function checkFit(net: Module, options: FitOptions): void {
   )
   const { answers } = loss
   expect("the loss's answers", answers === undefined || typeof answers === 'function', 'a function', answers)
-  const schedules = scheduler === undefined || scheduler instanceof LRScheduler
+  const schedules = scheduler === undefined || scheduler instanceof AnyScheduler
   expect('scheduler', schedules, 'one of optim.lrScheduler', scheduler)
   if (scheduler && scheduler.optimizer !== optimizer) {
     throw new ArgumentError('fit: the scheduler is of another optimizer; make it with the one that fit gets')
   }
-  if (scheduler instanceof ReduceLROnPlateau && !valid) {
+  if (scheduler?.goesByMetric && !valid) {
     throw new ArgumentError('fit: the scheduler ReduceLROnPlateau goes by the validation loss; give valid')
   }
   checkNumber('fit', 'epochs', epochs, { least: 0, whole: true })
