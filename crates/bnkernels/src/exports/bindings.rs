@@ -36,7 +36,8 @@ fn kernels(whole: bool) -> String {
 }
 
 fn numbers_of_binary() -> String {
-    let mut out = String::from("\n/** The numbers of the operations of `binary`. */\nexport const BINARY = {\n");
+    let mut out =
+        String::from("\n/** The numbers of the operations of `binary`. */\nexport const BINARY = {\n");
     for (number, row) in BINARY_DESCRIPTIONS.iter().enumerate() {
         out += &doc("  ", row.doc);
         writeln!(out, "  {}: {number},", camel_case(row.name)).unwrap();
