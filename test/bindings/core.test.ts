@@ -1,5 +1,7 @@
 /** The binary with the core kernels: it trains what most pages train, and says what it lacks. */
+import { readFile } from 'node:fs/promises'
 import { describe, expect, it, vi } from 'vitest'
+import { instantiate } from '../../src/bindings/instantiate.js'
 
 /** A package of its own, on a binary of its own. */
 async function fresh(kernels: 'all' | 'core') {
@@ -108,6 +110,35 @@ it('an optimiser that lacks its kernel leaves the parameters alone, and others c
   expect(() => new simdgrad.optim.RMSprop(net.parameters())).toThrow(simdgrad.InitError)
   new simdgrad.optim.SGD(net.parameters()).step()
   expect([...net.weight.toFloat32Array()]).toEqual(before)
+})
+
+describe('each binary', () => {
+  const read = (name: string) => readFile(new URL(`../../src/bindings/${name}`, import.meta.url))
+  const numbersIn = async (file: string) =>
+    [...`${await read(file)}`.matchAll(/row\[0\] = (\d+)/g)].map(([, number]) => Number(number))
+
+  it.each([
+    'strict-unshared',
+    'strict-unshared-core',
+  ])('%s has the kernels that its functions call', async (name) => {
+    const kernels = instantiate(await WebAssembly.compile(await read(`wasm/${name}.wasm`)), undefined, false)
+    const { memory } = kernels
+    if (!memory) throw new Error('no memory')
+    // A row without arrays is a wrong argument (2), to a kernel that is there; to others the kernel is unknown (3).
+    const ask = (number: number) => {
+      new Float64Array(memory.buffer, kernels.row(), 256).fill(0)[0] = number
+      return kernels.run(kernels.row())
+    }
+    const core = (await numbersIn('kernels.generated.ts')).map(ask)
+    const rest = (await numbersIn('whole-kernels.generated.ts')).map(ask)
+    expect(core.length).toBeGreaterThan(40)
+    expect(rest.length).toBeGreaterThan(8)
+    const whole = !name.endsWith('-core')
+    expect(kernels.is_whole()).toBe(Number(whole))
+    expect(new Set(core)).toEqual(new Set([2]))
+    expect(new Set(rest)).toEqual(new Set([whole ? 2 : 3]))
+    expect(ask(core.length + rest.length)).toBe(3)
+  })
 })
 
 describe('which binary is loaded', () => {
