@@ -2,6 +2,7 @@
 import './autograd/methods.js'
 import './autograd/methods-indexing.js'
 
+export { type Compiled, type CompileReport, compile } from './autograd/compile.js'
 export * as autograd from './autograd/index.js'
 export type { IndexItem, IndexRange } from './autograd/ops/at.js'
 export type { ClampOptions } from './autograd/ops/clamp.js'
@@ -36,6 +37,6 @@ export {
   type FitOptions,
   fit,
   type History,
-  type Loss,
 } from './train/fit.js'
+export type { Loss } from './train/loss.js'
 export { recalibrate } from './train/recalibrate.js'

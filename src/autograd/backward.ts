@@ -1,8 +1,10 @@
 /** The walk back through the graph. */
+
 import { accumulate, fill } from '../bindings/kernels.generated.js'
 import type { Memory } from '../bindings/memory.js'
 import { checkBoolean, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, AutogradError, ShapeError } from '../errors.js'
+import { copyValues } from '../tensor/copy.js'
 import { sameShape } from '../tensor/shape.js'
 import { empty, Tensor, toLayout } from '../tensor/tensor.js'
 import { Call } from './call.js'
@@ -148,7 +150,7 @@ function add(a: Tensor, b: Tensor): Tensor {
   let sum = a
   if (!a.storage.exclusive) {
     sum = empty(a.shape, a.layout)
-    sum.storage.copyFrom(a.storage)
+    copyValues(a.storage, sum.storage)
     a.release()
   }
   const other = b.layout === sum.layout ? b : toLayout(b, sum.layout)
@@ -190,7 +192,7 @@ function touch(...storages: readonly Memory[]): void {
 export function ownRows(gradient: Tensor): Tensor {
   if (gradient.layout === 'rows' && gradient.storage.exclusive) return gradient
   const own = gradient.layout === 'rows' ? empty(gradient.shape) : toLayout(gradient, 'rows')
-  if (gradient.layout === 'rows') own.storage.copyFrom(gradient.storage)
+  if (gradient.layout === 'rows') copyValues(gradient.storage, own.storage)
   gradient.release()
   return own
 }

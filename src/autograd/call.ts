@@ -72,6 +72,11 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
     return this.#dy
   }
 
+  /** Whether its backward has run. */
+  get spent(): boolean {
+    return this.#spent
+  }
+
   get count(): number {
     return this.sources.length
   }

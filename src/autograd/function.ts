@@ -1,6 +1,8 @@
 /** A user's own operation, with a backward of its own. */
+
 import { kindOf } from '../check.js'
 import { ArgumentError, AutogradError, ShapeError } from '../errors.js'
+import { copyValues } from '../tensor/copy.js'
 import { outside } from '../tensor/scope.js'
 import { type Shape, sameShape, sizeOf } from '../tensor/shape.js'
 import { Tensor, toLayout } from '../tensor/tensor.js'
@@ -96,7 +98,7 @@ const operation = defineOperation<Attributes>({
   gradients: { x: [] },
   shape: (_, { result, shapes }) => result?.shape ?? shapes[0],
   forward({ output, attributes: { result } }) {
-    if (result) output.storage.copyFrom(result.storage)
+    if (result) copyValues(result.storage, output.storage)
   },
   backward(call) {
     const { places } = call.attributes

@@ -1,5 +1,6 @@
 /** Runs operations, and records those whose gradient may be asked for. */
 import { endStep, endStepIfLarge, holdSteps, makeRoom } from '../bindings/memory.js'
+import { recorder, reliesOn } from '../bindings/recording.js'
 import { ArgumentError, OutOfMemoryError } from '../errors.js'
 import { adopt } from '../tensor/scope.js'
 import type { Shape } from '../tensor/shape.js'
@@ -66,6 +67,7 @@ export function execute<A>(
     call = new Call(operation, inputs, attributes, shape)
     output = call.compute()
   }
+  if (recorder) for (const input of inputs) if (input && !input.producer) reliesOnLeaf(input)
   if (call.end(recording)) {
     output.requiresGrad = true
     output.producer = call
@@ -73,6 +75,14 @@ export function execute<A>(
   }
   adopt(output)
   return output
+}
+
+/** Whether a leaf has a gradient decides what is recorded. */
+function reliesOnLeaf(leaf: Tensor): void {
+  const { requiresGrad } = leaf
+  // (What a step makes itself is another tensor each time, and gone.)
+  if (requiresGrad) reliesOn(leaf, () => leaf.requiresGrad)
+  else reliesOn(leaf, () => !leaf.requiresGrad)
 }
 
 /** Whether operations are recorded now. */

@@ -6,6 +6,7 @@ import { WorkerError } from '../errors.js'
 import { outOfMemory } from './allocate.js'
 import { type Instance, instance } from './instance.js'
 import { type Memory, relieve } from './memory.js'
+import { recorder } from './recording.js'
 import { teamFailure } from './team.js'
 
 export type { Memory }
@@ -49,24 +50,49 @@ export function writeDimensions(row: Float64Array, at: number, dimensions: Dimen
  * @throws {WorkerError} where a worker of the team failed
  */
 export function call(row: Float64Array, name: string): number {
+  if (recorder?.runs(row)) return 0
   let status = run()
   if (status === OUT_OF_MEMORY) {
     // Such a kernel has written nothing, and its row is as it was.
     relieve()
     status = run()
   }
-  // Of a memory that has grown, the old view may be empty.
-  if (status === DONE) return (row.length > 0 ? row : startRow())[1]
+  if (status === DONE) {
+    // Of a memory that has grown, the old view may be empty.
+    const written = row.length > 0 ? row : startRow()
+    recorder?.ran(written, name)
+    return written[1]
+  }
   if (status === OUT_OF_MEMORY) throw outOfMemory(`${name}: no room for intermediate values`)
   throw new WorkerError(
     `${name} was given arrays that do not fit its sizes (status ${status}), which is a fault of simdgrad's: please report it`,
   )
 }
 
+/**
+ * Runs the kernels whose rows lie from `start` to `end`, and gives `end`; or, where there is no room for what a kernel
+ * needs beside its arguments, where its row is. What was before it has run.
+ *
+ * @throws {WorkerError} where a worker of the team failed
+ */
+export function callList(start: number, end: number): number {
+  const at = guarded(({ run_list }) => run_list(start, end)) >>> 0
+  if (at === end) return at
+  const [, status] = new Float64Array(instance().memory.buffer, at, 2)
+  if (status === OUT_OF_MEMORY) return at
+  throw new WorkerError(
+    `a compiled step was given arrays that do not fit its sizes (status ${status}), which is a fault of simdgrad's: please report it`,
+  )
+}
+
 function run(): number {
+  return guarded((kernels) => kernels.run(kernels.row()))
+}
+
+function guarded(run: (kernels: Instance['kernels']) => number): number {
   const { kernels, stack } = instance()
   try {
-    return kernels.run(kernels.row())
+    return run(kernels)
   } catch (trap) {
     // A trap unwinds nothing: without this each would take some of the stack for ever.
     if (stack) stack.pointer.value = stack.top

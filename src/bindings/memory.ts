@@ -2,6 +2,7 @@
 import { DisposedError } from '../errors.js'
 import { allocate, bytes, floats } from './allocate.js'
 import { instance } from './instance.js'
+import { recorder } from './recording.js'
 
 /**
  * How the values of a tensor lie in memory: `rows` is row-major; `lanes` is batch in lanes, for activations
@@ -71,6 +72,8 @@ export class Storage implements Memory {
   #again: { make: () => void; version: number } | undefined
   #owners = 1
   #saves = 0
+  /** Who needs it to stay where it is. */
+  #pins = 0
   readonly #lifetime: Lifetime
   readonly #elementBytes: number
 
@@ -84,6 +87,12 @@ export class Storage implements Memory {
     this.#elementBytes = elementBytes
     this.#lifetime = lifetime
     this.#enter()
+    recorder?.makes(this)
+  }
+
+  /** Whether it was made to stay. */
+  get isLeaf(): boolean {
+    return this.#lifetime === 'leaf'
   }
 
   /** Its size in bytes. */
@@ -95,11 +104,12 @@ export class Storage implements Memory {
   get address(): number {
     this.#lastUsed = step
     if (this.#address === 0) this.#moveIn()
+    recorder?.asks(this, this.#address)
     return this.#address
   }
 
   get idleSteps(): number {
-    return step - this.#lastUsed
+    return this.#pins > 0 ? 0 : step - this.#lastUsed
   }
 
   get resident(): boolean {
@@ -117,6 +127,11 @@ export class Storage implements Memory {
 
   /** A copy of its bytes, without moving it in. */
   copyOut(): Uint8Array<ArrayBuffer> {
+    recorder?.reads(this)
+    return this.#copyOut()
+  }
+
+  #copyOut(): Uint8Array<ArrayBuffer> {
     this.#checkAlive()
     if (this.#outside) return this.#outside.slice()
     if (!this.resident) this.#moveIn()
@@ -126,6 +141,7 @@ export class Storage implements Memory {
 
   /** The float at `index`, without moving it in. */
   readFloat(index: number): number {
+    recorder?.reads(this)
     this.#checkAlive()
     const outside = this.#outside
     if (!outside && !this.resident) this.#moveIn()
@@ -134,6 +150,7 @@ export class Storage implements Memory {
 
   /** Overwrites the float at `index`. */
   writeFloat(index: number, value: number): void {
+    recorder?.writes(this)
     // The address first: moving in may make the memory grow.
     const { address } = this
     floats()[address / 4 + index] = value
@@ -142,18 +159,12 @@ export class Storage implements Memory {
 
   /** Overwrites all of it with these elements. */
   write(values: ArrayLike<number>, as: 'f32' | 'u32' | 'u8' = 'f32'): void {
+    recorder?.writes(this)
     // The address first: moving in may make the memory grow.
     const { address } = this
     const { buffer } = instance().memory
     const View = { f32: Float32Array, u32: Uint32Array, u8: Uint8Array }[as]
     new View(buffer, address, this.length).set(values)
-    this.version++
-  }
-
-  /** Overwrites all of it with another storage of the same length and layout. */
-  copyFrom(other: Storage): void {
-    const [to, from] = [this.address, other.address]
-    bytes().copyWithin(to, from, from + other.bytes)
     this.version++
   }
 
@@ -193,6 +204,19 @@ export class Storage implements Memory {
     if (this.disposed) this.#free()
   }
 
+  /** Somebody needs it to stay where it is in wasm memory, even when no tensor has it any more. */
+  pin(): this {
+    void this.address
+    this.#pins++
+    return this
+  }
+
+  /** One fewer needs it there. */
+  unpin(): void {
+    this.#pins--
+    if (this.disposed) this.#free()
+  }
+
   /**
    * Tells how the values that it has now can be made again: when idle they are then dropped, and not copied.
    * (A batch of images is most of what a step makes, and nobody looks at it twice.)
@@ -204,7 +228,7 @@ export class Storage implements Memory {
   }
 
   moveOut(): void {
-    if (this.#again?.version !== this.version) this.#outside = this.copyOut()
+    if (this.#again?.version !== this.version) this.#outside = this.#copyOut()
     this.#leave()
   }
 
@@ -244,7 +268,7 @@ export class Storage implements Memory {
   }
 
   #leave(): void {
-    if (this.#address === 0) return
+    if (this.#address === 0 || this.#pins > 0) return
     instance().kernels.release(this.#address, this.bytes)
     this.#address = 0
     liveBytes -= this.bytes
@@ -258,7 +282,7 @@ export class Storage implements Memory {
   }
 
   #checkAlive(): void {
-    if (this.disposed) {
+    if (this.disposed && this.#pins === 0) {
       throw new DisposedError(
         'this tensor was disposed of; use it before dispose(), or keep a copy (toFloat32Array)',
       )

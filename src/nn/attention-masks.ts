@@ -4,8 +4,9 @@ import { checkOptionalTensor } from '../autograd/arguments.js'
 import { add } from '../autograd/ops/arithmetic.js'
 import { checkMask, type MaskType } from '../autograd/ops/attention.js'
 import { reshape } from '../autograd/ops/rearrange.js'
+import { computeInJavaScript, eachValues } from '../autograd/recording.js'
 import { ArgumentError, ShapeError } from '../errors.js'
-import { tensor } from '../tensor/create.js'
+import { adopt } from '../tensor/scope.js'
 import { type Shape, sameShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 
@@ -36,8 +37,11 @@ export interface AttentionSizes {
 
 /** −∞ where `mask` is not 0, else 0. */
 function hidden(mask: Tensor): Tensor {
-  const values = mask.toFloat32Array().map((value) => (value === 0 ? 0 : Number.NEGATIVE_INFINITY))
-  return reshape(tensor(values), mask.shape)
+  const scores = computeInJavaScript([mask], mask.shape, (values) =>
+    values.map((value) => (value === 0 ? 0 : Number.NEGATIVE_INFINITY)),
+  )
+  adopt(scores)
+  return scores
 }
 
 /**
@@ -72,11 +76,12 @@ export function additiveMask(
       `${name}: expected a keyPaddingMask of shape [${shape}] (${batched ? '[N, S]' : '[S]'}), got [${keyPaddingMask.shape}]`,
     )
   }
-  if (!keyPaddingMask.toFloat32Array().every((value) => value === 0 || value === 1)) {
+  eachValues([keyPaddingMask], (values) => {
+    if (values.every((value) => value === 0 || value === 1)) return
     throw new ArgumentError(
       `${name}: a keyPaddingMask has a 1 for each key that nobody sees and 0 for all others; what is added to the scores is an attnMask, with maskType: 'additive'`,
     )
-  }
+  })
   const padding = reshape(hidden(keyPaddingMask), [n, 1, 1, s])
   return mask ? add(mask, padding) : padding
 }

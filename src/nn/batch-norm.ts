@@ -37,6 +37,7 @@ export abstract class BatchNorm extends Module {
   /** Added to the variance. */
   readonly eps: number
   #momentum: number | null = null
+  readonly #currentMomentum = () => this.#momentum
 
   protected abstract readonly ranks: readonly number[]
 
@@ -98,11 +99,17 @@ export abstract class BatchNorm extends Module {
     checkInput(name, x, this.ranks, this.numFeatures, `${this.numFeatures} features`)
     const { runningMean = null, runningVar = null, numBatchesTracked, weight, bias, eps } = this
     const training = this.training || !runningMean
-    // The average over all batches: each weighs one part of those there will be.
-    const momentum = this.momentum ?? 1 / ((numBatchesTracked?.item() ?? 0) + 1)
     const counted = this.training ? numBatchesTracked : undefined
     const running = { runningMean, runningVar, numBatchesTracked: counted }
-    return countedBatchNorm(x, { weight, bias, training, momentum, eps, name, ...running })
+    return countedBatchNorm(x, {
+      weight,
+      bias,
+      training,
+      momentum: this.#currentMomentum,
+      eps,
+      name,
+      ...running,
+    })
   }
 
   /** @internal */

@@ -1,4 +1,5 @@
 /** Clipping of gradients, in place: by the norm of all together, and by value. */
+import { eachTime } from '../autograd/recording.js'
 import { noGrad } from '../autograd/tape.js'
 import { checkBoolean, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, NumericError } from '../errors.js'
@@ -32,7 +33,7 @@ export function clipGradNorm_(
   options: ClipGradNormOptions = {},
 ): number {
   const name = 'clipGradNorm_'
-  const gradients = gradientsOf(name, parameters)
+  gradientsOf(name, parameters)
   checkBound(name, 'maxNorm', maxNorm)
   checkOptions(name, options, ['normType', 'errorIfNonfinite'])
   const { normType = 2, errorIfNonfinite = false } = options
@@ -40,15 +41,19 @@ export function clipGradNorm_(
     throw new ArgumentError(`${name}: normType is a number above 0, or Infinity, got ${kindOf(normType)}`)
   }
   checkBoolean(name, 'errorIfNonfinite', errorIfNonfinite)
-  const total = normOfAll(gradients, normType)
-  if (errorIfNonfinite && !Number.isFinite(total)) {
-    throw new NumericError(
-      `${name}: the norm of the gradients is ${total}; look for NaN in the data, or take a smaller learning rate`,
-    )
-  }
-  const share = maxNorm / (total + 1e-6)
-  // NaN goes on, as in PyTorch.
-  if (!(share >= 1)) replace(gradients, (gradient) => gradient.mul(share))
+  let total = 0
+  eachTime(() => {
+    const gradients = gradientsOf(name, parameters)
+    total = normOfAll(gradients, normType)
+    if (errorIfNonfinite && !Number.isFinite(total)) {
+      throw new NumericError(
+        `${name}: the norm of the gradients is ${total}; look for NaN in the data, or take a smaller learning rate`,
+      )
+    }
+    const share = maxNorm / (total + 1e-6)
+    // NaN goes on, as in PyTorch.
+    if (!(share >= 1)) replace(gradients, (gradient) => gradient.mul(share))
+  })
   return total
 }
 

@@ -1,3 +1,4 @@
+import { reliesOn } from '../autograd/recording.js'
 import { checkBoolean, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -30,12 +31,22 @@ type Given<T> = T | (T & [])
  * inputs and outputs as it needs: `net.forward(x)` is what calls it, with its hooks.
  */
 export abstract class Module<Inputs extends readonly unknown[] = readonly never[], Output = unknown> {
-  /** Whether the module is in training mode; set it with `train()` and `eval()`. */
-  training = true
+  #training = true
   readonly #buffers = new Map<string, Tensor>()
 
   constructor() {
     watch(new.target.prototype, Module.prototype, (x) => x instanceof Parameter)
+  }
+
+  /** Whether the module is in training mode; set it with `train()` and `eval()`. */
+  get training(): boolean {
+    const training = this.#training
+    reliesOn(this, () => this.#training === training)
+    return training
+  }
+
+  set training(training: boolean) {
+    this.#training = training
   }
 
   /** The result for the `inputs`; what a net computes is written here. */

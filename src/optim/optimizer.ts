@@ -1,3 +1,4 @@
+import { eachRun, live } from '../bindings/recording.js'
 import { checkNumber, checkOptions } from '../check.js'
 import { checkStrays, own } from '../tensor/strays.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -109,6 +110,20 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }, S ext
    *   with a gradient that it does not have as a field
    */
   step(): void {
+    eachRun([], () => this.#prepare())
+    for (const group of this.#groups) {
+      for (const parameter of group.params) {
+        if (!parameter.ownGradient) continue
+        live(() => {
+          const gradient = parameter.ownGradient
+          if (gradient) this.update(group, parameter, gradient, this.#state.get(parameter))
+        })
+      }
+    }
+  }
+
+  /** All that may fail, before anything is changed. */
+  #prepare(): void {
     for (let i = 0; i < this.#groups.length; i++) {
       checkGroup(this.#definition, this.#names[i], this.#groups[i])
     }
@@ -132,12 +147,6 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }, S ext
       }
     }
     for (const [parameter, state] of made) this.#state.set(parameter, state)
-    for (const group of this.#groups) {
-      for (const parameter of group.params) {
-        const gradient = parameter.ownGradient
-        if (gradient) this.update(group, parameter, gradient, this.#state.get(parameter))
-      }
-    }
   }
 
   /** What the step of a parameter needs of earlier ones: `state`, or a new one, with all that the options ask for. */

@@ -2,6 +2,7 @@
 import { checkBytes } from '../bindings/allocate.js'
 import { fill } from '../bindings/kernels.generated.js'
 import { endStepIfLarge } from '../bindings/memory.js'
+import { recorder } from '../bindings/recording.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { checkShape, type Shape, sizeOf } from './shape.js'
@@ -27,7 +28,9 @@ export function fromValues(values: ArrayLike<number>, shape: Shape, requiresGrad
 /** A temporary of no dimension with this value. */
 export function scalar(value: number): Tensor {
   const x = empty([])
-  x.storage.writeFloat(0, value)
+  // What is written down is what kernels do.
+  if (recorder) fill({ y: x.storage, value })
+  else x.storage.writeFloat(0, value)
   return x
 }
 

@@ -1,5 +1,6 @@
 import * as kernels from '../bindings/kernels.generated.js'
 import { Storage } from '../bindings/memory.js'
+import { live } from '../bindings/recording.js'
 import { kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { checkShape, type Shape } from './shape.js'
@@ -39,10 +40,18 @@ export interface StreamPlace {
 
 /** Runs `fn`, after which the stream stands where it stood before. */
 export function keepingStream<T>(fn: () => T): T {
-  const before = [seed, position]
+  const back = markStream()
   try {
     return fn()
   } finally {
+    back()
+  }
+}
+
+/** Remembers where the stream stands; gives what brings it back there. */
+export function markStream(): () => void {
+  const before = [seed, position]
+  return () => {
     ;[seed, position] = before
   }
 }
@@ -58,23 +67,26 @@ export function takeBlocks(blocks: number): StreamPlace {
 }
 
 /** Blocks of four words that a tensor's memory takes. */
-const blocksOf = ({ storage }: Tensor) => Math.ceil(storage.length / 4)
+const blocksOf = ({ length }: Storage) => Math.ceil(length / 4)
 
 /** Fills a tensor with uniform numbers from [low, high). */
 export function fillUniform(x: Tensor, low: number, high: number): Tensor {
-  kernels.fillUniform({ y: x.storage, low, high, ...takeBlocks(blocksOf(x)) })
+  const y = x.storage
+  live(() => kernels.fillUniform({ y, low, high, ...takeBlocks(blocksOf(y)) }))
   return x
 }
 
 /** Fills a tensor with normal numbers. */
 export function fillNormal(x: Tensor, mean: number, std: number): Tensor {
-  kernels.fillNormal({ y: x.storage, mean, std, ...takeBlocks(blocksOf(x)) })
+  const y = x.storage
+  live(() => kernels.fillNormal({ y, mean, std, ...takeBlocks(blocksOf(y)) }))
   return x
 }
 
 /** Fills a tensor, in either layout, with `scale` with probability `keep`, else 0. */
 export function fillBernoulli(x: Tensor, keep: number, scale: number): void {
-  kernels.fillBernoulli({ y: x.storage, keep, scale, ...takeBlocks(blocksOf(x)) })
+  const y = x.storage
+  live(() => kernels.fillBernoulli({ y, keep, scale, ...takeBlocks(blocksOf(y)) }))
 }
 
 /** The numbers 0 … n − 1 in random order. */

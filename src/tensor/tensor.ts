@@ -1,7 +1,9 @@
 import { clearPadding, fill, lanesToRows, rowsToLanes } from '../bindings/kernels.generated.js'
 import { type Layout, type Lifetime, Storage } from '../bindings/memory.js'
+import { recorder } from '../bindings/recording.js'
 import { checkNumber, kindOf } from '../check.js'
 import { ArgumentError, DisposedError, ShapeError } from '../errors.js'
+import { copyValues } from './copy.js'
 import { lanesLength } from './lanes.js'
 import { printTensor } from './print.js'
 import { type Shape, sameShape, sizeOf } from './shape.js'
@@ -104,6 +106,7 @@ export class Tensor {
    * @throws {ShapeError} when set to a tensor of another shape
    */
   get grad(): Tensor | null {
+    recorder?.gradient(this, 'read')
     this.#gradientSeen = true
     return this.#gradient ?? null
   }
@@ -115,19 +118,32 @@ export class Tensor {
     if (gradient && !sameShape(gradient.shape, this.shape)) {
       throw new ShapeError(`grad: expected the tensor's shape [${this.shape}], got [${gradient.shape}]`)
     }
+    recorder?.gradient(this, 'set')
     this.#gradient = gradient?.toRows_()
     this.#gradientSeen = true
   }
 
   /** The gradient, for the library's own use: what it alone has seen is freed by `zeroGrad`. @internal */
   get ownGradient(): Tensor | undefined {
+    recorder?.gradient(this, 'read')
     return this.#gradient
   }
 
   /** @internal */
   set ownGradient(gradient: Tensor | undefined) {
+    recorder?.gradient(this, 'set')
     this.#gradient = gradient
     this.#gradientSeen = false
+  }
+
+  /** Where the gradient lies, unseen by a recorder; set, what lies there becomes the gradient. @internal */
+  get gradientStorage(): Storage | undefined {
+    return this.#gradient?.disposed ? undefined : this.#gradient?.storage
+  }
+
+  set gradientStorage(storage: Storage | undefined) {
+    this.zeroGrad()
+    this.#gradient = storage && new Tensor(storage.retain(), this.shape)
   }
 
   /** Forgets the gradient; one that a user has read stays readable. */
@@ -183,7 +199,7 @@ export class Tensor {
       throw new ShapeError(`copy_: expected shape [${this.shape}], got [${other.shape}]`)
     }
     const source = other.layout === this.layout ? other : toLayout(other, this.layout)
-    this.storage.copyFrom(source.storage)
+    copyValues(source.storage, this.storage)
     if (source !== other) source.release()
     return this
   }

@@ -1,44 +1,17 @@
-import { noGrad } from '../autograd/tape.js'
-import { checkNumber, checkOptions, kindOf } from '../check.js'
+import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { DataLoader } from '../data/data-loader.js'
-import { ArgumentError, NumericError, ShapeError } from '../errors.js'
-import { callForward } from '../nn/layer.js'
+import { ArgumentError } from '../errors.js'
 import type { Answers } from '../nn/losses.js'
 import { Module } from '../nn/module.js'
 import { AnyScheduler } from '../optim/lr-scheduler/base.js'
 import type { LRScheduler } from '../optim/lr-scheduler/scheduler.js'
 import { Optimizer } from '../optim/optimizer.js'
 import { scoped } from '../tensor/scope.js'
-import { inLoss } from '../tensor/shape.js'
-import { Tensor } from '../tensor/tensor.js'
-import { accuracyOf, answersOf, sumOf } from './answers.js'
+import { accuracyOf, sumOf } from './answers.js'
 import { exclusively } from './exclusive.js'
+import type { Loss } from './loss.js'
+import { Steps } from './steps.js'
 import { timeToYield, yieldToEvents } from './yield.js'
-
-/**
- * Something that gives one number for predictions and targets, such as `nn.CrossEntropyLoss` or `nn.MSELoss`; any object
- * with such a `forward` will do.
- */
-export interface Loss {
-  /**
-   * The loss of a batch, with one element, from `prediction` (what the net gave) and `target` (the second tensor of the
-   * batch, of any shape).
-   */
-  forward(prediction: Tensor, target: Tensor): Tensor
-  /**
-   * How many answers are right, and of how many; undefined where none is right or wrong. The library's losses have it.
-   * Without it, a prediction [N, classes] of several classes with a class index [N] each counts as right where the
-   * largest is at the index, and all else has no accuracy: of a single output, nobody can tell the threshold.
-   *
-   * @param prediction what the net gave
-   * @param target the second tensor of the batch
-   */
-  answers?(prediction: Tensor, target: Tensor): Answers | undefined
-  /** @internal */
-  readonly libraryForward?: unknown
-  /** @internal */
-  readonly libraryAnswers?: unknown
-}
 
 /** One epoch in numbers. */
 export interface EpochResult {
@@ -98,6 +71,13 @@ export interface FitOptions {
   epochs?: number
   /** Stops after the current batch; `fit` then resolves with what there is. */
   signal?: AbortSignal | undefined
+  /**
+   * Whether the steps are compiled (see `compile`): recorded, and then run as one list of kernels, with the same bits.
+   * Default: where the net and the loss are made of the library's own layers. true compiles a net with a `forward` of
+   * its own as well, whose JavaScript (a counter, a `console.log`) then runs only while it is recorded; false compiles
+   * none. What can't be compiled runs as it is, and the result tells the reason.
+   */
+  compile?: boolean | undefined
   /** Called now and then while an epoch runs (some dozen times a second). */
   onProgress?: ((progress: BatchProgress) => void) | undefined
   /** Called after each epoch; awaited. */
@@ -110,6 +90,10 @@ export interface History {
   epochs: EpochResult[]
   /** Whether the signal ended it. */
   aborted: boolean
+  /** Whether the training steps were compiled; the last one, that is, for the first ones are recorded. */
+  compiled: boolean
+  /** Why not, in words; undefined where they were. */
+  reason: string | undefined
 }
 
 /**
@@ -128,14 +112,15 @@ export async function fit(net: Module, options: FitOptions): Promise<History> {
   const { train, valid, epochs = 1, signal, onEpoch } = options
   return exclusively('fit', net, async () => {
     const mode = net.training
-    const history: History = { epochs: [], aborted: false }
+    const history: History = { epochs: [], aborted: false, compiled: false, reason: undefined }
+    const steps = new Steps(net, options)
     try {
       for (let epoch = 0; epoch < epochs; epoch++) {
         net.train()
-        const trained = await pass(net, train, options, epoch, true)
+        const trained = await pass(steps, train, options, epoch, true)
         if (signal?.aborted) break
         net.eval()
-        const validation = valid && (await pass(net, valid, options, epoch, false))
+        const validation = valid && (await pass(steps, valid, options, epoch, false))
         if (signal?.aborted) break
         const result: EpochResult = {
           epoch,
@@ -152,7 +137,10 @@ export async function fit(net: Module, options: FitOptions): Promise<History> {
         history.epochs.push(result)
         await onEpoch?.(result)
       }
+      history.compiled = steps.compiled
+      history.reason = steps.reason
     } finally {
+      steps.dispose()
       net.train(mode)
     }
     history.aborted = signal?.aborted ?? false
@@ -171,6 +159,7 @@ function checkFit(net: Module, options: FitOptions): void {
     'scheduler',
     'epochs',
     'signal',
+    'compile',
     'onProgress',
     'onEpoch',
   ])
@@ -204,6 +193,7 @@ function checkFit(net: Module, options: FitOptions): void {
   if (scheduler?.goesByMetric && !valid) {
     throw new ArgumentError('fit: the scheduler ReduceLROnPlateau goes by the validation loss; give valid')
   }
+  checkBoolean('fit', 'compile', options.compile ?? true)
   checkNumber('fit', 'epochs', epochs, { least: 0, whole: true })
   expect('signal', signal === undefined || signal instanceof AbortSignal, 'an AbortSignal', signal)
   for (const [what, value] of Object.entries({ onProgress, onEpoch })) {
@@ -220,13 +210,12 @@ interface PassResult {
 
 /** One pass over a loader, training or not. */
 async function pass(
-  net: Module,
+  steps: Steps,
   loader: DataLoader,
-  options: FitOptions,
+  { signal, onProgress }: FitOptions,
   epoch: number,
   training: boolean,
 ): Promise<PassResult> {
-  const { signal, onProgress } = options
   const start = performance.now()
   let [total, samples, batch] = [0, 0, 0]
   let answers: Answers | undefined = { right: 0, of: 0 }
@@ -236,11 +225,9 @@ async function pass(
       // What nobody else can have seen is freed at the end of the step.
       const step = scoped(() => {
         const next = batches.next()
-        if (next.done) return undefined
-        const where = { epoch, batch, batches: loader.length, training }
-        return training
-          ? trainStep(net, next.value, options, where)
-          : numbersOf(noGrad(() => measure(net, next.value, options, where)))
+        return next.done
+          ? undefined
+          : steps.run(next.value, { epoch, batch, batches: loader.length, training })
       })
       if (!step) break
       total += step.loss * step.count
@@ -259,51 +246,4 @@ async function pass(
   }
   const seconds = (performance.now() - start) / 1000
   return { loss: total / samples, accuracy: accuracyOf(answers), samples, seconds }
-}
-
-/** Where a step is, for errors. */
-interface Where {
-  epoch: number
-  batch: number
-  batches: number
-  training: boolean
-}
-
-/** Loss and right answers of a batch. */
-function measure(net: Module, [x, y]: readonly Tensor[], { loss }: FitOptions, where: Where) {
-  const prediction = callForward(net, x)
-  const value = inLoss(() => callForward(loss, prediction, y))
-  if (!(value instanceof Tensor)) {
-    throw new ArgumentError(`fit: the loss's forward gives a tensor with one element, got ${kindOf(value)}`)
-  }
-  if (value.size !== 1) {
-    throw new ShapeError(
-      `fit: the loss gives one number for a batch, got shape [${value.shape}]; take its mean() or sum()`,
-    )
-  }
-  const number = value.item()
-  if (!Number.isFinite(number)) throw notFinite(number, where)
-  return { loss: number, value, count: x.shape[0], answers: answersOf(loss, prediction, y) }
-}
-
-function trainStep(net: Module, batch: readonly Tensor[], options: FitOptions, where: Where) {
-  const measured = measure(net, batch, options, where)
-  const { optimizer } = options
-  optimizer.zeroGrad()
-  measured.value.backward()
-  optimizer.step()
-  // Without the loss's tensor, which is thereby freed.
-  return numbersOf(measured)
-}
-
-/** What a step gives: numbers only. */
-function numbersOf({ loss, count, answers }: ReturnType<typeof measure>) {
-  return { loss, count, answers }
-}
-
-function notFinite(value: number, { epoch, batch, batches, training }: Where): NumericError {
-  const what = training ? 'training' : 'validation'
-  return new NumericError(
-    `fit: the ${what} loss is ${value} at step ${epoch * batches + batch} (epoch ${epoch}, batch ${batch}); the parameters are as the step before left them. A smaller learning rate often helps, or batch normalisation; look for NaN in the data`,
-  )
 }

@@ -76,7 +76,7 @@ export function call(op: string, functional: boolean, args: readonly unknown[]):
 }
 
 /** A program under way. */
-class Execution {
+export class Execution {
   readonly tensors = new Map<string, Tensor>()
   readonly modules = new Map<string, nn.Sequential>()
   readonly run: Run = {
@@ -90,7 +90,9 @@ class Execution {
 
   constructor(
     readonly program: Program,
-    readonly operations: Operations,
+    readonly operations: Operations = {},
+    /** Whether values may be read between the steps. */
+    readonly reads = true,
   ) {
     for (const leaf of program.leaves) this.tensors.set(leaf.id, makeLeaf(leaf))
     for (const net of program.nets) this.#addNet(net)
@@ -129,6 +131,7 @@ class Execution {
     if (!(done instanceof Tensor)) throw new Error(`${step.op} gave no tensor`)
     this.#add(step.out, done)
     this.#readKept(step)
+    if (!this.reads) return
     const observe = entryOf(step.op)?.observe
     if (observe) {
       const known = args.map((arg) => (arg instanceof Tensor ? arg.toFloat32Array() : arg))
@@ -152,6 +155,21 @@ class Execution {
     this.tensors.set(id, x)
     this.run.shapes.set(id, x.shape)
     this.run.requiresGrad.set(id, x.requiresGrad)
+  }
+
+  /** All steps. @throws {Thrown} */
+  steps(): void {
+    const { steps } = this.program
+    for (let i = 0; i < steps.length; i++) {
+      const one = (step: Step) => at(`${step.out} = ${step.op}`, () => this.step(step))
+      if (!steps[i].noGrad) one(steps[i])
+      else {
+        // Neighbours are in one noGrad.
+        noGrad(() => {
+          for (one(steps[i]); steps[i + 1]?.noGrad; i++) one(steps[i + 1])
+        })
+      }
+    }
   }
 
   #readKept(step: Step): void {
@@ -191,17 +209,7 @@ function idle(steps: number): void {
 export function execute(program: Program, operations: Operations = {}): Run {
   const execution = at('making leaves and nets', () => new Execution(program, operations))
   const { run, tensors } = execution
-  const { steps } = program
-  for (let i = 0; i < steps.length; i++) {
-    const one = (step: Step) => at(`${step.out} = ${step.op}`, () => execution.step(step))
-    if (!steps[i].noGrad) one(steps[i])
-    else {
-      // Neighbours are in one noGrad.
-      noGrad(() => {
-        for (one(steps[i]); steps[i + 1]?.noGrad; i++) one(steps[i + 1])
-      })
-    }
-  }
+  execution.steps()
   idle(program.idle)
   for (const [id, x] of tensors) {
     run.values.set(

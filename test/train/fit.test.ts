@@ -114,7 +114,12 @@ describe('history', () => {
   it('of no epochs is empty', async () => {
     const { net, ...options } = setUp()
     const before = weightsOf(net)
-    expect(await fit(net, { ...options, epochs: 0 })).toEqual({ epochs: [], aborted: false })
+    expect(await fit(net, { ...options, epochs: 0 })).toEqual({
+      epochs: [],
+      aborted: false,
+      compiled: false,
+      reason: 'no step ran yet',
+    })
     expect(weightsOf(net)).toEqual(before)
   })
 
@@ -277,7 +282,12 @@ describe('abort', () => {
   it('that came before does nothing', async () => {
     const { net, ...options } = setUp()
     const before = weightsOf(net)
-    expect(await fit(net, { ...options, signal: AbortSignal.abort() })).toEqual({ epochs: [], aborted: true })
+    expect(await fit(net, { ...options, signal: AbortSignal.abort() })).toEqual({
+      epochs: [],
+      aborted: true,
+      compiled: false,
+      reason: 'no step ran yet',
+    })
     expect(weightsOf(net)).toEqual(before)
   })
 })

@@ -8,6 +8,7 @@ import {
   maxPool2dForward,
 } from '../../bindings/kernels.generated.js'
 import type { Layout, Memory } from '../../bindings/memory.js'
+import { live } from '../../bindings/recording.js'
 import { checkBoolean, checkNumber, checkOptions } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import type { Shape } from '../../tensor/shape.js'
@@ -40,14 +41,18 @@ export interface BatchNormOptions {
 const OPTIONS = ['runningMean', 'runningVar', 'weight', 'bias', 'training', 'momentum', 'eps', 'name']
 
 /** What a layer adds: the count of batches, which goes up with the running statistics. */
-interface Counted extends BatchNormOptions {
+interface Counted extends Omit<BatchNormOptions, 'momentum'> {
   numBatchesTracked?: Tensor | undefined
+  momentum?: (() => number | null) | undefined
 }
 
 export interface BatchNormAttributes {
   training: boolean
-  /** undefined where no running statistics are moved. */
-  momentum: number | undefined
+  /**
+   * How far the running statistics are moved, to be asked at each step; null is to the average of all batches.
+   * undefined where there are none.
+   */
+  momentum: (() => number | null) | undefined
   eps: number
   numBatchesTracked: Tensor | undefined
 }
@@ -99,16 +104,16 @@ function moveRunning({ inputs, attributes }: BatchNormCall, own: readonly Tensor
   // Moved in before anything is changed.
   void numBatchesTracked?.storage.address
   const { n, c, s } = sizesOf(inputs[0].shape)
-  batchNormUpdateRunning({
-    c,
-    count: n * s,
-    mean: own[0].storage,
-    variance: own[2].storage,
-    momentum,
-    runningMean: inputs[3].storage,
-    runningVar: inputs[4].storage,
+  const [mean, variance] = [own[0].storage, own[2].storage]
+  const [runningMean, runningVar] = [inputs[3].storage, inputs[4].storage]
+  const tracked = numBatchesTracked?.storage
+  live(() => {
+    const seen = tracked?.readFloat(0) ?? 0
+    // The average over all batches: each weighs one part of those there will be.
+    const weight = momentum() ?? 1 / (seen + 1)
+    batchNormUpdateRunning({ c, count: n * s, mean, variance, momentum: weight, runningMean, runningVar })
+    tracked?.writeFloat(0, seen + 1)
   })
-  numBatchesTracked?.fill_(numBatchesTracked.item() + 1)
 }
 
 const STATISTICS = ['mean', 'residual', 'variance']
@@ -237,7 +242,9 @@ const quarterOf = ([n, c, h, w]: Shape): Shape => [n, c, h / 2, w / 2]
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   checkOptions('batchNorm', options, OPTIONS)
-  return countedBatchNorm(x, options)
+  const { momentum = 0.1, ...rest } = options
+  checkNumber(options.name ?? 'batchNorm', 'momentum', momentum)
+  return countedBatchNorm(x, { ...rest, momentum: () => momentum })
 }
 
 function checkChannels(name: string, what: string, tensor: Tensor | null | undefined, x: Tensor): void {
@@ -250,7 +257,7 @@ function checkChannels(name: string, what: string, tensor: Tensor | null | undef
 
 /** As `batchNorm`, for a layer, whose count of batches goes up too. */
 export function countedBatchNorm(x: Tensor, options: Counted): Tensor {
-  const { runningMean, runningVar, weight, bias, training = false, momentum = 0.1, eps = 1e-5 } = options
+  const { runningMean, runningVar, weight, bias, training = false, momentum, eps = 1e-5 } = options
   const name = options.name ?? 'batchNorm'
   checkTensor(name, 'input', x)
   if (x.shape.length < 2 || x.shape.length > 5) {
@@ -264,7 +271,6 @@ export function countedBatchNorm(x: Tensor, options: Counted): Tensor {
   checkChannels(name, 'weight', weight, x)
   checkChannels(name, 'bias', bias, x)
   checkBoolean(name, 'training', training)
-  checkNumber(name, 'momentum', momentum)
   checkNumber(name, 'eps', eps, { least: 0 })
   if (training && n * s < 2) {
     throw new ShapeError(

@@ -7,6 +7,7 @@ import { sameShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor } from '../arguments.js'
 import { defineOperation, type OperationCall } from '../operation.js'
+import { eachValues } from '../recording.js'
 import { combine } from '../strided.js'
 import { run } from '../tape.js'
 import { add, maximum, mul, sub } from './arithmetic.js'
@@ -77,14 +78,15 @@ const operation = defineOperation<undefined>({
 
 /** @throws {ArgumentError} unless every element is from 0 to 1 */
 function checkProbabilities(name: string, what: string, x: Tensor): void {
-  const values = x.toFloat32Array()
-  const wrong = values.findIndex((value) => !(value >= 0 && value <= 1))
-  if (wrong < 0) return
-  const logits = what === 'input' && !Number.isNaN(values[wrong])
-  const cure = logits ? '; of logits take binaryCrossEntropyWithLogits, or their sigmoid()' : ''
-  throw new ArgumentError(
-    `${name}: the ${what} is made of probabilities from 0 to 1, and element ${wrong} is ${values[wrong]}${cure}`,
-  )
+  eachValues([x], (values) => {
+    const wrong = values.findIndex((value) => !(value >= 0 && value <= 1))
+    if (wrong < 0) return
+    const logits = what === 'input' && !Number.isNaN(values[wrong])
+    const cure = logits ? '; of logits take binaryCrossEntropyWithLogits, or their sigmoid()' : ''
+    throw new ArgumentError(
+      `${name}: the ${what} is made of probabilities from 0 to 1, and element ${wrong} is ${values[wrong]}${cure}`,
+    )
+  })
 }
 
 /**

@@ -1,3 +1,4 @@
+import { copyValues } from '../../tensor/copy.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
 import { defineOperation } from '../operation.js'
@@ -9,7 +10,7 @@ const cloneOperation = defineOperation<undefined>({
   output: 'any',
   gradients: { x: [] },
   shape: ([x]) => x.shape,
-  forward: ({ inputs: [x], output }) => output.storage.copyFrom(x.storage),
+  forward: ({ inputs: [x], output }) => copyValues(x.storage, output.storage),
   backward: (call) => call.pass(0, call.dy),
 })
 

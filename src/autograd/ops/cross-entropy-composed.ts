@@ -1,9 +1,9 @@
 /** Cross entropy made of other operations: with weights, ignored labels, smoothing, probabilities, and more dimensions. */
 import { checkNumber } from '../../check.js'
 import { ArgumentError } from '../../errors.js'
-import { zeros } from '../../tensor/create.js'
 import { adopt } from '../../tensor/scope.js'
 import type { Tensor } from '../../tensor/tensor.js'
+import { computeInJavaScript } from '../recording.js'
 import { add, div, mul } from './arithmetic.js'
 import { classSizes, type Labels, pickClass } from './class-indices.js'
 import { checkReduction, type LossOptions, type Reduction } from './loss.js'
@@ -66,9 +66,10 @@ export function ofIndices(
 
 /** 0 for each label, and `IGNORED` for the one that is ignored. */
 function fromIgnored(labels: Tensor, ignoreIndex: number): Tensor {
-  const which = zeros(labels.shape)
+  const which = computeInJavaScript([labels], labels.shape, (values) =>
+    values.map((label) => (label === ignoreIndex ? IGNORED : 0)),
+  )
   adopt(which)
-  which.storage.write(labels.toFloat32Array().map((label) => (label === ignoreIndex ? IGNORED : 0)))
   return which
 }
 

@@ -5,6 +5,7 @@ import {
   crossEntropyForward,
   sumForward,
 } from '../../bindings/kernels.generated.js'
+import { accepts } from '../../bindings/recording.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { fromValues } from '../../tensor/create.js'
 import { scoped } from '../../tensor/scope.js'
@@ -30,6 +31,9 @@ interface Plain {
   ignoreIndex: number
 }
 
+/** Whether no label is wrong. */
+const isNone = (bad: number) => bad < 0
+
 /** Thrown by the kernel's call where a label is to be ignored: the composed one can do that. */
 class Ignores extends Error {}
 
@@ -53,7 +57,7 @@ const operation = defineOperation<Plain>({
       logProbabilities: call.made[0].storage,
       losses: losses.storage,
     })
-    if (bad >= 0) {
+    if (!accepts(bad, isNone)) {
       if (labels.storage.readFloat(bad) === call.attributes.ignoreIndex) throw new Ignores()
       throw new ArgumentError(
         `crossEntropy: label ${bad} is ${labels.storage.readFloat(bad)}, expected a whole number from 0 to ${classes - 1} (logits [${logits.shape}])`,

@@ -5,6 +5,7 @@ import {
   indexSelectBackward,
   indexSelectForward,
 } from '../../bindings/kernels.generated.js'
+import { accepts } from '../../bindings/recording.js'
 import { kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { fromValues } from '../../tensor/create.js'
@@ -21,9 +22,11 @@ import { reshape, slice } from './rearrange.js'
 /** Indices: a tensor of whole numbers, or a list of them. */
 export type IndexList = Tensor | ArrayLike<number>
 
+const isNone = (bad: number) => bad < 0
+
 /** @throws {ArgumentError} where a kernel found an index that is no element of `size`, at place `bad` of `index` */
 export function checkFound(operation: string, bad: number, index: Tensor, size: number, where: string): void {
-  if (bad < 0) return
+  if (accepts(bad, isNone)) return
   const place: number[] = []
   let rest = bad
   for (let d = index.shape.length - 1; d >= 0; d--) {

@@ -1,11 +1,11 @@
 /** The negative log-likelihood: of log-probabilities, what is at the label. */
 import { checkNumber } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
-import { fromValues } from '../../tensor/create.js'
 import { adopt, scoped } from '../../tensor/scope.js'
 import { sameShape, sizeOf } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
+import { computeInJavaScript } from '../recording.js'
 import { div, mul } from './arithmetic.js'
 import {
   checkLabels,
@@ -55,9 +55,9 @@ export interface Weighed {
   /** As a tensor of the scope's. */
   labels: Tensor
   /** The weight of each label's class; 0 where it is ignored. */
-  weights: Float32Array
+  weights: Tensor
   /** What a mean is over: the sum of the weights. */
-  total: number
+  total: Tensor
 }
 
 /**
@@ -88,21 +88,18 @@ export function weighLabels(
   if (weight) checkClassWeight(name, weight, classes)
   const own = ownLabels(labels)
   adopt(own)
-  const ofClass = weight?.toFloat32Array()
-  let total = 0
-  const weights = own.toFloat32Array().map((label, i) => {
-    if (label === ignoreIndex) return 0
-    if (!isClass(label, classes)) {
+  const weights = computeInJavaScript(weight ? [own, weight] : [own], own.shape, (values, ofClass) =>
+    values.map((label, i) => {
+      if (label === ignoreIndex) return 0
+      if (isClass(label, classes)) return ofClass ? ofClass[label] : 1
       const or = ignoreIndex === IGNORED ? '' : ` or ignoreIndex ${ignoreIndex}`
       throw new ArgumentError(
         `${name}: label ${i} is ${label}, expected a whole number from 0 to ${classes - 1}${or} (input [${x.shape}])`,
       )
-    }
-    const own = ofClass ? ofClass[label] : 1
-    total += own
-    return own
-  })
-  return { labels: own, weights, total }
+    }),
+  )
+  adopt(weights)
+  return { labels: own, weights, total: sum(weights) }
 }
 
 /** The losses at labels that were weighed, reduced. To be called in a scope. */
@@ -113,17 +110,11 @@ export function nllOf(
   reduction: Reduction,
 ): Tensor {
   const picked = neg(pickClass(x, labels, ignoreIndex))
-  let losses = picked
-  if (weight) {
-    const factors = fromValues(weights, labels.shape)
-    adopt(factors)
-    losses = mul(picked, factors)
-  }
-  return reducedOver(losses, total, reduction)
+  return reducedOver(weight ? mul(picked, weights) : picked, total, reduction)
 }
 
 /** As `reduced`, the mean being over `total`: 0 / 0 where nothing counts. */
-export function reducedOver(losses: Tensor, total: number, reduction: Reduction): Tensor {
+export function reducedOver(losses: Tensor, total: Tensor, reduction: Reduction): Tensor {
   if (reduction === 'none') return losses
   return reduction === 'sum' ? sum(losses) : div(sum(losses), total)
 }

@@ -1,8 +1,8 @@
 /** Class indices as rows of zeros with a one. */
 import { ArgumentError } from '../../errors.js'
-import { fromValues } from '../../tensor/create.js'
 import { adopt } from '../../tensor/scope.js'
 import { Tensor } from '../../tensor/tensor.js'
+import { computeInJavaScript } from '../recording.js'
 import { type IndexList, indexTensor } from './indexing.js'
 
 /**
@@ -21,25 +21,31 @@ export function oneHot(labels: IndexList, numClasses = -1): Tensor {
     )
   }
   const own = indexTensor('oneHot', labels)
-  const shape = labels instanceof Tensor ? labels.shape : own.shape
-  const values = own.toFloat32Array()
-  own.release()
-  if (numClasses === -1 && values.length === 0) {
-    throw new ArgumentError('oneHot: without any labels, give numClasses')
+  try {
+    const shape = labels instanceof Tensor ? labels.shape : own.shape
+    const classes = numClasses === -1 ? classesOf(own) : numClasses
+    const up = numClasses === -1 ? '' : ` to ${classes - 1}`
+    const y = computeInJavaScript([own], [...shape, classes], (values) => {
+      const rows = new Float32Array(values.length * classes)
+      values.forEach((label, i) => {
+        if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
+          throw new ArgumentError(
+            `oneHot: label ${i} is ${label}, expected a whole number from 0${up} (labels [${shape}])`,
+          )
+        }
+        rows[i * classes + label] = 1
+      })
+      return rows
+    })
+    adopt(y)
+    return y
+  } finally {
+    own.release()
   }
-  const classes =
-    numClasses === -1 ? values.reduce((most, label) => Math.max(most, label + 1), 1) : numClasses
-  const bad = values.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < classes))
-  if (bad >= 0) {
-    throw new ArgumentError(
-      `oneHot: label ${bad} is ${values[bad]}, expected a whole number from 0${numClasses === -1 ? '' : ` to ${classes - 1}`} (labels [${shape}])`,
-    )
-  }
-  const rows = new Float32Array(values.length * classes)
-  values.forEach((label, i) => {
-    rows[i * classes + label] = 1
-  })
-  const y = fromValues(rows, [...shape, classes])
-  adopt(y)
-  return y
+}
+
+/** One more than the largest label. @throws {ArgumentError} where there is none */
+function classesOf(labels: Tensor): number {
+  if (labels.size === 0) throw new ArgumentError('oneHot: without any labels, give numClasses')
+  return labels.toFloat32Array().reduce((most, label) => Math.max(most, label + 1), 1)
 }

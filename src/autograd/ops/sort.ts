@@ -1,11 +1,11 @@
 /** Sorted values, and where they were. */
 import { checkBoolean, checkNumber, checkOptions } from '../../check.js'
 import { ArgumentError } from '../../errors.js'
-import { fromValues } from '../../tensor/create.js'
 import { adopt, scoped } from '../../tensor/scope.js'
 import { dimension, reduceShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
+import { computeInJavaScript } from '../recording.js'
 import { gather } from './indexing.js'
 
 /** What `sort` and `argsort` take. */
@@ -45,8 +45,20 @@ function rank(bits: number): number {
 
 /** Where the first `count` in order are along dimension `dim`. */
 function order(x: Tensor, dim: number, descending: boolean, count: number): Tensor {
-  const [outer, n, inner] = reduceShape(x.shape, dim, dim)
-  const bits = new Uint32Array(x.toFloat32Array().buffer)
+  const sizes = reduceShape(x.shape, dim, dim)
+  const shape = x.shape.map((size, d) => (d === dim ? count : size))
+  const indices = computeInJavaScript([x], shape, (values) => places(values, sizes, descending, count))
+  adopt(indices)
+  return indices
+}
+
+function places(
+  values: Float32Array,
+  [outer, n, inner]: readonly [number, number, number],
+  descending: boolean,
+  count: number,
+): Float32Array {
+  const bits = new Uint32Array(values.buffer)
   const found = new Float32Array(outer * count * inner)
   // One number for each: the lower word is its place, which keeps equals in their order. WebAssembly's memory, and
   // so every machine that we run on, has the lower word first.
@@ -63,12 +75,7 @@ function order(x: Tensor, dim: number, descending: boolean, count: number): Tens
       for (let k = 0; k < count; k++) found[(o * count + k) * inner + i] = words[2 * k]
     }
   }
-  const indices = fromValues(
-    found,
-    x.shape.map((size, d) => (d === dim ? count : size)),
-  )
-  adopt(indices)
-  return indices
+  return found
 }
 
 function checkSort(name: string, x: Tensor, options: SortOptions): { d: number; descending: boolean } {

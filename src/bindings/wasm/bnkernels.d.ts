@@ -49,12 +49,13 @@ export function row(): number;
 export function run(row: number): number;
 
 /**
- * Runs `count` kernels, whose rows lie one after the other; ends with the first that fails.
+ * Runs kernels from rows that lie one after the other, up to `end`; ends with the first that fails, and says in
+ * word 1 of its row how. Gives `end`, or where that row is.
  *
  * # Safety
  * As for `run`.
  */
-export function run_list(rows: number, count: number): number;
+export function run_list(rows: number, end: number): number;
 
 /**
  * Gives back what kernels keep for the next time.

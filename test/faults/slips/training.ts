@@ -72,6 +72,9 @@ const all = { train: loader, optimizer: sgd, loss }
 const norm = made('BatchNorm1d(2)', () => new nn.BatchNorm1d(2))
 
 export const LOOPS: Slip[] = [
+  ['compile', [], /function/, argument],
+  ['compile', [linear], /function/, argument],
+  ['compile', [t(2)], /function/, argument],
   ['fit', [], /net|module/i, argument],
   ['fit', [linear], /option|train/, argument],
   ['fit', [linear, {}], /train/, argument],

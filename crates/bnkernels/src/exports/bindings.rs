@@ -6,10 +6,11 @@ use crate::tables::{Number, BINARY_DESCRIPTIONS, UNARY_DESCRIPTIONS};
 use std::fmt::Write;
 
 /// The generated files, from the project's folder, and what is in them.
-pub fn files() -> [(&'static str, String); 4] {
+pub fn files() -> [(&'static str, String); 5] {
     [
         ("src/bindings/kernels.generated.ts", kernels(false)),
         ("src/bindings/whole-kernels.generated.ts", kernels(true)),
+        ("src/bindings/rows.generated.ts", rows()),
         ("src/autograd/ops/unary.generated.ts", unary(false)),
         ("src/autograd/ops/unary-parts.generated.ts", unary(true)),
     ]
@@ -43,6 +44,34 @@ fn numbers_of_binary() -> String {
         writeln!(out, "  {}: {number},", camel_case(row.name)).unwrap();
     }
     out + "} as const\n"
+}
+
+/// What is in the rows: for who changes one that another has written.
+fn rows() -> String {
+    let mut out = format!("{NOTE} from src/exports/mod.rs: change it there.\n");
+    out += "\n/** What is in the row of a kernel. */\nexport interface RowForm {\n";
+    out += "  /** Words without the dimensions, which are last. */\n  readonly words: number\n";
+    out += "  readonly dims: boolean\n";
+    out +=
+        "  /** The words in which the address of an array stands; negative where the kernel writes it. */\n";
+    out += "  readonly arrays: readonly number[]\n}\n";
+    out += "\nconst form = (words: number, dims: 0 | 1, ...arrays: number[]): RowForm => ({\n";
+    out += "  words,\n  dims: dims === 1,\n  arrays,\n})\n";
+    out += "\n/** By the kernels' numbers. */\nexport const ROW_FORMS: readonly RowForm[] = [\n";
+    for kernel in DESCRIPTIONS {
+        let mut words = 2;
+        let mut arrays = String::new();
+        let arguments = arguments(kernel);
+        for argument in arguments.iter().filter(|argument| argument.kind != Kind::Dims) {
+            if argument.is_array() {
+                write!(arrays, ", {}{words}", if argument.written { "-" } else { "" }).unwrap();
+            }
+            words += argument.words().len();
+        }
+        let dims = u8::from(arguments.iter().any(|argument| argument.kind == Kind::Dims));
+        writeln!(out, "  form({words}, {dims}{arrays}),").unwrap();
+    }
+    out + "]\n"
 }
 
 /// The rows of the unary table that are functions, or those that are parts of one.

@@ -29,22 +29,25 @@ pub unsafe fn run(row: *mut f64) -> u32 {
     unsafe { call(row) }.0 as u32
 }
 
-/// Runs `count` kernels, whose rows lie one after the other; ends with the first that fails.
+/// Runs kernels from rows that lie one after the other, up to `end`; ends with the first that fails, and says in
+/// word 1 of its row how. Gives `end`, or where that row is.
 ///
 /// # Safety
 /// As for `run`.
 #[wasm_bindgen]
-pub unsafe fn run_list(rows: *mut f64, count: usize) -> u32 {
+pub unsafe fn run_list(rows: *mut f64, end: *const f64) -> *const f64 {
     let mut next = rows;
-    for _ in 0..count {
+    while next.cast_const() < end {
         // SAFETY: as above.
-        let (status, end) = unsafe { call(next) };
+        let (status, after) = unsafe { call(next) };
         if status != Status::Done {
-            return status as u32;
+            // SAFETY: as above.
+            unsafe { *next.add(1) = f64::from(status as u32) };
+            return next;
         }
-        next = end.cast_mut();
+        next = after.cast_mut();
     }
-    Status::Done as u32
+    end
 }
 
 /// Runs one kernel; gives how that ended, and the end of its row.

@@ -1,5 +1,6 @@
 use super::run::{run, run_list};
 use super::*;
+use std::ops::Range;
 
 /// The number of a kernel.
 fn code(name: &str) -> f64 {
@@ -159,12 +160,16 @@ fn a_list_of_rows_runs_in_order_and_ends_with_the_first_that_fails() {
     let sum = row("binary", &[&[0.0][..], &x.0, &y.0, &z.0, &[1.0, 5.0, 1.0, 1.0]].concat());
     let wrong = row("accumulate", &[x.0[0], 5.0, y.0[0], 4.0]);
     let mut rows = [&add[..], &sum, &add].concat();
+    let Range { start, end } = rows.as_mut_ptr_range();
     // SAFETY: the arrays live, and no call's overlap.
-    assert_eq!(unsafe { run_list(rows.as_mut_ptr(), 3) }, 0);
+    assert_eq!(unsafe { run_list(start, end) }, end.cast_const());
     assert_eq!((&*y.1, &*z.1), (&[4.0; 5], &[4.0; 5]));
     let mut rows = [&add[..], &wrong, &add].concat();
+    let Range { start, end } = rows.as_mut_ptr_range();
     // SAFETY: as above.
-    assert_eq!(unsafe { run_list(rows.as_mut_ptr(), 3) }, Status::WrongArgument as u32);
+    let failed = unsafe { run_list(start, end) };
+    assert_eq!(failed, start.wrapping_add(add.len()).cast_const());
+    assert_eq!(rows[add.len() + 1], f64::from(Status::WrongArgument as u32));
     assert_eq!(*y.1, [5.0; 5]);
 }
 
