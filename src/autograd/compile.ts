@@ -235,15 +235,16 @@ class CompiledStep {
       kind.never = `it changes from call to call: ${changes}`
       return kind.never
     }
-    kind.tries = 0
     try {
       kind.replays.unshift({ program: new Program(recorded), result, outputs })
     } catch (error) {
       recorded.free()
       if (!(error instanceof OutOfMemoryError)) throw error
-      kind.never = 'there is no memory for a recording'
-      return kind.never
+      const reason = 'there is no memory for a recording'
+      if (++kind.tries === TRIES) kind.never = reason
+      return reason
     }
+    kind.tries = 0
     for (const { program } of kind.replays.splice(MODES)) program.free()
     return 'it is being recorded'
   }

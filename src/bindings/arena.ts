@@ -9,7 +9,7 @@ export interface Lifespan {
 }
 
 /** Each begins at the start of a cache line. */
-const ALIGN = 64
+export const ALIGN = 64
 
 /**
  * Gives each an offset: the largest first, each as low as it fits between those that are there at the same time

@@ -1,6 +1,6 @@
 /** A recorded step that runs again: its rows lie in wasm memory, and are run as one list. */
 import { outOfMemory } from './allocate.js'
-import { planArena } from './arena.js'
+import { ALIGN, planArena } from './arena.js'
 import { callList } from './call.js'
 import { instance } from './instance.js'
 import { Storage as Owned, relieve } from './memory.js'
@@ -24,8 +24,10 @@ export class Unforeseen extends Error {}
 
 export class Program {
   readonly #recorded: Recorded
-  readonly #rows: Owned
-  readonly #arena: Owned
+  /** The rows, and behind them the temporaries. */
+  readonly #memory: Owned
+  /** Words of the rows. */
+  readonly #length: number
   readonly #segments: readonly Segment[]
   /** By input: the words that have its address, and how many bytes after it. */
   readonly #inputs: readonly (readonly [word: number, delta: number])[][]
@@ -52,9 +54,10 @@ export class Program {
     }
     for (const storage of recorded.rewritten) recorded.pin(storage)
     const { offsets, bytes } = planArena(spansOf(recorded))
-    const words = rows.reduce((sum, row) => sum + row.words.length, 0)
-    this.#arena = new Owned(bytes, 'rows', 'leaf', 1).pin()
-    this.#rows = new Owned(8 * words, 'rows', 'leaf', 1).pin()
+    this.#length = rows.reduce((sum, row) => sum + row.words.length, 0)
+    const behind = Math.ceil((8 * this.#length) / ALIGN) * ALIGN
+    this.#memory = new Owned(behind + bytes, 'rows', 'leaf', 1).pin()
+    const arena = this.#memory.address + behind
     const offsetOf = new Map([...offsets].map(([{ storage }, offset]) => [storage, offset]))
     this.#inputs = inputs.map(() => [])
     const starts: number[] = []
@@ -67,7 +70,7 @@ export class Program {
         const input = inputs.indexOf(storage)
         const offset = offsetOf.get(storage)
         if (input >= 0) this.#inputs[input].push([at + word, delta])
-        else view[at + word] = (offset === undefined ? storage.address : this.#arena.address + offset) + delta
+        else view[at + word] = (offset === undefined ? storage.address : arena + offset) + delta
       }
       at += row.words.length
     }
@@ -120,7 +123,7 @@ export class Program {
 
   #runSegment({ lives, start, end, accepts, between }: Segment, inputs: readonly Storage[]): void {
     for (const live of lives) this.#rewriter.rewrite(live)
-    const base = this.#rows.address
+    const base = this.#memory.address
     let at = base + 8 * start
     for (let tries = 0; at < base + 8 * end; tries++) {
       if (tries > 0) relieve()
@@ -141,23 +144,21 @@ export class Program {
   /** The rows. A memory that has grown may leave a view of nothing. */
   #words(): Float64Array {
     if (this.#view.length === 0) {
-      this.#view = new Float64Array(instance().memory.buffer, this.#rows.address, this.#rows.length / 8)
+      this.#view = new Float64Array(instance().memory.buffer, this.#memory.address, this.#length)
     }
     return this.#view
   }
 
   /** Bytes of wasm memory that it has for itself. */
   get bytes(): number {
-    return this.#arena.bytes + this.#rows.bytes
+    return this.#memory.bytes
   }
 
   /** Gives its memory back. */
   free(): void {
     this.#recorded.free()
-    for (const storage of [this.#arena, this.#rows]) {
-      storage.unpin()
-      storage.release()
-    }
+    this.#memory.unpin()
+    this.#memory.release()
   }
 }
 

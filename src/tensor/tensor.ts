@@ -141,6 +141,7 @@ export class Tensor {
     return this.#gradient?.disposed ? undefined : this.#gradient?.storage
   }
 
+  /** @internal */
   set gradientStorage(storage: Storage | undefined) {
     this.zeroGrad()
     this.#gradient = storage && new Tensor(storage.retain(), this.shape)
