@@ -1707,21 +1707,26 @@ export interface BatchNormUpdateRunning {
   /** `c` floats. */
   readonly variance: Memory
   readonly momentum: number
+  readonly average: boolean
   /** `c` floats; written. */
   readonly runningMean: Memory
   /** `c` floats; written. */
   readonly runningVar: Memory
+  /** `1` floats; written. */
+  readonly tracked?: Memory | undefined
 }
 
 /**
  * `running = (1 - momentum) running + momentum batch`, of a batch with `count` values a channel; the
- * unbiased variance enters.
+ * unbiased variance enters. `average`: instead of `momentum`, one over how many batches there were, with this.
+ * `tracked` counts them.
  */
-export function batchNormUpdateRunning({ c, count, mean, variance, momentum, runningMean, runningVar }: BatchNormUpdateRunning): void {
+export function batchNormUpdateRunning({ c, count, mean, variance, momentum, average, runningMean, runningVar, tracked }: BatchNormUpdateRunning): void {
   const meanAt = mean.address
   const varianceAt = variance.address
   const runningMeanAt = runningMean.address
   const runningVarAt = runningVar.address
+  const trackedAt = tracked?.address ?? 0
   const row = startRow()
   row[0] = 50
   row[2] = c
@@ -1731,13 +1736,17 @@ export function batchNormUpdateRunning({ c, count, mean, variance, momentum, run
   row[6] = varianceAt
   row[7] = variance.length
   row[8] = momentum
-  row[9] = runningMeanAt
-  row[10] = runningMean.length
-  row[11] = runningVarAt
-  row[12] = runningVar.length
+  row[9] = Number(average)
+  row[10] = runningMeanAt
+  row[11] = runningMean.length
+  row[12] = runningVarAt
+  row[13] = runningVar.length
+  row[14] = trackedAt
+  row[15] = tracked?.length ?? 0
   call(row, 'batchNormUpdateRunning')
   runningMean.version++
   runningVar.version++
+  if (tracked) tracked.version++
 }
 
 /** The arguments of `batchNormForward`. */

@@ -1,11 +1,13 @@
 /** A recorded step that runs again: its rows lie in wasm memory, and are run as one list. */
-import { outOfMemory } from './allocate.js'
+import { bytes, outOfMemory } from './allocate.js'
 import { ALIGN, planArena } from './arena.js'
 import { callList } from './call.js'
 import { instance } from './instance.js'
+import { copyStrided } from './kernels.generated.js'
 import { Storage as Owned, relieve } from './memory.js'
 import type { Between, Live, Recorded } from './recorded.js'
-import { type HasGradient, type Recorder, type Storage, setRecorder } from './recording.js'
+import type { HasGradient, Storage } from './recording.js'
+import { Rewriter, rowOf } from './rewriter.js'
 
 /** Kernels that run without JavaScript between them. */
 interface Segment {
@@ -34,8 +36,8 @@ export class Program {
   readonly #gradients: readonly (readonly [of: HasGradient, storage: Storage | undefined])[]
   /** What was there before, and is written. */
   readonly #written: readonly Storage[]
-  /** What of it is written before something may turn out to be unforeseen. */
-  readonly #endangered: readonly Storage[]
+  /** What of it is written before something may turn out to be unforeseen, and where its values before are. */
+  readonly #backups: readonly { storage: Storage; copy: number }[]
   readonly #rewriter: Rewriter
   #view = new Float64Array(0)
 
@@ -53,38 +55,43 @@ export class Program {
       for (const { storage } of places) if (recorded.isForeign(storage)) recorded.pin(storage)
     }
     for (const storage of recorded.rewritten) recorded.pin(storage)
-    const { offsets, bytes } = planArena(spansOf(recorded))
-    this.#length = rows.reduce((sum, row) => sum + row.words.length, 0)
-    const behind = Math.ceil((8 * this.#length) / ALIGN) * ALIGN
-    this.#memory = new Owned(behind + bytes, 'rows', 'leaf', 1).pin()
-    const arena = this.#memory.address + behind
-    const offsetOf = new Map([...offsets].map(([{ storage }, offset]) => [storage, offset]))
-    this.#inputs = inputs.map(() => [])
-    const starts: number[] = []
-    const view = this.#words()
-    let at = 0
-    for (const row of rows) {
-      starts.push(at)
-      view.set(row.words, at)
-      for (const { word, storage, delta } of row.places) {
-        const input = inputs.indexOf(storage)
-        const offset = offsetOf.get(storage)
-        if (input >= 0) this.#inputs[input].push([at + word, delta])
-        else view[at + word] = (offset === undefined ? storage.address : arena + offset) + delta
-      }
-      at += row.words.length
-    }
-    starts.push(at)
-    this.#segments = segmentsOf(recorded, starts)
-    const written = rows.map(({ places }) =>
-      places.filter((place) => place.written).map(({ storage }) => storage),
-    )
-    const foreign = (storages: readonly Storage[]) =>
-      [...new Set(storages)].filter((one) => recorded.isForeign(one))
-    this.#written = foreign(written.flat())
+    this.#written = writtenBefore(recorded, rows.length)
+    // What may have to be taken back, if what comes after it is unforeseen.
     const doubtful = rows.findLastIndex((row) => row.accepts !== undefined)
-    this.#endangered =
-      doubtful < 0 ? [] : foreign([...written.slice(0, doubtful + 1).flat(), ...recorded.rewritten])
+    const endangered =
+      doubtful < 0 ? [] : [...new Set([...writtenBefore(recorded, doubtful), ...recorded.rewritten])]
+    // Rows that copy what is endangered, the recorded rows, the copies, and the temporaries.
+    const starts = [COPY_WORDS * endangered.length]
+    for (const { words } of rows) starts.push(starts[starts.length - 1] + words.length)
+    this.#length = starts[rows.length]
+    let bytes = aligned(8 * this.#length)
+    const copies = endangered.map((storage) => {
+      const at = bytes
+      bytes += aligned(storage.bytes)
+      return at
+    })
+    const { offsets, bytes: temporary } = planArena(spansOf(recorded))
+    this.#memory = new Owned(bytes + temporary, 'rows', 'leaf', 1).pin()
+    const { address: base } = this.#memory
+    const view = this.#words()
+    this.#backups = endangered.map((storage, i) => ({ storage, copy: base + copies[i] }))
+    for (const [i, { storage, copy }] of this.#backups.entries()) {
+      view.set(
+        rowOf(() => copyAll(storage, copy)),
+        i * COPY_WORDS,
+      )
+    }
+    const addressOf = new Map([...offsets].map(([{ storage }, offset]) => [storage, base + bytes + offset]))
+    this.#inputs = inputs.map(() => [])
+    for (const [i, { words, places }] of rows.entries()) {
+      view.set(words, starts[i])
+      for (const { word, storage, delta } of places) {
+        const input = inputs.indexOf(storage)
+        if (input >= 0) this.#inputs[input].push([starts[i] + word, delta])
+        else view[starts[i] + word] = (addressOf.get(storage) ?? storage.address) + delta
+      }
+    }
+    this.#segments = segmentsOf(recorded, starts)
     this.#rewriter = new Rewriter(starts, inputWords(this.#inputs), () => this.#words(), pinned)
   }
 
@@ -102,7 +109,6 @@ export class Program {
    * @throws {OutOfMemoryError} @throws {WorkerError} and whatever JavaScript between the rows throws
    */
   run(inputs: readonly Storage[]): void {
-    const backups = this.#endangered.map((storage) => [storage, storage.copyOut()] as const)
     for (let i = 0; i < inputs.length; i++) {
       const { address } = inputs[i]
       const words = this.#words()
@@ -114,7 +120,7 @@ export class Program {
     try {
       for (const segment of this.#segments) this.#runSegment(segment, inputs)
     } catch (error) {
-      if (error instanceof Unforeseen) for (const [storage, bytes] of backups) restore(storage, bytes)
+      if (error instanceof Unforeseen) for (const { storage, copy } of this.#backups) restore(storage, copy)
       throw error
     } finally {
       for (const storage of this.#written) storage.version++
@@ -179,6 +185,8 @@ function spansOf({ rows, made, pinned }: Recorded) {
 /** `starts` are the words at which the rows begin, and where the last ends. */
 function segmentsOf({ rows, lives, betweens }: Recorded, starts: readonly number[]): Segment[] {
   const segments: Segment[] = []
+  // The first one begins with the copies.
+  const startOf = (row: number) => (segments.length === 0 ? 0 : starts[row])
   let from = 0
   for (let i = 0; i <= betweens.length; i++) {
     const between = betweens.at(i)
@@ -189,11 +197,11 @@ function segmentsOf({ rows, lives, betweens }: Recorded, starts: readonly number
       const { accepts: isRight } = rows[at]
       if (!isRight) continue
       const accepts = { word: starts[at] + 1, isRight }
-      segments.push({ lives: own, start: starts[from], end: starts[at + 1], accepts, between: undefined })
+      segments.push({ lives: own, start: startOf(from), end: starts[at + 1], accepts, between: undefined })
       own = []
       from = at + 1
     }
-    segments.push({ lives: own, start: starts[from], end: starts[to], accepts: undefined, between })
+    segments.push({ lives: own, start: startOf(from), end: starts[to], accepts: undefined, between })
     from = to
   }
   return segments
@@ -202,62 +210,26 @@ function segmentsOf({ rows, lives, betweens }: Recorded, starts: readonly number
 const inputWords = (inputs: readonly (readonly (readonly [number, number])[])[]) =>
   new Set(inputs.flat().map(([word]) => word))
 
-function restore(storage: Storage, bytes: Uint8Array): void {
-  const { buffer } = instance().memory
-  new Uint8Array(buffer, storage.address, bytes.length).set(bytes)
+/** What was there before the step and is written by the rows up to the one of that number. */
+function writtenBefore(recorded: Recorded, last: number): Storage[] {
+  const written = recorded.rows
+    .slice(0, last + 1)
+    .flatMap(({ places }) => places.filter((place) => place.written).map(({ storage }) => storage))
+  return [...new Set(written)].filter((storage) => recorded.isForeign(storage))
 }
 
-/** Lets what is `live` write its numbers into the rows. */
-class Rewriter implements Recorder {
-  #row = 0
+/** Words of a row that copies a whole storage. */
+const COPY_WORDS = 12
 
-  constructor(
-    readonly starts: readonly number[],
-    readonly inputWords: ReadonlySet<number>,
-    readonly words: () => Float64Array,
-    readonly pinned: Set<Storage>,
-  ) {}
-
-  rewrite({ run, first }: Live): void {
-    this.#row = first
-    const before = setRecorder(this)
-    try {
-      run()
-    } finally {
-      setRecorder(before)
-    }
-  }
-
-  runs(row: Float64Array): boolean {
-    const words = this.words()
-    const start = this.starts[this.#row]
-    const length = this.starts[++this.#row] - start
-    if (words[start] !== row[0])
-      throw new Error('what is live runs another kernel than it ran when it was recorded')
-    for (let i = 2; i < length; i++) if (!this.inputWords.has(start + i)) words[start + i] = row[i]
-    return true
-  }
-
-  asks(storage: Storage): void {
-    if (this.pinned.has(storage)) return
-    this.pinned.add(storage)
-    storage.pin()
-  }
-
-  live(run: () => void): void {
-    run()
-  }
-
-  eachRun(storages: readonly Storage[], run: (storages: readonly Storage[]) => void): void {
-    run(storages)
-  }
-
-  // What is live may read and write what it counts by.
-  makes(): void {}
-  ran(): void {}
-  reads(): void {}
-  writes(): void {}
-  gradient(): void {}
-  accepts(): void {}
-  reliesOn(): void {}
+/** Copies all floats of a storage to an address. */
+function copyAll(storage: Storage, to: number): void {
+  const length = storage.bytes / 4
+  const [x, y] = [storage.address, to].map((address) => ({ address, length, version: 0 }))
+  copyStrided({ xStart: 0, yStart: 0, x, y, dims: [[length], [1], [1]] })
 }
+
+function restore({ address, bytes: size }: Storage, copy: number): void {
+  bytes().copyWithin(address, copy, copy + size)
+}
+
+const aligned = (size: number) => Math.ceil(size / ALIGN) * ALIGN

@@ -2,6 +2,7 @@
 import { AutogradError } from '../errors.js'
 import { type HasGradient, type Recorder, type Storage, setRecorder } from './recording.js'
 import { ROW_FORMS } from './rows.generated.js'
+import { wordsOf } from './rows.js'
 
 /** An array of a row: in which word its address stands, and where that is. */
 export interface Place {
@@ -92,10 +93,9 @@ export class Recorded implements Recorder {
   }
 
   ran(row: Float64Array, name: string): void {
-    const form = ROW_FORMS[row[0]]
-    const words = row.slice(0, form.words + (form.dims ? 1 + 3 * row[form.words] : 0))
+    const words = wordsOf(row)
     const places: Place[] = []
-    for (const signed of form.arrays) {
+    for (const signed of ROW_FORMS[row[0]].arrays) {
       const word = Math.abs(signed)
       const address = words[word]
       if (address === 0) continue

@@ -1,5 +1,6 @@
 /** Compares what the library makes of a program with the interpreter. */
 import { Invalid, type Shape } from '../support/interpreter/value.js'
+import { compareCompiled } from './compiled.js'
 import { type Evaluation, evaluate } from './evaluate.js'
 import { execute, type Operations, type Run, Thrown } from './execute.js'
 import { gradientAlongTheWay, randomDirection, STEP, slope, unit } from './gradients.js'
@@ -165,7 +166,14 @@ function instability(at: Evaluation, leaf: Leaf, direction: Float64Array, limit:
   return undefined
 }
 
-/** Runs a program on the library and on the interpreter, and compares. */
+function compareReplays(program: Program, operations: Operations): Failure | undefined {
+  // With a fault planted, the operations are not the library's own.
+  if (Object.keys(operations).length > 0) return undefined
+  const outcome = compareCompiled(program)
+  return outcome.result === 'different' ? failed('compiled', `compiled, ${outcome.what}`) : undefined
+}
+
+/** Runs a program on the library, as it is and compiled, and on the interpreter, and compares. */
 export function check(program: Program, operations: Operations = {}): Outcome {
   let run: Run
   try {
@@ -177,7 +185,8 @@ export function check(program: Program, operations: Operations = {}): Outcome {
   }
   try {
     const at = evaluate(program, run.told)
-    const failure = compareForward(run, at) ?? compareGradients(run, at)
+    const failure =
+      compareForward(run, at) ?? compareGradients(run, at) ?? compareReplays(program, operations)
     return failure ? { result: 'failed', failure } : { result: 'passed' }
   } catch (error) {
     if (!(error instanceof Invalid)) throw error

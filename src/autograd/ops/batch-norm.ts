@@ -101,18 +101,23 @@ function normalise(call: BatchNormCall, x: Tensor, { mean, residual, variance }:
 function moveRunning({ inputs, attributes }: BatchNormCall, own: readonly Tensor[]): void {
   const { training, momentum, numBatchesTracked } = attributes
   if (!training || momentum === undefined) return
-  // Moved in before anything is changed.
-  void numBatchesTracked?.storage.address
   const { n, c, s } = sizesOf(inputs[0].shape)
   const [mean, variance] = [own[0].storage, own[2].storage]
   const [runningMean, runningVar] = [inputs[3].storage, inputs[4].storage]
   const tracked = numBatchesTracked?.storage
   live(() => {
-    const seen = tracked?.readFloat(0) ?? 0
-    // The average over all batches: each weighs one part of those there will be.
-    const weight = momentum() ?? 1 / (seen + 1)
-    batchNormUpdateRunning({ c, count: n * s, mean, variance, momentum: weight, runningMean, runningVar })
-    tracked?.writeFloat(0, seen + 1)
+    const weight = momentum()
+    batchNormUpdateRunning({
+      c,
+      count: n * s,
+      mean,
+      variance,
+      momentum: weight ?? 0,
+      average: weight === null,
+      runningMean,
+      runningVar,
+      tracked,
+    })
   })
 }
 

@@ -328,10 +328,13 @@ kernels! {
         => batch_norm::batch_norm_statistics(&shape, x, mean, residual, variance);
 
     /// `running = (1 - momentum) running + momentum batch`, of a batch with `count` values a channel; the
-    /// unbiased variance enters.
-    batch_norm_update_running(c, count: size; mean, variance: input[c]; momentum: f32;
-            running_mean, running_var: inout[c])
-        => batch_norm::batch_norm_update_running(mean, variance, count, momentum, running_mean, running_var);
+    /// unbiased variance enters. `average`: instead of `momentum`, one over how many batches there were, with this.
+    /// `tracked` counts them.
+    batch_norm_update_running(c, count: size; mean, variance: input[c]; momentum: f32; average: bool;
+            running_mean, running_var: inout[c]; tracked: optional inout[1])
+        let running = (running_mean, running_var);
+        => batch_norm::batch_norm_update_running(
+            mean, variance, count, (!average).then_some(momentum), running, tracked);
 
     /// `y = (x - mean) / √(variance + eps) · weight + bias`; the mean is `mean + residual`.
     batch_norm_forward(layout: choice[rows, lanes]; n, c, s: size; x: input[laid(layout, n, c * s)];

@@ -114,16 +114,23 @@ impl rows::Strip<3> for RowStatistics<'_> {
 }
 
 /// `running = (1 − momentum) · running + momentum · batch`, in place; the variance of the batch's `count`
-/// values a channel enters unbiased.
+/// values a channel enters unbiased. Without a momentum they become the average over all batches: each weighs one
+/// part of those there will be. `tracked` counts the batches.
 pub fn batch_norm_update_running(
     mean: &[f32],
     var: &[f32],
     count: usize,
-    momentum: f32,
-    running_mean: &mut [f32],
-    running_var: &mut [f32],
+    momentum: Option<f32>,
+    (running_mean, running_var): (&mut [f32], &mut [f32]),
+    tracked: Option<&mut [f32]>,
 ) {
     assert!(mean.len() == running_mean.len() && var.len() == running_var.len());
+    let mut seen = 0.0;
+    if let Some([tracked]) = tracked {
+        seen = *tracked;
+        *tracked += 1.0;
+    }
+    let momentum = momentum.unwrap_or((1.0 / (f64::from(seen) + 1.0)) as f32);
     let unbiased = (count as f64 / (count as f64 - 1.0)) as f32;
     for (running, &batch) in running_mean.iter_mut().zip(mean) {
         *running = (1.0 - momentum) * *running + momentum * batch;

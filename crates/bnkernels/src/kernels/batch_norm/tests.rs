@@ -122,9 +122,22 @@ fn a_first_value_far_off_does_no_harm() {
 #[test]
 fn running_statistics_take_the_unbiased_variance() {
     let (mut mean, mut var) = ([1.0, 2.0], [3.0, 4.0]);
-    batch_norm_update_running(&[2.0, 4.0], &[1.0, 2.0], 5, 0.1, &mut mean, &mut var);
+    batch_norm_update_running(&[2.0, 4.0], &[1.0, 2.0], 5, Some(0.1), (&mut mean, &mut var), None);
     assert_close(&mean, &[1.1, 2.2], 1e-6);
     assert_close(&var, &[2.7 + 0.125, 3.6 + 0.25], 1e-6);
+}
+
+#[test]
+fn without_a_momentum_running_statistics_are_the_average_of_all_batches() {
+    let (mut mean, mut var, mut tracked) = ([7.0], [8.0], [0.0]);
+    for (i, batch) in [1.0f32, 5.0, 9.0].into_iter().enumerate() {
+        let running = (&mut mean[..], &mut var[..]);
+        batch_norm_update_running(&[batch], &[2.0 * batch], 2, None, running, Some(&mut tracked));
+        let average = [1.0, 3.0, 5.0][i];
+        assert_close(&mean, &[average], 1e-6);
+        assert_close(&var, &[4.0 * average], 1e-6);
+        assert_eq!(tracked, [i as f32 + 1.0]);
+    }
 }
 
 #[test]
