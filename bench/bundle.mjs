@@ -60,8 +60,12 @@ const mlpPage = {
   load: (id) => (id === 'mlp-page' ? MLP_PAGE : null),
 }
 
+/** The part of the package that is bundled only where the whole binary is needed, and then makes `init` load it. */
+const WHOLE = '/bindings/whole-kernels.generated.js'
+
 /**
- * Kilobytes (1000 bytes), gzip, of the JavaScript with its workers, and of the largest binary.
+ * Bytes, gzip, of the JavaScript with its workers, and of the largest of the binaries between which `init` chooses:
+ * those with the core kernels, or, where the page needs more, the whole ones.
  *
  * @param {'everything' | 'an MLP'} what all that the web entry exports, used or not, or a page with an MLP
  */
@@ -85,11 +89,15 @@ export async function downloadSize(what) {
     Array.isArray(result) ? result[0] : result
   )
   let [javascript, wasm] = [0, 0]
+  const whole = output.some(
+    (file) => file.type === 'chunk' && file.moduleIds.some((id) => id.endsWith(WHOLE)),
+  )
   for (const file of output) {
     const content = file.type === 'chunk' ? file.code : file.source
-    if (file.fileName.endsWith('.wasm')) wasm = Math.max(wasm, gzipped(content))
-    else if (/\.m?js$/.test(file.fileName)) javascript += gzipped(content)
+    if (file.fileName.endsWith('.wasm')) {
+      if (file.fileName.includes('-core') !== whole) wasm = Math.max(wasm, gzipped(content))
+    } else if (/\.m?js$/.test(file.fileName)) javascript += gzipped(content)
   }
   if (wasm === 0 || javascript === 0) throw new Error('the bundle has no binary or no JavaScript')
-  return { javascript, wasm }
+  return { javascript, wasm, whole }
 }

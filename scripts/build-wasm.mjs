@@ -1,6 +1,7 @@
-// Rebuilds the four binaries from crates/bnkernels with wasm-pack, and writes the bindings and the manifest.
-//   npm run build:wasm            all four
-//   npm run build:wasm -- strict  those whose name contains "strict"
+// Rebuilds the eight binaries from crates/bnkernels with wasm-pack, and writes the bindings and the manifest.
+//   npm run build:wasm                   all eight
+//   npm run build:wasm -- strict-shared  the one of that name
+//   npm run build:wasm -- core           those whose name contains "core"
 // With KEEP_NAMES=1 the binaries keep the names of their functions, for profiles.
 //
 // Needs wasm-pack, wasm-bindgen-cli (at the crate's version of wasm-bindgen), wasm-ld, and a cargo whose
@@ -64,7 +65,7 @@ mkdirSync(out, { recursive: true })
  * @param {string} name
  */
 async function build(name) {
-  const [simd, memory] = name.split('-')
+  const [simd, memory, core] = name.split('-')
   const features = [
     '+simd128',
     '+bulk-memory',
@@ -77,8 +78,10 @@ async function build(name) {
     // LLVM's loop strength reduction breaks up the constant offsets of loads in the inner loops, which V8 would
     // fold into its instructions: matmul runs at 35 instead of 50 GFLOPS with it.
     '-Cllvm-args=-disable-lsr',
-    // A tenth of the download: the inner loops are written in vectors, and V8 unrolls short loops by itself.
-    ...['-Cno-vectorize-loops', '-Cllvm-args=-unroll-runtime=false', '-Cllvm-args=-inline-threshold=110'],
+    // A tenth of the download: the inner loops are written in vectors, and V8 unrolls short loops by itself. Of loops
+    // with a fixed count only those of a tile or a window are unrolled, and not those over 16 or more of anything.
+    ...['-Cno-vectorize-loops', '-Cllvm-args=-unroll-runtime=false', '-Cllvm-args=-unroll-full-max-count=12'],
+    '-Cllvm-args=-inline-threshold=110',
     ...[`--remap-path-prefix=${root}=`, `--remap-path-prefix=${process.env.HOME}=`],
     // After a trap JavaScript puts the stack pointer back to where it was.
     ...['-C', 'link-arg=--export=__stack_pointer'],
@@ -112,6 +115,7 @@ async function build(name) {
         '-Zbuild-std=std,panic_abort',
         '-Zbuild-std-features=',
         ...(simd === 'relaxed' ? relaxed : []),
+        ...(core ? ['--no-default-features'] : []),
       ],
     ],
     {
@@ -124,7 +128,7 @@ async function build(name) {
   )
   const binary = readFileSync(join(folder, 'bnkernels_bg.wasm'))
   writeFileSync(join(out, `${name}.wasm`), process.env.KEEP_NAMES ? binary : withoutCustomSections(binary))
-  // The types of the exports are the same for all four (but that a shared one starts with a stack size); the
+  // The types of the exports are the same for all (but that a shared one starts with a stack size); the
   // glue is ours (src/bindings/instantiate.js).
   if (memory === 'shared') copyFileSync(join(folder, 'bnkernels.d.ts'), join(out, 'bnkernels.d.ts'))
   rmSync(folder, { recursive: true })
@@ -160,12 +164,13 @@ await run('cargo', ['run', '--quiet', '--manifest-path', join(crate, 'Cargo.toml
 })
 // Before the build: what is changed while it runs must make the manifest stale.
 const inputs = inputsNow()
-const builds = BUILDS.filter((name) => name.includes(process.argv[2] ?? ''))
+const asked = process.argv[2] ?? ''
+const builds = BUILDS.includes(asked) ? [asked] : BUILDS.filter((name) => name.includes(asked))
 console.log(`building ${builds.join(', ')}; each std takes a minute or two`)
 // Side by side by memory, one after the other where std is shared.
 await Promise.all(
   ['-unshared', '-shared'].map(async (memory) => {
-    for (const name of builds.filter((build) => build.endsWith(memory))) await build(name)
+    for (const name of builds.filter((build) => build.includes(memory))) await build(name)
   }),
 )
 // Part of them rebuilt is not all of them made from these sources.

@@ -7,8 +7,13 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The four binaries, by their files' names without the ending. */
-export const BUILDS = ['strict-unshared', 'relaxed-unshared', 'strict-shared', 'relaxed-shared']
+/**
+ * The eight binaries, by their files' names without the ending: those that end in `core` lack the kernels that few
+ * use, and the others have all.
+ */
+export const BUILDS = ['unshared', 'shared'].flatMap((memory) =>
+  ['strict', 'relaxed'].flatMap((simd) => [`${simd}-${memory}`, `${simd}-${memory}-core`]),
+)
 
 /**
  * Hashes, in hex: of all that the crate is made of, of the script that has the flags, and of each binary.

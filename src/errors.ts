@@ -39,6 +39,7 @@ export type InitErrorCode =
   | 'damaged'
   | 'csp'
   | 'needs-shared-memory'
+  | 'core-binary'
 
 /** `init` not called, called again with other options, or no binary that could be had and that this runtime takes. */
 export class InitError extends SimdgradError {

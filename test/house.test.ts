@@ -113,6 +113,12 @@ describe('src/', () => {
     expect(complaints(sources)).toEqual([])
   })
 
+  it('asks for the whole binary before its kernels are called', () => {
+    const users = [...sources].filter(([, source]) => source.includes("/whole-kernels.generated.js'"))
+    expect(users.length).toBeGreaterThan(5)
+    for (const [file, source] of users) expect(source, file).toMatch(/^\s+needWhole\(/m)
+  })
+
   it('was read: floors and imports are found', () => {
     const floors = new Set([...sources.keys()].map(floorOf))
     expect([...floors].sort()).toEqual(Object.keys(MAY_IMPORT).sort())

@@ -6,7 +6,6 @@
  * list of calls can be matched with the same rows).
  */
 
-import { eachTensor } from '../tensor/scope.js'
 import type { Shape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import type { Operation } from './operation.js'
@@ -87,19 +86,6 @@ export function fusing<T>(rows: readonly Fusion[], fn: () => T): T {
     const result = fn()
     queue.flush()
     return result
-  } finally {
-    setDeferral(before)
-  }
-}
-
-/** Runs a user's code: nothing is held back in it, and what it is given has been computed. */
-export function unfused<T>(given: readonly unknown[], fn: () => T): T {
-  eachTensor(given, (x) => {
-    if (x.isDeferred) void x.storage
-  })
-  const before = setDeferral(undefined)
-  try {
-    return fn()
   } finally {
     setDeferral(before)
   }

@@ -1,8 +1,9 @@
 /**
  * The table of fusions: what is matched, when, and what runs instead. The composed fallback of a row is its
  * pattern, run as it comes; test/autograd/fusions.test.ts compares both over random shapes, for every row.
+ * Each ends with max pooling, whose layer puts them in force.
  */
-import { type Fusion, type Pending, pendingCall } from './fusion.js'
+import { type Fusion, fusing, type Pending, pendingCall } from './fusion.js'
 import type { Operation } from './operation.js'
 import {
   type BatchNormAttributes,
@@ -49,3 +50,6 @@ export const FUSIONS: readonly Fusion[] = [
     ],
   }),
 ]
+
+/** Runs `fn`, in which calls may be fused by the table: for `setFuse`. */
+export const fuseByTable = <T>(fn: () => T): T => fusing(FUSIONS, fn)

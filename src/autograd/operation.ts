@@ -101,6 +101,8 @@ const all = new Map<string, Operation<never>>()
 export const operations: ReadonlyMap<string, Operation<never>> = all
 
 /** Declares an operation. @throws {Error} for a declaration that contradicts itself, when the module is loaded */
+// What is not used is left out by bundlers.
+/* @__NO_SIDE_EFFECTS__ */
 export function defineOperation<A>(definition: Definition<A>): Operation<A> {
   const { name, inputs, makes = [], gradients } = definition
   if (all.has(name)) throw new Error(`the operation '${name}' is declared twice`)

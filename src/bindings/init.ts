@@ -6,6 +6,7 @@ import { isFolder, loadGiven, loadNamed, type WasmSource } from './load.js'
 import { platform } from './platform.js'
 import { RELAXED_SIMD_PROBE, SIMD_PROBE } from './probes.js'
 import { startTeam, type TeamPlan } from './team.js'
+import { wantsWhole } from './whole.js'
 
 /** What `init` takes. */
 export interface InitOptions {
@@ -15,9 +16,15 @@ export interface InitOptions {
   deterministic?: boolean
   /**
    * Where the binary is, for a bundler that does not copy it: the URL of a folder that holds the package's
-   * four (it ends in `/`), or one of them as its URL, response, bytes or module. Default: beside the package.
+   * own (it ends in `/`), or one of them as its URL, response, bytes or module. Default: beside the package.
    */
   wasm?: WasmSource
+  /**
+   * `'all'` loads the larger binary, `'core'` the smaller one without what few use: the kernels of recurrent nets,
+   * attention, layer and group norm, NAdam, RMSprop and Adagrad. Default: `'all'` where something that needs those was
+   * imported before; a bundler drops what a page does not use.
+   */
+  kernels?: 'all' | 'core'
   /** Where the script of the threads' workers is (`simdgrad/worker.js`). Default: beside the package. */
   worker?: string | URL
 }
@@ -30,6 +37,8 @@ export interface Backend {
   readonly threads: number
   /** Whether memory is shared with workers. */
   readonly shared: boolean
+  /** Whether the binary has `all` kernels, or the `core` of them: what most nets use. */
+  readonly kernels: 'all' | 'core'
   /** Why this binary and this number of threads, in words. */
   readonly reason: string
   /** Such as `Node 20.20.2`. */
@@ -44,7 +53,7 @@ const INITIAL_PAGES = 32
 const LEAST_PAGES = 256
 const MOST_THREADS = 32
 
-let started: { key: string; backend: Promise<Backend> } | undefined
+let started: { key: string; kernels: Backend['kernels']; backend: Promise<Backend> } | undefined
 
 /** A team that was lost, and how to have a new one. */
 let lost: { plan: TeamPlan; backend: Writable<Backend>; why: string } | undefined
@@ -53,7 +62,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 /**
  * Loads the best binary that this runtime takes and starts the threads. Must be awaited before the first
- * tensor is made. Calling it again with the same threads and determinism gives the same backend; where its team
+ * tensor is made. Calling it again with the same threads, determinism and kernels gives the same backend; where its team
  * was lost (a WorkerError), with a new one.
  *
  * @throws {InitError} when called again with others, where the binary can't be loaded, or where the runtime
@@ -64,10 +73,17 @@ export async function init(options: InitOptions = {}): Promise<Backend> {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new ArgumentError(`init: options are given by name, as { threads: 2 }, not as ${kindOf(options)}`)
   }
-  const { threads = Math.min(platform().cores, 8), deterministic = false, wasm, worker, ...unknown } = options
+  const {
+    threads = Math.min(platform().cores, 8),
+    deterministic = false,
+    kernels = started?.kernels ?? (wantsWhole() ? 'all' : 'core'),
+    wasm,
+    worker,
+    ...unknown
+  } = options
   for (const name of Object.keys(unknown)) {
     throw new ArgumentError(
-      `init: unknown option '${name}'; it takes threads, deterministic, wasm and worker`,
+      `init: unknown option '${name}'; it takes threads, deterministic, wasm, worker and kernels`,
     )
   }
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
@@ -78,14 +94,18 @@ export async function init(options: InitOptions = {}): Promise<Backend> {
   if (typeof deterministic !== 'boolean') {
     throw new ArgumentError(`init: deterministic is true or false, not ${kindOf(deterministic)}`)
   }
-  const key = JSON.stringify({ threads, deterministic })
+  if (kernels !== 'all' && kernels !== 'core') {
+    throw new ArgumentError(`init: kernels is 'all' or 'core', not ${kindOf(kernels)}`)
+  }
+  const key = JSON.stringify({ threads, deterministic, kernels })
   if (started && started.key !== key) {
     throw new InitError(
       `init was called before with ${started.key} and can't change to ${key}: tensors live in the first one's memory`,
       'other-options',
     )
   }
-  started ??= { key, backend: start(threads, deterministic, wasm, worker) }
+  const asked = { ...options, threads, deterministic }
+  started ??= { key, kernels, backend: start(asked, kernels) }
   // A failed start may be tried again.
   started.backend.catch(() => {
     started = undefined
@@ -111,11 +131,10 @@ async function startAgain(last: NonNullable<typeof lost>, script: string | URL |
 }
 
 async function start(
-  threads: number,
-  deterministic: boolean,
-  source: WasmSource | undefined,
-  script: string | URL | undefined,
+  asked: InitOptions & { threads: number; deterministic: boolean },
+  wanted: Backend['kernels'],
 ): Promise<Backend> {
+  const { threads, deterministic, wasm: source, worker: script } = asked
   const { runtime, cores } = platform()
   if (!WebAssembly.validate(SIMD_PROBE)) {
     throw new InitError(
@@ -126,17 +145,20 @@ async function start(
   const simd = !deterministic && WebAssembly.validate(RELAXED_SIMD_PROBE) ? 'relaxed' : 'strict'
   const folder = isFolder(source) ? source : undefined
   const given = isFolder(source) ? undefined : await loadGiven(source)
-  const load = (memory: 'shared' | 'unshared') => given ?? loadNamed(`${simd}-${memory}`, folder)
+  const load = (memory: 'shared' | 'unshared') =>
+    given ?? loadNamed(`${simd}-${memory}${wanted === 'core' ? '-core' : ''}`, folder)
   const givenShares = given && WebAssembly.Module.imports(given).some(({ kind }) => kind === 'memory')
   const simdOf = (loaded: Instance): [Backend['simd'], string] =>
-    given ? kindOfGiven(loaded, deterministic) : [simd, whySimd(simd, deterministic)]
+    given ? kindOfGiven(loaded, asked) : [simd, whySimd(simd, deterministic)]
   const done = (
     loaded: Instance,
     [kind, why]: [Backend['simd'], string],
     rest: Pick<Backend, 'shared' | 'threads' | 'reason'>,
   ): Backend => {
     setInstance(loaded)
-    return { ...rest, simd: kind, reason: `${why}; ${rest.reason}`, runtime }
+    const kernels = loaded.whole ? 'all' : 'core'
+    const few = loaded.whole ? '' : `; the smaller binary, ${whyCore(given, asked)}`
+    return { simd: kind, kernels, runtime, ...rest, reason: `${why}; ${rest.reason}${few}` }
   }
   let reason = 'one thread was asked for'
   if (threads > 1) {
@@ -171,7 +193,7 @@ async function start(
   const own = givenShares ? sharedMemory() : undefined
   if (givenShares && !own) {
     throw new InitError(
-      `the given binary needs shared memory, which is not to be had here; give an unshared one, or the folder of all four`,
+      `the given binary needs shared memory, which is not to be had here; give an unshared one, or the folder of all`,
       'needs-shared-memory',
     )
   }
@@ -189,6 +211,7 @@ function instanceOf(kernels: Instance['kernels'], memory: WebAssembly.Memory): I
   return {
     kernels,
     memory,
+    whole: Boolean(kernels.is_whole()),
     stack: pointer instanceof WebAssembly.Global ? { pointer, top: pointer.value } : undefined,
   }
 }
@@ -198,9 +221,19 @@ function whySimd(simd: Backend['simd'], deterministic: boolean): string {
   return `strict SIMD, because ${deterministic ? 'deterministic was asked for' : 'this runtime has no relaxed SIMD'}`
 }
 
+function whyCore(given: unknown, { kernels }: InitOptions): string {
+  if (given) return 'as the given one is'
+  return kernels ? 'which was asked for' : 'because nothing was imported that needs the larger'
+}
+
 /** What a given binary does says which it is. @throws {ArgumentError} where that is not what was asked for */
-function kindOfGiven(loaded: Instance, deterministic: boolean): [Backend['simd'], string] {
+function kindOfGiven(loaded: Instance, { deterministic, kernels }: InitOptions): [Backend['simd'], string] {
   const simd = loaded.kernels.fuses() ? 'relaxed' : 'strict'
+  if (kernels && (kernels === 'all') !== loaded.whole) {
+    throw new ArgumentError(
+      `init: the given wasm has ${loaded.whole ? 'all' : 'the core'} kernels, but kernels: '${kernels}' was asked for`,
+    )
+  }
   if (simd === 'relaxed' && deterministic) {
     throw new ArgumentError('init: the given wasm has relaxed SIMD; deterministic needs a strict one')
   }

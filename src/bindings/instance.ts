@@ -5,6 +5,8 @@ import type { InitOutput } from './wasm/bnkernels.js'
 export interface Instance {
   readonly kernels: InitOutput
   readonly memory: WebAssembly.Memory
+  /** Whether it has the kernels that few use, too. */
+  readonly whole: boolean
   /** The global that a trap leaves where it was, and its value while nothing runs. */
   readonly stack?: { readonly pointer: WebAssembly.Global; readonly top: unknown } | undefined
 }

@@ -1,5 +1,5 @@
 /**
- * Loads a binary: one of the package's own four, by name, or what the user gave. A server may send anything:
+ * Loads a binary: one of the package's own eight, by name, or what the user gave. A server may send anything:
  * what it sent is looked at before it is compiled, and an error says what it was.
  */
 import { InitError } from '../errors.js'
@@ -7,30 +7,35 @@ import { platform } from './platform.js'
 import { bytesOf } from './response.js'
 
 /**
- * Where the binary is: the URL of a folder (it ends in `/`) that holds the four under their names, or one
+ * Where the binary is: the URL of a folder (it ends in `/`) that holds the package's under their names, or one
  * binary as its URL, response, bytes or module. In Node a path will do for a URL.
  */
 export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module
 
-export type BinaryName = `${'strict' | 'relaxed'}-${'shared' | 'unshared'}`
+/** Those of `core` lack the kernels that few use (see whole.ts). */
+export type BinaryName = `${'strict' | 'relaxed'}-${'shared' | 'unshared'}${'' | '-core'}`
 
-// Four literals, so that bundlers find and copy the files.
+// Eight literals, so that bundlers find and copy the files.
 const OWN: Readonly<Record<BinaryName, () => URL>> = {
   'strict-unshared': () => new URL('./wasm/strict-unshared.wasm', import.meta.url),
   'relaxed-unshared': () => new URL('./wasm/relaxed-unshared.wasm', import.meta.url),
   'strict-shared': () => new URL('./wasm/strict-shared.wasm', import.meta.url),
   'relaxed-shared': () => new URL('./wasm/relaxed-shared.wasm', import.meta.url),
+  'strict-unshared-core': () => new URL('./wasm/strict-unshared-core.wasm', import.meta.url),
+  'relaxed-unshared-core': () => new URL('./wasm/relaxed-unshared-core.wasm', import.meta.url),
+  'strict-shared-core': () => new URL('./wasm/strict-shared-core.wasm', import.meta.url),
+  'relaxed-shared-core': () => new URL('./wasm/relaxed-shared-core.wasm', import.meta.url),
 }
 
 const isPlace = (source: unknown): source is string | URL =>
   typeof source === 'string' || source instanceof URL
 
-/** Whether `source` leaves the choice between the four to `init`. */
+/** Whether `source` leaves the choice of a binary to `init`. */
 export function isFolder(source: WasmSource | undefined): source is string | URL | undefined {
   return source === undefined || (isPlace(source) && `${source}`.endsWith('/'))
 }
 
-/** One of the four, from the package or from a folder. @throws {InitError} */
+/** One of the eight, from the package or from a folder. @throws {InitError} */
 export async function loadNamed(
   name: BinaryName,
   folder: string | URL | undefined,

@@ -3,7 +3,7 @@
  * a `forward` of its own, which runs them around the class's; without, it has none, and nothing costs anything.
  * https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_hook
  */
-import { unfused } from '../autograd/fusion.js'
+import { unfused } from '../autograd/fuse.js'
 import { checkBoolean, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { outside } from '../tensor/scope.js'

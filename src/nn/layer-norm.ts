@@ -1,4 +1,5 @@
-import { layerNorm, normalized } from '../autograd/ops/layer-norm.js'
+import { layerNorm } from '../autograd/ops/layer-norm.js'
+import { normalized } from '../autograd/ops/normalized-shape.js'
 import { checkBoolean, checkNumber, checkOptions } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { ones, zeros } from '../tensor/create.js'

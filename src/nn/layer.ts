@@ -1,5 +1,5 @@
 /** What layers share: how one is run, how its input is checked, how it is printed. */
-import { unfused } from '../autograd/fusion.js'
+import { unfused } from '../autograd/fuse.js'
 import { kindOf } from '../check.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { outside } from '../tensor/scope.js'

@@ -55,6 +55,7 @@ interface Definition<Options, Target> {
   answers?(prediction: Tensor, target: Tensor, options: Options): Answers | undefined
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function loss<Options extends object, Target = Tensor>(
   name: string,
   { check, compute, answers }: Definition<Options, Target>,

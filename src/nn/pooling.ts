@@ -1,4 +1,6 @@
 /** Pooling layers. */
+import { setFuse } from '../autograd/fuse.js'
+import { fuseByTable } from '../autograd/fusions.js'
 import { type AvgPool2dOptions, avgPool2d } from '../autograd/ops/avg-pool2d.js'
 import { MAX_POOL_OPTIONS, type MaxPool2dOptions, maxPool2d } from '../autograd/ops/max-pool2d.js'
 import { checkBoolean, checkOptions, type Pair, pair } from '../check.js'
@@ -26,6 +28,7 @@ export class MaxPool2d extends Module {
     const { dilation = 1, ceilMode = false } = options
     pair('MaxPool2d', 'dilation', dilation, 1)
     checkBoolean('MaxPool2d', 'ceilMode', ceilMode)
+    setFuse(fuseByTable)
   }
 
   /**

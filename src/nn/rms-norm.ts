@@ -1,4 +1,4 @@
-import { normalized } from '../autograd/ops/layer-norm.js'
+import { normalized } from '../autograd/ops/normalized-shape.js'
 import { rmsNorm } from '../autograd/ops/rms-norm.js'
 import { checkBoolean, checkNumber, checkOptions } from '../check.js'
 import { ArgumentError } from '../errors.js'

@@ -1,5 +1,4 @@
-import { fusing } from '../autograd/fusion.js'
-import { FUSIONS } from '../autograd/fusions.js'
+import { fused } from '../autograd/fuse.js'
 import { checkNumber, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { eachTensor, type Scope, scoped } from '../tensor/scope.js'
@@ -130,7 +129,7 @@ export class Sequential extends Module implements Iterable<Module> {
    */
   override forward(x: Tensor): Tensor {
     return scoped((scope) =>
-      fusing(FUSIONS, () => {
+      fused(() => {
         let current = x
         /** What was passed on, and may still be needed by a call that is held back. */
         let passed: Tensor[] = []

@@ -1,4 +1,5 @@
-import { adagradStep } from '../bindings/kernels.generated.js'
+import { needWhole } from '../bindings/whole.js'
+import { adagradStep } from '../bindings/whole-kernels.generated.js'
 import { full } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { Optimizer } from './optimizer.js'
@@ -46,8 +47,10 @@ export class Adagrad extends Optimizer<Options, State> {
   /**
    * @param parameters those of a net, `net.parameters()`, or groups, `[{ params, lr }, { params }]`
    * @throws {ArgumentError} for no parameters, or an option that is unknown or out of range
+   * @throws {InitError} where `init` loaded the binary without its kernel, see `kernels` there
    */
   constructor(parameters: Params<AdagradOptions>, options: AdagradOptions = {}) {
+    needWhole('optim.Adagrad')
     super(DEFINITION, parameters, options)
   }
 

@@ -1,4 +1,5 @@
-import { nadamStep } from '../bindings/kernels.generated.js'
+import { needWhole } from '../bindings/whole.js'
+import { nadamStep } from '../bindings/whole-kernels.generated.js'
 import { full, zeros } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { Optimizer } from './optimizer.js'
@@ -50,8 +51,10 @@ export class NAdam extends Optimizer<Options, State> {
   /**
    * @param parameters those of a net, `net.parameters()`, or groups, `[{ params, lr }, { params }]`
    * @throws {ArgumentError} for no parameters, or an option that is unknown or out of range
+   * @throws {InitError} where `init` loaded the binary without its kernel, see `kernels` there
    */
   constructor(parameters: Params<NAdamOptions>, options: NAdamOptions = {}) {
+    needWhole('optim.NAdam')
     super(DEFINITION, parameters, options)
   }
 

@@ -1,4 +1,5 @@
-import { rmspropStep } from '../bindings/kernels.generated.js'
+import { needWhole } from '../bindings/whole.js'
+import { rmspropStep } from '../bindings/whole-kernels.generated.js'
 import { zeros } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { Optimizer } from './optimizer.js'
@@ -53,8 +54,10 @@ export class RMSprop extends Optimizer<Options, State> {
   /**
    * @param parameters those of a net, `net.parameters()`, or groups, `[{ params, lr }, { params }]`
    * @throws {ArgumentError} for no parameters, or an option that is unknown or out of range
+   * @throws {InitError} where `init` loaded the binary without its kernel, see `kernels` there
    */
   constructor(parameters: Params<RMSpropOptions>, options: RMSpropOptions = {}) {
+    needWhole('optim.RMSprop')
     super(DEFINITION, parameters, options)
   }
 

@@ -3,8 +3,8 @@ import { DataLoader } from '../data/data-loader.js'
 import { ArgumentError } from '../errors.js'
 import type { Answers } from '../nn/losses.js'
 import { Module } from '../nn/module.js'
-import { ReduceLROnPlateau } from '../optim/lr-scheduler/plateau.js'
-import { LRScheduler } from '../optim/lr-scheduler/scheduler.js'
+import { AnyScheduler } from '../optim/lr-scheduler/base.js'
+import type { LRScheduler } from '../optim/lr-scheduler/scheduler.js'
 import { Optimizer } from '../optim/optimizer.js'
 import { scoped } from '../tensor/scope.js'
 import { accuracyOf, sumOf } from './answers.js'
@@ -132,7 +132,7 @@ export async function fit(net: Module, options: FitOptions): Promise<History> {
           validSeconds: validation?.seconds ?? 0,
           imagesPerSecond: trained.samples / trained.seconds,
         }
-        if (options.scheduler instanceof ReduceLROnPlateau) options.scheduler.step(result.validLoss)
+        if (options.scheduler?.goesByMetric) options.scheduler.step(result.validLoss)
         else options.scheduler?.step()
         history.epochs.push(result)
         await onEpoch?.(result)
@@ -185,12 +185,12 @@ function checkFit(net: Module, options: FitOptions): void {
   )
   const { answers } = loss
   expect("the loss's answers", answers === undefined || typeof answers === 'function', 'a function', answers)
-  const schedules = scheduler === undefined || scheduler instanceof LRScheduler
+  const schedules = scheduler === undefined || scheduler instanceof AnyScheduler
   expect('scheduler', schedules, 'one of optim.lrScheduler', scheduler)
   if (scheduler && scheduler.optimizer !== optimizer) {
     throw new ArgumentError('fit: the scheduler is of another optimizer; make it with the one that fit gets')
   }
-  if (scheduler instanceof ReduceLROnPlateau && !valid) {
+  if (scheduler?.goesByMetric && !valid) {
     throw new ArgumentError('fit: the scheduler ReduceLROnPlateau goes by the validation loss; give valid')
   }
   checkBoolean('fit', 'compile', options.compile ?? true)

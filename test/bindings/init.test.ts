@@ -43,7 +43,7 @@ describe('options', () => {
   it('an unknown one is named', async () => {
     await expect(initWith({ thread: 2 })).rejects.toThrow(ArgumentError)
     await expect(initWith({ thread: 2 })).rejects.toThrow(
-      /unknown option 'thread'.*threads, deterministic, wasm and worker/,
+      /unknown option 'thread'.*threads, deterministic, wasm, worker and kernels/,
     )
   })
 
@@ -52,8 +52,10 @@ describe('options', () => {
     return expect(promise).rejects.toThrow(ArgumentError)
   })
 
-  it('deterministic is a boolean', async () => {
+  it('deterministic is a boolean, and kernels one of two words', async () => {
     await expect(initWith({ deterministic: 'no' })).rejects.toThrow(ArgumentError)
+    await expect(initWith({ kernels: 'few' })).rejects.toThrow(ArgumentError)
+    await expect(initWith({ kernels: true })).rejects.toThrow(/kernels is 'all' or 'core', not/)
   })
 })
 
@@ -64,7 +66,8 @@ describe('after init', () => {
       init({ threads: 2, deterministic: true }),
     ])
     const third = await init({ deterministic: true, threads: 2 })
-    expect(first).toMatchObject({ simd: 'strict', threads: 2, shared: true })
+    // In Node everything is imported, and so what needs all kernels.
+    expect(first).toMatchObject({ simd: 'strict', threads: 2, shared: true, kernels: 'all' })
     expect(first.runtime).toMatch(/^Node \d+\.\d+\.\d+/)
     expect(first.reason).toMatch(/deterministic was asked for/)
     expect(second).toBe(first)
@@ -76,6 +79,7 @@ describe('after init', () => {
     const before = memory()
     await expect(initWith({ threads: 1, deterministic: true })).rejects.toThrow(InitError)
     await expect(initWith({ threads: 2 })).rejects.toThrow(/called before.*can't change/)
+    await expect(initWith({ threads: 2, deterministic: true, kernels: 'core' })).rejects.toThrow(InitError)
     await expect(initWith({ threads: 99 })).rejects.toThrow(ArgumentError)
     expect(memory()).toEqual(before)
     expect([...x.toFloat32Array()]).toEqual([1, 2, 3])

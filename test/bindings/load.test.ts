@@ -19,12 +19,12 @@ async function freshPackage() {
 /** What `init` chose, of a package that then computed. */
 async function started(options: InitOptions) {
   const { init, ones } = await freshPackage()
-  const { simd, shared, threads, reason } = await init(options)
+  const { simd, shared, threads, kernels, reason } = await init(options)
   const product = ones([128, 64])
     .matmul(ones([64, 128]))
     .toFloat32Array()
   expect(product.every((value) => value === 64)).toBe(true)
-  return { simd, shared, threads, reason }
+  return { simd, shared, threads, kernels, reason }
 }
 
 let server: Server
@@ -34,7 +34,8 @@ beforeAll(async () => {
   server = createServer(async ({ url = '' }, response) => {
     const name = url.slice(1).replace('.wasm', '')
     if (url === '/page.wasm') return response.end('<!doctype html><title>app</title>')
-    if (!/^(strict|relaxed)-(un)?shared$/.test(name)) return response.writeHead(404).end('nothing here')
+    if (!/^(strict|relaxed)-(un)?shared(-core)?$/.test(name))
+      return response.writeHead(404).end('nothing here')
     // As servers do that do not know the suffix.
     response.writeHead(200, { 'Content-Type': 'text/plain' }).end(await bytesOf(name))
   })
@@ -63,7 +64,7 @@ describe('init({ wasm })', () => {
     ['a module', async () => WebAssembly.compile(await bytesOf('strict-shared'))],
   ])('takes %s', async (_, source) => {
     const { reason, ...rest } = await started({ wasm: await source(), threads: 2 })
-    expect(rest).toEqual({ simd: 'strict', shared: true, threads: 2 })
+    expect(rest).toEqual({ simd: 'strict', shared: true, threads: 2, kernels: 'all' })
     expect(reason).toMatch(/^strict SIMD, as the given binary has it; 2 threads/)
   })
 
@@ -77,11 +78,27 @@ describe('init({ wasm })', () => {
     expect(two).toMatchObject({ simd: 'strict', shared: true, threads: 2 })
     const one = await started({ wasm, threads: 1 })
     expect(one).toMatchObject({ simd: takesRelaxedSimd() ? 'relaxed' : 'strict', shared: false })
+    const core = await started({ wasm, threads: 1, deterministic: true, kernels: 'core' })
+    expect(core).toMatchObject({ shared: false, kernels: 'core' })
+  })
+
+  it('one with the core kernels: says so, and refuses to be all', async () => {
+    const wasm = file('strict-unshared-core')
+    const { kernels, reason } = await started({ wasm, threads: 1 })
+    expect([kernels, reason]).toEqual([
+      'core',
+      expect.stringContaining('the smaller binary, as the given one is'),
+    ])
+    expect(await started({ wasm, threads: 1, kernels: 'core' })).toMatchObject({ kernels: 'core' })
+    const message = /the given wasm has the core kernels, but kernels: 'all' was asked for/
+    await expect(started({ wasm, threads: 1, kernels: 'all' })).rejects.toThrow(message)
+    const all = file('strict-unshared')
+    await expect(started({ wasm: all, threads: 1, kernels: 'core' })).rejects.toThrow(/has all kernels, but/)
   })
 
   it('an unshared one: one thread, and the reason', async () => {
     const { reason, ...rest } = await started({ wasm: file('strict-unshared'), threads: 2 })
-    expect(rest).toEqual({ simd: 'strict', shared: false, threads: 1 })
+    expect(rest).toEqual({ simd: 'strict', shared: false, threads: 1, kernels: 'all' })
     expect(reason).toMatch(/one thread, because the given binary is one without shared memory/)
   })
 
@@ -116,7 +133,7 @@ describe('init({ wasm })', () => {
     try {
       await expect(init({ wasm, threads: 2 })).rejects.toMatchObject({
         code: 'needs-shared-memory',
-        message: expect.stringMatching(/needs shared memory.*the folder of all four/),
+        message: expect.stringMatching(/needs shared memory.*the folder of all/),
       })
     } finally {
       vi.unstubAllGlobals()
@@ -125,7 +142,7 @@ describe('init({ wasm })', () => {
 
   it.each<[string, () => WasmSource | Promise<WasmSource>, string, RegExp]>([
     ['a file that is not there', () => new URL('gone.wasm', folder), 'unreachable', /gone\.wasm.*ENOENT/],
-    ['a folder without the four', () => new URL('..', folder), 'unreachable', /ENOENT/],
+    ['a folder without binaries', () => new URL('..', folder), 'unreachable', /ENOENT/],
     ['a server that does not answer', () => 'http://127.0.0.1:1/a.wasm', 'unreachable', /127\.0\.0\.1:1/],
     ['a 404', () => `${base}gone.wasm`, 'http-status', /gone\.wasm.*404/],
     ['a response with a 404', () => fetch(`${base}gone.wasm`), 'http-status', /gone\.wasm.*404/],

@@ -2,8 +2,9 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { inputsNow, sourcesHash, staleParts, writeManifest } from '../../scripts/wasm-manifest.mjs'
+import { BUILDS, inputsNow, sourcesHash, staleParts, writeManifest } from '../../scripts/wasm-manifest.mjs'
 
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url))
 
@@ -12,20 +13,25 @@ describe('the committed binaries', () => {
     expect(staleParts()).toEqual([])
   })
 
-  it('are all four there, and valid where the runtime takes them', async () => {
+  it('are all there, and valid where the runtime takes them', async () => {
     const files = (await readdir(path('src/bindings/wasm'))).filter((name) => name.endsWith('.wasm')).sort()
-    expect(files).toEqual(
-      ['relaxed-shared', 'relaxed-unshared', 'strict-shared', 'strict-unshared'].map(
-        (name) => `${name}.wasm`,
-      ),
-    )
-    for (const name of ['strict-shared.wasm', 'strict-unshared.wasm']) {
+    expect(files).toEqual(BUILDS.map((name) => `${name}.wasm`).sort())
+    expect(files).toHaveLength(8)
+    for (const name of files.filter((name) => name.startsWith('strict'))) {
       expect(WebAssembly.validate(await readFile(path(`src/bindings/wasm/${name}`))), name).toBe(true)
     }
   })
 
-  it('differ: relaxed is not strict, shared imports its memory', async () => {
+  it('are no more than what a page may download: 100 kB, gzip, with the core kernels', async () => {
+    for (const name of BUILDS.filter((name) => name.endsWith('-core'))) {
+      const binary = await readFile(path(`src/bindings/wasm/${name}.wasm`))
+      expect(gzipSync(binary, { level: 9 }).length, name).toBeLessThan(100_000)
+    }
+  })
+
+  it('differ: relaxed is not strict, core is not all, shared imports its memory', async () => {
     const read = (name: string) => readFile(path(`src/bindings/wasm/${name}.wasm`))
+    expect((await read('strict-shared-core')).length).toBeLessThan((await read('strict-shared')).length)
     expect((await read('relaxed-shared')).equals(await read('strict-shared'))).toBe(false)
     expect((await read('relaxed-unshared')).equals(await read('strict-unshared'))).toBe(false)
     const importsMemory = async (name: string) =>
@@ -63,12 +69,12 @@ describe('the manifest', () => {
     const written = file('src/bindings/wasm/manifest.json')
     const { sources, flags, binaries } = JSON.parse(await readFile(written, 'utf8'))
     const hashes = [sources, flags, ...Object.values(binaries)]
-    expect(hashes).toHaveLength(6)
+    expect(hashes).toHaveLength(10)
     for (const hash of hashes) expect(hash).toMatch(/^[0-9a-f]{64}$/)
-    expect(new Set(hashes).size).toBe(6)
+    expect(new Set(hashes).size).toBe(10)
     expect(staleParts(checkout)).toEqual([])
     await writeFile(written, '{}')
-    expect(staleParts(checkout)).toHaveLength(6)
+    expect(staleParts(checkout)).toHaveLength(10)
   })
 
   it.each([

@@ -33,7 +33,7 @@ async function node(cwd, ...args) {
 /** @param {string} folder @returns {Site} */
 const folderSite = (folder) => (headers) => serve(files((path) => join(folder, path), headers))
 
-/** Copies the package's four binaries, as the docs say for bundlers that do not. @param {string} folder @param {string} to */
+/** Copies the package's binaries, as the docs say for bundlers that do not. @param {string} folder @param {string} to */
 function copyBinaries(folder, to) {
   cpSync(join(folder, 'node_modules/simdgrad/dist/bindings/wasm'), join(folder, to), {
     recursive: true,

@@ -1,7 +1,7 @@
 // What every check reports to, and what a trained net must be.
 
 /** @typedef {{ what: string, where: string, how: string, passed: boolean, seen: string, seconds: number }} Row */
-/** @typedef {{ simd: 'strict' | 'relaxed', threads: number, shared: boolean, reason: string, hash: string }} Trained */
+/** @typedef {{ simd: 'strict' | 'relaxed', threads: number, shared: boolean, kernels: 'all' | 'core', reason: string, hash: string }} Trained */
 
 /**
  * The hashes of the weights after apps/train.mjs: strict builds give the first on any machine, relaxed ones
@@ -46,9 +46,9 @@ function line({ what, where, how, passed, seen, seconds }) {
  * What was trained is what was asked for, to the bit.
  *
  * @param {Trained & { error?: string }} trained
- * @param {{ threads: number, deterministic?: boolean, reason?: RegExp }} expected
+ * @param {{ threads: number, deterministic?: boolean, reason?: RegExp, kernels?: 'all' | 'core' }} expected
  */
-export function expectTrained(trained, { threads, deterministic, reason }) {
+export function expectTrained(trained, { threads, deterministic, reason, kernels = 'all' }) {
   const { error, simd, hash } = trained
   if (error) throw new Error(error)
   const seen = `${simd}, ${trained.threads} thread${trained.threads > 1 ? 's' : ''}`
@@ -56,8 +56,10 @@ export function expectTrained(trained, { threads, deterministic, reason }) {
     throw new Error(`${seen}, not ${threads}: ${trained.reason}`)
   }
   if (deterministic && simd !== 'strict') throw new Error(`${seen}: not deterministic`)
+  if (trained.kernels !== kernels)
+    throw new Error(`${trained.kernels} kernels, not ${kernels}: ${trained.reason}`)
   const known = simd === 'strict' ? [STRICT] : [STRICT, FUSED]
   if (!known.includes(hash)) throw new Error(`${seen}: weights ${hash}, not ${known.join(' or ')}`)
   if (reason && !reason.test(trained.reason)) throw new Error(`the reason is told as '${trained.reason}'`)
-  return seen
+  return `${seen}${kernels === 'core' ? ', core kernels' : ''}`
 }

@@ -1,6 +1,6 @@
 // Trains a small convolutional net with batch norm and an MLP on the first digits of MNIST, in any runtime,
 // and prints what came of it as one line of JSON.
-//   node test/runtimes/train-hash.mjs [--threads 2] [--deterministic] [--steps 20] [--dist dist]
+//   node test/runtimes/train-hash.mjs [--threads 2] [--deterministic] [--core] [--steps 20] [--dist dist]
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -9,6 +9,7 @@ const { values } = parseArgs({
   options: {
     threads: { type: 'string' },
     deterministic: { type: 'boolean', default: false },
+    core: { type: 'boolean', default: false },
     steps: { type: 'string', default: '20' },
     dist: { type: 'string', default: new URL('../../dist', import.meta.url).pathname },
   },
@@ -19,7 +20,9 @@ const threads = values.threads === undefined ? {} : { threads: Number(values.thr
 const simdgrad = await import(pathToFileURL(resolve(values.dist, 'index.node.js')).href)
 const { chunksDone, data, hashState, init, manualSeed, nn, optim } = simdgrad
 
-const backend = await init({ ...threads, deterministic: values.deterministic })
+/** @type {{ kernels?: 'core' }} */
+const kernels = values.core ? { kernels: 'core' } : {}
+const backend = await init({ deterministic: values.deterministic, ...threads, ...kernels })
 // The self-test at the start has let each worker do a chunk already; only work for the nets counts.
 const before = chunksDone(backend.threads)
 

@@ -166,17 +166,17 @@ unary! {
     erf 1: |x| x.erf(); |x, _y, dy| dy * F32x4::splat(std::f32::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp();
 
     /// The largest whole number up to `x`; gradient 0. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.floor.html
-    floor 4: |x| x.floor(); |_x, _y, _dy| zero();
+    floor 2: |x| x.floor(); |_x, _y, _dy| zero();
 
     /// The smallest whole number from `x` on; gradient 0. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.ceil.html
-    ceil 4: |x| x.ceil(); |_x, _y, _dy| zero();
+    ceil 2: |x| x.ceil(); |_x, _y, _dy| zero();
 
     /// The nearest whole number, of two the even one (not as Math.round); gradient 0. `x` of any shape.
     /// https://pytorch.org/docs/stable/generated/torch.round.html
-    round 4: |x| x.nearest(); |_x, _y, _dy| zero();
+    round 2: |x| x.nearest(); |_x, _y, _dy| zero();
 
     /// −1, 0 or 1; 0 for NaN, and gradient 0. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.sign.html
-    sign 4: |x| x.gt(zero()).keep(one()) - x.lt(zero()).keep(one()); |_x, _y, _dy| zero();
+    sign 2: |x| x.gt(zero()).keep(one()) - x.lt(zero()).keep(one()); |_x, _y, _dy| zero();
 
     /// `1 / √x`; Infinity at 0, NaN below. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.rsqrt.html
     rsqrt 4: |x| one() / x.sqrt(); |_x, y, dy| dy * F32x4::splat(-0.5) * (y * y * y);

@@ -24,6 +24,7 @@ export interface Rule {
 }
 
 /** An operation of two, and its gradients; a comparison has none. */
+/* @__NO_SIDE_EFFECTS__ */
 export function binary(name: string, code: number, a?: Rule, b?: Rule) {
   const operation = defineOperation<undefined>({
     name,

@@ -1,6 +1,7 @@
 /** Scaled dot-product attention. */
 import type { Dimensions } from '../../bindings/call.js'
-import { attentionBackward, attentionForward } from '../../bindings/kernels.generated.js'
+import { needWhole } from '../../bindings/whole.js'
+import { attentionBackward, attentionForward } from '../../bindings/whole-kernels.generated.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { type StreamPlace, takeBlocks } from '../../tensor/random.js'
@@ -169,6 +170,7 @@ export function attend(
   value: Tensor,
   { mask, boolean, causal, p, scale }: Attend,
 ): Tensor {
+  needWhole(name)
   const [t, e] = query.shape.slice(-2)
   const [s, other] = key.shape.slice(-2)
   const [count, ev] = value.shape.slice(-2)

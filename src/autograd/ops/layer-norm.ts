@@ -1,12 +1,15 @@
 /** Layer normalisation. */
-import { layerNormBackward, layerNormForward } from '../../bindings/kernels.generated.js'
+
+import { needWhole } from '../../bindings/whole.js'
+import { layerNormBackward, layerNormForward } from '../../bindings/whole-kernels.generated.js'
 import { checkNumber, checkOptions } from '../../check.js'
-import { ArgumentError, ShapeError } from '../../errors.js'
-import { checkShape, type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
+import { ShapeError } from '../../errors.js'
+import { type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
 import { defineOperation } from '../operation.js'
 import { run } from '../tape.js'
+import { normalized } from './normalized-shape.js'
 
 /** What `layerNorm` takes besides its input and the shape. */
 export interface LayerNormOptions {
@@ -78,12 +81,14 @@ const operation = defineOperation<Attributes>({
  * @returns the shape of `x`
  * @throws {ShapeError} where `x`, weight or bias do not end in (are not of) the normalised shape
  * @throws {ArgumentError} for an unknown option, or an eps below 0
+ * @throws {InitError} where `init` loaded the binary without its kernels, see `kernels` there
  */
 export function layerNorm(
   x: Tensor,
   normalizedShape: Shape | number,
   options: LayerNormOptions = {},
 ): Tensor {
+  needWhole('layerNorm')
   checkTensor('layerNorm', 'input', x)
   checkOptions('layerNorm', options, ['weight', 'bias', 'eps'])
   const { weight = null, bias = null, eps = 1e-5 } = options
@@ -102,13 +107,4 @@ export function layerNorm(
   }
   const rows = sizeOf(x.shape.slice(0, -shape.length))
   return run(operation, [x, weight ?? undefined, bias ?? undefined], { rows, cols: sizeOf(shape), eps })
-}
-
-/** The normalised shape. @throws {ArgumentError} for one of no dimension, or with a size below 1 */
-export function normalized(name: string, shape: Shape | number): Shape {
-  const sizes = typeof shape === 'number' ? [shape] : shape
-  checkShape(`${name}: normalizedShape`, sizes)
-  if (sizes.length === 0)
-    throw new ArgumentError(`${name}: normalizedShape has at least one dimension, got []`)
-  return [...sizes]
 }

@@ -1,13 +1,12 @@
 /** A recurrent layer in one direction: all of its steps are one operation. */
+import { accumulate, matmul, sumForward } from '../../bindings/kernels.generated.js'
+import { Part } from '../../bindings/memory.js'
+import { needWhole } from '../../bindings/whole.js'
 import {
-  accumulate,
-  matmul,
   type RecurrentForward,
   recurrentBackward,
   recurrentForward,
-  sumForward,
-} from '../../bindings/kernels.generated.js'
-import { Part } from '../../bindings/memory.js'
+} from '../../bindings/whole-kernels.generated.js'
 import type { Shape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { defineOperation, type OperationCall } from '../operation.js'
@@ -19,6 +18,9 @@ export type Cell = RecurrentForward['cell']
 
 /** How many gates a cell has: its weights have as many times `hiddenSize` rows. */
 export const GATES: Readonly<Record<Cell, number>> = { tanh: 1, relu: 1, lstm: 4, gru: 3 }
+
+/** The layers, for errors. */
+const NAMES: Readonly<Record<Cell, string>> = { tanh: 'RNN', relu: 'RNN', lstm: 'LSTM', gru: 'GRU' }
 
 interface Attributes {
   cell: Cell
@@ -219,6 +221,7 @@ export function recurrent(
   c0: Tensor | undefined,
   attributes: Attributes,
 ): RecurrentResult {
+  needWhole(`nn.${NAMES[attributes.cell]}`)
   const packed = run(operation, [x, weightIh, weightHh, biasIh, biasHh, h0, c0], attributes)
   const [t] = x.shape
   const last = attributes.reverse ? 0 : t - 1

@@ -6,7 +6,7 @@ import { type Shape, sameShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
 import { add, mul } from './arithmetic.js'
-import { normalized } from './layer-norm.js'
+import { normalized } from './normalized-shape.js'
 import { mean } from './reduce.js'
 import { pow } from './unary.js'
 

@@ -12,6 +12,7 @@ type Forward = typeof kernels.softmaxForward
 type Backward = typeof kernels.softmaxBackward
 
 /** An operation over the last dimension, applied to any other by moving that to the end and back. */
+/* @__NO_SIDE_EFFECTS__ */
 function overDimension(name: string, forward: Forward, backward: Backward) {
   const matrix = ({ shape, size }: Tensor) => {
     const cols = shape[shape.length - 1] ?? 1

@@ -48,6 +48,7 @@ export function unary<O extends NumberOptions<O>>(
   reads: readonly ('x' | 'y')[],
   defaults: Readonly<Required<O>>,
 ): UnaryWith<O>
+/* @__NO_SIDE_EFFECTS__ */
 export function unary(
   name: string,
   code: number,

@@ -13,6 +13,11 @@ export function allocate(bytes: number): number;
 export function fuses(): boolean;
 
 /**
+ * Whether this binary has the kernels that few use, too (the declarations that say `in whole`).
+ */
+export function is_whole(): boolean;
+
+/**
  * For tests of failure: the `k`-th request from now on and all after it fail, until this is called with 0.
  */
 export function memory_fail_from(k: number): void;
@@ -113,6 +118,7 @@ export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembl
 export interface InitOutput {
     readonly allocate: (a: number) => number;
     readonly fuses: () => number;
+    readonly is_whole: () => number;
     readonly memory_fail_from: (a: number) => void;
     readonly memory_requests: () => number;
     readonly release: (a: number, b: number) => void;

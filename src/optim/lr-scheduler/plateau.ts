@@ -49,6 +49,9 @@ interface Fields {
  * https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
  */
 export class ReduceLROnPlateau extends LRScheduler<Fields> {
+  /** @internal */
+  override readonly goesByMetric = true
+
   /**
    * @param optimizer whose groups it changes
    * @throws {ArgumentError} for what is no optimiser, and an option that is unknown or out of range

@@ -3,7 +3,7 @@ import { hashState, init, manualSeed, nn, noGrad, optim, randn } from 'simdgrad'
 
 /** @param {import('simdgrad').InitOptions} options */
 export async function train(options) {
-  const { simd, threads, shared, reason, runtime } = await init(options)
+  const { simd, threads, shared, kernels, reason, runtime } = await init(options)
   manualSeed(7)
   const net = new nn.Sequential(
     new nn.Conv2d(1, 4, 3, { padding: 1 }),
@@ -30,5 +30,5 @@ export async function train(options) {
   const logits = noGrad(() => net.forward(randn([3, 1, 10, 10])))
   // A method that only autograd/methods.js gives: no bundler may shake it off.
   if (!Number.isFinite(logits.exp().sum().item())) throw new Error('the logits are not finite')
-  return { simd, threads, shared, reason, runtime, hash: await hashState(net.stateDict()) }
+  return { simd, threads, shared, kernels, reason, runtime, hash: await hashState(net.stateDict()) }
 }

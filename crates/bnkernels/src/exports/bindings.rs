@@ -6,9 +6,10 @@ use crate::tables::{Number, BINARY_DESCRIPTIONS, UNARY_DESCRIPTIONS};
 use std::fmt::Write;
 
 /// The generated files, from the project's folder, and what is in them.
-pub fn files() -> [(&'static str, String); 4] {
+pub fn files() -> [(&'static str, String); 5] {
     [
-        ("src/bindings/kernels.generated.ts", kernels()),
+        ("src/bindings/kernels.generated.ts", kernels(false)),
+        ("src/bindings/whole-kernels.generated.ts", kernels(true)),
         ("src/bindings/rows.generated.ts", rows()),
         ("src/autograd/ops/unary.generated.ts", unary(false)),
         ("src/autograd/ops/unary-parts.generated.ts", unary(true)),
@@ -17,21 +18,32 @@ pub fn files() -> [(&'static str, String); 4] {
 
 const NOTE: &str = "// Written by `cargo run --bin bindings` in crates/bnkernels";
 
-fn kernels() -> String {
+/// The kernels that every binary has, or those of the whole one: with these the program says that it needs it.
+fn kernels(whole: bool) -> String {
     let mut out = format!("{NOTE} from src/exports/mod.rs: change it there.\n");
-    out += "import { call, type Dimensions, type Memory, startRow, writeDimensions } from './call.js'\n\n";
-    out += "/** The numbers of the operations of `binary`. */\nexport const BINARY = {\n";
-    for (number, row) in BINARY_DESCRIPTIONS.iter().enumerate() {
-        out += &doc("  ", row.doc);
-        writeln!(out, "  {}: {number},", camel_case(row.name)).unwrap();
+    out += "import { call, type Dimensions, type Memory, startRow, writeDimensions } from './call.js'\n";
+    if whole {
+        out += "import { wantWhole } from './whole.js'\n\n";
+        out += "// A bundler keeps this line where it keeps one of the kernels.\nwantWhole()\n";
+    } else {
+        out += &numbers_of_binary();
     }
-    out += "} as const\n";
-    for (number, kernel) in DESCRIPTIONS.iter().enumerate() {
+    for (number, kernel) in DESCRIPTIONS.iter().enumerate().filter(|(_, kernel)| kernel.whole == whole) {
         out += "\n";
         out += &interface(kernel);
         out += &function(number, kernel);
     }
     out
+}
+
+fn numbers_of_binary() -> String {
+    let mut out =
+        String::from("\n/** The numbers of the operations of `binary`. */\nexport const BINARY = {\n");
+    for (number, row) in BINARY_DESCRIPTIONS.iter().enumerate() {
+        out += &doc("  ", row.doc);
+        writeln!(out, "  {}: {number},", camel_case(row.name)).unwrap();
+    }
+    out + "} as const\n"
 }
 
 /// What is in the rows: for who changes one that another has written.

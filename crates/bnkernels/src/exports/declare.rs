@@ -20,15 +20,20 @@
 //! | `optional` before input, inout, output | Option of it | may be undefined |
 //! | `dims` | [`Dims`](super::row::Dims); last in the list | Dimensions |
 //!
+//! `in whole` behind the arguments: few use it, so that only the whole binary has it (the crate's feature `whole`), and
+//! the core one, which most pages download, does not.
+//!
 //! A length is computed as [`lengths`](super::lengths) says; `[any]` is any. What else must hold, before the
 //! kernel may be called, is in `requires`. A kernel that gives a number has `-> number`.
+
+use super::row::{Row, Status};
 
 /// The functions of all kernels, and their descriptions.
 macro_rules! kernels {
     ($(
         $(#[doc = $doc:literal])*
         $name:ident ($($($argument:ident),+ : $($kind:ident)+ $([$($length:tt)*])?);+ $(;)?)
-            $(let $local:pat = $value:expr;)* $(requires $condition:expr;)? $(-> $number:ident)? => $call:expr;
+            $(in $binary:ident)? $(let $local:pat = $value:expr;)* $(requires $condition:expr;)? $(-> $number:ident)? => $call:expr;
     )*) => {
         /// Reads the rest of a row and runs its kernel.
         type Call = fn(&mut Row) -> Status;
@@ -52,7 +57,7 @@ macro_rules! kernels {
                 })?
                 row.finish::<{ has_number!($($number)?) }, _>($call)
             }
-            from_row
+            if is_here!($($binary)?) { from_row as Call } else { absent }
         }),*];
 
         /// The lengths that a row's arrays must have; NaN where any will do.
@@ -75,6 +80,7 @@ macro_rules! kernels {
             name: stringify!($name),
             doc: &[$($doc),*],
             number: has_number!($($number)?),
+            whole: is_whole!($($binary)?),
             arguments: &[$(Arguments {
                 names: &[$(stringify!($argument)),+],
                 kind: stringify!($($kind)+),
@@ -166,6 +172,28 @@ macro_rules! count {
     };
 }
 
+/// Whether only the whole binary has a kernel.
+macro_rules! is_whole {
+    () => {
+        false
+    };
+    (whole) => {
+        true
+    };
+}
+
+/// Whether this binary has a kernel.
+macro_rules! is_here {
+    ($($binary:ident)?) => {
+        cfg!(feature = "whole") || !is_whole!($($binary)?)
+    };
+}
+
+/// In the place of a kernel that this binary does not have.
+pub(super) fn absent(_: &mut Row) -> Status {
+    Status::UnknownKernel
+}
+
 macro_rules! has_number {
     () => {
         false
@@ -175,7 +203,7 @@ macro_rules! has_number {
     };
 }
 
-pub(super) use {argument, count, has_length, has_number, kernels};
+pub(super) use {argument, count, has_length, has_number, is_here, is_whole, kernels};
 
 /// A kernel, as declared.
 #[cfg(not(target_arch = "wasm32"))]
@@ -183,6 +211,8 @@ pub struct Description {
     pub name: &'static str,
     pub doc: &'static [&'static str],
     pub number: bool,
+    /// Whether only the whole binary has it.
+    pub whole: bool,
     pub arguments: &'static [Arguments],
 }
 

@@ -35,7 +35,7 @@ use crate::kernels::{
     cross_entropy, cumsum, gather, gather_dim, index_select, layer_norm, lerp, softmax, triangle,
 };
 use crate::tables;
-use declare::{argument, count, has_length, has_number, kernels};
+use declare::{absent, argument, count, has_length, has_number, is_here, is_whole, kernels};
 use lengths::{gates_of, laid, lanes, slides};
 use row::{Row, Status};
 
@@ -161,20 +161,20 @@ kernels! {
 
     /// A step of NAdam; see `optim.NAdam`. `muProduct` is 1 before the first; `step` counts from 1.
     nadam_step(p: inout[any]; g: input[p.len()]; m, v: inout[p.len()]; mu_product: inout[1];
-            lr, beta1, beta2, eps, weight_decay, momentum_decay: f64; decoupled, maximize: bool; step: u32)
+            lr, beta1, beta2, eps, weight_decay, momentum_decay: f64; decoupled, maximize: bool; step: u32) in whole
         let nadam = Nadam { lr, beta1, beta2, eps, weight_decay, momentum_decay, decoupled, maximize };
         requires step > 0; => nadam_step(p, g, m, v, &mut mu_product[0], nadam, step);
 
     /// A step of RMSprop; see `optim.RMSprop`. `mean` is given where it is centred, `momentumBuffer` where
     /// `momentum` is not 0.
     rmsprop_step(p: inout[any]; g: input[p.len()]; v: inout[p.len()]; mean: optional inout[p.len()];
-            momentum_buffer: optional inout[p.len()]; lr, alpha, eps, weight_decay, momentum: f64; maximize: bool)
+            momentum_buffer: optional inout[p.len()]; lr, alpha, eps, weight_decay, momentum: f64; maximize: bool) in whole
         => rmsprop_step(p, g, v, mean, momentum_buffer,
             Rmsprop { lr, alpha, eps, weight_decay, momentum, maximize });
 
     /// A step of Adagrad; see `optim.Adagrad`. `step` counts from 1.
     adagrad_step(p: inout[any]; g: input[p.len()]; sum: inout[p.len()];
-            lr, lr_decay, eps, weight_decay: f64; maximize: bool; step: u32)
+            lr, lr_decay, eps, weight_decay: f64; maximize: bool; step: u32) in whole
         requires step > 0; => adagrad_step(p, g, sum, Adagrad { lr, lr_decay, eps, weight_decay, maximize }, step);
 
     /// `y += weight · (x - y)`.
@@ -311,12 +311,12 @@ kernels! {
     /// `y = (x - mean) rstd weight + bias` over the `cols` values of each row, with the row's `mean` and
     /// `rstd = 1 / √(variance + eps)`.
     layer_norm_forward(rows, cols: size; x: input[rows * cols]; weight, bias: optional input[cols]; eps: f32;
-            y: output[rows * cols]; mean, rstd: output[rows])
+            y: output[rows * cols]; mean, rstd: output[rows]) in whole
         => layer_norm::layer_norm_forward(rows, cols, x, weight, bias, eps, y, mean, rstd);
 
     /// The gradients.
     layer_norm_backward(rows, cols: size; x, dy: input[rows * cols]; mean, rstd: input[rows];
-            weight: optional input[cols]; dx: optional output[rows * cols]; dweight, dbias: optional output[cols])
+            weight: optional input[cols]; dx: optional output[rows * cols]; dweight, dbias: optional output[cols]) in whole
         => layer_norm::layer_norm_backward(rows, cols, x, dy, mean, rstd, weight, dx, dweight, dbias);
 
     /// Mean and biased variance of each channel of `[n, c]` in rows (with `s` 1) or `[n, c, s]` in lanes.
@@ -373,7 +373,7 @@ kernels! {
     recurrent_forward(cell: choice[tanh, relu, lstm, gru]; t, n, h: size;
             weight: input[gates_of(cell) * h * h]; bias: optional input[gates_of(cell) * h];
             h0, c0: optional input[n * h]; gates: inout[t * n * gates_of(cell) * h]; y: output[t * n * h];
-            kept: optional output[t * n * h]; last_cell: optional output[n * h]; reverse: bool)
+            kept: optional output[t * n * h]; last_cell: optional output[n * h]; reverse: bool) in whole
         let cell = CELLS[cell as usize];
         requires kept.is_some() == cell.keeps() && last_cell.is_some() == (cell == Cell::Lstm);
         => recurrent::recurrent_forward(
@@ -385,7 +385,7 @@ kernels! {
             h0, c0: optional input[n * h]; gates: optional input[t * n * gates_of(cell) * h];
             y: input[t * n * h]; kept: optional input[t * n * h]; dy: input[t * n * h];
             dlast_cell: optional input[n * h]; dp: output[t * n * gates_of(cell) * h];
-            dq: optional output[t * n * gates_of(cell) * h]; dh0, dc0: optional output[n * h]; reverse: bool)
+            dq: optional output[t * n * gates_of(cell) * h]; dh0, dc0: optional output[n * h]; reverse: bool) in whole
         let cell = CELLS[cell as usize];
         let given = recurrent::Given { weight, h0, c0, gates, y, kept, dy, dlast_cell };
         requires dq.is_some() == (cell == Cell::Gru) && (!cell.keeps() || (gates.is_some() && kept.is_some()));
@@ -396,7 +396,7 @@ kernels! {
     attention_forward(batch, t, s, e, ev: size; q: input[batch * t * e]; k: input[batch * s * e];
             v: input[batch * s * ev]; mask: optional input[any]; boolean, causal: bool; scale: f32; p: f64;
             seed_low, seed_high, offset_low, offset_high: u32;
-            y: output[batch * t * ev]; log_sums: output[batch * t]; dims: dims)
+            y: output[batch * t * ev]; log_sums: output[batch * t]; dims: dims) in whole
         let dropout = dropout(p, stream([seed_low, seed_high], [offset_low, offset_high]));
         let mask = mask.map(|values| Mask { values, shape: dims.shape(), strides: dims.a(), boolean });
         requires mask.is_none_or(|mask| mask.fits(batch, t, s));
@@ -409,7 +409,7 @@ kernels! {
             seed_low, seed_high, offset_low, offset_high: u32;
             y: input[batch * t * ev]; log_sums: input[batch * t]; dy: input[batch * t * ev];
             dq: optional output[batch * t * e]; dk: optional output[batch * s * e];
-            dv: optional output[batch * s * ev]; dims: dims)
+            dv: optional output[batch * s * ev]; dims: dims) in whole
         let dropout = dropout(p, stream([seed_low, seed_high], [offset_low, offset_high]));
         let mask = mask.map(|values| Mask { values, shape: dims.shape(), strides: dims.a(), boolean });
         requires mask.is_none_or(|mask| mask.fits(batch, t, s));

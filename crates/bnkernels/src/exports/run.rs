@@ -71,3 +71,9 @@ pub fn fuses() -> bool {
     let a = F32x4::splat(std::hint::black_box(1.0 + 1.0 / 4096.0));
     (-a).mul_add(a, a * a).to_array()[0] != 0.0
 }
+
+/// Whether this binary has the kernels that few use, too (the declarations that say `in whole`).
+#[wasm_bindgen]
+pub fn is_whole() -> bool {
+    cfg!(feature = "whole")
+}

@@ -157,17 +157,16 @@ pub fn pow_forward(x: &[f32], exponent: f32, y: &mut [f32]) {
         map::<1, 4>([x], y, |[x]| one() / (x * x));
     } else if exponent == 0.0 {
         fill(y, 1.0);
-    } else if exponent != exponent.trunc() {
-        map::<1, 1>([x], y, |[x]| (e * x.ln()).exp());
     } else {
-        let odd = exponent % 2.0 != 0.0;
+        let of_negative = match (exponent == exponent.trunc(), exponent % 2.0 != 0.0) {
+            (true, true) => -1.0,
+            (true, false) => 1.0,
+            (false, _) => f32::NAN,
+        };
+        let of_negative = F32x4::splat(of_negative);
         map::<1, 1>([x], y, |[x]| {
             let magnitude = (e * x.abs().ln()).exp();
-            if odd {
-                x.lt(F32x4::zero()).select(-magnitude, magnitude)
-            } else {
-                magnitude
-            }
+            x.lt(F32x4::zero()).select(of_negative * magnitude, magnitude)
         });
     }
 }
@@ -228,6 +227,22 @@ pub(crate) fn binary<const U: usize>(inputs: &[&[f32]], y: &mut [f32], f: impl F
         (true, false) => write::<U>(y, |i| f(x.load(i), second)),
         (false, _) => write::<U>(y, |i| f(first, z.load(i))),
     }
+}
+
+/// As `binary`, in one loop instead of three, for what few use: an operand that is repeated is read again and again.
+#[inline(always)]
+pub(crate) fn small_binary<const U: usize>(
+    inputs: &[&[f32]],
+    y: &mut [f32],
+    f: impl Fn(F32x4, F32x4) -> F32x4,
+) {
+    let copies = [inputs[0], inputs[1]].map(|x| [x[0]; 4]);
+    let read = |k: usize| match inputs[k].len() > 1 {
+        true => (Src::new(inputs[k], y.len()), usize::MAX),
+        false => (Src::new(&copies[k], 4), 0),
+    };
+    let [(x, x_mask), (z, z_mask)] = [read(0), read(1)];
+    write::<U>(y, |i| f(x.load(i & x_mask), z.load(i & z_mask)));
 }
 
 /// `y = kernel(a, b)`, where an operand may be repeated.

@@ -123,16 +123,15 @@ pub(super) fn sum<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F
     // A running sum of floats is good for so many.
     const BLOCK: usize = 1024;
     let (mut total, mut start) = (0.0, 0);
-    while start + BLOCK < n {
-        let block = rows.map(|row| &row[start..start + BLOCK]);
-        total += f64::from(sum_block(block, &f));
-        start += BLOCK;
-    }
-    let rest = sum_block(rows.map(|row| &row[start..]), &f);
-    if start == 0 {
-        rest
-    } else {
-        (total + f64::from(rest)) as f32
+    // (One loop, and so one copy of `f`.)
+    loop {
+        let end = n.min(start + BLOCK);
+        let part = sum_block(rows.map(|row| &row[start..end]), &f);
+        if end == n {
+            return if start == 0 { part } else { (total + f64::from(part)) as f32 };
+        }
+        total += f64::from(part);
+        start = end;
     }
 }
 

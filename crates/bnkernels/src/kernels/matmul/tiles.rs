@@ -61,7 +61,7 @@ impl Panel<'_> {
             1 => {
                 self.tiles::<8, 1, ALONG_K>(&mut at, 8, c);
                 self.tiles::<4, 1, ALONG_K>(&mut at, 4, c);
-                self.tiles::<1, 1, ALONG_K>(&mut at, 1, c);
+                self.tiles::<1, 1, false>(&mut at, 1, c);
             }
             2 if TALL => {
                 // Low tiles are slow: 7 rows are better 5 + 2 than 6 + 1, and 8 are 4 + 4, 9 are 5 + 4.
@@ -71,20 +71,20 @@ impl Panel<'_> {
                 self.tiles::<5, 2, ALONG_K>(&mut at, least, c);
                 self.tiles::<4, 2, ALONG_K>(&mut at, 4, c);
                 self.tiles::<2, 2, ALONG_K>(&mut at, 2, c);
-                self.tiles::<1, 2, ALONG_K>(&mut at, 1, c);
+                self.tiles::<1, 2, false>(&mut at, 1, c);
             }
             2 => {
                 self.tiles::<4, 2, ALONG_K>(&mut at, 4, c);
                 self.tiles::<2, 2, ALONG_K>(&mut at, 2, c);
-                self.tiles::<1, 2, ALONG_K>(&mut at, 1, c);
+                self.tiles::<1, 2, false>(&mut at, 1, c);
             }
             3 if !TALL => {
                 self.tiles::<2, 3, ALONG_K>(&mut at, 2, c);
-                self.tiles::<1, 3, ALONG_K>(&mut at, 1, c);
+                self.tiles::<1, 3, false>(&mut at, 1, c);
             }
             4 if !TALL => {
                 self.tiles::<2, 4, ALONG_K>(&mut at, 2, c);
-                self.tiles::<1, 4, ALONG_K>(&mut at, 1, c);
+                self.tiles::<1, 4, false>(&mut at, 1, c);
             }
             _ => unreachable!("a panel is no wider than PANEL"),
         };
@@ -114,7 +114,12 @@ impl Panel<'_> {
         debug_assert!(least >= MR);
         let Left { data, row: a_row, step: a_step } = at.left;
         let (depth, b_stride, add_to_c) = (self.depth, self.stride, self.add_to_c);
-        let (a_row, a_step) = if ALONG_K { (a_row, 1) } else { (1, a_step) };
+        // (Of a single row both ways are one: its elements are a step apart, whatever that is.)
+        let (a_row, a_step) = match (MR, ALONG_K) {
+            (1, _) => (a_row, a_step),
+            (_, true) => (a_row, 1),
+            (_, false) => (1, a_step),
+        };
         let start = Src::new(&self.start, 4 * NV);
         let start: [F32x4; NV] = std::array::from_fn(|v| start.load(4 * v));
         let b_start = Src::new(self.data, reach([(depth, b_stride)], 4 * NV));

@@ -1,0 +1,592 @@
+// Written by `cargo run --bin bindings` in crates/bnkernels from src/exports/mod.rs: change it there.
+import { call, type Dimensions, type Memory, startRow, writeDimensions } from './call.js'
+import { wantWhole } from './whole.js'
+
+// A bundler keeps this line where it keeps one of the kernels.
+wantWhole()
+
+/** The arguments of `nadamStep`. */
+export interface NadamStep {
+  /** Floats; written. */
+  readonly p: Memory
+  /** `p.length` floats. */
+  readonly g: Memory
+  /** `p.length` floats; written. */
+  readonly m: Memory
+  /** `p.length` floats; written. */
+  readonly v: Memory
+  /** `1` floats; written. */
+  readonly muProduct: Memory
+  readonly lr: number
+  readonly beta1: number
+  readonly beta2: number
+  readonly eps: number
+  readonly weightDecay: number
+  readonly momentumDecay: number
+  readonly decoupled: boolean
+  readonly maximize: boolean
+  readonly step: number
+}
+
+/** A step of NAdam; see `optim.NAdam`. `muProduct` is 1 before the first; `step` counts from 1. */
+export function nadamStep({ p, g, m, v, muProduct, lr, beta1, beta2, eps, weightDecay, momentumDecay, decoupled, maximize, step }: NadamStep): void {
+  const pAt = p.address
+  const gAt = g.address
+  const mAt = m.address
+  const vAt = v.address
+  const muProductAt = muProduct.address
+  const row = startRow()
+  row[0] = 24
+  row[2] = pAt
+  row[3] = p.length
+  row[4] = gAt
+  row[5] = g.length
+  row[6] = mAt
+  row[7] = m.length
+  row[8] = vAt
+  row[9] = v.length
+  row[10] = muProductAt
+  row[11] = muProduct.length
+  row[12] = lr
+  row[13] = beta1
+  row[14] = beta2
+  row[15] = eps
+  row[16] = weightDecay
+  row[17] = momentumDecay
+  row[18] = Number(decoupled)
+  row[19] = Number(maximize)
+  row[20] = step
+  call(row, 'nadamStep')
+  p.version++
+  m.version++
+  v.version++
+  muProduct.version++
+}
+
+/** The arguments of `rmspropStep`. */
+export interface RmspropStep {
+  /** Floats; written. */
+  readonly p: Memory
+  /** `p.length` floats. */
+  readonly g: Memory
+  /** `p.length` floats; written. */
+  readonly v: Memory
+  /** `p.length` floats; written. */
+  readonly mean?: Memory | undefined
+  /** `p.length` floats; written. */
+  readonly momentumBuffer?: Memory | undefined
+  readonly lr: number
+  readonly alpha: number
+  readonly eps: number
+  readonly weightDecay: number
+  readonly momentum: number
+  readonly maximize: boolean
+}
+
+/**
+ * A step of RMSprop; see `optim.RMSprop`. `mean` is given where it is centred, `momentumBuffer` where
+ * `momentum` is not 0.
+ */
+export function rmspropStep({ p, g, v, mean, momentumBuffer, lr, alpha, eps, weightDecay, momentum, maximize }: RmspropStep): void {
+  const pAt = p.address
+  const gAt = g.address
+  const vAt = v.address
+  const meanAt = mean?.address ?? 0
+  const momentumBufferAt = momentumBuffer?.address ?? 0
+  const row = startRow()
+  row[0] = 25
+  row[2] = pAt
+  row[3] = p.length
+  row[4] = gAt
+  row[5] = g.length
+  row[6] = vAt
+  row[7] = v.length
+  row[8] = meanAt
+  row[9] = mean?.length ?? 0
+  row[10] = momentumBufferAt
+  row[11] = momentumBuffer?.length ?? 0
+  row[12] = lr
+  row[13] = alpha
+  row[14] = eps
+  row[15] = weightDecay
+  row[16] = momentum
+  row[17] = Number(maximize)
+  call(row, 'rmspropStep')
+  p.version++
+  v.version++
+  if (mean) mean.version++
+  if (momentumBuffer) momentumBuffer.version++
+}
+
+/** The arguments of `adagradStep`. */
+export interface AdagradStep {
+  /** Floats; written. */
+  readonly p: Memory
+  /** `p.length` floats. */
+  readonly g: Memory
+  /** `p.length` floats; written. */
+  readonly sum: Memory
+  readonly lr: number
+  readonly lrDecay: number
+  readonly eps: number
+  readonly weightDecay: number
+  readonly maximize: boolean
+  readonly step: number
+}
+
+/** A step of Adagrad; see `optim.Adagrad`. `step` counts from 1. */
+export function adagradStep({ p, g, sum, lr, lrDecay, eps, weightDecay, maximize, step }: AdagradStep): void {
+  const pAt = p.address
+  const gAt = g.address
+  const sumAt = sum.address
+  const row = startRow()
+  row[0] = 26
+  row[2] = pAt
+  row[3] = p.length
+  row[4] = gAt
+  row[5] = g.length
+  row[6] = sumAt
+  row[7] = sum.length
+  row[8] = lr
+  row[9] = lrDecay
+  row[10] = eps
+  row[11] = weightDecay
+  row[12] = Number(maximize)
+  row[13] = step
+  call(row, 'adagradStep')
+  p.version++
+  sum.version++
+}
+
+/** The arguments of `layerNormForward`. */
+export interface LayerNormForward {
+  readonly rows: number
+  readonly cols: number
+  /** `rows * cols` floats. */
+  readonly x: Memory
+  /** `cols` floats. */
+  readonly weight?: Memory | undefined
+  /** `cols` floats. */
+  readonly bias?: Memory | undefined
+  readonly eps: number
+  /** `rows * cols` floats; written. */
+  readonly y: Memory
+  /** `rows` floats; written. */
+  readonly mean: Memory
+  /** `rows` floats; written. */
+  readonly rstd: Memory
+}
+
+/**
+ * `y = (x - mean) rstd weight + bias` over the `cols` values of each row, with the row's `mean` and
+ * `rstd = 1 / √(variance + eps)`.
+ */
+export function layerNormForward({ rows, cols, x, weight, bias, eps, y, mean, rstd }: LayerNormForward): void {
+  const xAt = x.address
+  const weightAt = weight?.address ?? 0
+  const biasAt = bias?.address ?? 0
+  const yAt = y.address
+  const meanAt = mean.address
+  const rstdAt = rstd.address
+  const row = startRow()
+  row[0] = 47
+  row[2] = rows
+  row[3] = cols
+  row[4] = xAt
+  row[5] = x.length
+  row[6] = weightAt
+  row[7] = weight?.length ?? 0
+  row[8] = biasAt
+  row[9] = bias?.length ?? 0
+  row[10] = eps
+  row[11] = yAt
+  row[12] = y.length
+  row[13] = meanAt
+  row[14] = mean.length
+  row[15] = rstdAt
+  row[16] = rstd.length
+  call(row, 'layerNormForward')
+  y.version++
+  mean.version++
+  rstd.version++
+}
+
+/** The arguments of `layerNormBackward`. */
+export interface LayerNormBackward {
+  readonly rows: number
+  readonly cols: number
+  /** `rows * cols` floats. */
+  readonly x: Memory
+  /** `rows * cols` floats. */
+  readonly dy: Memory
+  /** `rows` floats. */
+  readonly mean: Memory
+  /** `rows` floats. */
+  readonly rstd: Memory
+  /** `cols` floats. */
+  readonly weight?: Memory | undefined
+  /** `rows * cols` floats; written. */
+  readonly dx?: Memory | undefined
+  /** `cols` floats; written. */
+  readonly dweight?: Memory | undefined
+  /** `cols` floats; written. */
+  readonly dbias?: Memory | undefined
+}
+
+/** The gradients. */
+export function layerNormBackward({ rows, cols, x, dy, mean, rstd, weight, dx, dweight, dbias }: LayerNormBackward): void {
+  const xAt = x.address
+  const dyAt = dy.address
+  const meanAt = mean.address
+  const rstdAt = rstd.address
+  const weightAt = weight?.address ?? 0
+  const dxAt = dx?.address ?? 0
+  const dweightAt = dweight?.address ?? 0
+  const dbiasAt = dbias?.address ?? 0
+  const row = startRow()
+  row[0] = 48
+  row[2] = rows
+  row[3] = cols
+  row[4] = xAt
+  row[5] = x.length
+  row[6] = dyAt
+  row[7] = dy.length
+  row[8] = meanAt
+  row[9] = mean.length
+  row[10] = rstdAt
+  row[11] = rstd.length
+  row[12] = weightAt
+  row[13] = weight?.length ?? 0
+  row[14] = dxAt
+  row[15] = dx?.length ?? 0
+  row[16] = dweightAt
+  row[17] = dweight?.length ?? 0
+  row[18] = dbiasAt
+  row[19] = dbias?.length ?? 0
+  call(row, 'layerNormBackward')
+  if (dx) dx.version++
+  if (dweight) dweight.version++
+  if (dbias) dbias.version++
+}
+
+/** The arguments of `recurrentForward`. */
+export interface RecurrentForward {
+  readonly cell: 'tanh' | 'relu' | 'lstm' | 'gru'
+  readonly t: number
+  readonly n: number
+  readonly h: number
+  /** `gatesOf(cell) * h * h` floats. */
+  readonly weight: Memory
+  /** `gatesOf(cell) * h` floats. */
+  readonly bias?: Memory | undefined
+  /** `n * h` floats. */
+  readonly h0?: Memory | undefined
+  /** `n * h` floats. */
+  readonly c0?: Memory | undefined
+  /** `t * n * gatesOf(cell) * h` floats; written. */
+  readonly gates: Memory
+  /** `t * n * h` floats; written. */
+  readonly y: Memory
+  /** `t * n * h` floats; written. */
+  readonly kept?: Memory | undefined
+  /** `n * h` floats; written. */
+  readonly lastCell?: Memory | undefined
+  readonly reverse: boolean
+}
+
+/**
+ * All steps of a recurrent layer in one direction. `gates` come as the input's part, `x Wᵢₕᵀ + bᵢₕ`, and
+ * become the gates; `kept` is what a cell keeps beside them (LSTM and GRU); `lastCell` is the LSTM's.
+ */
+export function recurrentForward({ cell, t, n, h, weight, bias, h0, c0, gates, y, kept, lastCell, reverse }: RecurrentForward): void {
+  const weightAt = weight.address
+  const biasAt = bias?.address ?? 0
+  const h0At = h0?.address ?? 0
+  const c0At = c0?.address ?? 0
+  const gatesAt = gates.address
+  const yAt = y.address
+  const keptAt = kept?.address ?? 0
+  const lastCellAt = lastCell?.address ?? 0
+  const row = startRow()
+  row[0] = 54
+  row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
+  row[3] = t
+  row[4] = n
+  row[5] = h
+  row[6] = weightAt
+  row[7] = weight.length
+  row[8] = biasAt
+  row[9] = bias?.length ?? 0
+  row[10] = h0At
+  row[11] = h0?.length ?? 0
+  row[12] = c0At
+  row[13] = c0?.length ?? 0
+  row[14] = gatesAt
+  row[15] = gates.length
+  row[16] = yAt
+  row[17] = y.length
+  row[18] = keptAt
+  row[19] = kept?.length ?? 0
+  row[20] = lastCellAt
+  row[21] = lastCell?.length ?? 0
+  row[22] = Number(reverse)
+  call(row, 'recurrentForward')
+  gates.version++
+  y.version++
+  if (kept) kept.version++
+  if (lastCell) lastCell.version++
+}
+
+/** The arguments of `recurrentBackward`. */
+export interface RecurrentBackward {
+  readonly cell: 'tanh' | 'relu' | 'lstm' | 'gru'
+  readonly t: number
+  readonly n: number
+  readonly h: number
+  /** `gatesOf(cell) * h * h` floats. */
+  readonly weight: Memory
+  /** `n * h` floats. */
+  readonly h0?: Memory | undefined
+  /** `n * h` floats. */
+  readonly c0?: Memory | undefined
+  /** `t * n * gatesOf(cell) * h` floats. */
+  readonly gates?: Memory | undefined
+  /** `t * n * h` floats. */
+  readonly y: Memory
+  /** `t * n * h` floats. */
+  readonly kept?: Memory | undefined
+  /** `t * n * h` floats. */
+  readonly dy: Memory
+  /** `n * h` floats. */
+  readonly dlastCell?: Memory | undefined
+  /** `t * n * gatesOf(cell) * h` floats; written. */
+  readonly dp: Memory
+  /** `t * n * gatesOf(cell) * h` floats; written. */
+  readonly dq?: Memory | undefined
+  /** `n * h` floats; written. */
+  readonly dh0?: Memory | undefined
+  /** `n * h` floats; written. */
+  readonly dc0?: Memory | undefined
+  readonly reverse: boolean
+}
+
+/**
+ * The gradients of the input's part of the gates, of the state's where it has another (`dq`, the GRU's), and
+ * of the first states.
+ */
+export function recurrentBackward({ cell, t, n, h, weight, h0, c0, gates, y, kept, dy, dlastCell, dp, dq, dh0, dc0, reverse }: RecurrentBackward): void {
+  const weightAt = weight.address
+  const h0At = h0?.address ?? 0
+  const c0At = c0?.address ?? 0
+  const gatesAt = gates?.address ?? 0
+  const yAt = y.address
+  const keptAt = kept?.address ?? 0
+  const dyAt = dy.address
+  const dlastCellAt = dlastCell?.address ?? 0
+  const dpAt = dp.address
+  const dqAt = dq?.address ?? 0
+  const dh0At = dh0?.address ?? 0
+  const dc0At = dc0?.address ?? 0
+  const row = startRow()
+  row[0] = 55
+  row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
+  row[3] = t
+  row[4] = n
+  row[5] = h
+  row[6] = weightAt
+  row[7] = weight.length
+  row[8] = h0At
+  row[9] = h0?.length ?? 0
+  row[10] = c0At
+  row[11] = c0?.length ?? 0
+  row[12] = gatesAt
+  row[13] = gates?.length ?? 0
+  row[14] = yAt
+  row[15] = y.length
+  row[16] = keptAt
+  row[17] = kept?.length ?? 0
+  row[18] = dyAt
+  row[19] = dy.length
+  row[20] = dlastCellAt
+  row[21] = dlastCell?.length ?? 0
+  row[22] = dpAt
+  row[23] = dp.length
+  row[24] = dqAt
+  row[25] = dq?.length ?? 0
+  row[26] = dh0At
+  row[27] = dh0?.length ?? 0
+  row[28] = dc0At
+  row[29] = dc0?.length ?? 0
+  row[30] = Number(reverse)
+  call(row, 'recurrentBackward')
+  dp.version++
+  if (dq) dq.version++
+  if (dh0) dh0.version++
+  if (dc0) dc0.version++
+}
+
+/** The arguments of `attentionForward`. */
+export interface AttentionForward {
+  readonly batch: number
+  readonly t: number
+  readonly s: number
+  readonly e: number
+  readonly ev: number
+  /** `batch * t * e` floats. */
+  readonly q: Memory
+  /** `batch * s * e` floats. */
+  readonly k: Memory
+  /** `batch * s * ev` floats. */
+  readonly v: Memory
+  /** Floats. */
+  readonly mask?: Memory | undefined
+  readonly boolean: boolean
+  readonly causal: boolean
+  readonly scale: number
+  readonly p: number
+  readonly seedLow: number
+  readonly seedHigh: number
+  readonly offsetLow: number
+  readonly offsetHigh: number
+  /** `batch * t * ev` floats; written. */
+  readonly y: Memory
+  /** `batch * t` floats; written. */
+  readonly logSums: Memory
+  readonly dims: Dimensions
+}
+
+/**
+ * `y = softmax(scale · q kᵀ + mask) v` of each of a batch, and the logarithm of each row's sum. `dims` are the
+ * mask's shape, `[…batch, t, s]`, and its strides. Dropout uses `ceil(s / 4)` blocks of the stream a row.
+ */
+export function attentionForward({ batch, t, s, e, ev, q, k, v, mask, boolean, causal, scale, p, seedLow, seedHigh, offsetLow, offsetHigh, y, logSums, dims }: AttentionForward): void {
+  const qAt = q.address
+  const kAt = k.address
+  const vAt = v.address
+  const maskAt = mask?.address ?? 0
+  const yAt = y.address
+  const logSumsAt = logSums.address
+  const row = startRow()
+  row[0] = 56
+  row[2] = batch
+  row[3] = t
+  row[4] = s
+  row[5] = e
+  row[6] = ev
+  row[7] = qAt
+  row[8] = q.length
+  row[9] = kAt
+  row[10] = k.length
+  row[11] = vAt
+  row[12] = v.length
+  row[13] = maskAt
+  row[14] = mask?.length ?? 0
+  row[15] = Number(boolean)
+  row[16] = Number(causal)
+  row[17] = scale
+  row[18] = p
+  row[19] = seedLow
+  row[20] = seedHigh
+  row[21] = offsetLow
+  row[22] = offsetHigh
+  row[23] = yAt
+  row[24] = y.length
+  row[25] = logSumsAt
+  row[26] = logSums.length
+  writeDimensions(row, 27, dims)
+  call(row, 'attentionForward')
+  y.version++
+  logSums.version++
+}
+
+/** The arguments of `attentionBackward`. */
+export interface AttentionBackward {
+  readonly batch: number
+  readonly t: number
+  readonly s: number
+  readonly e: number
+  readonly ev: number
+  /** `batch * t * e` floats. */
+  readonly q: Memory
+  /** `batch * s * e` floats. */
+  readonly k: Memory
+  /** `batch * s * ev` floats. */
+  readonly v: Memory
+  /** Floats. */
+  readonly mask?: Memory | undefined
+  readonly boolean: boolean
+  readonly causal: boolean
+  readonly scale: number
+  readonly p: number
+  readonly seedLow: number
+  readonly seedHigh: number
+  readonly offsetLow: number
+  readonly offsetHigh: number
+  /** `batch * t * ev` floats. */
+  readonly y: Memory
+  /** `batch * t` floats. */
+  readonly logSums: Memory
+  /** `batch * t * ev` floats. */
+  readonly dy: Memory
+  /** `batch * t * e` floats; written. */
+  readonly dq?: Memory | undefined
+  /** `batch * s * e` floats; written. */
+  readonly dk?: Memory | undefined
+  /** `batch * s * ev` floats; written. */
+  readonly dv?: Memory | undefined
+  readonly dims: Dimensions
+}
+
+/** The gradients, from what forward read and wrote. */
+export function attentionBackward({ batch, t, s, e, ev, q, k, v, mask, boolean, causal, scale, p, seedLow, seedHigh, offsetLow, offsetHigh, y, logSums, dy, dq, dk, dv, dims }: AttentionBackward): void {
+  const qAt = q.address
+  const kAt = k.address
+  const vAt = v.address
+  const maskAt = mask?.address ?? 0
+  const yAt = y.address
+  const logSumsAt = logSums.address
+  const dyAt = dy.address
+  const dqAt = dq?.address ?? 0
+  const dkAt = dk?.address ?? 0
+  const dvAt = dv?.address ?? 0
+  const row = startRow()
+  row[0] = 57
+  row[2] = batch
+  row[3] = t
+  row[4] = s
+  row[5] = e
+  row[6] = ev
+  row[7] = qAt
+  row[8] = q.length
+  row[9] = kAt
+  row[10] = k.length
+  row[11] = vAt
+  row[12] = v.length
+  row[13] = maskAt
+  row[14] = mask?.length ?? 0
+  row[15] = Number(boolean)
+  row[16] = Number(causal)
+  row[17] = scale
+  row[18] = p
+  row[19] = seedLow
+  row[20] = seedHigh
+  row[21] = offsetLow
+  row[22] = offsetHigh
+  row[23] = yAt
+  row[24] = y.length
+  row[25] = logSumsAt
+  row[26] = logSums.length
+  row[27] = dyAt
+  row[28] = dy.length
+  row[29] = dqAt
+  row[30] = dq?.length ?? 0
+  row[31] = dkAt
+  row[32] = dk?.length ?? 0
+  row[33] = dvAt
+  row[34] = dv?.length ?? 0
+  writeDimensions(row, 35, dims)
+  call(row, 'attentionBackward')
+  if (dq) dq.version++
+  if (dk) dk.version++
+  if (dv) dv.version++
+}
