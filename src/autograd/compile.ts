@@ -30,6 +30,11 @@ export interface CompileReport {
 
 /** What `compile` gives: the step, to be called as before. */
 export interface Compiled<Inputs extends readonly unknown[], Result> {
+  /**
+   * Runs the step: as a replay, where it can be one.
+   *
+   * @param inputs what the step takes
+   */
   (...inputs: Inputs): Result
   /** How it has run so far. */
   readonly report: Readonly<CompileReport>
