@@ -1,5 +1,6 @@
 // The kernels that the multiply-add peak bounds: products, convolutions, attention, recurrent layers.
 import * as kernels from '../../dist/bindings/kernels.generated.js'
+import * as whole from '../../dist/bindings/whole-kernels.generated.js'
 import { workspace } from './workspace.mjs'
 
 /**
@@ -77,9 +78,9 @@ function prepareAttention({ op, batch, t, e }) {
   const dims = [[], [], []]
   const options = { boolean: false, causal: false, scale: 1 / Math.sqrt(e), p: 0, dims, ...place }
   const shape = { batch, t, s: t, e, ev: e, q, k, v, ...options }
-  const forward = () => kernels.attentionForward({ ...shape, y, logSums })
+  const forward = () => whole.attentionForward({ ...shape, y, logSums })
   forward()
-  const backward = () => kernels.attentionBackward({ ...shape, y, logSums, dy, dq, dk, dv })
+  const backward = () => whole.attentionBackward({ ...shape, y, logSums, dy, dq, dk, dv })
   // Forward has two products; backward, which computes the scores again, five.
   const [run, products] = op === 'attentionForward' ? [forward, 2] : [backward, 5]
   return { run, work: products * 2 * batch * t * t * e, free }
@@ -102,9 +103,9 @@ function prepareRecurrent({ op, cell, t, n, h }) {
   const [dp, dq] = [storage(t * n * width), cell === 'gru' ? storage(t * n * width) : undefined]
   const shape = { cell, t, n, h, weight, reverse: false }
   // (Where forward runs again, the gates of the last time are its input's part: numbers as good as others.)
-  const forward = () => kernels.recurrentForward({ ...shape, bias, gates, y, kept, lastCell })
+  const forward = () => whole.recurrentForward({ ...shape, bias, gates, y, kept, lastCell })
   forward()
-  const backward = () => kernels.recurrentBackward({ ...shape, gates, y, kept, dy, dlastCell, dp, dq })
+  const backward = () => whole.recurrentBackward({ ...shape, gates, y, kept, dy, dlastCell, dp, dq })
   return { run: op === 'recurrentForward' ? forward : backward, work: 2 * t * n * width * h, free }
 }
 

@@ -3,6 +3,7 @@ import { relu } from '../../dist/autograd/ops/unary.generated.js'
 import { gelu } from '../../dist/autograd/ops/unary-parts.generated.js'
 import { instance } from '../../dist/bindings/instance.js'
 import * as kernels from '../../dist/bindings/kernels.generated.js'
+import * as whole from '../../dist/bindings/whole-kernels.generated.js'
 import { lanesLength } from '../../dist/tensor/lanes.js'
 import { copyPeak } from './peak.mjs'
 import { workspace } from './workspace.mjs'
@@ -135,11 +136,11 @@ export function prepareStreaming({ op, n, c, h, w }) {
     },
     avgPool2dForward() {
       const [x, y] = [tensor(), small()]
-      return () => kernels.avgPool2dForward({ ...mean, x, y })
+      return () => whole.avgPool2dForward({ ...mean, x, y })
     },
     avgPool2dBackward() {
       const [dy, dx] = [small(), tensor()]
-      return () => kernels.avgPool2dBackward({ ...mean, dy, dx })
+      return () => whole.avgPool2dBackward({ ...mean, dy, dx })
     },
     geluForward() {
       const [x, y] = [tensor(), tensor()]
@@ -168,14 +169,14 @@ export function prepareStreaming({ op, n, c, h, w }) {
     layerNormForward() {
       const [x, y] = [matrix(), matrix()]
       const [weight, bias, mean, rstd] = [storage(h * w), storage(h * w), storage(n * c), storage(n * c)]
-      return () => kernels.layerNormForward({ ...rows, x, weight, bias, eps: 1e-5, y, mean, rstd })
+      return () => whole.layerNormForward({ ...rows, x, weight, bias, eps: 1e-5, y, mean, rstd })
     },
     layerNormBackward() {
       const [x, y, dy, dx] = [matrix(), matrix(), matrix(), matrix()]
       const [weight, bias, mean, rstd] = [storage(h * w), storage(h * w), storage(n * c), storage(n * c)]
-      kernels.layerNormForward({ ...rows, x, weight, bias, eps: 1e-5, y, mean, rstd })
+      whole.layerNormForward({ ...rows, x, weight, bias, eps: 1e-5, y, mean, rstd })
       const [dweight, dbias] = [storage(h * w), storage(h * w)]
-      return () => kernels.layerNormBackward({ ...rows, x, dy, mean, rstd, weight, dx, dweight, dbias })
+      return () => whole.layerNormBackward({ ...rows, x, dy, mean, rstd, weight, dx, dweight, dbias })
     },
     depthwiseForward() {
       const [x, y, weight, bias] = [tensor(), tensor(), storage(9 * c), storage(c)]
@@ -206,16 +207,16 @@ export function prepareStreaming({ op, n, c, h, w }) {
       const own = { muProduct, momentumDecay: 0.004, decoupled: false, step: 10 }
       return () => {
         kernels.fill({ y: muProduct, value: 0.5 })
-        kernels.nadamStep({ p, g, m, v, ...own, ...betas, ...rate })
+        whole.nadamStep({ p, g, m, v, ...own, ...betas, ...rate })
       }
     },
     rmsprop() {
       const [p, g, v] = [matrix(), matrix(), positive()]
-      return () => kernels.rmspropStep({ p, g, v, alpha: 0.99, momentum: 0, ...rate })
+      return () => whole.rmspropStep({ p, g, v, alpha: 0.99, momentum: 0, ...rate })
     },
     adagrad() {
       const [p, g, sum] = [matrix(), matrix(), positive()]
-      return () => kernels.adagradStep({ p, g, sum, lrDecay: 0, step: 10, ...rate })
+      return () => whole.adagradStep({ p, g, sum, lrDecay: 0, step: 10, ...rate })
     },
   }
   return { run: make[op](), work, free }

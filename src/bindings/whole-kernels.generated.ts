@@ -158,6 +158,109 @@ export function adagradStep({ p, g, sum, lr, lrDecay, eps, weightDecay, maximize
   sum.version++
 }
 
+/** The arguments of `avgPool2dForward`. */
+export interface AvgPool2dForward {
+  readonly n: number
+  readonly c: number
+  readonly h: number
+  readonly w: number
+  readonly kh: number
+  readonly kw: number
+  readonly strideH: number
+  readonly strideW: number
+  readonly paddingH: number
+  readonly paddingW: number
+  readonly oh: number
+  readonly ow: number
+  readonly countIncludePad: boolean
+  readonly divisorOverride: number
+  /** `lanes(n, c * h * w)` floats. */
+  readonly x: Memory
+  /** `lanes(n, c * oh * ow)` floats; written. */
+  readonly y: Memory
+}
+
+/**
+ * The mean of each window; `x` and `y` in lanes. `oh` and `ow` windows, of which the last may end past the
+ * padding (`ceil_mode`). `divisorOverride` is what to divide by instead, or 0.
+ */
+export function avgPool2dForward({ n, c, h, w, kh, kw, strideH, strideW, paddingH, paddingW, oh, ow, countIncludePad, divisorOverride, x, y }: AvgPool2dForward): void {
+  const xAt = x.address
+  const yAt = y.address
+  const row = startRow()
+  row[0] = 45
+  row[2] = n
+  row[3] = c
+  row[4] = h
+  row[5] = w
+  row[6] = kh
+  row[7] = kw
+  row[8] = strideH
+  row[9] = strideW
+  row[10] = paddingH
+  row[11] = paddingW
+  row[12] = oh
+  row[13] = ow
+  row[14] = Number(countIncludePad)
+  row[15] = divisorOverride
+  row[16] = xAt
+  row[17] = x.length
+  row[18] = yAt
+  row[19] = y.length
+  call(row, 'avgPool2dForward')
+  y.version++
+}
+
+/** The arguments of `avgPool2dBackward`. */
+export interface AvgPool2dBackward {
+  readonly n: number
+  readonly c: number
+  readonly h: number
+  readonly w: number
+  readonly kh: number
+  readonly kw: number
+  readonly strideH: number
+  readonly strideW: number
+  readonly paddingH: number
+  readonly paddingW: number
+  readonly oh: number
+  readonly ow: number
+  readonly countIncludePad: boolean
+  readonly divisorOverride: number
+  /** `lanes(n, c * oh * ow)` floats. */
+  readonly dy: Memory
+  /** `lanes(n, c * h * w)` floats; written. */
+  readonly dx: Memory
+}
+
+/** Each tap's share of its windows' `dy`; all in lanes. */
+export function avgPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddingH, paddingW, oh, ow, countIncludePad, divisorOverride, dy, dx }: AvgPool2dBackward): void {
+  const dyAt = dy.address
+  const dxAt = dx.address
+  const row = startRow()
+  row[0] = 46
+  row[2] = n
+  row[3] = c
+  row[4] = h
+  row[5] = w
+  row[6] = kh
+  row[7] = kw
+  row[8] = strideH
+  row[9] = strideW
+  row[10] = paddingH
+  row[11] = paddingW
+  row[12] = oh
+  row[13] = ow
+  row[14] = Number(countIncludePad)
+  row[15] = divisorOverride
+  row[16] = dyAt
+  row[17] = dy.length
+  row[18] = dxAt
+  row[19] = dx.length
+  call(row, 'avgPool2dBackward')
+  dx.version++
+}
+
 /** The arguments of `layerNormForward`. */
 export interface LayerNormForward {
   readonly rows: number

@@ -14,7 +14,10 @@ export { InstanceNorm1d, InstanceNorm2d, type InstanceNormLayerOptions } from '.
 export { LayerNorm, type LayerNormLayerOptions } from './layer-norm.js'
 export { Dropout, Flatten } from './layers.js'
 export { Linear, type LinearOptions } from './linear.js'
-export * from './losses.js'
+export * from './losses/binary.js'
+export * from './losses/classes.js'
+export type { Answers } from './losses/loss.js'
+export * from './losses/regression.js'
 export {
   AnyModule,
   type HookHandle,

@@ -2,7 +2,7 @@
 import { classAnswers } from '../autograd/ops/cross-entropy.js'
 import { kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
-import type { Answers } from '../nn/losses.js'
+import type { Answers } from '../nn/losses/loss.js'
 import { outside } from '../tensor/scope.js'
 import type { Tensor } from '../tensor/tensor.js'
 

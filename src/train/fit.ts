@@ -1,7 +1,7 @@
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { DataLoader } from '../data/data-loader.js'
 import { ArgumentError } from '../errors.js'
-import type { Answers } from '../nn/losses.js'
+import type { Answers } from '../nn/losses/loss.js'
 import { Module } from '../nn/module.js'
 import { AnyScheduler } from '../optim/lr-scheduler/base.js'
 import type { LRScheduler } from '../optim/lr-scheduler/scheduler.js'

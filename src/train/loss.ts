@@ -1,4 +1,4 @@
-import type { Answers } from '../nn/losses.js'
+import type { Answers } from '../nn/losses/loss.js'
 import type { Tensor } from '../tensor/tensor.js'
 
 /**

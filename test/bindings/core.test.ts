@@ -73,6 +73,8 @@ describe('the core kernels', () => {
     ['nn.RNN', ({ nn, randn }) => new nn.RNN(3, 4).forward(randn([5, 2, 3]))],
     ['nn.LSTM', ({ nn, randn }) => new nn.LSTM(3, 4).forward(randn([5, 2, 3]))],
     ['nn.GRU', ({ nn, randn }) => new nn.GRUCell(3, 4).forward(randn([2, 3]))],
+    ['avgPool2d', ({ nn, randn }) => new nn.AvgPool2d(2).forward(randn([2, 3, 4, 4]))],
+    ['avgPool2d', ({ nn, randn }) => new nn.AdaptiveAvgPool2d(2).forward(randn([2, 3, 4, 4]))],
     ['layerNorm', ({ nn, randn }) => new nn.LayerNorm(4).forward(randn([2, 4]))],
     ['layerNorm', ({ nn, randn }) => new nn.GroupNorm(2, 4).forward(randn([2, 4]))],
     [

@@ -1,5 +1,6 @@
 /** 2-D average pooling. */
-import { avgPool2dBackward, avgPool2dForward } from '../../bindings/kernels.generated.js'
+import { needWhole } from '../../bindings/whole.js'
+import { avgPool2dBackward, avgPool2dForward } from '../../bindings/whole-kernels.generated.js'
 import { checkBoolean, checkNumber, checkOptions, type Pair, pair } from '../../check.js'
 import { ShapeError } from '../../errors.js'
 import type { Shape } from '../../tensor/shape.js'
@@ -80,6 +81,7 @@ const operation = defineOperation<Attributes>({
  * @throws {ArgumentError} for a padding of more than half the window, or a divisor of 0
  */
 export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPool2dOptions = {}): Tensor {
+  needWhole('avgPool2d')
   checkTensor('avgPool2d', 'input', x)
   checkOptions('avgPool2d', options, OPTIONS)
   const { ceilMode = false, countIncludePad = true, divisorOverride = null } = options

@@ -293,7 +293,7 @@ kernels! {
     /// padding (`ceil_mode`). `divisorOverride` is what to divide by instead, or 0.
     avg_pool2d_forward(n, c, h, w, kh, kw, stride_h, stride_w, padding_h, padding_w, oh, ow: size;
             count_include_pad: bool; divisor_override: size;
-            x: input[lanes(n, c * h * w)]; y: output[lanes(n, c * oh * ow)])
+            x: input[lanes(n, c * h * w)]; y: output[lanes(n, c * oh * ow)]) in whole
         let (kernel, stride, padding) = ((kh, kw), (stride_h, stride_w), (padding_h, padding_w));
         let windows = Windows { kernel, stride, padding, output: (oh, ow) };
         let s = AvgPool2dShape { n, c, h, w, windows, count_include_pad, divisor_override };
@@ -302,7 +302,7 @@ kernels! {
     /// Each tap's share of its windows' `dy`; all in lanes.
     avg_pool2d_backward(n, c, h, w, kh, kw, stride_h, stride_w, padding_h, padding_w, oh, ow: size;
             count_include_pad: bool; divisor_override: size;
-            dy: input[lanes(n, c * oh * ow)]; dx: output[lanes(n, c * h * w)])
+            dy: input[lanes(n, c * oh * ow)]; dx: output[lanes(n, c * h * w)]) in whole
         let (kernel, stride, padding) = ((kh, kw), (stride_h, stride_w), (padding_h, padding_w));
         let windows = Windows { kernel, stride, padding, output: (oh, ow) };
         let s = AvgPool2dShape { n, c, h, w, windows, count_include_pad, divisor_override };
