@@ -87,6 +87,8 @@ export async function nets({ rounds, turn, threads, progress }) {
       missing.push(...doubts(name, answers, infers))
       figures.push(...figuresOf(job, build.build, samples, answers))
     }
+    // One table after the other.
+    figures.sort((a, b) => Number(a.unit === '%') - Number(b.unit === '%'))
     progress('memory')
     figures.push(...(await memoryFigures(build, threads)))
   } finally {
