@@ -75,13 +75,15 @@ export function findBuilds() {
  *
  * @param {Build} build
  * @param {number} threads
+ * @param {readonly string[]} [more] options
  */
-export function startOurs({ command, deterministic }, threads) {
+export function startOurs({ command, deterministic }, threads, more = []) {
   return startSide([
     ...command,
     here('ours/node.mjs'),
     '--threads',
     String(threads),
     ...(deterministic ? ['--deterministic'] : []),
+    ...more,
   ])
 }

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { describeMachine, here, root } from './environment.mjs'
 import { jobs } from './parts/jobs.mjs'
 import { kernels } from './parts/kernels.mjs'
+import { nets } from './parts/nets.mjs'
 import { peers } from './parts/peers.mjs'
 import { runtimes } from './parts/runtimes.mjs'
 import { scaling } from './parts/scaling.mjs'
@@ -15,7 +16,7 @@ import { losses, tables } from './report/tables.mjs'
 import { compare, makeFolder, merge } from './results.mjs'
 
 /** @type {Record<string, (context: import('./turns.mjs').Context) => Promise<import('./turns.mjs').Measured>>} */
-const PARTS = { jobs, peers, runtimes, kernels, scaling }
+const PARTS = { jobs, nets, peers, runtimes, kernels, scaling }
 
 const USAGE = `Usage: npm run bench -- [${Object.keys(PARTS).join('|')} ...] [options]
 

@@ -5,9 +5,9 @@ import { summarize } from './statistics.mjs'
 
 /**
  * The unit tells how a figure is read: `×` times as fast, `%` of a peak or a bandwidth, both better when
- * higher; `µs`, `ms` and `KB`, better when lower.
+ * higher; `µs`, `ms`, `KB` and `MB`, better when lower.
  *
- * @typedef {'×' | '%' | 'µs' | 'ms' | 'KB'} Unit
+ * @typedef {'×' | '%' | 'µs' | 'ms' | 'KB' | 'MB'} Unit
  *
  * @typedef {object} Figure
  * @property {string} id part/table/row/column, by which runs are compared
@@ -72,7 +72,7 @@ export function figure({ part, table, row, column, unit, target, detail, more },
 }
 
 /** All parts, in the order in which they are shown. */
-export const PART_NAMES = /** @type {const} */ (['jobs', 'peers', 'runtimes', 'kernels', 'scaling'])
+export const PART_NAMES = /** @type {const} */ (['jobs', 'nets', 'peers', 'runtimes', 'kernels', 'scaling'])
 
 /**
  * Makes a folder for results where there is none. A new one is ignored by git, and so by the linter, which would

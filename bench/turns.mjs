@@ -98,7 +98,7 @@ export async function takeTurns(runners, { rounds, turn }, machine = MACHINE) {
  * A job of our side, warmed up.
  *
  * @param {import('./children.mjs').Side} side
- * @param {{ net: string, batch: number }} job
+ * @param {{ net: string, batch: number } & Record<string, unknown>} job
  * @param {string} name
  * @returns {Promise<Runner>}
  */
@@ -118,7 +118,7 @@ const SLOW_STEP = 1
  * A job of another library, warmed up. The protocol of peers/: {net, threads, steps} → {seconds}.
  *
  * @param {import('./children.mjs').Side} side
- * @param {{ net: string, threads: number, compiled?: boolean }} job
+ * @param {{ net: string, threads: number } & Record<string, unknown>} job
  * @param {string} name
  * @param {{ spins?: boolean, compiles?: boolean }} [how]
  * @returns {Promise<Runner>}

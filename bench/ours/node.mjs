@@ -1,5 +1,5 @@
 // Our side as a process of Node, Bun or Deno: a JSON answer for each JSON line of stdin.
-//   node bench/ours/node.mjs --threads 2 [--deterministic]
+//   node bench/ours/node.mjs --threads 2 [--deterministic] [--nets]
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { data } from '../../dist/index.node.js'
@@ -7,18 +7,27 @@ import { startSession } from './session.mjs'
 import { measureSmall } from './small.mjs'
 
 const { values } = parseArgs({
-  options: { threads: { type: 'string', default: '2' }, deterministic: { type: 'boolean', default: false } },
+  options: {
+    threads: { type: 'string', default: '2' },
+    deterministic: { type: 'boolean', default: false },
+    // With those of nets.mjs instead of the notebook's.
+    nets: { type: 'boolean', default: false },
+  },
 })
 /** @param {unknown} answer */
 const print = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`)
 
 const options = { threads: Number(values.threads), deterministic: values.deterministic }
-const session = await startSession(options, async () => (await data.mnist()).train)
+const nets = values.nets ? await import('./nets.mjs') : undefined
+const session = await startSession(options, async () => (await data.mnist()).train, nets?.netTrainer)
+
+/** @type {Record<string, (request: any) => unknown>} */
+const others = { small: measureSmall, ...(nets && { memory: nets.measureMemory }) }
 print({ ready: true, ...session.backend })
 for await (const line of createInterface({ input: process.stdin })) {
   const request = JSON.parse(line)
   try {
-    print(await (request.do === 'small' ? measureSmall(request) : session.ask(request)))
+    print(await (others[request.do] ?? session.ask)(request))
   } catch (error) {
     print({ error: error instanceof Error ? error.message : String(error) })
   }

@@ -1,33 +1,48 @@
 // Our side of every comparison, in whatever runtime: node.mjs wraps it in a line protocol, page/worker.mjs in
 // messages. It uses the package as a user would, but for the kernels (see kernels.mjs).
-import { data, hashState, init, manualSeed, nn, optim } from '../../dist/index.node.js'
+import { compile, data, hashState, init, manualSeed, nn, optim } from '../../dist/index.node.js'
 import { JOBS } from '../../dist/nets/index.js'
 import { callForward } from '../../dist/nn/layer.js'
 import { scoped } from '../../dist/tensor/scope.js'
 import { measureKernels } from './kernels.mjs'
 
 /**
+ * @typedef {import('../../dist/index.node.js').Tensor} Tensor
+ *
  * @typedef {{ net: import('../../dist/nets/index.js').JobName, batch: number }} Job
+ *
+ * A net in training: each call goes on where the last one stopped.
+ *
+ * @typedef {{ net: nn.Module, run: (steps: number) => { seconds: number } & Record<string, unknown> }} Trainer
  */
 
 /**
- * A net in training: each call goes on where the last one stopped.
+ * One of the notebook's nets; its step is compiled, as `fit` does.
  *
  * @param {Job} job
  * @param {data.Dataset} train
+ * @returns {Trainer}
  */
 function trainer({ net: name, batch: batchSize }, train) {
   manualSeed(0)
   const net = JOBS[name].make()
   const optimizer = new optim.SGD(net.parameters(), { lr: 0.1 })
   const loss = new nn.CrossEntropyLoss()
+  const step = compile((/** @type {Tensor} */ x, /** @type {Tensor} */ y) => {
+    const logits = callForward(net, x)
+    const value = callForward(loss, logits, y)
+    optimizer.zeroGrad()
+    value.backward()
+    optimizer.step()
+    return { logits, value }
+  })
   const loader = new data.DataLoader(train, { batchSize, shuffle: true, dropLast: true })
   let batches = loader[Symbol.iterator]()
   const next = () => {
     const batch = batches.next()
     if (!batch.done) return batch.value
     batches = loader[Symbol.iterator]()
-    return /** @type {import('../../dist/index.node.js').Tensor[]} */ (batches.next().value)
+    return /** @type {Tensor[]} */ (batches.next().value)
   }
   return {
     net,
@@ -35,21 +50,17 @@ function trainer({ net: name, batch: batchSize }, train) {
     run(steps) {
       const start = performance.now()
       let [total, right] = [0, 0]
-      for (let step = 0; step < steps; step++) {
+      for (let i = 0; i < steps; i++) {
         // What nobody else can have seen is freed at the end of the step, as in `fit`.
         scoped(() => {
           const [x, y] = next()
-          const logits = callForward(net, x)
-          const value = callForward(loss, logits, y)
+          const { logits, value } = step(x, y)
           total += value.item()
           right += nn.functional.correct(logits, y)
-          optimizer.zeroGrad()
-          value.backward()
-          optimizer.step()
         })
       }
       if (!Number.isFinite(total + right)) throw new Error(`${name}: the loss is ${total}`)
-      return (performance.now() - start) / 1000
+      return { seconds: (performance.now() - start) / 1000 }
     },
   }
 }
@@ -59,25 +70,32 @@ function trainer({ net: name, batch: batchSize }, train) {
  *
  * @param {{ threads: number, deterministic: boolean }} options
  * @param {() => Promise<data.Dataset>} loadTrain
+ * @param {(job: any) => Trainer | undefined} [other] knows jobs besides the notebook's
  */
-export async function startSession(options, loadTrain) {
+export async function startSession(options, loadTrain, other) {
   const backend = await init(options)
   /** @type {Promise<data.Dataset> | undefined} */
   let train
-  /** @type {Map<string, ReturnType<typeof trainer>>} */
+  /** @type {Map<string, Trainer>} */
   const trainers = new Map()
+  /** @param {Job} job */
+  const make = async (job) => {
+    const made = other?.(job)
+    if (made) return made
+    train ??= loadTrain()
+    return trainer(job, await train)
+  }
 
   /** @type {Record<string, (request: any) => Promise<Record<string, unknown>>>} */
   const answers = {
     /** Trains a new net for some seconds; tells seconds a step. @param {Job & { seconds: number }} job */
     async warm({ seconds: warmUp, ...job }) {
-      train ??= loadTrain()
-      const made = trainer(job, await train)
-      trainers.set(`${job.net} ${job.batch}`, made)
+      const made = await make(job)
+      trainers.set(JSON.stringify(job), made)
       let [steps, seconds] = [0, 0]
       for (const start = performance.now(); performance.now() - start < 1000 * warmUp || steps < 20; ) {
         const some = steps === 0 ? 5 : Math.max(1, Math.round(steps / 2))
-        seconds = made.run(some) / some
+        seconds = made.run(some).seconds / some
         steps += some
         // A step of a large batch is long: its code is warm after a few.
         if (performance.now() - start > 3000 * warmUp) break
@@ -85,16 +103,15 @@ export async function startSession(options, loadTrain) {
       return { seconds }
     },
     /** Some steps more of a net that is warm. @param {Job & { steps: number }} job */
-    async train(job) {
-      const made = trainers.get(`${job.net} ${job.batch}`)
+    async train({ steps, ...job }) {
+      const made = trainers.get(JSON.stringify(job))
       if (!made) throw new Error(`${job.net} at batch ${job.batch} is not warm`)
-      return { seconds: made.run(job.steps) }
+      return made.run(steps)
     },
     /** The weights of a new net after some steps. @param {Job & { steps: number }} job */
-    async hash(job) {
-      train ??= loadTrain()
-      const made = trainer(job, await train)
-      made.run(job.steps)
+    async hash({ steps, ...job }) {
+      const made = await make(job)
+      made.run(steps)
       return { hash: await hashState(made.net.stateDict()) }
     },
     /** @param {{ cases: import('./kernels.mjs').Case[], rounds: number, milliseconds: number, warmUp?: boolean, together?: boolean }} request */
@@ -108,7 +125,8 @@ export async function startSession(options, loadTrain) {
     async ask(request) {
       const answer = answers[String(request.do)]
       if (!answer) throw new Error(`no request is called '${request.do}'`)
-      return answer(request)
+      const { do: _, ...rest } = request
+      return answer(rest)
     },
   }
 }

@@ -1,6 +1,7 @@
 // The notebook's nets: our epoch beside PyTorch's and JAX's, in turns.
 import { messageOf, startSide } from '../children.mjs'
 import { findBuilds, here, python, startOurs } from '../environment.mjs'
+import { COMPILED, eagerOf, PYTORCH, torchRunners } from '../pytorch.mjs'
 import { digits } from '../report/tables.mjs'
 import { figure } from '../results.mjs'
 import { median, ratios } from '../statistics.mjs'
@@ -10,12 +11,7 @@ export const NETS = /** @type {const} */ (['mlp', 'mlp-bn-layer', 'mlp-bn', 'cnn
 /** JAX has no layers, so that batch norm by hand and as a layer are one job there. */
 const JAX_NETS = ['mlp', 'mlp-bn-layer', 'cnn', 'cnn-bn']
 
-const PYTORCH = 'PyTorch (eager)'
-const COMPILED = 'torch.compile'
 const JAX = 'JAX (jit)'
-
-/** No further net is compiled once torch.compile has taken so long. */
-const COMPILE_SECONDS = 15
 
 const TARGETS = {
   strict: { [PYTORCH]: 2.3, [JAX]: 1 },
@@ -71,28 +67,14 @@ export async function jobs({ rounds, turn, threads, progress }) {
     if (torch) versions.torch = String(torch.ready.version)
     if (jax) versions.jax = String(jax.ready.version)
 
-    let compiling = 0
+    const torchSide = torch && torchRunners(torch, threads, missing)
     for (const net of NETS) {
       progress(net)
       const runners = []
       for (const { build, side } of ours) runners.push(await ourRunner(side, { net, batch: 32 }, build))
       if (jax && JAX_NETS.includes(net))
         runners.push(await peerRunner(jax, { net, threads }, JAX, { compiles: true }))
-      if (torch) {
-        for (const count of new Set([1, threads])) {
-          const job = { net, threads: count }
-          runners.push(await peerRunner(torch, job, `${PYTORCH} ${count}`, { spins: true }))
-        }
-        const began = performance.now()
-        try {
-          if (compiling > COMPILE_SECONDS) throw new Error(`compiling took ${Math.round(compiling)} s before`)
-          const job = { net, threads, compiled: true }
-          runners.push(await peerRunner(torch, job, COMPILED, { spins: true, compiles: true }))
-        } catch (error) {
-          missing.push(`${COMPILED}, ${net}: ${messageOf(error)}`)
-        }
-        compiling += (performance.now() - began) / 1000
-      }
+      if (torchSide) runners.push(...(await torchSide({ net })))
       const samples = await takeTurns(runners, { rounds, turn })
       figures.push(...figuresOf(net, samples))
       if (torch || jax) continue
@@ -121,11 +103,9 @@ export async function jobs({ rounds, turn, threads, progress }) {
  * @param {Map<string, number[]>} samples seconds a step
  */
 function figuresOf(net, samples) {
-  const eager = [...samples].filter(([name]) => name.startsWith(PYTORCH))
-  eager.sort(([, a], [, b]) => median(a) - median(b))
   /** @type {[string, string, number[] | undefined][]} */
   const others = [
-    [PYTORCH, eager[0]?.[0] ?? '', eager[0]?.[1]],
+    [PYTORCH, ...eagerOf(samples)],
     [COMPILED, COMPILED, samples.get(COMPILED)],
     [JAX, JAX, samples.get(JAX)],
   ]

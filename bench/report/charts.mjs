@@ -35,6 +35,17 @@ const BAR_CHARTS = [
     ...{ title: 'An epoch beside JAX’s (CPU, a jitted step)', axis: 'times as fast' },
   },
   {
+    ...{ part: 'nets', of: against('PyTorch (eager)'), file: 'nets' },
+    ...{
+      title: 'Other nets beside PyTorch (CPU, eager): a training step, an answer',
+      axis: 'times as fast, the better of its 1 and 2 threads',
+    },
+  },
+  {
+    ...{ part: 'nets', of: table('in a loop') },
+    ...{ title: 'The same nets uncompiled', axis: '% of the compiled speed' },
+  },
+  {
     ...{ part: 'peers', of: () => true, file: 'peers', log: true },
     ...{ title: 'An epoch beside other libraries’', axis: 'times as fast (logarithmic)' },
   },
@@ -98,7 +109,7 @@ function barsOf({ title, axis, of, log = false }, all) {
 
 /** @param {Figure} figure */
 function seriesOf({ column, table: name }) {
-  if (name.startsWith('shapes') || name.startsWith('start-up')) return ''
+  if (/^(shapes|start-up|in a loop)/.test(name)) return ''
   return column.replace(/, against .*/, ' SIMD')
 }
 

@@ -7,20 +7,31 @@ const END = '<!-- bench:end -->'
 
 /** @typedef {import('../results.mjs').Figure} Figure */
 
-/** A row for each net, a column for each build and library. @param {readonly Figure[]} figures */
-function jobsTable(figures) {
+/**
+ * A row for each net, a column for each build and library. A target stands in the heading, or beside each figure where
+ * they differ.
+ *
+ * @param {readonly Figure[]} figures
+ */
+function netsTable(figures) {
   const nets = [...new Set(figures.map(({ row }) => row))]
   const columns = [...new Set(figures.map(({ column }) => column))]
   /** @param {string} column */
+  const targetsOf = (column) =>
+    new Set(figures.filter((one) => one.column === column).flatMap(({ target }) => target ?? []))
+  /** @param {string} column */
   const heading = (column) => {
-    const target = figures.find((figure) => figure.column === column && figure.target !== undefined)?.target
-    return target === undefined ? column : `${column} (target ${target})`
+    const [target, ...others] = targetsOf(column)
+    return target === undefined || others.length > 0 ? column : `${column} (target ${target})`
   }
   const rows = nets.map((net) => [
     net,
     ...columns.map((column) => {
       const figure = figures.find((one) => one.row === net && one.column === column)
-      return figure ? `${digits(figure.median)} [${digits(figure.q1)}–${digits(figure.q3)}]` : '–'
+      if (!figure) return '–'
+      const { median, q1, q3, target } = figure
+      const aim = target !== undefined && targetsOf(column).size > 1 ? `, target ${target}` : ''
+      return `${digits(median)} [${digits(q1)}–${digits(q3)}]${aim}`
     }),
   ])
   return markdown(['times as fast', ...columns.map(heading)], rows)
@@ -55,14 +66,22 @@ const picture = (name, text) =>
 export function withSpeed(text, results) {
   const [start, end] = [text.indexOf(START), text.indexOf(END)]
   if (start < 0 || end < start) throw new Error(`README.md has no '${START}' … '${END}'`)
-  const { jobs } = results.parts
+  const { jobs, nets } = results.parts
   const blocks = []
   if (jobs) {
     const [date, machine, versions] = provenance(jobs)
     blocks.push(
       `How many times as fast one epoch is, medians of interleaved rounds with quartiles (${date.slice(0, 10)}; ${machine}; ${versions}):`,
-      jobsTable(jobs.figures),
+      netsTable(jobs.figures),
       picture('jobs', 'Bars: one epoch against PyTorch, for each net and both builds'),
+    )
+  }
+  if (nets) {
+    const [date] = provenance(nets)
+    blocks.push(
+      `How many times as fast a training step of other nets is, and the answer for one sample (${date.slice(0, 10)}); and what share of that speed (%) they have in a loop of a user's own, uncompiled:`,
+      netsTable(nets.figures.filter(({ unit }) => unit !== 'MB')),
+      picture('nets', 'Bars: a training step and an answer against PyTorch, for each net'),
     )
   }
   if (results.parts.peers) {

@@ -10,7 +10,7 @@ import { nn } from 'simdgrad'
  * @param {number} kernel
  * @param {{ stride?: number, groups?: number }} options
  */
-const convBn = (from, to, kernel, { stride = 1, groups = 1 } = {}) =>
+export const convBn = (from, to, kernel, { stride = 1, groups = 1 } = {}) =>
   new nn.Sequential(
     new nn.Conv2d(from, to, kernel, { stride, padding: (kernel - 1) / 2, groups, bias: false }),
     new nn.BatchNorm2d(to),

@@ -72,6 +72,28 @@ describe('README.md', () => {
     expect(withSpeed(text, results)).toBe(text)
   })
 
+  it('shows other nets with their own targets and shares, and no megabytes', () => {
+    const of = (row: string, column: string, unit: '×' | '%' | 'MB', target: number, value: number) =>
+      figure({ ...what, part: 'nets', row, column, unit, target }, [value])
+    const nets = {
+      ...jobs,
+      figures: [
+        of('gru', 'strict, against PyTorch (eager)', '×', 2, 3),
+        of('gru', 'strict, uncompiled', '%', 75, 80),
+        of('vgg', 'strict, against PyTorch (eager)', '×', 1.9, 4),
+        of('ResNet-20', 'compiled', 'MB', 130, 99),
+      ],
+    }
+    const text = withSpeed(readme, { format: 1, parts: { nets } })
+    expect(text).toMatch(
+      /\| times as fast +\| strict, against PyTorch \(eager\) +\| strict, uncompiled \(target 75\) \|/,
+    )
+    expect(text).toMatch(/\| gru +\| 3\.00 \[3\.00–3\.00\], target 2 +\| 80\.0 \[80\.0–80\.0\] +\|/)
+    expect(text).toMatch(/\| vgg +\| 4\.00 \[4\.00–4\.00\], target 1\.9 +\| – +\|/)
+    expect(text).not.toContain('ResNet-20')
+    expect(text).toContain('bench/results/nets-light.svg')
+  })
+
   it('must have the markers', () => {
     expect(() => withSpeed('nothing', results)).toThrow('has no')
   })
