@@ -5,7 +5,8 @@
 //! channel `o` sums over the `c / groups` channels of its own group, and these are all that the weight has.
 //! Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html>.
 //!
-//! Taps outside of the image are skipped, not multiplied by zero.
+//! Taps outside of the image are skipped, not multiplied by zero. Kernels of 3×3 between many channels go by
+//! Winograd's way ([`winograd`]), where the shape says that it is faster.
 
 mod backward_input;
 mod backward_weight;
@@ -14,6 +15,7 @@ mod dot;
 mod forward;
 mod plan;
 mod tile;
+mod winograd;
 
 pub use backward_input::conv2d_backward_input;
 pub use backward_weight::conv2d_backward_weight;
