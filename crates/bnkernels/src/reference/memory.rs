@@ -107,6 +107,16 @@ fn convolutions_ask_before_they_write() {
 }
 
 #[test]
+fn winograds_convolutions_ask_before_they_write() {
+    let s = Conv2dShape { n: 21, c: 18, h: 20, w: 16, oc: 17, kh: 3, kw: 3, ..Conv2dShape::PLAIN };
+    let (x, weight) = (random(1, s.x().len()), random(2, s.weight()));
+    let dy = to_lanes(&random(3, s.n * s.oc * s.oh() * s.ow()), s.n, s.oc * s.oh() * s.ow());
+    check(2, [s.y().len()], |[y]| conv2d_forward(&s, &x, &weight, None, y));
+    check(2, [s.x().len()], |[dx]| conv2d_backward_input(&s, &dy, &weight, None, dx));
+    check(2, [s.weight(), s.oc], |[dw, db]| conv2d_backward_weight(&s, &x, &dy, Some(dw), Some(db)));
+}
+
+#[test]
 fn normalisations_ask_before_they_write() {
     for (layout, n, c, s) in [(Layout::Rows, 200, 19, 1), (Layout::Lanes, 32, 3, 36)] {
         let shape = BatchNormShape { layout, n, c, s };

@@ -10,7 +10,7 @@
 //! what these lose beside them: then the size of the batch costs no digits.
 
 use super::dot::Dot;
-use super::Conv2dShape;
+use super::{winograd, Conv2dShape};
 use crate::kernels::reduce::{sum_run, RUN};
 use crate::layout::LANES;
 use crate::parallel::scratch::{per_thread, take};
@@ -71,6 +71,9 @@ pub fn conv2d_backward_weight(
             return Ok(());
         }
     };
+    if winograd::pays(s) {
+        return winograd::backward_weight(s, x, dy, dw, db);
+    }
     // An output channel's row of a part: its taps, then its bias.
     let row = taps + 1;
     let (rows, _) = tile_size(s);
@@ -124,7 +127,7 @@ pub fn conv2d_backward_weight(
 }
 
 /// `db` alone: the padding lanes of `dy` are zero.
-fn sum_outputs(shape: &Conv2dShape, dy: &[f32], db: &mut [f32]) {
+pub(super) fn sum_outputs(shape: &Conv2dShape, dy: &[f32], db: &mut [f32]) {
     let (oc, blocks) = (shape.oc, shape.y());
     for_each_part([db], [1], (oc, blocks.len() / oc.max(1), 1), |channels, [db]| {
         for (o, db) in channels.zip(db) {

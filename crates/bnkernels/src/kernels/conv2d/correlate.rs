@@ -34,7 +34,7 @@ impl Correlation<'_> {
         assert_eq!(x.len(), input.len());
         assert!(self.bias.is_none_or(|bias| bias.len() == outputs));
         assert_eq!(weight.len(), outputs * self.inputs * kh * kw);
-        if self.groups > 1 && (self.inputs == 1 || self.outputs == 1) {
+        if cfg!(feature = "whole") && self.groups > 1 && (self.inputs == 1 || self.outputs == 1) {
             return self.run_by_channel(x, weight, y);
         }
         let phases = self.rows.phases() * self.columns.phases();

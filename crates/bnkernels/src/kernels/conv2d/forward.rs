@@ -2,7 +2,7 @@
 
 use super::correlate::Correlation;
 use super::plan::{Dimension, CACHED};
-use super::Conv2dShape;
+use super::{winograd, Conv2dShape};
 use crate::layout::Blocks;
 use crate::parallel::{scratch::per_thread, OutOfMemory};
 
@@ -32,6 +32,9 @@ pub fn conv2d_forward(
     };
     let s = shape;
     assert_eq!(weight.len(), s.weight());
+    if winograd::pays(s) {
+        return winograd::forward(s, x, weight, bias, y);
+    }
     let correlation = Correlation {
         n: s.n,
         groups: s.groups,

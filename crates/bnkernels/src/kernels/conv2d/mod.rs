@@ -5,8 +5,10 @@
 //! channel `o` sums over the `c / groups` channels of its own group, and these are all that the weight has.
 //! Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html>.
 //!
-//! Taps outside of the image are skipped, not multiplied by zero. In groups of one input or one output channel
-//! (depthwise convolutions) `depthwise.rs` computes forward and the gradient of the input, by the shape alone.
+//! Taps outside of the image are skipped, not multiplied by zero. By the shape alone, groups of one input or one
+//! output channel (depthwise convolutions) go by [`depthwise`] in forward and the gradient of the input, and kernels
+//! of 3×3 between many channels by Winograd's way ([`winograd`]), where that is faster. The core binary has the
+//! direct way only: small nets gain nothing by the others.
 
 mod backward_input;
 mod backward_weight;
@@ -16,6 +18,7 @@ mod dot;
 mod forward;
 mod plan;
 mod tile;
+mod winograd;
 
 pub use backward_input::conv2d_backward_input;
 pub use backward_weight::conv2d_backward_weight;

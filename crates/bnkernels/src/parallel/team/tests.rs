@@ -1,6 +1,6 @@
 use super::failure::{SILENT, TRAPPED};
 use super::*;
-use crate::kernels::conv2d::{conv2d_backward_weight, Conv2dShape};
+use crate::kernels::conv2d::{conv2d_backward_input, conv2d_backward_weight, conv2d_forward, Conv2dShape};
 use crate::kernels::matmul::{matmul, Form};
 use crate::parallel::for_each_range;
 use crate::parallel::scratch::per_thread;
@@ -112,11 +112,20 @@ fn results_have_the_same_bits_on_any_team() {
             ..Conv2dShape::PLAIN
         };
         let (x, dy) = (random(3, s.x().len()), random(4, s.y().len()));
+        // By Winograd's way, with chunks of channels, too.
+        let wide = Conv2dShape { c: 17, oc: 66, ..s };
+        let (wide_x, wide_dy) = (random(5, wide.x().len()), random(6, wide.y().len()));
+        let weight = random(7, wide.weight());
         let results = || {
             let (mut c, mut dw) = (vec![0.0; m * n], vec![0.0; s.weight()]);
             matmul(Form::TN, m, n, k, &a, &b, None, &mut c).unwrap();
             conv2d_backward_weight(&s, &x, &dy, Some(&mut dw), None).unwrap();
-            (c, dw)
+            let (mut y, mut dx) = (vec![0.0; wide_dy.len()], vec![0.0; wide_x.len()]);
+            conv2d_forward(&wide, &wide_x, &weight, None, &mut y).unwrap();
+            conv2d_backward_input(&wide, &wide_dy, &weight, None, &mut dx).unwrap();
+            let mut wide_dw = vec![0.0; wide.weight()];
+            conv2d_backward_weight(&wide, &wide_x, &wide_dy, Some(&mut wide_dw), None).unwrap();
+            [c, dw, y, dx, wide_dw]
         };
         let alone = results();
         let workers = start(3);

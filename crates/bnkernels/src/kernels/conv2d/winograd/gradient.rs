@@ -1,0 +1,158 @@
+//! The gradient with respect to the weight and the bias.
+//!
+//! The tiles of all blocks are cut into parts by the shape; each chunk sums one part, for some output channels, as
+//! 36 scalars for each channel pair. These become 9 at the chunk's end, and the parts are summed in order.
+
+use super::correlate::{transform_inputs, Side};
+use super::patches::{transform, Plane, Tiles};
+use super::products::{add_dots, sums_apart, Values};
+use super::transform::{both, gradient, gradient_of_taps, BETWEEN};
+use super::{PATCH, PRODUCTS, TILE};
+use crate::kernels::conv2d::backward_weight::sum_outputs;
+use crate::kernels::conv2d::Conv2dShape;
+use crate::parallel::scratch::{per_thread, take};
+use crate::parallel::{beat, chunk_range, for_each_part, for_each_range, OutOfMemory};
+use crate::simd::{Dst, F32x4, Src};
+use std::hint::black_box;
+use std::ops::Range;
+
+/// Chunks wanted at least, where there is work for them.
+const CHUNKS: usize = 16;
+/// Floats of a chunk's sums, if they are of more than `CHANNELS` outputs: part of a second-level cache.
+const SUMMED: usize = 160 * 1024;
+const CHANNELS: usize = 64;
+/// Groups of tiles whose products are summed in vectors, before these become scalars.
+const GROUPS: usize = 4;
+/// Times that something is added to a sum of a chunk, at most: then the size of the batch costs no digits.
+const ADDED: usize = 64;
+
+/// Overwrites `dw` and `db`; `x` and `dy` in lanes.
+pub(in super::super) fn backward_weight(
+    s: &Conv2dShape,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+    db: Option<&mut [f32]>,
+) -> Result<(), OutOfMemory> {
+    let (from, to) = (Side { channels: s.c, h: s.h, w: s.w }, Side { channels: s.oc, h: s.oh(), w: s.ow() });
+    let before = (s.padding.0 as isize, s.padding.1 as isize);
+    let (x_blocks, dy_blocks) = (from.blocks(s.n), to.blocks(s.n));
+    let across = to.w.div_ceil(TILE);
+    let tiles = across * to.h.div_ceil(TILE);
+    let blocks = dy_blocks.count();
+    let all = Tiles { across, vectors: dy_blocks.width(0) / 4 }.groups(tiles) * blocks;
+    let inputs = from.channels.next_multiple_of(4);
+    // Outputs of a chunk: an even number.
+    let slabs = to.channels.div_ceil((SUMMED / (PRODUCTS * inputs)).max(CHANNELS));
+    let outputs = to.channels.div_ceil(slabs).next_multiple_of(2);
+    let slabs = to.channels.div_ceil(outputs);
+    let groups = GROUPS.min(all);
+    let (fewest, most) = (all.div_ceil(groups * ADDED), all.div_ceil(groups));
+    // (An even number of chunks, for two threads.)
+    let parts = CHUNKS.div_ceil(slabs).clamp(fewest, most);
+    let parts = if parts > 1 { parts.next_multiple_of(2) } else { 1 };
+    let [of_x, of_dy] = [inputs, outputs].map(|channels| Values { groups, channels }.len());
+    let of_sums = PRODUCTS * sums_apart(outputs, inputs);
+    let mut sums = take(if parts > 1 { parts * dw.len() } else { 0 })?;
+    let scratch = &per_thread(of_x + of_dy + of_sums)?;
+    let taps = from.channels * 9;
+    let bounds =
+        |unit: usize| (unit / slabs * to.channels + (unit % slabs * outputs).min(to.channels)) * taps;
+    let out = if parts > 1 { &mut sums[..] } else { &mut *dw };
+    for_each_range(
+        [out],
+        parts * slabs,
+        |unit| [bounds(unit)..bounds(unit + 1)],
+        |unit, [out]| {
+            let part = chunk_range(unit / slabs, parts, tiles * blocks, 1);
+            let (o, real) = (unit % slabs * outputs, out.len() / taps);
+            scratch.with(|scratch| {
+                let (x_values, rest) = scratch.split_at_mut(of_x);
+                let (dy_values, rest) = rest.split_at_mut(of_dy);
+                let sums = &mut rest[..of_sums];
+                sums.fill(0.0);
+                let mut at = part.start;
+                while at < part.end {
+                    beat();
+                    let (block, first) = (at / tiles, at % tiles);
+                    let lanes = dy_blocks.width(block);
+                    let within = Tiles { across, vectors: lanes / 4 };
+                    let count = (part.end - at).min(tiles - first).min(within.fitting(groups));
+                    let some = (within, first..first + count);
+                    let groups = within.groups(count);
+                    let (of_x, of_dy) =
+                        (Values { groups, channels: inputs }, Values { groups, channels: outputs });
+                    let image = (&x[x_blocks.range(block)], from.plane(lanes), before);
+                    transform_inputs(image, some.clone(), (x_values, of_x));
+                    let plane = Plane { channels: real, ..to.plane(lanes) };
+                    let image = (&dy[dy_blocks.range(block)][o * plane.apart..], plane, (0, 0));
+                    transform_gradients(image, some, (dy_values, of_dy));
+                    add_dots((dy_values, of_dy), (x_values, of_x), sums);
+                    at += count;
+                }
+                write_taps((sums, outputs, inputs), taps, out);
+            });
+        },
+    );
+    if parts > 1 {
+        add_parts(&sums, dw);
+    }
+    db.into_iter().for_each(|db| sum_outputs(s, dy, db));
+    Ok(())
+}
+
+#[inline(never)]
+fn transform_gradients(
+    image: (&[f32], Plane, (isize, isize)),
+    tiles: (Tiles, Range<usize>),
+    to: (&mut [f32], Values),
+) {
+    transform::<TILE>(image, tiles, to, gradient);
+}
+
+/// The gradients of the taps, `[outputs][c][3][3]`, from the sums of products, `[36][outputs][inputs]`.
+#[inline(never)]
+fn write_taps((sums, outputs, inputs): (&[f32], usize, usize), taps: usize, out: &mut [f32]) {
+    let apart = sums_apart(outputs, inputs);
+    let sums = Src::new(sums, PRODUCTS * apart);
+    let (mut lines, mut between) = ([0.0; 9 * 4], BETWEEN);
+    for (o, out) in out.chunks_exact_mut(taps).enumerate() {
+        for (i, out) in out.chunks_mut(4 * 9).enumerate() {
+            let sums = sums.offset(o * inputs + 4 * i);
+            let load = |i: usize| {
+                let sums = sums.offset(i * apart);
+                std::array::from_fn(|r| sums.load(r * PATCH * apart))
+            };
+            let mut taps = Dst::new(&mut lines, 9 * 4);
+            both(&mut between, load, gradient_of_taps, 3, |u, row| {
+                let mut taps = taps.offset(u * 3 * 4);
+                for (v, value) in row.into_iter().enumerate() {
+                    taps.store(v * 4, value);
+                }
+            });
+            let end = out.len();
+            let mut out = Dst::new(out, end);
+            for i in 0..end / 9 {
+                for t in 0..black_box(9) {
+                    out.set(i * 9 + t, taps.get(t * 4 + i));
+                }
+            }
+        }
+    }
+}
+
+/// The sums over all parts, in order, with what they lose.
+fn add_parts(parts: &[f32], dw: &mut [f32]) {
+    let length = dw.len();
+    for_each_part([dw], [1], (length, parts.len() / length, 4), |range, [dw]| {
+        for (i, dw) in range.step_by(4).zip(dw.chunks_mut(4)) {
+            let (mut total, mut lost) = (F32x4::zero(), F32x4::zero());
+            for part in parts.chunks_exact(length) {
+                let value = F32x4::load_tail(&part[i..i + dw.len()], 0.0);
+                let (new, error) = total.two_sum(value);
+                (total, lost) = (new, lost + error);
+            }
+            (total + lost).store_tail(dw);
+        }
+    });
+}

@@ -1,0 +1,101 @@
+//! Winograd's minimal filtering F(4×4, 3×3) for kernels of 3×3 whose taps and windows are one step apart: 36
+//! products make 4×4 outputs of a channel pair instead of 144.
+//!
+//! A tile of 4×4 outputs `Y` sees a patch `d` of 6×6 inputs. With the kernel `g`,
+//! `Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`, where the sum over input channels is taken inside of the brackets: 36
+//! independent matrix products. The gradient of the weight is the transpose of that map,
+//! `dg = Gᵀ [Σ (Bᵀ d B) ⊙ (A dY Aᵀ)] G`; the gradient of the input is the correlation itself, with the kernels
+//! rotated, the channels exchanged and a padding of 2 − p.
+//! Source: Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, <https://arxiv.org/abs/1509.09308>.
+//!
+//! The matrices are those of the points 0, ±1/√2, ±√2, ∞ ([`transform`] writes them out): errors stay near 1e-6
+//! of the largest result, where the textbook's 0, ±1, ±2, ∞ lose 3 to 6 times as many digits.
+//!
+//! What it costs: each output is made of all inputs of its tile's patch, so a NaN or an infinity in the input
+//! spreads over all outputs of the tiles whose patches have it (and gives NaN), up to 5 pixels far; the gradient
+//! of the weight has it in all taps of the channel pair. So do values whose sums of 36 overflow. Images do not
+//! mix.
+
+mod correlate;
+mod gradient;
+mod patches;
+mod products;
+#[cfg(test)]
+mod tests;
+mod transform;
+mod weights;
+
+use super::Conv2dShape;
+use crate::parallel::OutOfMemory;
+use correlate::{Correlation, Side};
+pub(super) use gradient::backward_weight;
+use weights::Kernels;
+
+/// Outputs of a tile, and inputs of its patch, along each dimension.
+const TILE: usize = 4;
+const PATCH: usize = 6;
+/// Products that a tile takes for a pair of channels.
+const PRODUCTS: usize = PATCH * PATCH;
+
+/// What transforming a tile costs for each channel on either side, in products (measured).
+const TRANSFORM: usize = 200;
+/// Vectors of tiles that the transformed kernels are worth their own cost for.
+const SHARED: f64 = 3.0;
+/// The most floats that the transformed kernels may take: 16 MB.
+const LARGEST: usize = 1 << 22;
+
+/// Whether it is faster than the direct way, by the shape alone. (The batch matters for images of less than three
+/// tiles only.)
+pub(super) fn pays(s: &Conv2dShape) -> bool {
+    let ones = (1, 1);
+    let fits = (s.kh, s.kw, s.stride, s.dilation, s.groups) == (3, 3, ones, ones, 1);
+    if !(cfg!(feature = "whole") && fits) {
+        return false;
+    }
+    let least = s.c.min(s.oc);
+    let products = (s.c + 3).saturating_mul(s.oc + 3).saturating_mul(PRODUCTS);
+    if least < 8 || products > LARGEST {
+        return false;
+    }
+    let (h, w) = (s.oh(), s.ow());
+    // The direct way skips the taps outside of the image.
+    let taps = |windows: usize, padding: usize| {
+        let padding = padding.min(2);
+        3.0 * windows as f64 - (padding * (padding + 1)) as f64
+    };
+    let direct = taps(h, s.padding.0) * taps(w, s.padding.1);
+    let tiles = h.div_ceil(TILE) as f64 * w.div_ceil(TILE) as f64;
+    let tile = PRODUCTS as f64 + TRANSFORM as f64 * (1.0 / s.c as f64 + 1.0 / s.oc as f64);
+    let shared = tiles * s.n.div_ceil(4) as f64;
+    shared >= SHARED && direct > 1.2 * tiles * tile
+}
+
+/// `y = conv2d(x, weight) + bias`.
+pub(super) fn forward(
+    s: &Conv2dShape,
+    x: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    y: &mut [f32],
+) -> Result<(), OutOfMemory> {
+    let from = Side { channels: s.c, h: s.h, w: s.w };
+    let to = Side { channels: s.oc, h: s.oh(), w: s.ow() };
+    let before = (s.padding.0 as isize, s.padding.1 as isize);
+    let kernels = Kernels { weight, inputs: s.c, outputs: s.oc, rotated: false };
+    Correlation { n: s.n, from, to, before, kernels, bias }.run(x, y)
+}
+
+/// The gradient of the input, and to each of its channels its bias.
+pub(super) fn backward_input(
+    s: &Conv2dShape,
+    dy: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    dx: &mut [f32],
+) -> Result<(), OutOfMemory> {
+    let from = Side { channels: s.oc, h: s.oh(), w: s.ow() };
+    let to = Side { channels: s.c, h: s.h, w: s.w };
+    let before = (2 - s.padding.0 as isize, 2 - s.padding.1 as isize);
+    let kernels = Kernels { weight, inputs: s.oc, outputs: s.c, rotated: true };
+    Correlation { n: s.n, from, to, before, kernels, bias }.run(dy, dx)
+}

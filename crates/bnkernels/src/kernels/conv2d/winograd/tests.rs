@@ -1,0 +1,181 @@
+use super::*;
+use crate::kernels::conv2d::{conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+use crate::reference::guarded::Guarded;
+use crate::reference::{assert_close, conv2d as reference, random, to_lanes, to_rows};
+
+const SHAPE: Conv2dShape =
+    Conv2dShape { n: 5, c: 17, h: 9, w: 13, oc: 18, kh: 3, kw: 3, padding: (1, 1), ..Conv2dShape::PLAIN };
+
+/// In lanes; what stands for no image is `padding`.
+fn lanes(rows: &[f32], n: usize, image: usize, padding: f32) -> Guarded {
+    let real = to_lanes(&vec![1.0; rows.len()], n, image);
+    let mut lanes = Guarded::new(&to_lanes(rows, n, image));
+    let missing = lanes.values_mut().iter_mut().zip(real).filter(|(_, real)| *real == 0.0);
+    missing.for_each(|(value, _)| *value = padding);
+    lanes
+}
+
+/// Winograd's way against the formula, whether or not it pays.
+fn check(s: Conv2dShape) {
+    let (image_x, image_y) = (s.c * s.h * s.w, s.oc * s.oh() * s.ow());
+    let [x, weight] = [(1, s.n * image_x), (2, s.weight())].map(|(seed, n)| random(seed, n));
+    let (bias, dy) = (random(3, s.oc.max(s.c)), random(4, s.n * image_y));
+    let (x_lanes, dy_lanes) = (lanes(&x, s.n, image_x, 7.5), lanes(&dy, s.n, image_y, 0.0));
+    for bias in [None, Some(&bias[..s.oc])] {
+        let mut y = Guarded::unwritten(s.y().len());
+        forward(&s, x_lanes.values(), &weight, bias, y.values_mut()).unwrap();
+        let y = y.values();
+        assert!(y.iter().all(|value| value.is_finite()), "{s:?}");
+        assert_close(&to_rows(y, s.n, image_y), &reference::conv2d_forward(&s, &x, &weight, bias), 2e-6);
+    }
+    let [dx, dw, db] = reference::conv2d_backward(&s, &x, &weight, &dy);
+    for bias in [None, Some(&bias[..s.c])] {
+        let mut actual = Guarded::unwritten(s.x().len());
+        backward_input(&s, dy_lanes.values(), &weight, bias, actual.values_mut()).unwrap();
+        let of = |i: usize| bias.map_or(0.0, |bias| f64::from(bias[i / (s.h * s.w) % s.c]));
+        let dx: Vec<f64> = dx.iter().enumerate().map(|(i, dx)| dx + of(i)).collect();
+        assert_close(&to_rows(actual.values(), s.n, image_x), &dx, 5e-6);
+        let real = to_lanes(&vec![1.0; s.n * image_x], s.n, image_x);
+        let mut padding = actual.values().iter().zip(real).filter(|(_, real)| *real == 0.0);
+        assert!(padding.all(|(&value, _)| value.is_finite() && (value == 0.0 || bias.is_some())), "{s:?}");
+    }
+    let (mut actual, mut actual_bias) = (Guarded::unwritten(s.weight()), Guarded::unwritten(s.oc));
+    let (x, dy) = (x_lanes.values(), dy_lanes.values());
+    backward_weight(&s, x, dy, actual.values_mut(), Some(actual_bias.values_mut())).unwrap();
+    assert_close(actual.values(), &dw, 5e-6);
+    assert_close(actual_bias.values(), &db, 5e-6);
+    let mut without = Guarded::unwritten(s.weight());
+    backward_weight(&s, x, dy, without.values_mut(), None).unwrap();
+    assert_eq!(without.values(), actual.values());
+}
+
+#[test]
+fn batches_and_lanes() {
+    for n in [1, 4, 5, 9, 16, 17, 28] {
+        check(Conv2dShape { n, ..SHAPE });
+    }
+}
+
+#[test]
+fn channels() {
+    for c in [16, 18, 33, 70] {
+        for oc in [16, 21, 39, 70] {
+            check(Conv2dShape { c, oc, h: 6, w: 7, ..SHAPE });
+        }
+    }
+    // Fewer than are worth it, and more outputs than a chunk has.
+    for (c, oc) in [(1, 1), (2, 3), (5, 2), (200, 70)] {
+        check(Conv2dShape { n: 2, c, oc, h: 6, w: 5, ..SHAPE });
+    }
+}
+
+#[test]
+fn sizes_and_paddings() {
+    for padding in [(0, 0), (1, 1), (2, 2), (0, 2), (3, 1), (4, 5)] {
+        for (h, w) in [(4, 4), (3, 7), (8, 12), (13, 5), (10, 11), (17, 3)] {
+            for n in [5, 16] {
+                check(Conv2dShape { n, c: 16, oc: 17, h, w, padding, ..SHAPE });
+            }
+        }
+    }
+}
+
+/// More windows than fit, or fewer: padding that differs from side to side.
+#[test]
+fn windows_of_their_own_number() {
+    for output in [(9, 12), (7, 13), (11, 16), (4, 4)] {
+        check(Conv2dShape { output: Some(output), ..SHAPE });
+    }
+}
+
+#[test]
+fn many_chunks_and_parts() {
+    check(Conv2dShape { n: 33, c: 16, oc: 16, h: 24, w: 21, ..SHAPE });
+    check(Conv2dShape { n: 64, c: 64, oc: 66, h: 8, w: 8, ..SHAPE });
+    check(Conv2dShape { n: 16, c: 20, oc: 140, h: 7, w: 7, ..SHAPE });
+}
+
+/// Sums of many equal terms, whose roundings all have one direction.
+#[test]
+fn the_size_of_the_batch_costs_no_digits() {
+    let s = Conv2dShape { n: 640, c: 2, h: 24, w: 24, oc: 2, padding: (0, 0), ..SHAPE };
+    for (of_x, of_dy) in [(0.1, 1e-5), (1.0 / 3.0, 0.7)] {
+        let (x, dy) = (vec![of_x; s.x().len()], vec![of_dy; s.y().len()]);
+        let (mut dw, mut db) = (vec![f32::NAN; s.weight()], vec![f32::NAN; s.oc]);
+        backward_weight(&s, &x, &dy, &mut dw, Some(&mut db)).unwrap();
+        let terms = (s.n * s.oh() * s.ow()) as f64;
+        let exact = |value: f32| vec![f64::from(value) * terms; 1];
+        dw.iter().for_each(|&dw| assert_close(&[dw], &[exact(of_dy)[0] * f64::from(of_x)], 3e-6));
+        db.iter().for_each(|&db| assert_close(&[db], &exact(of_dy), 1e-6));
+    }
+}
+
+/// The public functions take it where it pays, and there only.
+#[test]
+fn it_is_chosen_by_the_shape() {
+    let same = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
+    let chosen = Conv2dShape { c: 16, oc: 16, h: 32, w: 32, ..SHAPE };
+    let small = Conv2dShape { n: 9, c: 64, oc: 64, h: 4, w: 4, ..SHAPE };
+    for s in [chosen, small] {
+        assert!(pays(&s));
+        let (x, dy, weight) = (random(1, s.x().len()), random(2, s.y().len()), random(3, s.weight()));
+        let [mut a, mut b] = [vec![0.0; s.y().len()], vec![0.0; s.y().len()]];
+        conv2d_forward(&s, &x, &weight, None, &mut a).unwrap();
+        forward(&s, &x, &weight, None, &mut b).unwrap();
+        assert!(same(&a, &b));
+        let [mut a, mut b] = [vec![0.0; s.x().len()], vec![0.0; s.x().len()]];
+        conv2d_backward_input(&s, &dy, &weight, None, &mut a).unwrap();
+        backward_input(&s, &dy, &weight, None, &mut b).unwrap();
+        assert!(same(&a, &b));
+        let [mut a, mut b] = [vec![0.0; s.weight()], vec![0.0; s.weight()]];
+        conv2d_backward_weight(&s, &x, &dy, Some(&mut a), None).unwrap();
+        backward_weight(&s, &x, &dy, &mut b, None).unwrap();
+        assert!(same(&a, &b));
+    }
+    for s in [
+        Conv2dShape { c: 1, oc: 6, h: 28, w: 28, ..chosen },
+        Conv2dShape { c: 6, oc: 16, h: 14, w: 14, kh: 5, kw: 5, padding: (0, 0), ..chosen },
+        Conv2dShape { kw: 1, ..chosen },
+        Conv2dShape { stride: (2, 1), ..chosen },
+        Conv2dShape { dilation: (1, 2), ..chosen },
+        Conv2dShape { groups: 16, ..chosen },
+        Conv2dShape { groups: 2, ..chosen },
+        Conv2dShape { h: 4, w: 4, padding: (0, 0), ..chosen },
+        Conv2dShape { n: 8, h: 4, w: 4, ..chosen },
+        Conv2dShape { c: 4096, oc: 4096, ..chosen },
+    ] {
+        assert!(!pays(&s), "{s:?}");
+    }
+    // An image's result does not hang on the others'.
+    assert!(pays(&Conv2dShape { n: 1, ..chosen }) && pays(&Conv2dShape { n: 100, ..chosen }));
+}
+
+#[test]
+fn of_no_images() {
+    let s = Conv2dShape { n: 0, c: 16, oc: 16, ..SHAPE };
+    let weight = random(1, s.weight());
+    conv2d_forward(&s, &[], &weight, None, &mut []).unwrap();
+    conv2d_backward_input(&s, &[], &weight, None, &mut []).unwrap();
+    let (mut dw, mut db) = (vec![1.0; s.weight()], vec![1.0; s.oc]);
+    conv2d_backward_weight(&s, &[], &[], Some(&mut dw), Some(&mut db)).unwrap();
+    assert!(dw.iter().chain(&db).all(|&value| value == 0.0));
+}
+
+/// What is not finite stays in its image, and in the tiles whose patches have it.
+#[test]
+fn a_nan_spreads_over_its_tiles_only() {
+    let s = Conv2dShape { n: 3, c: 16, oc: 16, h: 16, w: 16, ..SHAPE };
+    let weight = random(2, s.weight());
+    for value in [f32::NAN, f32::INFINITY] {
+        let mut x = random(1, s.n * s.c * 256);
+        // Image 1, channel 3, row 6, column 9: in the patches of the tiles of rows 4..8 and columns 8..12 only.
+        x[((16 + 3) * 16 + 6) * 16 + 9] = value;
+        let mut y = vec![0.0; s.y().len()];
+        forward(&s, &to_lanes(&x, s.n, s.c * 256), &weight, None, &mut y).unwrap();
+        for (i, value) in to_rows(&y, s.n, s.oc * 256).into_iter().enumerate() {
+            let (image, row, column) = (i / (16 * 256), i / 16 % 16, i % 16);
+            let inside = image == 1 && (4..8).contains(&row) && (8..12).contains(&column);
+            assert_eq!(value.is_finite(), !inside, "{image} {row} {column}");
+        }
+    }
+}
