@@ -1,6 +1,7 @@
 export * from './activations.js'
 export { AdaptiveAvgPool1d, AdaptiveAvgPool2d } from './adaptive-pooling.js'
 export type { AttentionMasks } from './attention-masks.js'
+export { AvgPool2d } from './avg-pooling.js'
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormLayerOptions } from './batch-norm.js'
 export { ConvTranspose2d, type ConvTranspose2dLayerOptions } from './conv-transpose2d.js'
 export { Conv1d, type Conv1dLayerOptions } from './conv1d.js'
@@ -18,6 +19,7 @@ export * from './losses/binary.js'
 export * from './losses/classes.js'
 export type { Answers } from './losses/loss.js'
 export * from './losses/regression.js'
+export { MaxPool2d } from './max-pooling.js'
 export {
   AnyModule,
   type HookHandle,
@@ -36,7 +38,6 @@ export {
   type MultiheadAttentionOptions,
 } from './multihead-attention.js'
 export { ParameterList } from './parameter-list.js'
-export { AvgPool2d, MaxPool2d } from './pooling.js'
 export { AvgPool1d, MaxPool1d } from './pooling1d.js'
 export { PReLU, type PReLUOptions } from './prelu.js'
 export { GRU, LSTM, type LSTMState, RNN, type RNNOptions } from './recurrent.js'

@@ -35,7 +35,7 @@ function trained({ nn, optim, randn, tensor, noGrad }: Package, what: 'MLP' | 'c
       new nn.MaxPool2d(2),
       new nn.Conv2d(6, 8, 3, { stride: 2 }),
       new nn.LeakyReLU(),
-      new nn.AvgPool2d(2),
+      new nn.MaxPool2d(2),
       new nn.Flatten(),
       new nn.Linear(8, 5),
     )
@@ -151,7 +151,7 @@ describe('which binary is loaded', () => {
     await import('../../src/autograd/methods.js')
     await import('../../src/autograd/methods-indexing.js')
     await import('../../src/nn/conv2d.js')
-    await import('../../src/nn/pooling.js')
+    await import('../../src/nn/max-pooling.js')
     await import('../../src/nn/batch-norm.js')
     await import('../../src/optim/adam.js')
     await import('../../src/train/fit.js')

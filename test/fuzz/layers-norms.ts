@@ -1,7 +1,7 @@
 /** The layers that normalise, beside batch and layer normalisation, for the table of layers. */
 import { groupNorm, instanceNorm, rmsNorm } from '../support/interpreter/normalise.js'
 import { need } from '../support/interpreter/value.js'
-import { type LayerEntry, parameters } from './layers.js'
+import { type LayerEntry, parameters } from './layer-entry.js'
 import type { Kind } from './program.js'
 
 interface NormOptions {

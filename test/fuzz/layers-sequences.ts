@@ -10,7 +10,7 @@ import {
 } from '../support/interpreter/sequences.js'
 import { need, sizeOf } from '../support/interpreter/value.js'
 import type { Draw } from './draw.js'
-import { type LayerEntry, parameters } from './layers.js'
+import { type LayerEntry, parameters } from './layer-entry.js'
 import type { Arg } from './program.js'
 
 /** The user's module, as the printer writes it; the executor has the same. */

@@ -2,7 +2,7 @@
 import * as resample from '../support/interpreter/resample.js'
 import type { Shape, Value } from '../support/interpreter/value.js'
 import type { AvgPoolOptions, ConvolutionOptions } from '../support/interpreter/windows.js'
-import { type LayerEntry, parameters } from './layers.js'
+import { type LayerEntry, parameters } from './layer-entry.js'
 
 const isImage = (shape: Shape) => shape.length === 4 && shape.slice(1).every((s) => s > 0)
 const isSequence = (shape: Shape) => shape.length === 3 && shape.slice(1).every((s) => s > 0)

@@ -26,19 +26,11 @@ import {
   type WindowOptions,
 } from '../support/interpreter/windows.js'
 import type { Draw } from './draw.js'
+import { type LayerEntry, parameters, type Tensors } from './layer-entry.js'
 import { NORMS } from './layers-norms.js'
 import { SEQUENCES } from './layers-sequences.js'
 import { WINDOWS } from './layers-windows.js'
-import type { Arg, Kind, Layer } from './program.js'
-
-type Drawn = Pick<Layer, 'args' | 'tensors' | 'kept'>
-type Tensors = { readonly [field: string]: Value | undefined }
-
-export interface LayerEntry {
-  /** The arguments of its constructor, and leaves for its parameters and buffers; undefined where it does not fit. */
-  draw(d: Draw, shape: Shape, training: boolean): Drawn | undefined
-  twin(x: Value, args: readonly Arg[], tensors: Tensors, training: boolean): Value
-}
+import type { Arg, Kind } from './program.js'
 
 /** A layer without parameters, for any shape. */
 const plain = (twin: (x: Value) => Value): LayerEntry => ({ draw: () => ({ args: [], tensors: {} }), twin })
@@ -60,15 +52,6 @@ const overDimension = (twin: (x: Value, dim: number) => Value): LayerEntry => ({
   }),
   twin: (x, [dim]) => twin(x, dim as number),
 })
-
-/** The leaves of some parameters, each of which may be frozen. */
-export const parameters = (d: Draw, shapes: { [field: string]: Shape }): { [field: string]: string } =>
-  Object.fromEntries(
-    Object.entries(shapes).map(([field, shape]) => [
-      field,
-      d.leaf(shape, { requiresGrad: d.chance(0.8), parameter: false }).ref,
-    ]),
-  )
 
 interface BatchNormOptions {
   eps?: number
