@@ -52,7 +52,8 @@ export const PALETTES = {
 }
 
 export const WIDTH = 760
-const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
+// Single quotes: the drawing's library writes it into an attribute as it is.
+const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 /** @param {Palette} palette @param {string} name @param {Record<string, unknown>} more */
 const valueAxis = (palette, name, more) => ({

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { page } from '../../bench/report/page.mjs'
 import { withSpeed } from '../../bench/report/readme.mjs'
@@ -96,5 +97,17 @@ describe('README.md', () => {
 
   it('must have the markers', () => {
     expect(() => withSpeed('nothing', results)).toThrow('has no')
+  })
+})
+
+describe('the committed charts', () => {
+  const folder = new URL('../../bench/results/', import.meta.url)
+  const charts = readdirSync(folder).filter((name) => name.endsWith('.svg'))
+
+  it.each(charts)('%s is well-formed: a browser shows nothing behind a broken attribute', (name) => {
+    const tags = readFileSync(new URL(name, folder), 'utf8').match(/<[^!][^>]*>/g) ?? []
+    const bare = tags.map((tag) => tag.replace(/\s[\w:.-]+="[^"<]*"/g, ''))
+    expect(bare.length).toBeGreaterThan(20)
+    expect(bare.filter((tag) => !/^<[/?]?[\w:-]+\s*[/?]?>$/.test(tag))).toEqual([])
   })
 })
