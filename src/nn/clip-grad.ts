@@ -33,7 +33,7 @@ export function clipGradNorm_(
   options: ClipGradNormOptions = {},
 ): number {
   const name = 'clipGradNorm_'
-  gradientsOf(name, parameters)
+  const tensors = tensorsOf(name, parameters)
   checkBound(name, 'maxNorm', maxNorm)
   checkOptions(name, options, ['normType', 'errorIfNonfinite'])
   const { normType = 2, errorIfNonfinite = false } = options
@@ -43,7 +43,7 @@ export function clipGradNorm_(
   checkBoolean(name, 'errorIfNonfinite', errorIfNonfinite)
   let total = 0
   eachTime(() => {
-    const gradients = gradientsOf(name, parameters)
+    const gradients = gradientsOf(tensors)
     total = normOfAll(gradients, normType)
     if (errorIfNonfinite && !Number.isFinite(total)) {
       throw new NumericError(
@@ -66,7 +66,7 @@ export function clipGradNorm_(
  * @throws {ArgumentError} for what are no parameters, and a value that is no number of at least 0
  */
 export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
-  const gradients = gradientsOf('clipGradValue_', parameters)
+  const gradients = gradientsOf(tensorsOf('clipGradValue_', parameters))
   checkBound('clipGradValue_', 'clipValue', clipValue)
   replace(gradients, (gradient) => gradient.maximum(-clipValue).neg().maximum(-clipValue).neg())
 }
@@ -77,21 +77,26 @@ function checkBound(name: string, what: string, value: unknown): void {
   throw new ArgumentError(`${name}: ${what} is a number of at least 0, got ${kindOf(value)}`)
 }
 
-/** The gradients that there are, without telling them seen. @throws {ArgumentError} */
-function gradientsOf(name: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
+/** The gradients that there are, without telling them seen. */
+function gradientsOf(parameters: readonly Tensor[]): Tensor[] {
+  return parameters.map(({ ownGradient }) => ownGradient).filter((gradient) => gradient !== undefined)
+}
+
+/** The parameters as a list: what is iterated over may have them only once. @throws {ArgumentError} for what are none */
+function tensorsOf(name: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
   const given: unknown = parameters instanceof Tensor ? [parameters] : parameters
   if (typeof given !== 'object' || given === null || !(Symbol.iterator in given)) {
     const cure = given instanceof Module ? 'pass net.parameters()' : 'such as net.parameters()'
     throw new ArgumentError(`${name}: expected parameters, got ${kindOf(given)}; ${cure}`)
   }
-  const gradients: Tensor[] = []
+  const tensors: Tensor[] = []
   for (const [i, parameter] of [...(given as Iterable<unknown>)].entries()) {
     if (!(parameter instanceof Tensor)) {
       throw new ArgumentError(`${name}: element ${i} of the parameters is no tensor but ${kindOf(parameter)}`)
     }
-    if (parameter.ownGradient) gradients.push(parameter.ownGradient)
+    tensors.push(parameter)
   }
-  return gradients
+  return tensors
 }
 
 /** The p-norm of all elements together; that of none is 0. */

@@ -107,3 +107,9 @@ it('clipGradValue_ leaves NaN, and clips infinities', () => {
   clipGradValue_(parameter, 2)
   expect(parameter.grad?.toArray()).toEqual([Number.NaN, 2, -2, 0.5])
 })
+
+it('clips parameters that can be iterated over only once', () => {
+  const parameters = withGradients([tensor([3]), tensor([4])])
+  expect(clipGradNorm_(parameters.values(), 1)).toBeCloseTo(5, 5)
+  expectClose(parameters[1].grad as Tensor, [0.8], { tolerance: 1e-5, what: 'gradient' })
+})
