@@ -51,7 +51,7 @@ export function sameLeaves(remembered: readonly Leaf[], leaves: readonly unknown
       continue
     }
     const { shape, layout, first } = (before ?? {}) as Partial<TensorLeaf>
-    if (!shape || !sameShape(shape, now.shape) || layout !== now.layout || now.requiresGrad) return false
+    if (!shape || !sameShape(shape, now.shape) || layout !== now.layout) return false
     for (let k = 0; k <= i; k++) {
       const other = leaves[k]
       if (!(other instanceof Tensor) || other.storage !== now.storage) continue

@@ -2,9 +2,9 @@
 import { Storage } from '../bindings/memory.js'
 import { Program, Unforeseen } from '../bindings/program.js'
 import { difference, Recorded } from '../bindings/recorded.js'
-import { recorder, setRecorder } from '../bindings/recording.js'
+import { recordedBy, recorder } from '../bindings/recording.js'
 import { endStep } from '../bindings/steps.js'
-import { checkOptions, kindOf } from '../check.js'
+import { kindOf } from '../check.js'
 import { ArgumentError, AutogradError, OutOfMemoryError } from '../errors.js'
 import { copyValues } from '../tensor/copy.js'
 import { markStream } from '../tensor/random.js'
@@ -104,7 +104,6 @@ export function compileStep<Inputs extends readonly unknown[], Result>(
   step: (...inputs: Inputs) => Result,
   options: { strict: boolean },
 ): Compiled<Inputs, Result> {
-  checkOptions('compile', options, ['strict'])
   const own = new CompiledStep(step as (...inputs: readonly unknown[]) => unknown, options.strict)
   const call = (...inputs: Inputs) => own.call(inputs) as Result
   return Object.defineProperties(call, {
@@ -145,6 +144,12 @@ class CompiledStep {
     const leaves = flatten(inputs)
     const tensors: Tensor[] = []
     for (const leaf of leaves) if (leaf instanceof Tensor) tensors.push(leaf)
+    if (tensors.some(({ requiresGrad }) => requiresGrad)) {
+      this.#eager++
+      this.#reason =
+        'an argument requires a gradient: what the step trains is used in it, and not given to it'
+      return this.step(...inputs)
+    }
     const kind = this.#kindOf(leaves)
     const replay = kind?.replays.find(({ program }) => program.holds())
     if (replay) {
@@ -186,9 +191,7 @@ class CompiledStep {
       last: undefined,
       replays: [],
       tries: 0,
-      never: leaves.some((leaf) => leaf instanceof Tensor && leaf.requiresGrad)
-        ? 'an argument requires a gradient: what the step trains is used in it, and not given to it'
-        : undefined,
+      never: undefined,
     }
     this.#kinds.push(kind)
     return kind
@@ -196,22 +199,22 @@ class CompiledStep {
 
   #record(kind: Kind, inputs: readonly unknown[], tensors: readonly Tensor[]): unknown {
     const recorded = new Recorded(storagesOf(tensors), this.strict)
-    setRecorder(recorded)
     let result: unknown
     let outputs: Map<Tensor, Output>
     try {
-      result = this.step(...inputs)
-      if (typeof (result as { then?: unknown } | undefined)?.then === 'function') {
-        throw new ArgumentError(
-          'compile: the step is asynchronous; await what it needs first, and compile what is synchronous',
-        )
-      }
-      outputs = outputsOf(result, tensors, recorded)
+      ;[result, outputs] = recordedBy(recorded, () => {
+        const given = this.step(...inputs)
+        if (typeof (given as { then?: unknown } | undefined)?.then === 'function') {
+          throw new ArgumentError(
+            'compile: the step is asynchronous; await what it needs first, and compile what is synchronous',
+          )
+        }
+        return [given, outputsOf(given, tensors, recorded)] as const
+      })
     } catch (error) {
       recorded.free()
       throw error
     } finally {
-      setRecorder(undefined)
       endStep()
     }
     this.#reason = this.#keep(kind, recorded, result, outputs)

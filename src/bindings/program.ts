@@ -65,14 +65,14 @@ export class Program {
     const starts = [COPY_WORDS * endangered.length]
     for (const { words } of rows) starts.push(starts[starts.length - 1] + words.length)
     this.#length = starts[rows.length]
-    let bytes = aligned(8 * this.#length)
+    let end = aligned(8 * this.#length)
     const copies = endangered.map((storage) => {
-      const at = bytes
-      bytes += aligned(storage.bytes)
+      const at = end
+      end += aligned(storage.bytes)
       return at
     })
     const { offsets, bytes: temporary } = planArena(spansOf(recorded))
-    this.#memory = new Owned(bytes + temporary, 'rows', 'leaf', 1).pin()
+    this.#memory = new Owned(end + temporary, 'rows', 'leaf', 1).pin()
     const { address: base } = this.#memory
     const view = this.#words()
     this.#backups = endangered.map((storage, i) => ({ storage, copy: base + copies[i] }))
@@ -82,7 +82,7 @@ export class Program {
         i * COPY_WORDS,
       )
     }
-    const addressOf = new Map([...offsets].map(([{ storage }, offset]) => [storage, base + bytes + offset]))
+    const addressOf = new Map([...offsets].map(([{ storage }, offset]) => [storage, base + end + offset]))
     this.#inputs = inputs.map(() => [])
     for (const [i, { words, places }] of rows.entries()) {
       view.set(words, starts[i])

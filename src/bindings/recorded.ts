@@ -1,6 +1,6 @@
 /** A step, written down while it ran: its kernels' rows, and what JavaScript does between them. */
 import { AutogradError } from '../errors.js'
-import { type HasGradient, type Recorder, type Storage, setRecorder } from './recording.js'
+import { type HasGradient, type Recorder, recordedBy, type Storage } from './recording.js'
 import { ROW_FORMS } from './rows.generated.js'
 import { wordsOf } from './rows.js'
 
@@ -119,8 +119,7 @@ export class Recorded implements Recorder {
 
   reads(storage: Storage): void {
     if (this.#live) return
-    const foreign = !this.made.has(storage) && !this.inputs.includes(storage) && !this.#written.has(storage)
-    if (foreign) {
+    if (this.isForeign(storage) && !this.#written.has(storage)) {
       const { version } = storage
       this.reliesOn(storage, () => storage.version === version)
     } else {
@@ -174,13 +173,8 @@ export class Recorded implements Recorder {
   }
 
   eachRun(storages: readonly Storage[], run: (storages: readonly Storage[]) => void): void {
-    for (const storage of storages) if (!this.inputs.includes(storage)) this.pin(storage)
-    setRecorder(undefined)
-    try {
-      run(storages)
-    } finally {
-      setRecorder(this)
-    }
+    for (const storage of storages) this.pin(storage)
+    recordedBy(undefined, () => run(storages))
     this.betweens.push({ after: this.rows.length, storages, run })
   }
 

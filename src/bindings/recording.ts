@@ -48,11 +48,15 @@ export interface Recorder {
 /** The recorder at work. */
 export let recorder: Recorder | undefined
 
-/** Lets `next` write down what happens; gives who did before. */
-export function setRecorder(next: Recorder | undefined): Recorder | undefined {
+/** Lets `next` write down what happens while `run` runs; undefined lets nobody. */
+export function recordedBy<T>(next: Recorder | undefined, run: () => T): T {
   const before = recorder
   recorder = next
-  return before
+  try {
+    return run()
+  } finally {
+    recorder = before
+  }
 }
 
 /**

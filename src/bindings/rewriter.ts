@@ -1,6 +1,6 @@
 /** Rows that are written and do not run at once. */
 import type { Live } from './recorded.js'
-import { type Recorder, type Storage, setRecorder } from './recording.js'
+import { type Recorder, recordedBy, type Storage } from './recording.js'
 import { wordsOf } from './rows.js'
 
 /** Takes the rows of kernels, which do not run. */
@@ -54,12 +54,7 @@ export class Rewriter extends RowTaker {
 
   rewrite({ run, first }: Live): void {
     this.#row = first
-    const before = setRecorder(this)
-    try {
-      run()
-    } finally {
-      setRecorder(before)
-    }
+    recordedBy(this, run)
   }
 
   override asks(storage: Storage): void {
@@ -75,11 +70,6 @@ export function rowOf(call: () => void): Float64Array {
   const taker = new RowTaker((written) => {
     row = wordsOf(written)
   })
-  const before = setRecorder(taker)
-  try {
-    call()
-  } finally {
-    setRecorder(before)
-  }
+  recordedBy(taker, call)
   return row
 }

@@ -375,6 +375,13 @@ describe('what can not be compiled', () => {
     expect(step.report).toMatchObject({ replayed: 0, reason: expect.stringMatching(/requires a gradient/) })
   })
 
+  it('is not kept from others by arguments with a gradient, however many there were', () => {
+    const step = compile((x: Tensor) => noGrad(() => x.mul(2)))
+    for (let i = 0; i < 20; i++) step(tensor([i], { requiresGrad: true }))
+    for (let i = 0; i < 4; i++) expect(values(step(tensor([i])))).toEqual([2 * i])
+    expect(step.report).toMatchObject({ replayed: 2, recordings: 1, reason: undefined })
+  })
+
   it('leaves the parameters where the step throws', () => {
     const { net, optimizer } = from(mlp(), sgd)
     const loss = new nn.CrossEntropyLoss()
