@@ -18,7 +18,7 @@ import {
 import { entryOf } from './table/index.js'
 
 /** As many elements may a value have: finite differences evaluate a program some fifty times. */
-const MOST_ELEMENTS = 4000
+export const MOST_ELEMENTS = 4000
 
 /** A value may not be larger: exp and pow would go over the edge of float32. */
 const LARGEST = 1e4
@@ -40,6 +40,9 @@ export type Values = ReadonlyMap<string, Value>
 
 /** What only the library's own run can tell: the masks of dropouts, by the step's name. */
 export type Told = ReadonlyMap<string, Value>
+
+/** A number and its place in a value → the number that stands for it in float32. */
+export type Round = (v: number, at: number) => number
 
 export function largestOf({ data }: Value): number {
   return data.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
@@ -72,11 +75,15 @@ export class Evaluation {
   /** Running statistics that a recorded evaluation reads: they may not change any more. */
   readonly pinned = new Set<string>()
 
-  constructor(readonly told: Told = new Map()) {}
+  /** `round` is what float32 does to a number. */
+  constructor(
+    readonly told: Told = new Map(),
+    readonly round: Round = Math.fround,
+  ) {}
 
   /** A copy that goes its own way from here. */
   clone(): Evaluation {
-    const copy = new Evaluation(this.told)
+    const copy = new Evaluation(this.told, this.round)
     for (const list of ['nets', 'leaves', 'steps'] as const) copy[list].push(...(this[list] as never[]))
     for (const [id, v] of this.#rounded) copy.#rounded.set(id, v)
     for (const map of [
@@ -185,7 +192,7 @@ export class Evaluation {
       // The library rightly throws in a backward through what read the statistics as they were before.
       need(!this.pinned.has(id), 'a running statistic that is still needed')
       this.values.set(id, after)
-      this.#rounded.set(id, value(after.shape, after.data.map(Math.fround)))
+      this.#rounded.set(id, value(after.shape, after.data.map(this.round)))
       this.largest.set(id, Math.max(this.largest.get(id) ?? 0, largestOf(after)))
     } else if (recorded) {
       this.pinned.add(id)
@@ -195,7 +202,7 @@ export class Evaluation {
   #round(step: Step, inputs: readonly string[], outputs: Values, largest: number): void {
     const states = this.#states(inputs, this.#rounded)
     const of = (id: string) => states.get(id) ?? this.#rounded.get(id) ?? this.get(id)
-    const fround = (v: Value) => value(v.shape, v.data.map(Math.fround))
+    const fround = (v: Value) => value(v.shape, v.data.map(this.round))
     for (const [id, rounded] of apply(step, this.nets, of, this.told, fround)) {
       const exact = outputs.get(id)?.data ?? []
       const strained = rounded.data.some((v, i) => !(Math.abs(v - exact[i]) <= STRAIN * largest))
@@ -277,8 +284,12 @@ export function apply(
 }
 
 /** Evaluates a whole program. `data` may give a leaf other values. @throws {Invalid} */
-export function evaluate(program: Program, told?: Told, data?: (leaf: Leaf) => Float64Array): Evaluation {
-  const evaluation = new Evaluation(told)
+export function evaluate(
+  program: Program,
+  told?: Told,
+  { data, round }: { data?: (leaf: Leaf) => Float64Array; round?: Round } = {},
+): Evaluation {
+  const evaluation = new Evaluation(told, round)
   evaluation.nets.push(...program.nets)
   for (const leaf of program.leaves) evaluation.addLeaf(leaf, data?.(leaf))
   for (const step of program.steps) evaluation.addStep(step)
