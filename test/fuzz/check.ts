@@ -21,12 +21,11 @@ const FORWARD = 1e-5
  */
 const GRADIENT = 2e-4
 
-/** By what share of themselves leaves are moved to see whether a gradient is stable: 16 roundings. */
+/** By what share of themselves values are moved to see whether a result is stable: 16 roundings. */
 const JITTER = 1e-6
 
-/** Of float32, half a unit in the last place; and in how many ways values are rounded to see whether they are stable. */
-const ROUNDING = 2 ** -24
-const ROUNDINGS = 8
+/** In how many ways values on the way are moved by JITTER, to see whether a result is stable. */
+const WAYS = 8
 
 /** Leaves of up to this size are checked element by element, others along random directions. */
 const SMALL = 6
@@ -172,14 +171,16 @@ function instability(at: Evaluation, leaf: Leaf, direction: Float64Array, limit:
 
 /**
  * A second opinion, before a value is called wrong: whether float32 can tell it at all. The generator has rounded
- * in one way, which may happen to be a good one (where what is nearly the same in all samples is normalised).
+ * what comes out of each operation, in one way, which may happen to be a good one (where what is nearly the same
+ * in all samples is normalised).
  *
  * @throws {Invalid} where other roundings of the values on the way move one too far
  */
 function checkStability(program: Program, at: Evaluation): void {
-  for (let way = 1; way <= ROUNDINGS; way++) {
+  for (let way = 1; way <= WAYS; way++) {
     const by = noise(way, MOST_ELEMENTS)
-    evaluate(program, at.told, { round: (v, i) => Math.fround(v * (1 + ROUNDING * by[i % by.length])) })
+    const round = (v: number, i: number) => Math.fround(v * (1 + JITTER * by[i % by.length]))
+    evaluate(program, at.told, { rounding: { round, strain: FORWARD / 2 } })
   }
 }
 

@@ -41,8 +41,16 @@ export type Values = ReadonlyMap<string, Value>
 /** What only the library's own run can tell: the masks of dropouts, by the step's name. */
 export type Told = ReadonlyMap<string, Value>
 
-/** A number and its place in a value → the number that stands for it in float32. */
-export type Round = (v: number, at: number) => number
+/**
+ * How float32 is stood for: a number and its place in a value → what is left of it; and by what share of the
+ * largest magnitude along the way that may move a result.
+ */
+export interface Rounding {
+  readonly round: (v: number, at: number) => number
+  readonly strain: number
+}
+
+const ONCE: Rounding = { round: Math.fround, strain: STRAIN }
 
 export function largestOf({ data }: Value): number {
   return data.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
@@ -75,15 +83,14 @@ export class Evaluation {
   /** Running statistics that a recorded evaluation reads: they may not change any more. */
   readonly pinned = new Set<string>()
 
-  /** `round` is what float32 does to a number. */
   constructor(
     readonly told: Told = new Map(),
-    readonly round: Round = Math.fround,
+    readonly rounding: Rounding = ONCE,
   ) {}
 
   /** A copy that goes its own way from here. */
   clone(): Evaluation {
-    const copy = new Evaluation(this.told, this.round)
+    const copy = new Evaluation(this.told, this.rounding)
     for (const list of ['nets', 'leaves', 'steps'] as const) copy[list].push(...(this[list] as never[]))
     for (const [id, v] of this.#rounded) copy.#rounded.set(id, v)
     for (const map of [
@@ -192,7 +199,7 @@ export class Evaluation {
       // The library rightly throws in a backward through what read the statistics as they were before.
       need(!this.pinned.has(id), 'a running statistic that is still needed')
       this.values.set(id, after)
-      this.#rounded.set(id, value(after.shape, after.data.map(this.round)))
+      this.#rounded.set(id, value(after.shape, after.data.map(this.rounding.round)))
       this.largest.set(id, Math.max(this.largest.get(id) ?? 0, largestOf(after)))
     } else if (recorded) {
       this.pinned.add(id)
@@ -202,10 +209,12 @@ export class Evaluation {
   #round(step: Step, inputs: readonly string[], outputs: Values, largest: number): void {
     const states = this.#states(inputs, this.#rounded)
     const of = (id: string) => states.get(id) ?? this.#rounded.get(id) ?? this.get(id)
-    const fround = (v: Value) => value(v.shape, v.data.map(this.round))
+    const fround = (v: Value) => value(v.shape, v.data.map(this.rounding.round))
     for (const [id, rounded] of apply(step, this.nets, of, this.told, fround)) {
       const exact = outputs.get(id)?.data ?? []
-      const strained = rounded.data.some((v, i) => !(Math.abs(v - exact[i]) <= STRAIN * largest))
+      const strained = rounded.data.some(
+        (v, i) => !(Math.abs(v - exact[i]) <= this.rounding.strain * largest),
+      )
       need(!strained, 'float32 is too coarse')
       this.#rounded.set(id, rounded)
     }
@@ -287,9 +296,9 @@ export function apply(
 export function evaluate(
   program: Program,
   told?: Told,
-  { data, round }: { data?: (leaf: Leaf) => Float64Array; round?: Round } = {},
+  { data, rounding }: { data?: (leaf: Leaf) => Float64Array; rounding?: Rounding } = {},
 ): Evaluation {
-  const evaluation = new Evaluation(told, round)
+  const evaluation = new Evaluation(told, rounding)
   evaluation.nets.push(...program.nets)
   for (const leaf of program.leaves) evaluation.addLeaf(leaf, data?.(leaf))
   for (const step of program.steps) evaluation.addStep(step)

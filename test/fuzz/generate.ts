@@ -18,8 +18,8 @@ const ATTEMPTS = 12
 /** What lies in lanes comes from these, so they are drawn more often than the others. */
 const FAVOURITES = ['conv2d', 'conv2d', 'conv2d', 'maxPool2d', 'batchNorm', 'add', 'mul', 'cat', 'relu']
 
-/** A leaf of indices. */
-const INDICES = { kind: 'labels', requiresGrad: false, parameter: false } as const
+/** A leaf of indices into an Embedding. */
+const WORD_INDICES = { kind: 'labels', requiresGrad: false, parameter: false, classes: WORDS } as const
 
 /** Operations that can be drawn: those of the library that have an entry. */
 export function drawable(): string[] {
@@ -38,10 +38,13 @@ function operation(d: Draw, op: string, more: Partial<Step> = {}): Ref {
 function sequentialAgain(d: Draw): Ref {
   const before = d.pick(d.at.steps.filter(({ net }) => net !== undefined))
   const { shape } = d.known({ ref: inputsOf(before, d.at.nets)[0] })
-  const x = d.value(
-    (v) => String(v.shape) === String(shape),
-    () => shape,
-  )
+  const takesIndices = d.at.nets.find(({ id }) => id === before.net)?.layers[0].name === 'Embedding'
+  const x = takesIndices
+    ? d.leaf(shape, WORD_INDICES)
+    : d.value(
+        (v) => String(v.shape) === String(shape),
+        () => shape,
+      )
   return d.step('sequential', [x], { net: before.net })
 }
 
@@ -53,7 +56,7 @@ function sequential(d: Draw): Ref {
   const all = [...layerNames().filter((name) => name in LAYERS), ...Object.keys(USER_MODULES)]
   // Indices are looked up first: what other layers give are none.
   const names = all.filter((name) => name !== 'Embedding')
-  const words = () => d.leaf(d.shape(0, 3), { ...INDICES, classes: WORDS })
+  const words = () => d.leaf(d.shape(0, 3), WORD_INDICES)
   let x: Ref | undefined
   let seen: Value | undefined
   /** Adds a layer of that name, where it fits. */

@@ -1,6 +1,6 @@
 /** Twins of one step of the recurrent layers, from a state of zeros. */
 import { linear } from './products.js'
-import { map, need, type Value, value, zip } from './value.js'
+import { map, need, type Value, value, watch, zip } from './value.js'
 
 /** The parameters, by their fields. */
 export type CellTensors = { readonly [field: string]: Value | undefined }
@@ -10,6 +10,8 @@ function parts(x: Value, { weightIh, weightHh, biasIh, biasHh }: CellTensors): [
   if (!weightIh || !weightHh) throw new Error('weights')
   need(x.shape.length === 2 && x.shape[1] === weightIh.shape[1], 'rows of inputs')
   const p = linear(x, weightIh, biasIh ?? null)
+  // What saturates hides how large the sums were whose roundings are in the result.
+  watch.largest = p.data.reduce((most, v) => Math.max(most, Math.abs(v)), watch.largest)
   return [p, zip(value(p.shape), biasHh ?? 0, (a, b) => a + b)]
 }
 
