@@ -1,5 +1,6 @@
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { DataLoader } from '../data/data-loader.js'
+import { isPromise } from '../data/dataset.js'
 import { ArgumentError } from '../errors.js'
 import type { Answers } from '../nn/losses/loss.js'
 import { Module } from '../nn/module.js'
@@ -7,6 +8,7 @@ import { AnyScheduler } from '../optim/lr-scheduler/base.js'
 import type { LRScheduler } from '../optim/lr-scheduler/scheduler.js'
 import { Optimizer } from '../optim/optimizer.js'
 import { scoped } from '../tensor/scope.js'
+import type { Tensor } from '../tensor/tensor.js'
 import { accuracyOf, sumOf } from './answers.js'
 import { exclusively } from './exclusive.js'
 import type { Loss } from './loss.js'
@@ -55,9 +57,9 @@ export interface BatchProgress {
 /** What `fit` takes besides the net. */
 export interface FitOptions {
   /** Batches [x, y] to train on. */
-  train: DataLoader
+  train: DataLoader<unknown, readonly Tensor[]>
   /** Batches [x, y] to validate on after each epoch. */
-  valid?: DataLoader | undefined
+  valid?: DataLoader<unknown, readonly Tensor[]> | undefined
   /** Made of the net's parameters. */
   optimizer: Optimizer
   /** Such as `new nn.CrossEntropyLoss()`, or one of your own. */
@@ -211,7 +213,7 @@ interface PassResult {
 /** One pass over a loader, training or not. */
 async function pass(
   steps: Steps,
-  loader: DataLoader,
+  loader: DataLoader<unknown, readonly Tensor[]>,
   { signal, onProgress }: FitOptions,
   epoch: number,
   training: boolean,
@@ -219,16 +221,25 @@ async function pass(
   const start = performance.now()
   let [total, samples, batch] = [0, 0, 0]
   let answers: Answers | undefined = { right: 0, of: 0 }
-  const batches = loader[Symbol.iterator]()
+  const batches = loader.pass()
+  const run = (next: unknown) => {
+    if (next === undefined) return undefined
+    if (!Array.isArray(next)) {
+      throw new ArgumentError(
+        `fit: a batch is an array [x, y], and the loader gives ${kindOf(next)}; a collate of the DataLoader's can make one of it`,
+      )
+    }
+    return steps.run(next, { epoch, batch, batches: loader.length, training })
+  }
   try {
     while (!signal?.aborted) {
       // What nobody else can have seen is freed at the end of the step.
-      const step = scoped(() => {
+      const first = scoped(() => {
         const next = batches.next()
-        return next.done
-          ? undefined
-          : steps.run(next.value, { epoch, batch, batches: loader.length, training })
+        return isPromise(next) ? next : run(next)
       })
+      const later: unknown = isPromise(first) ? await first : undefined
+      const step = isPromise(first) ? scoped(() => run(later)) : first
       if (!step) break
       total += step.loss * step.count
       answers = sumOf(answers, step.answers)
@@ -242,7 +253,7 @@ async function pass(
       await yieldToEvents()
     }
   } finally {
-    batches.return(undefined)
+    batches.close()
   }
   const seconds = (performance.now() - start) / 1000
   return { loss: total / samples, accuracy: accuracyOf(answers), samples, seconds }
