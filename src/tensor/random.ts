@@ -30,6 +30,16 @@ export function manualSeed(value: number): void {
   position = 0
 }
 
+/** A point of the stream as numbers that JSON holds. */
+export interface StreamPoint {
+  readonly seed: number
+  /** Blocks of four words before it. */
+  readonly position: number
+}
+
+/** Where the stream stands. */
+export const streamPoint = (): StreamPoint => ({ seed, position })
+
 /** A place in the stream, in two words each: the same place has the same numbers again. */
 export interface StreamPlace {
   readonly seedLow: number

@@ -14,4 +14,7 @@ export abstract class AnyScheduler {
    * @param metrics what ReduceLROnPlateau goes by; the others take none
    */
   abstract step(metrics?: number | Tensor): void
+
+  /** @throws {ArgumentError} where it is of no use to a `fit` with that optimiser. @internal */
+  abstract checkFit(optimizer: Optimizer, validates: boolean): void
 }

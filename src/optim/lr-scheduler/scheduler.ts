@@ -48,6 +48,18 @@ export abstract class LRScheduler<F extends object = object> extends AnySchedule
     return [...this.lastLr]
   }
 
+  /** @internal */
+  override checkFit(optimizer: Optimizer, validates: boolean): void {
+    if (this.optimizer !== optimizer) {
+      throw new ArgumentError(
+        'fit: the scheduler is of another optimizer; make it with the one that fit gets',
+      )
+    }
+    if (this.goesByMetric && !validates) {
+      throw new ArgumentError(`fit: the scheduler ${this.name} goes by the validation loss; give valid`)
+    }
+  }
+
   /** @throws {ArgumentError} for what the fields can't be */
   protected abstract check(fields: F): void
 
