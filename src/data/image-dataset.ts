@@ -4,12 +4,12 @@ import { fromValues } from '../tensor/create.js'
 import { ByteArray, gather, gatherBytes, type Indices } from '../tensor/gather.js'
 import { outside } from '../tensor/scope.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkSpan, type Dataset } from './dataset.js'
+import { GatheredDataset } from './gathered.js'
 import { checkIdx, type IdxArray } from './idx.js'
 import { checkTransform, normalize, type Transform } from './transforms.js'
 
 /** Images of bytes with a class each: batches are [x: [N, C, H, W], y: [N]]. */
-export class ImageDataset implements Dataset {
+export class ImageDataset extends GatheredDataset {
   readonly length: number
   /** [C, H, W]. */
   readonly imageShape: readonly number[]
@@ -27,6 +27,7 @@ export class ImageDataset implements Dataset {
    * @throws {ArgumentError} for images or labels that are no `{ shape, data }` of bytes, or a transform that is none
    */
   constructor(images: IdxArray, labels: IdxArray, transform: Transform = normalize(0.5, 0.5)) {
+    super()
     checkIdx('ImageDataset', 'images', images)
     checkIdx('ImageDataset', 'labels', labels)
     checkTransform('ImageDataset', transform)
@@ -43,13 +44,8 @@ export class ImageDataset implements Dataset {
     this.#transform = transform
   }
 
-  /**
-   * Samples `indices[first … first + count)`: images [`count`, C, H, W], transformed, and classes [`count`].
-   *
-   * @throws {ArgumentError} for indices that no DataLoader made, or more samples than they are
-   */
-  batch(indices: Indices, first: number, count: number): Tensor[] {
-    checkSpan('ImageDataset', indices, first, count)
+  /** @internal */
+  protected gather(indices: Indices, first: number, count: number): Tensor[] {
     const transform = this.#transform
     const y = gather(this.labels, indices, first, count)
     const [scale, shift] = typeof transform === 'function' ? [1 / 255, 0] : [transform.scale, transform.shift]
@@ -63,11 +59,6 @@ export class ImageDataset implements Dataset {
         : x,
       y,
     ]
-  }
-
-  /** @internal */
-  get libraryBatch(): unknown {
-    return ImageDataset.prototype.batch
   }
 }
 

@@ -1,16 +1,16 @@
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { DataLoader } from '../data/data-loader.js'
+import { isPromise } from '../data/dataset.js'
 import { ArgumentError } from '../errors.js'
 import { Module } from '../nn/module.js'
 import { AnyScheduler } from '../optim/lr-scheduler/base.js'
 import { Optimizer } from '../optim/optimizer.js'
 import { scoped } from '../tensor/scope.js'
-import type { Tensor } from '../tensor/tensor.js'
 import { accuracyOf, sumOf } from './answers.js'
 import { exclusively } from './exclusive.js'
 import type { Loss } from './loss.js'
 import type { MetricValues } from './metrics/metric.js'
-import { Steps } from './steps.js'
+import { type Batch, type StepResult, Steps } from './steps.js'
 import type { Callback, EpochResult, FitOptions, History, PassSums, Run } from './training.js'
 import { timeToYield, yieldToEvents } from './yield.js'
 
@@ -165,7 +165,7 @@ interface PassResult {
 /** One pass over a loader, training or not. */
 async function pass(
   steps: Steps,
-  loader: DataLoader,
+  loader: FitOptions['train'],
   run: Run,
   call: Call,
   training: boolean,
@@ -183,19 +183,25 @@ async function pass(
   if (training) run.pass = sums
   const start = performance.now() - sums.seconds * 1000
   const { epoch } = run
-  const batches = loader[Symbol.iterator]()
+  const batches = loader.pass()
+  const size = training ? accumulate : 1
   try {
     while (!signal?.aborted) {
-      // What nobody else can have seen is freed at the end of the step.
-      const results = scoped(() => {
-        const group: Tensor[][] = []
-        for (let next = batches.next(); !next.done; next = batches.next()) {
-          if (group.push(next.value) === (training ? accumulate : 1)) break
-        }
+      const group: Batch[] = []
+      // Runs a step when its batches are there; what has to be waited for, and those before it, are nobody's meanwhile.
+      const take = (next: unknown): StepResult[] | { next: unknown; group: Batch[] } => {
+        if (isPromise(next)) return { next, group }
+        if (next !== undefined && group.push(checkBatch(next)) < size) return take(batches.next())
         return group.length > 0
           ? steps.run(group, { epoch, batch: sums.batch, batches: loader.length, training })
           : []
-      })
+      }
+      // What nobody else can have seen is freed at the end of the step.
+      let results = scoped(() => take(batches.next()))
+      while ('next' in results) {
+        const next = await results.next
+        results = scoped(() => take(next))
+      }
       if (results.length === 0) break
       for (const { loss, count, answers } of results) {
         sums.loss += loss * count
@@ -210,11 +216,8 @@ async function pass(
         if (turn) {
           const { batch, samples, loss, seconds } = sums
           onProgress?.({
-            epoch,
-            batch,
-            batches: loader.length,
-            loss: loss / samples,
-            imagesPerSecond: samples / seconds,
+            ...{ epoch, batch, batches: loader.length },
+            ...{ loss: loss / samples, imagesPerSecond: samples / seconds },
           })
         }
       }
@@ -222,7 +225,7 @@ async function pass(
       if (training && run.options.callbacks) await call('onBatchEnd')
     }
   } finally {
-    batches.return(undefined)
+    batches.close()
   }
   const seconds = (performance.now() - start) / 1000
   return {
@@ -232,4 +235,12 @@ async function pass(
     seconds,
     metrics: Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, metric.compute()])),
   }
+}
+
+/** @throws {ArgumentError} for what is no [x, y, …] */
+function checkBatch(batch: unknown): Batch {
+  if (Array.isArray(batch)) return batch
+  throw new ArgumentError(
+    `fit: a batch is an array [x, y], and the loader gives ${kindOf(batch)}; a collate of the DataLoader's can make one of it`,
+  )
 }

@@ -23,7 +23,7 @@ interface Where {
 }
 
 /** What a step gives: numbers only. */
-interface StepResult {
+export interface StepResult {
   loss: number
   count: number
   answers: Answers | undefined
@@ -35,7 +35,8 @@ interface Measured {
   value: Tensor
 }
 
-type Batch = readonly Tensor[]
+/** [x, y, …] */
+export type Batch = readonly Tensor[]
 type Step = (...batches: Batch[]) => Measured[]
 
 export class Steps {

@@ -4,6 +4,7 @@ import type { Answers } from '../nn/losses/loss.js'
 import type { Module } from '../nn/module.js'
 import type { LRScheduler } from '../optim/lr-scheduler/scheduler.js'
 import type { Optimizer } from '../optim/optimizer.js'
+import type { Tensor } from '../tensor/tensor.js'
 import type { Loss } from './loss.js'
 import type { Metric, MetricValues } from './metrics/metric.js'
 
@@ -52,10 +53,10 @@ export interface BatchProgress {
 
 /** What `fit` takes besides the net. */
 export interface FitOptions {
-  /** Batches [x, y] to train on. */
-  train: DataLoader
+  /** Batches [x, y] to train on; what comes after y goes to the loss, as further arguments. */
+  train: DataLoader<unknown, readonly Tensor[]>
   /** Batches [x, y] to validate on after each epoch. */
-  valid?: DataLoader | undefined
+  valid?: DataLoader<unknown, readonly Tensor[]> | undefined
   /** Made of the net's parameters. */
   optimizer: Optimizer
   /** Such as `new nn.CrossEntropyLoss()`, or one of your own. */

@@ -20,26 +20,26 @@ const two = () => new data.TensorDataset(ones([2, 3]), ones([2]))
 
 describe('new DataLoader', () => {
   it.each<[string, unknown[], string]>([
-    ['nothing', [], 'DataLoader: expected a dataset, such as a data.TensorDataset, got undefined'],
+    [
+      'nothing',
+      [],
+      'DataLoader: expected a dataset, with a length and get(index), such as a data.TensorDataset, got undefined',
+    ],
     ['null', [null], 'got null'],
     ['a number', [5], 'got 5'],
     ['a path', ['train.csv'], "got 'train.csv'"],
     ['an empty array', [[]], 'got an array'],
     ['an object', [{}], 'got an object'],
-    [
-      'a batch that is no function',
-      [{ batch: 5, length: 3 }],
-      "the dataset's batch is a function of (indices",
-    ],
+    ['a get that is no function', [{ get: 5, length: 3 }], 'with a length and get(index)'],
     [
       'no length',
-      [{ batch() {} }],
+      [{ get() {} }],
       "DataLoader: the dataset's length is a whole number of at least 0, got undefined",
     ],
-    ['half a sample', [{ batch() {}, length: 2.5 }], 'at least 0, got 2.5'],
-    ['a length below 0', [{ batch() {}, length: -1 }], 'at least 0, got -1'],
-    ['a length in words', [{ batch() {}, length: '3' }], "at least 0, got '3'"],
-    ['a length that is no number', [{ batch() {}, length: Number.NaN }], 'at least 0, got NaN'],
+    ['half a sample', [{ get() {}, length: 2.5 }], 'at least 0, got 2.5'],
+    ['a length below 0', [{ get() {}, length: -1 }], 'at least 0, got -1'],
+    ['a length in words', [{ get() {}, length: '3' }], "at least 0, got '3'"],
+    ['a length that is no number', [{ get() {}, length: Number.NaN }], 'at least 0, got NaN'],
   ])('refuses %s', (_, args, message) => {
     refuses(() => new loader(...args), ArgumentError, message)
   })
@@ -69,32 +69,46 @@ describe('new DataLoader', () => {
 })
 
 describe('a pass over a dataset of a user', () => {
-  const passOf = (batch: unknown) => () => [
-    ...(new loader({ length: 4, batch: () => batch }, { batchSize: 2 }) as data.DataLoader),
+  const passOf = (set: object) => () => [
+    ...(new loader({ length: 4, get() {}, ...set }, { batchSize: 2 }) as data.DataLoader),
   ]
+  const batches = (batch: unknown) => passOf({ getBatch: () => batch })
+  const samples = (sample: unknown) => passOf({ get: () => sample })
 
   it.each<[string, unknown, string]>([
     [
       'nothing',
       undefined,
-      "DataLoader: the dataset's batch gives an array of tensors, such as [x, y], and it gave undefined",
+      "DataLoader: the dataset's getBatch gives a batch of tensors, such as [x, y], and it gave undefined",
     ],
     ['a number', 5, 'and it gave 5'],
-    ['an empty array', [], 'and it gave an empty array'],
-    ['arrays of numbers', [[1, 2], [3]], 'and element 0 is an array'],
-    ['a hole', [null], 'and element 0 is null'],
-    ['a promise', Promise.resolve([]), 'and it gave a Promise; it can not wait: load before'],
-  ])('refuses %s', (_, batch, message) => {
-    refuses(passOf(batch), ArgumentError, message)
+    ['an empty array', [], 'and it gave an array without one'],
+    ['arrays of numbers', [[1, 2], [3]], 'and it gave an array without one'],
+  ])('refuses %s as a batch', (_, batch, message) => {
+    refuses(batches(batch), ArgumentError, message)
   })
 
-  it('refuses a tensor that is not in an array, and what stands beside one', () => {
-    refuses(passOf(ones([2])), ArgumentError, 'and it gave a Tensor')
-    refuses(passOf([ones([2]), new Float32Array(2)]), ArgumentError, 'and element 1 is a Float32Array')
+  it.each<[string, unknown, string]>([
+    ['nothing', undefined, 'collate: the sample is undefined; expected numbers, typed arrays, tensors'],
+    ['nothing beside something', [1, null], "collate: the sample's element 1 is null"],
+    ['an empty array', [], 'collate: the sample is an empty array'],
+    ['a function', { x: () => 1 }, "collate: the sample's x is a function"],
+    ['a map', [new Map()], "collate: the sample's element 0 is a Map"],
+    ['a big number', [1n], "collate: the sample's element 0 is 1"],
+    ['big numbers', [new BigInt64Array(2)], 'collate: expected numbers, got a BigInt64Array'],
+  ])('refuses %s as a sample', (_, sample, message) => {
+    refuses(samples(sample), ArgumentError, message)
+  })
+
+  it('refuses promises without await', () => {
+    const text = 'the dataset gives promises: for await (const batch of loader)'
+    refuses(samples(Promise.resolve([1, 2])), ArgumentError, text)
+    refuses(samples(Promise.reject(new Error('unseen'))), ArgumentError, text)
+    refuses(batches(Promise.resolve([ones([2])])), ArgumentError, text)
   })
 
   it('refuses a length that has become none', () => {
-    const set = { length: 4 as unknown, batch: () => [ones([2])] }
+    const set = { length: 4 as unknown, get: () => [1] }
     const made = new loader(set, { batchSize: 2 }) as data.DataLoader
     set.length = undefined
     refuses(
@@ -104,14 +118,16 @@ describe('a pass over a dataset of a user', () => {
     )
   })
 
-  it('is what fit meets too', async () => {
+  it('is what fit meets too, and fit wants pairs', async () => {
     const net = new nn.Linear(3, 2)
-    const training = fit(net, {
-      train: new loader({ length: 4, batch: () => 'images' }) as data.DataLoader,
-      optimizer: new optim.SGD(net.parameters(), { lr: 0.1 }),
-      loss: new nn.CrossEntropyLoss(),
-    })
-    await expect(training).rejects.toThrow("and it gave 'images'")
+    const training = (sample: unknown) =>
+      fit(net, {
+        train: new loader({ length: 4, get: () => sample }) as data.DataLoader,
+        optimizer: new optim.SGD(net.parameters(), { lr: 0.1 }),
+        loss: new nn.CrossEntropyLoss(),
+      })
+    await expect(training(undefined)).rejects.toThrow('the sample is undefined')
+    await expect(training({ x: 1 })).rejects.toThrow('fit: a batch is an array [x, y]')
   })
 })
 
@@ -143,39 +159,13 @@ describe('new TensorDataset', () => {
   })
 })
 
-describe('batch, called by hand', () => {
-  const sets = () => [two(), new data.ImageDataset(bytes([2, 3, 3]), bytes([2]))]
-
-  it.each<[string, unknown[]]>([
-    ['nothing', []],
-    ['an array of indices', [[0, 1], 0, 2]],
-    ['null', [null, 0, 1]],
-  ])('refuses %s', (_, args) => {
-    for (const set of sets()) {
-      const batch = set.batch.bind(set) as (...args: unknown[]) => unknown
-      refuses(
-        () => batch(...args),
-        ArgumentError,
-        `${set.constructor.name}: batch is called by a data.DataLoader`,
-      )
-    }
-  })
-
-  it('refuses more samples than the order has, and what is no number of them', () => {
-    for (const set of sets()) {
-      // A dataset around it, which asks for something else than it was asked for.
-      const ask = (first: unknown, count: unknown) => () => {
-        const batch = (indices: data.Indices) => set.batch(indices, first as number, count as number)
-        return [...(new loader({ length: 2, batch }, { batchSize: 2 }) as data.DataLoader)]
-      }
-      refuses(
-        ask(1, 2),
-        ArgumentError,
-        `${set.constructor.name}: batch takes 2 samples from 1 on, and there are 2`,
-      )
-      refuses(ask(-1, 2), ArgumentError, 'batch takes 2 samples from -1 on')
-      refuses(ask(0, 1.5), ArgumentError, 'batch takes 1.5 samples')
-      refuses(ask(undefined, '2'), ArgumentError, "batch takes '2' samples from undefined on")
+describe('get and getBatch', () => {
+  it('refuse an index that there is not', () => {
+    for (const set of [two(), new data.ImageDataset(bytes([2, 3, 3]), bytes([2]))]) {
+      const { name } = set.constructor
+      refuses(() => set.get(2), ArgumentError, `${name}: index 2 is out of range for 2 samples`)
+      refuses(() => set.get(-1), ArgumentError, `${name}: index -1 is out of range`)
+      refuses(() => set.getBatch(Int32Array.of(0, 7)), ArgumentError, `${name}: index 7 is out of range`)
     }
   })
 })

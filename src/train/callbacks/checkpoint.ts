@@ -112,7 +112,9 @@ export class CheckpointIn implements Callback {
   async onBatchEnd(run: Run): Promise<void> {
     const { everySteps } = this.#options
     const due = everySteps !== undefined && run.step % everySteps === 0
-    if (due || run.options.signal?.aborted) await this.#save(run, run.epoch)
+    if (!due && !run.options.signal?.aborted) return
+    // After the last batch of an epoch a loader may stand at the next one; what comes then is saved by onEpochEnd.
+    if (run.options.train.stateDict().position === run.pass?.batch) await this.#save(run, run.epoch)
   }
 
   /** Saves. */
