@@ -33,6 +33,12 @@ export interface MnistOptions {
   report: string | undefined
   /** Where the weights go: ends in .safetensors; see {@link savePathFor}. */
   save: string | undefined
+  /** The folder of the checkpoints; those of each net are in one of its own in there. Default none. */
+  checkpoint: string | undefined
+  /** Steps between two checkpoints within an epoch, from 1; by default there are none within. */
+  checkpointEvery: number | undefined
+  /** Whether the training goes on with the last checkpoint. Default false. */
+  resume: boolean
 }
 
 /** What a command line asks for. */
@@ -58,6 +64,9 @@ const MNIST = {
   json: { type: 'boolean' },
   report: { type: 'string' },
   save: { type: 'string' },
+  checkpoint: { type: 'string' },
+  'checkpoint-every': { type: 'string' },
+  resume: { type: 'boolean' },
 } as const
 
 const OPTIONS: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
@@ -93,6 +102,12 @@ Options of mnist:
   --save FILE      write the weights here; FILE ends in .safetensors
                    (with --net all: NAME.safetensors becomes
                    NAME-mlp-bn.safetensors and so on)
+  --checkpoint DIR after each epoch, and on Ctrl-C, save all that the
+                   training is in DIR/NET: the last three are kept
+  --checkpoint-every N
+                   save after every N steps too
+  --resume         go on with the last checkpoint in DIR, to the very
+                   weights of a training without a stop
 `
 }
 
@@ -124,6 +139,22 @@ export function parseCommandLine(args: readonly string[]): Command {
   throw new ArgumentError(
     `--${given} is an option of 'simdgrad mnist', and ${called}. Try: simdgrad mnist --${given}`,
   )
+}
+
+/** @throws ArgumentError for what means nothing without a folder */
+function checkpointOptions(
+  texts: Map<string, string>,
+  flags: Set<string>,
+): Pick<MnistOptions, 'checkpoint' | 'checkpointEvery' | 'resume'> {
+  const checkpoint = texts.get('checkpoint')
+  const checkpointEvery = wholeNumber(texts, 'checkpoint-every', 1)
+  const resume = flags.has('resume')
+  if (checkpoint === undefined && (resume || checkpointEvery !== undefined)) {
+    throw new ArgumentError(
+      `--${resume ? 'resume' : 'checkpoint-every'} needs the folder of the checkpoints: --checkpoint DIR.`,
+    )
+  }
+  return { checkpoint, checkpointEvery, resume }
 }
 
 /** The nets that are trained, in order. */
@@ -193,6 +224,7 @@ function mnistOptions(texts: Map<string, string>, flags: Set<string>): MnistOpti
     json: flags.has('json'),
     report: texts.get('report'),
     save: safetensorsPath(texts.get('save')),
+    ...checkpointOptions(texts, flags),
   }
 }
 

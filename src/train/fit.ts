@@ -3,7 +3,6 @@ import { DataLoader } from '../data/data-loader.js'
 import { isPromise } from '../data/dataset.js'
 import { ArgumentError } from '../errors.js'
 import { Module } from '../nn/module.js'
-import { AnyScheduler } from '../optim/lr-scheduler/base.js'
 import { Optimizer } from '../optim/optimizer.js'
 import { scoped } from '../tensor/scope.js'
 import { accuracyOf, sumOf } from './answers.js'
@@ -67,8 +66,8 @@ export async function fit(net: Module, options: FitOptions): Promise<History> {
           imagesPerSecond: trained.samples / trained.seconds,
           ...(options.metrics && { train: trained.metrics, valid: validation?.metrics }),
         }
-        if (scheduler?.goesByMetric) scheduler.step(result.validLoss)
-        else scheduler?.step()
+        // (ReduceLROnPlateau goes by it; the others pass it over.)
+        scheduler?.step(result.validLoss)
         history.epochs.push(result)
         await onEpoch?.(result)
         await call('onEpochEnd', result)
@@ -77,12 +76,11 @@ export async function fit(net: Module, options: FitOptions): Promise<History> {
       history.reason = steps.reason
       history.aborted = signal?.aborted ?? false
       await call('onFitEnd')
+      return history
     } finally {
       steps.dispose()
       net.train(mode)
     }
-    history.aborted = signal?.aborted ?? false
-    return history
   })
 }
 
@@ -135,7 +133,8 @@ function checkFit(net: Module, options: FitOptions): void {
   )
   const { answers } = loss
   expect("the loss's answers", answers === undefined || typeof answers === 'function', 'a function', answers)
-  const schedules = scheduler === undefined || scheduler instanceof AnyScheduler
+  // (By what it can do: a page without a scheduler downloads none.)
+  const schedules = scheduler === undefined || typeof scheduler?.checkFit === 'function'
   expect('scheduler', schedules, 'one of optim.lrScheduler', scheduler)
   scheduler?.checkFit(optimizer, valid !== undefined)
   for (const [name, metric] of Object.entries(options.metrics ?? {})) {
@@ -143,7 +142,7 @@ function checkFit(net: Module, options: FitOptions): void {
     expect(`metrics.${name}`, counts, 'a metric, such as new metrics.Accuracy()', metric)
   }
   const { callbacks = [] } = options
-  const calls = Array.isArray(callbacks) && callbacks.every((one) => typeof one === 'object' && one !== null)
+  const calls = Array.isArray(callbacks) && callbacks.every((one) => one === Object(one))
   expect('callbacks', calls, 'an array of callbacks', callbacks)
   checkBoolean('fit', 'compile', options.compile ?? true)
   checkNumber('fit', 'epochs', epochs, { least: 0, whole: true })

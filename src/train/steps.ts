@@ -68,11 +68,8 @@ export class Steps {
       const measured = batches.map((batch, i) => {
         const one = this.#measure(batch)
         if (i === 0) optimizer.zeroGrad()
-        const { value } = one
-        // (Of batches without a sample all count alike.)
-        const share = batches.length > 1 ? batch[0].shape[0] / samples || 1 / batches.length : 1
-        if (share < 1) value.mul(share).backward()
-        else value.backward()
+        const loss = batches.length > 1 ? one.value.mul(batch[0].shape[0] / samples) : one.value
+        loss.backward()
         return one
       })
       call('onBeforeOptimizerStep')
