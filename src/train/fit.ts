@@ -29,7 +29,10 @@ export async function fit(net: Module, options: FitOptions): Promise<History> {
   const { train, valid, epochs = 1, signal, onEpoch, scheduler } = options
   return exclusively('fit', net, async () => {
     const mode = net.training
-    const history: History = { epochs: [], aborted: false, compiled: false, reason: undefined }
+    const history: History = {
+      ...{ epochs: [], aborted: false, stopped: undefined },
+      ...{ compiled: false, reason: undefined },
+    }
     const run: Run = { net, options, history, epoch: 0, step: 0, pass: undefined }
     const callbacks = inOrder(options.callbacks)
     const steps = new Steps(run, callbacks)
