@@ -106,8 +106,9 @@ export class DataLoader<S = Tensor[], B = Collated<S>> {
       )
     }
     if (shuffle && (sampler || Number.isNaN(dataset.length))) {
-      const instead = sampler ? 'a sampler says the order' : "an IterableDataset's shuffleBuffer does that"
-      throw new ArgumentError(`DataLoader: shuffle does not go with this: ${instead}`)
+      throw new ArgumentError(
+        'DataLoader: shuffle goes neither with a sampler nor with an IterableDataset, whose shuffleBuffer does it',
+      )
     }
     this.dataset = dataset
     this.batchSize = batchSize
@@ -248,22 +249,17 @@ export class DataLoader<S = Tensor[], B = Collated<S>> {
   }
 
   #whyNot(state: DataLoaderState): string | undefined {
-    if (typeof state !== 'object' || state === null) return `it is ${kindOf(state)}`
+    const given = { ...state }
     const own = this.stateDict()
     for (const name of ['samples', 'batchSize', 'shuffle'] as const) {
-      if (state[name] !== own[name]) return `its ${name} is ${kindOf(state[name])}, and here ${own[name]}`
+      if (given[name] !== own[name]) return `its ${name} is ${kindOf(given[name])}, and here ${own[name]}`
     }
-    const { epoch, position, seed, offset } = state
-    const begun = isSize(seed) && isSize(offset)
-    if (!isSize(epoch)) return `its epoch is ${kindOf(epoch)}`
-    if (!begun && !(seed === null && offset === null)) {
-      return `its seed and offset are ${kindOf(seed)} and ${kindOf(offset)}`
+    const { epoch, position, seed, offset } = given
+    const seeds: unknown[] = this.seed === undefined ? [seed, null] : [this.seed, null]
+    if (!seeds.includes(seed) || !(seed === null ? offset === null : isSize(seed) && isSize(offset))) {
+      return `its seed is ${kindOf(seed)} and its offset ${kindOf(offset)}, and here the seed is ${this.seed}`
     }
-    if (!isSize(position) || position > this.length || (position > 0 && !begun)) {
-      return `its position is ${kindOf(position)}, of ${this.length} batches`
-    }
-    const { seed: mine } = this
-    if (begun && mine !== undefined && mine !== seed) return `its seed is ${seed}, and here ${mine}`
-    return undefined
+    if (isSize(epoch) && isSize(position) && !(position > (seed === null ? 0 : this.length))) return undefined
+    return `its epoch is ${kindOf(epoch)} and its position ${kindOf(position)}, of ${this.length} batches`
   }
 }

@@ -97,13 +97,20 @@ export function isPromise(value: unknown): value is Promise<unknown> {
   return typeof (value as Partial<Promise<unknown>> | null | undefined)?.then === 'function'
 }
 
+/** Whether there is a tensor in it: a batch has one. */
+function hasTensor(value: unknown): boolean {
+  let has = false
+  eachTensor(value, () => {
+    has = true
+  })
+  return has
+}
+
 /** @throws {ArgumentError} for what is no tensor, nor an array or object with one */
 function checkBatch(batch: unknown): unknown {
-  let tensors = 0
-  eachTensor(batch, () => tensors++)
-  if (tensors > 0) return batch
+  if (hasTensor(batch)) return batch
   throw new ArgumentError(
-    `DataLoader: the dataset's getBatch gives a batch of tensors, such as [x, y], and it gave ${kindOf(batch)} without one`,
+    `DataLoader: getBatch gives a batch of tensors, such as [x, y], and it gave ${kindOf(batch)}`,
   )
 }
 
@@ -111,18 +118,13 @@ function checkBatch(batch: unknown): unknown {
 export function checkDataset(name: string, dataset: unknown): asserts dataset is Dataset | Opens {
   const { get, length, [OPEN]: open } = (dataset ?? {}) as Partial<Dataset & Opens>
   if (typeof get !== 'function' && !open) {
+    const hint = hasTensor(dataset) ? '; new data.TensorDataset(x, y) makes one of tensors' : ''
     throw new ArgumentError(
-      `${name}: expected a dataset, with a length and get(index), such as a data.TensorDataset, got ${kindOf(dataset)}${hintFor(dataset)}`,
+      `${name}: expected a dataset, with a length and get(index), such as a data.TensorDataset, got ${kindOf(dataset)}${hint}`,
     )
   }
   if (isSize(length) || (open && Number.isNaN(length))) return
   throw new ArgumentError(
     `${name}: the dataset's length is a whole number of at least 0, got ${kindOf(length)}`,
   )
-}
-
-function hintFor(given: unknown): string {
-  let tensors = 0
-  eachTensor(given, () => tensors++)
-  return tensors > 0 ? '; new data.TensorDataset(x, y) makes one of tensors' : ''
 }

@@ -2,7 +2,7 @@
  * What each public name of `data` says of an argument of the wrong kind: an error of ours that names the function,
  * what was expected and what was given. Callers without types get no other help.
  */
-import { ArgumentError, data, fit, nn, ones, optim } from 'simdgrad'
+import { ArgumentError, data, fit, nn, ones, optim, SimdgradError } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { initForTest } from '../support/init.js'
 import { bytes, refuses, type Untyped } from '../support/refuses.js'
@@ -79,25 +79,51 @@ describe('a pass over a dataset of a user', () => {
     [
       'nothing',
       undefined,
-      "DataLoader: the dataset's getBatch gives a batch of tensors, such as [x, y], and it gave undefined",
+      'DataLoader: getBatch gives a batch of tensors, such as [x, y], and it gave undefined',
     ],
     ['a number', 5, 'and it gave 5'],
-    ['an empty array', [], 'and it gave an array without one'],
-    ['arrays of numbers', [[1, 2], [3]], 'and it gave an array without one'],
+    ['an empty array', [], 'and it gave an array'],
+    ['arrays of numbers', [[1, 2], [3]], 'and it gave an array'],
   ])('refuses %s as a batch', (_, batch, message) => {
     refuses(batches(batch), ArgumentError, message)
   })
 
   it.each<[string, unknown, string]>([
-    ['nothing', undefined, 'collate: the sample is undefined; expected numbers, typed arrays, tensors'],
-    ['nothing beside something', [1, null], "collate: the sample's element 1 is null"],
-    ['an empty array', [], 'collate: the sample is an empty array'],
-    ['a function', { x: () => 1 }, "collate: the sample's x is a function"],
-    ['a map', [new Map()], "collate: the sample's element 0 is a Map"],
-    ['a big number', [1n], "collate: the sample's element 0 is 1"],
-    ['big numbers', [new BigInt64Array(2)], 'collate: expected numbers, got a BigInt64Array'],
+    [
+      'nothing',
+      undefined,
+      'collate: nothing can be made of a sample that is undefined; expected numbers, typed arrays, tensors',
+    ],
+    ['nothing beside something', [1, null], 'collate: nothing can be made of a sample.1 that is null'],
+    ['an empty array', [], 'collate: nothing can be made of a sample that is an array'],
+    ['a function', { x: () => 1 }, 'a sample.x that is a function'],
+    ['a map', [new Map()], 'a sample.0 that is a Map'],
+    ['a big number', [1n], 'a sample.0 that is 1'],
   ])('refuses %s as a sample', (_, sample, message) => {
     refuses(samples(sample), ArgumentError, message)
+  })
+
+  it('refuses samples that are not alike', () => {
+    const mixed = (...given: unknown[]) => passOf({ length: given.length, get: (i: number) => given[i] })
+    const cases: [unknown[], RegExp][] = [
+      [
+        [[new Float32Array(2)], [new Float32Array(3)]],
+        /collate: a sample.0 is a Float32Array of shape \[3\]/,
+      ],
+      [[[ones([2])], [ones([1])]], /a sample.0 is a Tensor of shape \[1\] and the first one has \[2\]/],
+      [[[new Float32Array(1)], [undefined]], /a sample.0 is undefined/],
+      [[[new BigInt64Array(2)], [new BigInt64Array(2)]], /a sample.0 is a BigInt64Array/],
+      [[[[1, 2]], [[1]]], /the arrays of dimension 1 have different lengths/],
+      [[[1, 2], [1]], /alike in all samples/],
+      [[{ x: 1 }, { y: 1 }], /expected numbers/],
+      [[{ x: 1 }, 5], /alike in all samples/],
+      [['a', 5], /alike in all samples/],
+      [[5, 'a'], /expected numbers/],
+    ]
+    for (const [samples, message] of cases) {
+      expect(mixed(...samples)).toThrow(SimdgradError)
+      expect(mixed(...samples)).toThrow(message)
+    }
   })
 
   it('refuses promises without await', () => {
@@ -126,7 +152,7 @@ describe('a pass over a dataset of a user', () => {
         optimizer: new optim.SGD(net.parameters(), { lr: 0.1 }),
         loss: new nn.CrossEntropyLoss(),
       })
-    await expect(training(undefined)).rejects.toThrow('the sample is undefined')
+    await expect(training(undefined)).rejects.toThrow('a sample that is undefined')
     await expect(training({ x: 1 })).rejects.toThrow('fit: a batch is an array [x, y]')
   })
 })
