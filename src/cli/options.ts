@@ -44,11 +44,12 @@ export interface MnistOptions {
 /** What a command line asks for. */
 export type Command =
   | { command: 'mnist'; options: MnistOptions }
+  | { command: 'report'; files: readonly string[]; report: string | undefined }
   | { command: 'info' }
   | { command: 'help' }
   | { command: 'version' }
 
-const COMMANDS = ['mnist', 'info', 'help', 'version'] as const
+const COMMANDS = ['mnist', 'report', 'info', 'help', 'version'] as const
 
 const GENERAL = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } as const
 
@@ -80,6 +81,8 @@ export function usage(): string {
 
 Commands:
   mnist    train the notebook's networks on MNIST
+  report   make the HTML report of histories: simdgrad report FILE.json ...,
+           of JSON.stringify({ name, settings, ...history }) each
   info     tell the runtime, the binary chosen and why, threads and memory
   help     print this text (also --help, -h)
   version  print the version (also --version)
@@ -129,6 +132,7 @@ export function parseCommandLine(args: readonly string[]): Command {
       `unknown command '${word}'${didYouMean(word, COMMANDS)}; ` + `the commands are ${COMMANDS.join(', ')}.`,
     )
   }
+  if (command === 'report') return { command, ...reportOptions(words.slice(1), texts, flags) }
   if (unexpected !== undefined && command !== 'help') {
     throw new ArgumentError(`unexpected argument '${unexpected}' after '${word}'.`)
   }
@@ -139,6 +143,16 @@ export function parseCommandLine(args: readonly string[]): Command {
   throw new ArgumentError(
     `--${given} is an option of 'simdgrad mnist', and ${called}. Try: simdgrad mnist --${given}`,
   )
+}
+
+/** @throws ArgumentError for no file, or an option of `mnist` */
+function reportOptions(files: readonly string[], texts: Map<string, string>, flags: Set<string>) {
+  const other = [...texts.keys(), ...flags].find((name) => name !== 'report')
+  if (other !== undefined) {
+    throw new ArgumentError(`--${other} is an option of 'simdgrad mnist'; report takes --report FILE alone.`)
+  }
+  if (files.length === 0) throw new ArgumentError('report needs the histories: simdgrad report FILE.json ...')
+  return { files, report: texts.get('report') }
 }
 
 /** @throws ArgumentError for what means nothing without a folder */

@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SimdgradError } from '../errors.js'
-import { LEFT_BEHIND, writeFileAtomic } from './atomic-write.js'
+import { checkWritable, LEFT_BEHIND, writeFileAtomic } from './atomic-write.js'
 import type { Folder } from './folder.js'
 
 /** The folder at `path`, which need not be there yet. What can't be done throws a SimdgradError that says why. */
@@ -10,6 +10,10 @@ export function diskFolder(path: string): Folder {
   const at = (name: string) => join(path, name)
   return {
     path,
+    async prepare() {
+      await told(`the folder ${path} can't be made`, () => mkdir(path, { recursive: true }))
+      await told(`the folder ${path} takes no new file`, () => checkWritable(at('probe')))
+    },
     list: () =>
       told(`the folder ${path} can't be read`, async () => {
         const names = await readdir(path).catch(noneIfMissing)
@@ -18,10 +22,7 @@ export function diskFolder(path: string): Folder {
         return names.filter((name) => !LEFT_BEHIND.test(name))
       }),
     read: (name) => told(`${at(name)} can't be read`, () => readFile(at(name))),
-    async write(name, bytes) {
-      await told(`the folder ${path} can't be made`, () => mkdir(path, { recursive: true }))
-      await writeFileAtomic(at(name), bytes)
-    },
+    write: (name, bytes) => writeFileAtomic(at(name), bytes),
     remove: (name) => told(`${at(name)} can't be removed`, () => rm(at(name), { force: true })),
   }
 }

@@ -18,6 +18,7 @@ export function originFolder(path: string): Folder {
   }
   return {
     path,
+    prepare: () => told(`the folder ${path} can't be made`, async () => void (await folder(true))),
     list: () =>
       told(`the folder ${path} can't be read`, async () => {
         const names: string[] = []

@@ -17,9 +17,7 @@ export interface EvaluateOptions {
 }
 
 /** What `evaluate` resolves with: a figure for each metric, and a mean for each loss. */
-export type Evaluation<M> = {
-  [K in keyof M]: M[K] extends { compute(): infer V } ? V : number
-}
+export type Evaluation<M> = { [K in keyof M]: M[K] extends Metric ? ReturnType<M[K]['compute']> : number }
 
 /**
  * Figures of a net on data, in evaluation mode and without recording: of metrics, and of losses (their mean over the

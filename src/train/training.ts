@@ -111,10 +111,13 @@ export interface History {
 export interface PassSums {
   /** Batches done. */
   batch: number
+  /** Samples of these. */
   samples: number
   /** Sum of the batches' losses, each by its samples. */
   loss: number
+  /** Right answers; undefined where there are none in some batch. */
   answers?: Answers | undefined
+  /** What they took. */
   seconds: number
 }
 

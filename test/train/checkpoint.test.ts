@@ -1,13 +1,5 @@
 /** A training that is stopped anywhere goes on to the very weights, and the very history, of one that never was. */
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -25,6 +17,7 @@ import {
   metrics,
   nn,
   optim,
+  SimdgradError,
   StateDictError,
   tensor,
 } from 'simdgrad'
@@ -342,6 +335,21 @@ describe('what does not fit', () => {
     writeFileSync(join(folder, 'file'), '')
     folder = join(folder, 'file')
     await expect(train({ checkpoint: {} })).rejects.toThrow(/the folder .* can't be (read|made)/)
+    await expect(train({ checkpoint: {} })).rejects.toThrow(SimdgradError)
+  })
+
+  it('is a folder without rights, which is told before the first step', async () => {
+    // Root writes everywhere but where the kernel itself says no.
+    const root = process.getuid?.() === 0
+    if (root) folder = '/proc'
+    else chmodSync(folder, 0o500)
+    let steps = 0
+    const counter: callbacks.Callback = { onBatchEnd: () => void steps++ }
+    const failing = train({ checkpoint: {}, more: [counter] })
+    await expect(failing).rejects.toThrow(SimdgradError)
+    await expect(failing).rejects.toThrow(/takes no new file|can't be made/)
+    expect(steps).toBe(0)
+    if (root) folder = mkdtempSync(join(tmpdir(), 'simdgrad-checkpoint-'))
   })
 })
 
@@ -358,6 +366,4 @@ it('is a safetensors file with the net in it', async () => {
     'simdgrad.sha256',
     'simdgrad.state',
   ])
-  mkdirSync(join(folder, 'other'))
-  copyFileSync(join(folder, name), join(folder, 'other', name))
 })

@@ -72,6 +72,7 @@ export class CheckpointIn implements Callback {
    * @throws {ArgumentError} for a folder with checkpoints and no `resume`, or metrics that mid-epoch can't be saved of
    * @throws {StateDictError} for a checkpoint of another training; net and optimiser are then as they were
    * @throws {DataError} where all checkpoints are damaged
+   * @throws {SimdgradError} for a folder that can't be made, read or written
    */
   async onFitStart(run: Run): Promise<void> {
     const { everySteps, resume, onMessage = console.warn } = this.#options
@@ -82,6 +83,7 @@ export class CheckpointIn implements Callback {
       )
     }
     this.resumedFrom = undefined
+    await this.#folder.prepare()
     const names = await this.#names()
     if (names.length === 0) return
     if (!resume) {

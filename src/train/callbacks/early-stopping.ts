@@ -131,7 +131,12 @@ export class EarlyStopping implements Callback {
     }
   }
 
-  /** Goes on from there. @throws {StateDictError} for anything else */
+  /**
+   * Goes on from there.
+   *
+   * @param state as `stateDict()` gives it
+   * @throws {StateDictError} for anything else
+   */
   loadStateDict(state: State): void {
     const { best, bestEpoch, wait, weights } = state ?? {}
     const fits =

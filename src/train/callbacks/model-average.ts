@@ -67,7 +67,12 @@ export class ModelAverage implements Callback {
     return this.model.stateDict()
   }
 
-  /** Goes on from there. @throws {StateDictError} for anything else */
+  /**
+   * Goes on from there.
+   *
+   * @param state as `stateDict()` gives it
+   * @throws {StateDictError} for anything else
+   */
   loadStateDict(state: Record<string, Tensor>): void {
     this.model.loadStateDict(state)
   }

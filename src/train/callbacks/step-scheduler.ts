@@ -23,7 +23,7 @@ export class StepScheduler implements Callback {
     }
   }
 
-  /** @throws {ArgumentError} for a scheduler of another optimiser */
+  /** Looks whether it fits. @throws {ArgumentError} for a scheduler of another optimiser */
   onFitStart({ options }: Run): void {
     this.scheduler.checkFit(options.optimizer, true)
   }
@@ -38,7 +38,12 @@ export class StepScheduler implements Callback {
     return this.scheduler.stateDict()
   }
 
-  /** Goes on from there. @throws {StateDictError} for anything else */
+  /**
+   * Goes on from there.
+   *
+   * @param state as `stateDict()` gives it
+   * @throws {StateDictError} for anything else
+   */
   loadStateDict(state: SchedulerStateDict): void {
     if (typeof state !== 'object' || state === null) {
       throw new StateDictError(`StepScheduler: the state is a scheduler's, got ${kindOf(state)}`)
