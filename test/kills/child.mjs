@@ -1,9 +1,9 @@
 // A training with all that has a state, which main.mjs kills and starts again:
-//   node test/kills/child.mjs FOLDER SEED [--threads N]
-// Prints a line when it begins, {"resumedFrom", "step"}, and one at its end, {"last", "best", "average", "figures"}.
+//   node test/kills/child.mjs FOLDER SEED THREADS [STOP]
+// With STOP a signal ends it after so many updates. Prints a line when it begins, {"resumedFrom", "step"}, and one at its end, {"last", "best", "average", "figures"}.
 import { callbacks, data, fit, hashState, init, manualSeed, metrics, nn, optim, tensor } from 'simdgrad'
 
-const [folder, seed, threads] = process.argv.slice(2)
+const [folder, seed, threads, stop] = process.argv.slice(2)
 
 await init({ threads: Number(threads), deterministic: true })
 manualSeed(Number(seed))
@@ -31,6 +31,7 @@ function bars(n) {
 const optimizer = new optim.AdamW(net.parameters(), { lr: 0.005 })
 const average = new optim.swaUtils.AveragedModel(net, { decay: 0.95 })
 const checkpoint = new callbacks.Checkpoint(folder, { everySteps: 1, resume: true, settings: { seed } })
+const controller = new AbortController()
 let last = ''
 const history = await fit(net, {
   train: new data.DataLoader(bars(500), { batchSize: 20, shuffle: true }),
@@ -39,6 +40,7 @@ const history = await fit(net, {
   loss: new nn.CrossEntropyLoss({ weight: tensor([1, 2, 1]) }),
   scheduler: new optim.lrScheduler.ExponentialLR(optimizer, 0.9),
   epochs: 8,
+  signal: controller.signal,
   metrics: { f1: new metrics.F1Score() },
   callbacks: [
     checkpoint,
@@ -49,6 +51,11 @@ const history = await fit(net, {
       last: true,
       onFitStart({ step }) {
         console.log(JSON.stringify({ resumedFrom: checkpoint.resumedFrom, step }))
+      },
+    },
+    {
+      onBatchEnd({ step }) {
+        if (step === Number(stop)) controller.abort()
       },
     },
     {
