@@ -1,6 +1,6 @@
 /** What loading and saving is in every runtime: each gives its own way to a file's bytes. */
 import { isBytes, kindOf } from '../check.js'
-import { ArgumentError, DataError } from '../errors.js'
+import { ArgumentError, DataError, SimdgradError } from '../errors.js'
 
 /** A file: its path (in a browser, in the file system of the page's origin), its URL, or its bytes. */
 export type FileSource = string | URL | Uint8Array
@@ -28,6 +28,8 @@ export async function bytesOf(
   try {
     return [await (from instanceof URL && from.protocol !== 'file:' ? fetched(from) : read(from)), where]
   } catch (cause) {
+    // (A folder's own error says as much already.)
+    if (cause instanceof SimdgradError) throw new DataError(cause.message, { cause })
     throw new DataError(`${where} can't be read: ${cause instanceof Error ? cause.message : cause}`, {
       cause,
     })

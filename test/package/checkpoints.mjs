@@ -86,8 +86,8 @@ export async function checkpoints() {
           loaded &&
           classes === '["a"]' &&
           /checkpoint-0000000013\.safetensors$/.test(resumedFrom) &&
-          /^DataError: no\/such\.safetensors can't be read/.test(missing) &&
-          /^DataError: blob:.*no safetensors file/.test(fetched)
+          /: no\/such\.safetensors can't be read: [^:]*$/.test(missing) &&
+          /: blob:.*is no safetensors file/.test(fetched)
         if (!fits) throw new Error(JSON.stringify(result))
         return tries
       })
