@@ -48,6 +48,14 @@ describe('examples', () => {
     expect(text).toContain('running variance: 3.1500 3.1500 3.1500')
   })
 
+  it('wages is as right as PyTorch, and another process answers from its file', async () => {
+    const text = await example('wages')
+    const [accuracy, pytorch] = [...text.matchAll(/0\.\d+/g)].map(([n]) => Number(n))
+    expect(accuracy).toBeGreaterThan(0.5)
+    expect(Math.abs(accuracy - pytorch)).toBeLessThan(0.02)
+    expect(text).toMatch(/asked in another process: (management|professional)\n/)
+  })
+
   it('moving-statistics trains with both momenta and prints ten values of each moving mean', async () => {
     const text = await example('moving-statistics', '--epochs', '1', '--images', '6400')
     const [notebook, pytorch] = numbers(text, '0    ')
