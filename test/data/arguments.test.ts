@@ -206,11 +206,12 @@ describe('normalize', () => {
     ['a std without end', [0.5, Number.POSITIVE_INFINITY], 'got Infinity'],
     ['a std that has no inverse', [0.5, 1e-320], 'std is a number above 0'],
     [
-      'one mean a channel, as torchvision has it',
-      [[0.5], [0.5]],
-      'mean is one number, for all channels, got an array',
+      'channels of two numbers',
+      [[0.5], [0.5, 1]],
+      'mean and std have a number for each channel, got 1 and 2',
     ],
-    ['one std a channel', [0.5, [0.5]], 'std is one number, for all channels, got an array'],
+    ['no channels', [[], []], 'mean and std have a number for each channel, got 0 and 0'],
+    ['a channel in words', [['0.5'], [0.5]], "normalize: mean is a number, got '0.5'"],
   ])('refuses %s', (_, args, message) => {
     refuses(() => normalize(...args), ArgumentError, message)
   })
