@@ -37,7 +37,7 @@ export type Collated<S> = unknown extends S
  * @throws {ShapeError} where samples differ in their shape
  */
 export function collate<S>(samples: readonly S[]): Collated<S> {
-  return at(samples, 'sample', true) as Collated<S>
+  return at(Array.isArray(samples) ? samples : [], 'sample', true) as Collated<S>
 }
 
 /** The batch of the values at one place, whose name is for errors. */

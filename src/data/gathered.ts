@@ -43,7 +43,7 @@ export abstract class GatheredDataset implements Dataset<Tensor[]>, Opens {
     }
   }
 
-  /** @internal */
+  /** For the DataLoader. */
   [OPEN](order: Uint32Array, key: PassKey): Source {
     const indices = new Indices(order)
     return {

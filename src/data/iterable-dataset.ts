@@ -53,7 +53,7 @@ export class IterableDataset<S = unknown> implements Opens {
     this.length = length ?? Number.NaN
   }
 
-  /** @internal */
+  /** For the DataLoader. */
   [OPEN](_order: Uint32Array, options: PassOptions): Source {
     const samples = outside([], this.#open)
     const buffer = new ShuffleBuffer<S | Promise<S>>(this.shuffleBuffer, options)

@@ -41,5 +41,5 @@ export function findMnistDirectory(root?: string): string {
  */
 export async function readMnistFiles(root?: string): Promise<MnistFiles> {
   const directory = findMnistDirectory(root)
-  return mnistOf(await filesIn(directory, 'the four IDX files'), directory)
+  return mnistOf(await filesIn(directory, 'the four IDX files of MNIST'), directory)
 }

@@ -87,7 +87,7 @@ export class Subset<S = unknown> implements Dataset<S>, Opens {
     throw new ArgumentError(`Subset: index ${index} is out of range for ${this.length} samples`)
   }
 
-  /** @internal */
+  /** For the DataLoader. */
   [OPEN](order: Uint32Array, options: PassOptions): Source {
     return openDataset(
       this.dataset as Dataset,

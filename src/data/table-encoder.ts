@@ -59,6 +59,9 @@ export class TableEncoder {
   readonly #state: TableEncoderState
 
   private constructor(state: TableEncoderState) {
+    if (!isState(state)) {
+      throw new ArgumentError('TableEncoder: made by TableEncoder.fit(table), or TableEncoder.fromJSON(text)')
+    }
     this.#state = state
   }
 
@@ -100,10 +103,7 @@ export class TableEncoder {
     } catch (cause) {
       throw new DataError('TableEncoder: what it is to be made of is no JSON', { cause })
     }
-    const { inputs, target } = (state ?? {}) as Partial<TableEncoderState>
-    if (Array.isArray(inputs) && inputs.every(isPart) && (target === null || isPart(target))) {
-      return new TableEncoder({ inputs, target })
-    }
+    if (isState(state)) return new TableEncoder({ inputs: state.inputs, target: state.target })
     throw new DataError('TableEncoder: this is not what JSON.stringify of an encoder has written')
   }
 
@@ -235,6 +235,11 @@ function write(table: Table, part: Part, rows: Float32Array, at: number, width: 
     if (part.oneHot) rows[row * width + at + place] = 1
     else rows[row * width + at] = place
   }
+}
+
+function isState(value: unknown): value is TableEncoderState {
+  const { inputs, target } = (value ?? {}) as Partial<TableEncoderState>
+  return Array.isArray(inputs) && inputs.every(isPart) && (target === null || isPart(target))
 }
 
 function isPart(value: unknown): value is Part {

@@ -12,6 +12,7 @@ import {
   ShapeError,
   tensor,
 } from 'simdgrad'
+import { OWN_DATA } from './data.js'
 import { linear, made, parameters, type Slip, t } from './slip.js'
 
 const argument = { error: ArgumentError }
@@ -143,6 +144,7 @@ const images = { shape: [2, 3, 3], data: new Uint8Array(18) }
 const labels = { shape: [2], data: new Uint8Array(2) }
 
 export const DATA: Slip[] = [
+  ...OWN_DATA,
   ['data.DataLoader', [], /dataset/i, argument],
   ['data.DataLoader', [null], /dataset/i, argument],
   ['data.DataLoader', [t(4, 2)], /dataset/i, argument],
@@ -165,7 +167,7 @@ export const DATA: Slip[] = [
   ['data.normalize', [], /mean/, argument],
   ['data.normalize', ['a', 1], /mean/, argument],
   ['data.normalize', [0, 0], /std/, argument],
-  ['data.normalize', [[0.5], [0.5]], /mean/, argument],
+  ['data.normalize', [[0.5], [0.5, 1]], /mean/, argument],
   ['data.parseIdx', [], /bytes/],
   ['data.parseIdx', ['train-images', 'file'], /bytes/],
   ['data.mnist', ['folder'], byName, argument],
