@@ -38,7 +38,9 @@ export class Augmentation {
   constructor(
     /** What becomes of the bytes after all changes. */
     readonly normalization: Normalization,
+    /** Height and width of what is cut out; undefined for all. @internal */
     readonly crop: readonly [number, number] | undefined,
+    /** How much of what. @internal */
     readonly changes: Changes,
   ) {}
 

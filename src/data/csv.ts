@@ -5,6 +5,12 @@ import { TABLE_OPTIONS, type Table, type TableOptions, tableOf } from './table.j
 
 /** As much of https://www.papaparse.com as is called. */
 export interface PapaParse {
+  /**
+   * The rows of a text.
+   *
+   * @param text the content
+   * @param config how it is read
+   */
   parse(
     text: string,
     config: { delimiter: string; skipEmptyLines: 'greedy' },

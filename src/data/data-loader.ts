@@ -43,10 +43,13 @@ export interface DataLoaderState {
   position: number
   /** The seed, and the place in its stream, of this pass's order; null before the pass has begun. */
   seed: number | null
+  /** The place in the seed's stream; null where `seed` is. */
   offset: number | null
-  /** What the order was made for: samples of a pass (null where nobody knows), and of a batch. */
+  /** Samples of a pass; null where nobody knows. */
   samples: number | null
+  /** Samples of a batch. */
   batchSize: number
+  /** Whether passes are shuffled. */
   shuffle: boolean
 }
 

@@ -20,6 +20,8 @@ export interface Dataset<S = unknown> {
   get(index: number): S | Promise<S>
   /**
    * Several samples at once, where that is faster: the batch, as `collate` would make it of them, or a promise of it.
+   *
+   * @param indices of samples, in the order of the batch
    */
   getBatch?(indices: Int32Array): Collated<S> | Promise<Collated<S>>
 }

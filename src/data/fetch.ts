@@ -4,6 +4,7 @@ import { ArgumentError, DataError } from '../errors.js'
 
 /** How far a download is. */
 export interface FetchProgress {
+  /** What is downloaded. */
   readonly url: string
   /** Bytes that have come. */
   readonly loaded: number
@@ -38,6 +39,8 @@ export class FetchError extends DataError {
 /**
  * The bytes at a URL.
  *
+ * @param url what is downloaded
+ * @param options onProgress, signal, limit
  * @throws {DataError} where there is no answer, another status than 2xx, or more bytes than `limit`
  * @throws {ArgumentError} for what is no URL, or options that are none
  */

@@ -3,11 +3,12 @@ import { ArgumentError } from '../errors.js'
 import { fromValues } from '../tensor/create.js'
 import { Indices } from '../tensor/gather.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { type Dataset, OPEN, type Opens, type PassKey, type Source } from './dataset.js'
+import { type Dataset, OPEN, type PassKey, type Source } from './dataset.js'
 import { isSize } from './idx.js'
 
 /** Samples that are tensors, of which the library makes batches. */
-export abstract class GatheredDataset implements Dataset<Tensor[]>, Opens {
+export abstract class GatheredDataset implements Dataset<Tensor[]> {
+  /** Number of samples. */
   abstract readonly length: number
 
   /** Samples `indices[first … first + count)`. @internal */
@@ -25,6 +26,7 @@ export abstract class GatheredDataset implements Dataset<Tensor[]>, Opens {
   /**
    * The samples of those indices as tensors [N, ...].
    *
+   * @param indices of samples, in the order of the batch
    * @throws {ArgumentError} for an index that there is not
    */
   getBatch(indices: Int32Array): Tensor[] {
@@ -43,7 +45,7 @@ export abstract class GatheredDataset implements Dataset<Tensor[]>, Opens {
     }
   }
 
-  /** For the DataLoader. */
+  /** @internal */
   [OPEN](order: Uint32Array, key: PassKey): Source {
     const indices = new Indices(order)
     return {

@@ -11,6 +11,7 @@ import { checkTransform, type Normalization, normalize, type Transform } from '.
 
 /** Images of bytes with a class each: batches are [x: [N, C, H, W], y: [N]]. */
 export class ImageDataset extends GatheredDataset {
+  /** Number of images. */
   readonly length: number
   /** [C, H, W]. */
   readonly imageShape: readonly number[]

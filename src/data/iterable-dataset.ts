@@ -2,15 +2,7 @@ import { checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { atPoint, uniforms } from '../tensor/random.js'
 import { outside } from '../tensor/scope.js'
-import {
-  isPromise,
-  OPEN,
-  type Opens,
-  type PassKey,
-  type PassOptions,
-  type Source,
-  streamOf,
-} from './dataset.js'
+import { isPromise, OPEN, type PassKey, type PassOptions, type Source, streamOf } from './dataset.js'
 
 /** Options of IterableDataset. */
 export interface IterableDatasetOptions {
@@ -28,9 +20,10 @@ export interface IterableDatasetOptions {
  * generator, the lines of a file, a stream. As
  * https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset
  */
-export class IterableDataset<S = unknown> implements Opens {
+export class IterableDataset<S = unknown> {
   /** Number of samples; NaN where nobody knows. */
   readonly length: number
+  /** How many samples are held to be drawn from. */
   readonly shuffleBuffer: number
   readonly #open: () => Iterable<S | Promise<S>> | AsyncIterable<S>
 
@@ -53,7 +46,7 @@ export class IterableDataset<S = unknown> implements Opens {
     this.length = length ?? Number.NaN
   }
 
-  /** For the DataLoader. */
+  /** @internal */
   [OPEN](_order: Uint32Array, options: PassOptions): Source {
     const samples = outside([], this.#open)
     const buffer = new ShuffleBuffer<S | Promise<S>>(this.shuffleBuffer, options)

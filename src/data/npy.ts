@@ -139,6 +139,7 @@ export function checkFileBytes(name: string, bytes: unknown): asserts bytes is U
  * The tensor in a .npy file's bytes, as `numpy.save` writes them: float16 to float64, whole numbers of any size up to
  * 2²⁴ in value, and bool. Values are rounded to float32.
  *
+ * @param bytes the whole file
  * @param where names the file in errors
  * @throws {ArgumentError} for what is no Uint8Array
  * @throws {DataError} for bytes that are none, end early, or hold what no tensor takes
@@ -149,7 +150,12 @@ export function parseNpy(bytes: Uint8Array, where = 'the given bytes'): Tensor {
   return fromValues(values, shape)
 }
 
-/** A tensor as the bytes of a .npy file, which `numpy.load` reads: float32, row-major. @throws {ArgumentError} */
+/**
+ * A tensor as the bytes of a .npy file, which `numpy.load` reads: float32, row-major.
+ *
+ * @param x of any shape
+ * @throws {ArgumentError} for what is no tensor
+ */
 export function encodeNpy(x: Tensor): Uint8Array {
   if (!(x instanceof Tensor)) throw new ArgumentError(`encodeNpy: expected a tensor, got ${kindOf(x)}`)
   const sizes = x.shape.length === 1 ? `${x.shape[0]},` : x.shape.join(', ')

@@ -8,6 +8,7 @@ import { readZip, writeZip } from './zip.js'
 /**
  * The tensors in a .npz file's bytes, as `numpy.savez` and `numpy.savez_compressed` write them, by name.
  *
+ * @param bytes the whole file
  * @param where names the file in errors
  * @returns an object without a prototype
  * @throws {ArgumentError} for what is no Uint8Array

@@ -10,7 +10,6 @@ import {
   type Dataset,
   isPromise,
   OPEN,
-  type Opens,
   openDataset,
   type PassKey,
   type PassOptions,
@@ -42,9 +41,10 @@ function checkFinite(name: string, dataset: unknown): asserts dataset is Dataset
 /**
  * Some samples of a set, in an order. https://pytorch.org/docs/stable/data.html#torch.utils.data.Subset
  */
-export class Subset<S = unknown> implements Dataset<S>, Opens {
+export class Subset<S = unknown> implements Dataset<S> {
   /** Which samples of `dataset`. */
   readonly indices: Uint32Array
+  /** The set that has them. */
   readonly dataset: Dataset<S>
 
   /**
@@ -74,7 +74,12 @@ export class Subset<S = unknown> implements Dataset<S>, Opens {
     return this.dataset.get(this.#at(index))
   }
 
-  /** Several of them. @throws {ArgumentError} for an index that there is not */
+  /**
+   * Several of them.
+   *
+   * @param indices of these samples
+   * @throws {ArgumentError} for an index that there is not
+   */
   getBatch(indices: Int32Array): Collated<S> | Promise<Collated<S>> {
     return batchOf(
       this.dataset,
@@ -87,7 +92,7 @@ export class Subset<S = unknown> implements Dataset<S>, Opens {
     throw new ArgumentError(`Subset: index ${index} is out of range for ${this.length} samples`)
   }
 
-  /** For the DataLoader. */
+  /** @internal */
   [OPEN](order: Uint32Array, options: PassOptions): Source {
     return openDataset(
       this.dataset as Dataset,
@@ -101,6 +106,7 @@ export class Subset<S = unknown> implements Dataset<S>, Opens {
  * Sets one after the other. https://pytorch.org/docs/stable/data.html#torch.utils.data.ConcatDataset
  */
 export class ConcatDataset<S = unknown> implements Dataset<S> {
+  /** The sets. */
   readonly datasets: readonly Dataset<S>[]
   /** How many samples there are up to the end of each. */
   readonly #ends: number[] = []
@@ -130,7 +136,12 @@ export class ConcatDataset<S = unknown> implements Dataset<S> {
     return this.datasets[part].get(own)
   }
 
-  /** Several: each set is asked once for those that are its own. @throws {ArgumentError} for an index that there is not */
+  /**
+   * Several: each set is asked once for those that are its own.
+   *
+   * @param indices of samples, counted through all
+   * @throws {ArgumentError} for an index that there is not
+   */
   getBatch(indices: Int32Array): Collated<S> | Promise<Collated<S>> {
     const places = Array.from(indices, (index) => this.#find(index))
     const asked = this.datasets.map((dataset, part) => {

@@ -28,7 +28,9 @@ type Part = NumberPart | CategoryPart
 
 /** What a TableEncoder has learnt, as JSON holds it. */
 export interface TableEncoderState {
+  /** What is learnt of each column that goes in. */
   inputs: Part[]
+  /** What is learnt of the target; null without one. */
   target: Part | null
 }
 
@@ -66,7 +68,10 @@ export class TableEncoder {
   }
 
   /**
+   * An encoder that has learnt of a table.
+   *
    * @param table the training part: nothing is to be learnt of the others
+   * @param options target, inputs, and how they are encoded
    * @throws {ArgumentError} for a column that there is not, or options that are none
    * @throws {DataError} for missing values that nothing was said about, or a column without any
    */
@@ -95,7 +100,12 @@ export class TableEncoder {
     })
   }
 
-  /** Has back what `JSON.stringify` of an encoder has written. @throws {DataError} for anything else */
+  /**
+   * Has back what `JSON.stringify` of an encoder has written.
+   *
+   * @param json the text, or what `toJSON` gave
+   * @throws {DataError} for anything else
+   */
   static fromJSON(json: string | TableEncoderState): TableEncoder {
     let state: unknown = json
     try {

@@ -15,6 +15,7 @@ export interface CategoryColumn {
   readonly values: readonly (string | undefined)[]
 }
 
+/** A column of a table. */
 export type Column = NumberColumn | CategoryColumn
 
 /** How the fields of a table are read. */
@@ -66,14 +67,24 @@ export class Table {
     return found
   }
 
-  /** The column of that name. @throws {ArgumentError} for a name that there is not */
+  /**
+   * The column of that name.
+   *
+   * @param name one of `columns`
+   * @throws {ArgumentError} for a name that there is not
+   */
   column(name: string): Column {
     const column = this.#columns.get(name)
     if (column) return column
     throw new ArgumentError(`Table: there is no column ${kindOf(name)}; it has ${this.columns.join(', ')}`)
   }
 
-  /** Some of the rows. @throws {ArgumentError} for an index that there is not */
+  /**
+   * Some of the rows.
+   *
+   * @param indices of rows, in the order of the new table
+   * @throws {ArgumentError} for an index that there is not
+   */
   rows(indices: ArrayLike<number>): Table {
     const order = Array.from(indices)
     const bad = order.find((i) => !(Number.isInteger(i) && i >= 0 && i < this.length))

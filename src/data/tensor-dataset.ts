@@ -11,6 +11,7 @@ import { GatheredDataset } from './gathered.js'
 export class TensorDataset extends GatheredDataset {
   /** What it is made of. */
   readonly tensors: readonly Tensor[]
+  /** Number of samples. */
   readonly length: number
 
   /**

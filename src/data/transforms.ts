@@ -14,6 +14,7 @@ export interface Normalization {
 
 /** A gather of its own: what `data.augment` gives. */
 export interface Gathering {
+  /** What becomes of the bytes after all else. */
   readonly normalization: Normalization
   /** @internal */
   gather(batch: BytesBatch, key: PassKey): Tensor

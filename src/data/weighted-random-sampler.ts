@@ -15,7 +15,9 @@ export interface WeightedRandomSamplerOptions {
  * `manualSeed` starts. https://pytorch.org/docs/stable/data.html#torch.utils.data.WeightedRandomSampler
  */
 export class WeightedRandomSampler implements Sampler {
+  /** How many indices a pass has. */
   readonly length: number
+  /** Whether an index may come again. */
   readonly replacement: boolean
   readonly #weights: Float64Array
 
@@ -55,6 +57,7 @@ export class WeightedRandomSampler implements Sampler {
     this.replacement = replacement
   }
 
+  /** New indices. */
   *[Symbol.iterator](): Generator<number> {
     const tree = new SumTree(this.#weights)
     const words = uniforms(2 * this.length)
