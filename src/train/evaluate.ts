@@ -57,8 +57,8 @@ export async function evaluate<M extends Readonly<Record<string, Metric | Loss>>
     net.eval()
     try {
       signal?.throwIfAborted()
-      // (What can be waited for may also be had at once, which is faster.)
-      const ahead = Symbol.asyncIterator in batches && !(Symbol.iterator in batches)
+      // A loader's samples may be promises: only who waits gets them.
+      const ahead = Symbol.asyncIterator in batches
       for await (const batch of ahead ? batches : turns(batches as Iterable<readonly Tensor[]>)) {
         if (!Array.isArray(batch) || !(batch[0] instanceof Tensor)) {
           throw new ArgumentError(`evaluate: expected batches of tensors, [x, target], got ${kindOf(batch)}`)

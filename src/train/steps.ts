@@ -154,7 +154,9 @@ function whyNot(net: Module, loss: Loss, compile: boolean | undefined): string |
 
 function notFinite(value: number, { epoch, batch, batches, training }: Where): NumericError {
   const what = training ? 'training' : 'validation'
+  // Of a stream nobody knows how many batches an epoch has.
+  const step = Number.isNaN(batches) ? '' : `step ${epoch * batches + batch} (`
   return new NumericError(
-    `fit: the ${what} loss is ${value} at step ${epoch * batches + batch} (epoch ${epoch}, batch ${batch}); the parameters are as the step before left them. A smaller learning rate often helps, or batch normalisation; look for NaN in the data`,
+    `fit: the ${what} loss is ${value} at ${step}epoch ${epoch}, batch ${batch}${Number.isNaN(batches) ? '' : ')'}; the parameters are as the step before left them. A smaller learning rate often helps, or batch normalisation; look for NaN in the data`,
   )
 }
