@@ -1,7 +1,7 @@
 /** Tables: rows of columns that are numbers or categories. */
 import { checkOptions, kindOf } from '../check.js'
 import { ArgumentError, DataError } from '../errors.js'
-import { type RandomSplitOptions, randomSplit } from './subsets.js'
+import { type RandomSplitOptions, randomSplit } from './random-split.js'
 
 /** A column of numbers; NaN where there is none. */
 export interface NumberColumn {
