@@ -4,8 +4,7 @@ import { SimdgradError } from '../errors.js'
 import { reportOf } from './histories.js'
 import { info } from './info.js'
 import { trainMnist } from './mnist.js'
-import { type Command, parseCommandLine } from './options.js'
-import { usage } from './usage.js'
+import { type Command, parseCommandLine, usage } from './options.js'
 
 /** Runs a command line. @returns the exit code */
 async function main(args: readonly string[]): Promise<number> {
