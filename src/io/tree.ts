@@ -21,6 +21,9 @@ const NUMBERS = {
   '-0': -0,
 }
 
+/** What a state dict has that is no entry. */
+const METADATA = '_metadata'
+
 /** The longest way from the top to a value: what is deeper is a circle. */
 const DEPTH = 32
 
@@ -58,9 +61,12 @@ function packed(value: unknown, path: string[], tensors: Record<string, Tensor>,
       const entries = Object.entries(value)
         .filter(([, one]) => one !== undefined)
         .map(([key, one]) => [key, inside(one, key)])
-      return entries.some(([key]) => String(key).startsWith('$'))
-        ? { $entries: entries }
-        : Object.fromEntries(entries)
+      const strange = entries.some(([key]) => String(key).startsWith('$'))
+      const json = strange ? { $entries: entries } : Object.fromEntries(entries)
+      // A state dict may have metadata that are no entry, as PyTorch's `_metadata`.
+      const hidden = Object.getOwnPropertyDescriptor(value, METADATA)
+      if (hidden === undefined || hidden.enumerable) return json
+      return { $state: json, $metadata: inside(hidden.value, METADATA) }
     }
   }
   throw new ArgumentError(
@@ -86,7 +92,7 @@ export function unpack({ tensors, json }: Packed, where: string): unknown {
     if (depth > DEPTH) throw wrong('it is nested too deeply')
     if (typeof value !== 'object' || value === null) return value
     if (Array.isArray(value)) return value.map((one) => unpacked(one, depth + 1))
-    const { $tensor, $number, $entries } = value as Record<string, unknown>
+    const { $tensor, $number, $entries, $state, $metadata } = value as Record<string, unknown>
     if (typeof $tensor === 'string') {
       if (Object.hasOwn(tensors, $tensor)) return tensors[$tensor]
       throw wrong(`it has no tensor '${$tensor}'`)
@@ -98,6 +104,13 @@ export function unpack({ tensors, json }: Packed, where: string): unknown {
       $entries.every((entry) => Array.isArray(entry) && typeof entry[0] === 'string')
     ) {
       return Object.fromEntries($entries.map(([key, one]) => [key, unpacked(one, depth + 1)]))
+    }
+    if (typeof $state === 'object' && $state !== null && $metadata !== undefined) {
+      const state = unpacked($state, depth + 1)
+      if (isPlain(state)) {
+        const hidden = { value: unpacked($metadata, depth + 1), enumerable: false }
+        return Object.defineProperty(state, METADATA, hidden)
+      }
     }
     const entries = Object.entries(value)
     const strange = entries.find(([key]) => key.startsWith('$'))

@@ -30,8 +30,11 @@ export async function fit(net: Module, options: FitOptions): Promise<History> {
   return exclusively('fit', net, async () => {
     const mode = net.training
     const history: History = {
-      ...{ epochs: [], aborted: false, stopped: undefined },
-      ...{ compiled: false, reason: undefined },
+      epochs: [],
+      aborted: false,
+      stopped: undefined,
+      compiled: false,
+      reason: undefined,
     }
     const run: Run = { net, options, history, epoch: 0, step: 0, pass: undefined }
     const callbacks = inOrder(options.callbacks)
@@ -94,7 +97,7 @@ type Call = (
 ) => Promise<void>
 
 const inOrder = (callbacks: readonly Callback[] = []) =>
-  callbacks.toSorted((a, b) => Number(a.last ?? false) - Number(b.last ?? false))
+  callbacks.toSorted((a, b) => Number(!!a.last) - Number(!!b.last))
 
 /** @throws {ArgumentError} for what is missing, unknown or of another kind */
 function checkFit(net: Module, options: FitOptions): void {
@@ -140,11 +143,9 @@ function checkFit(net: Module, options: FitOptions): void {
   const schedules = scheduler === undefined || typeof scheduler?.checkFit === 'function'
   expect('scheduler', schedules, 'one of optim.lrScheduler', scheduler)
   scheduler?.checkFit(optimizer, valid !== undefined)
-  for (const [name, metric] of Object.entries(options.metrics ?? {})) {
-    const counts = typeof metric?.update === 'function' && typeof metric.compute === 'function'
-    expect(`metrics.${name}`, counts, 'a metric, such as new metrics.Accuracy()', metric)
-  }
-  const { callbacks = [] } = options
+  const { metrics = {}, callbacks = [] } = options
+  const counts = Object.values(metrics).every((one) => typeof one?.update === 'function')
+  expect('metrics', counts, 'metrics by name, such as { f1: new metrics.F1Score() }', metrics)
   const calls = Array.isArray(callbacks) && callbacks.every((one) => one === Object(one))
   expect('callbacks', calls, 'an array of callbacks', callbacks)
   checkBoolean('fit', 'compile', options.compile ?? true)
@@ -185,7 +186,8 @@ async function pass(
   if (training) run.pass = sums
   const start = performance.now() - sums.seconds * 1000
   const { epoch } = run
-  const batches = loader.pass()
+  const { length: batches } = loader
+  const source = loader.pass()
   const size = training ? accumulate : 1
   try {
     while (!signal?.aborted) {
@@ -193,13 +195,11 @@ async function pass(
       // Runs a step when its batches are there; what has to be waited for, and those before it, are nobody's meanwhile.
       const take = (next: unknown): StepResult[] | { next: unknown; group: Batch[] } => {
         if (isPromise(next)) return { next, group }
-        if (next !== undefined && group.push(checkBatch(next)) < size) return take(batches.next())
-        return group.length > 0
-          ? steps.run(group, { epoch, batch: sums.batch, batches: loader.length, training })
-          : []
+        if (next !== undefined && group.push(checkBatch(next)) < size) return take(source.next())
+        return group.length > 0 ? steps.run(group, { epoch, batch: sums.batch, batches, training }) : []
       }
       // What nobody else can have seen is freed at the end of the step.
-      let results = scoped(() => take(batches.next()))
+      let results = scoped(() => take(source.next()))
       while ('next' in results) {
         const next = await results.next
         results = scoped(() => take(next))
@@ -212,22 +212,17 @@ async function pass(
         sums.batch++
       }
       sums.seconds = (performance.now() - start) / 1000
-      const turn = timeToYield()
-      if (training) {
-        run.step++
-        if (turn) {
-          const { batch, samples, loss, seconds } = sums
-          onProgress?.({
-            ...{ epoch, batch, batches: loader.length },
-            ...{ loss: loss / samples, imagesPerSecond: samples / seconds },
-          })
-        }
+      if (training) run.step++
+      if (timeToYield()) {
+        const { batch, samples, loss, seconds } = sums
+        const imagesPerSecond = samples / seconds
+        if (training) onProgress?.({ epoch, batch, batches, loss: loss / samples, imagesPerSecond })
+        await yieldToEvents()
       }
-      if (turn) await yieldToEvents()
       if (training && run.options.callbacks) await call('onBatchEnd')
     }
   } finally {
-    batches.close()
+    source.close()
   }
   const seconds = (performance.now() - start) / 1000
   return {

@@ -63,7 +63,7 @@ export interface FitOptions {
   loss: Loss
   /**
    * Changes the optimiser's learning rates: it is stepped once after each epoch, ReduceLROnPlateau with the validation
-   * loss. (One that is stepped after each batch, as OneCycleLR, needs a loop of your own.)
+   * loss. (One that is stepped after each update, as OneCycleLR, goes into `callbacks.StepScheduler`.)
    */
   scheduler?: LRScheduler | undefined
   /** Passes over the training data. Default 1. */

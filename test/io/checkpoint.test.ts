@@ -57,6 +57,18 @@ describe('a checkpoint', () => {
     expect((back as { polluted?: number }).polluted).toBeUndefined()
   })
 
+  it('holds metadata of a state dict, which are no entry of it', async () => {
+    const net = Object.defineProperty({ w: ones([1]) }, '_metadata', { value: { '0': { frozen: true } } })
+    const back = (await decodeCheckpoint(await encodeCheckpoint('test', { net }), 'it')) as {
+      net: typeof net
+    }
+    expect(Object.keys(back.net)).toEqual(['w'])
+    expect(Object.getOwnPropertyDescriptor(back.net, '_metadata')).toMatchObject({
+      value: { '0': { frozen: true } },
+      enumerable: false,
+    })
+  })
+
   it.each<[what: string, value: unknown, message: RegExp]>([
     ['a function', { a: [() => 1] }, /a\.0 is a function/],
     ['a Map', { a: new Map() }, /a is a Map/],

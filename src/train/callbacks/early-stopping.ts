@@ -2,6 +2,7 @@ import { checkBoolean, checkNumber, checkOptions, kindOf } from '../../check.js'
 import { ArgumentError, StateDictError } from '../../errors.js'
 import type { StateDict } from '../../nn/module.js'
 import { zeros } from '../../tensor/create.js'
+import { Tensor } from '../../tensor/tensor.js'
 import type { Callback, EpochResult, Run } from '../training.js'
 import { ModelAverage } from './model-average.js'
 
@@ -143,7 +144,8 @@ export class EarlyStopping implements Callback {
       (best === null || typeof best === 'number') &&
       Number.isInteger(bestEpoch) &&
       Number.isInteger(wait) &&
-      typeof weights === 'object'
+      (weights === null ||
+        (typeof weights === 'object' && Object.values(weights).every((x) => x instanceof Tensor)))
     if (!fits)
       throw new StateDictError(`EarlyStopping: the state is none of an EarlyStopping, got ${kindOf(state)}`)
     this.best = best ?? undefined
