@@ -21,22 +21,21 @@ export { type Backend, chunksDone, type InitOptions, init } from './bindings/ini
 export type { WasmSource } from './bindings/load.js'
 export { type MemoryUse, memory } from './bindings/steps.js'
 export * from './errors.js'
-export { decodeState, encodeState, hashState } from './io/state.js'
+export type { FileSource } from './io/files.js'
+export { decodeMetadata, decodeState, encodeState, hashState, type SaveOptions } from './io/state.js'
 export * as nn from './nn/index.js'
 export { type Summary, type SummaryRow, type SummaryTotals, summary } from './nn/summary.js'
 export * as optim from './optim/index.js'
 export { arange, full, ones, type TensorOptions, tensor, zeros } from './tensor/create.js'
 export { eye, linspace } from './tensor/grids.js'
 export { manualSeed, rand, randn } from './tensor/random.js'
+export { getRngState, type RngState, setRngState } from './tensor/rng-state.js'
 export { type MultinomialOptions, multinomial, randint, randperm } from './tensor/sample.js'
 export type { Shape } from './tensor/shape.js'
 export { type NestedNumbers, Tensor } from './tensor/tensor.js'
-export {
-  type BatchProgress,
-  type EpochResult,
-  type FitOptions,
-  fit,
-  type History,
-} from './train/fit.js'
+export { type EvaluateOptions, type Evaluation, evaluate } from './train/evaluate.js'
+export { fit } from './train/fit.js'
 export type { Loss } from './train/loss.js'
+export * as metrics from './train/metrics/index.js'
 export { recalibrate } from './train/recalibrate.js'
+export type { BatchProgress, EpochResult, FitOptions, History } from './train/training.js'

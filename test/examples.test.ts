@@ -48,6 +48,14 @@ describe('examples', () => {
     expect(text).toContain('running variance: 3.1500 3.1500 3.1500')
   })
 
+  it('wages is as right as PyTorch, and another process answers from its file', async () => {
+    const text = await example('wages')
+    const [accuracy, pytorch] = [...text.matchAll(/0\.\d+/g)].map(([n]) => Number(n))
+    expect(accuracy).toBeGreaterThan(0.5)
+    expect(Math.abs(accuracy - pytorch)).toBeLessThan(0.02)
+    expect(text).toMatch(/asked in another process: (management|professional)\n/)
+  })
+
   it('moving-statistics trains with both momenta and prints ten values of each moving mean', async () => {
     const text = await example('moving-statistics', '--epochs', '1', '--images', '6400')
     const [notebook, pytorch] = numbers(text, '0    ')
@@ -121,7 +129,8 @@ describe('examples', () => {
     expect(numbers(text, 'epoch 1: loss')[0]).toBeGreaterThan(0)
     const folder = mkdtempSync(join(tmpdir(), 'cifar-'))
     const records = Uint8Array.from({ length: 40 * 3073 }, (_, i) => (i % 3073 ? (i * 7) % 256 : i % 10))
-    for (const name of ['data_batch_1.bin', 'test_batch.bin']) writeFileSync(join(folder, name), records)
+    const names = [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`)
+    for (const name of [...names, 'test_batch.bin']) writeFileSync(join(folder, name), records)
     const cifar = await example('resnet20', '--images', '32', '--cifar', folder)
     rmSync(folder, { recursive: true })
     expect(numbers(cifar, 'test accuracy')[0]).toBeLessThanOrEqual(1)

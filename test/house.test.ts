@@ -13,7 +13,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['', 'io', 'nets'],
   // Nets of a user's: what they are made of is public.
   nets: [''],
-  train: ['nn', 'optim', 'data', 'autograd', 'tensor'],
+  // A checkpoint is a file.
+  train: ['nn', 'optim', 'data', 'io', 'autograd', 'tensor'],
   io: ['nn', 'tensor'],
   // Layers hold tensors, and call operations.
   nn: ['autograd', 'tensor'],

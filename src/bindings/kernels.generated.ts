@@ -948,41 +948,45 @@ export function randomPermutation({ y, seedLow, seedHigh, offsetLow, offsetHigh 
 /** The arguments of `gatherU8`. */
 export interface GatherU8 {
   readonly sourceRows: number
-  readonly width: number
+  readonly channels: number
+  readonly plane: number
   readonly first: number
   readonly count: number
-  /** `sourceRows * width` bytes. */
+  /** `sourceRows * channels * plane` bytes. */
   readonly source: Memory
   /** Words (u32). */
   readonly indices: Memory
-  readonly scale: number
-  readonly shift: number
-  /** `count * width` floats; written. */
+  /** `channels + channels` floats. */
+  readonly norms: Memory
+  /** `count * channels * plane` floats; written. */
   readonly y: Memory
 }
 
 /**
- * `y[i] = source[indices[first + i]] · scale + shift`, of bytes. Gives the place (from `first` on) of the
- * first index that is no row (then nothing was written), or -1.
+ * `y[i][c] = source[indices[first + i]][c] · scale[c] + shift[c]`, of bytes; `norms` has the scale and the shift
+ * of each channel. Gives the place (from `first` on) of the first index that is no row (then nothing was
+ * written), or -1.
  */
-export function gatherU8({ sourceRows, width, first, count, source, indices, scale, shift, y }: GatherU8): number {
+export function gatherU8({ sourceRows, channels, plane, first, count, source, indices, norms, y }: GatherU8): number {
   const sourceAt = source.address
   const indicesAt = indices.address
+  const normsAt = norms.address
   const yAt = y.address
   const row = startRow()
   row[0] = 32
   row[2] = sourceRows
-  row[3] = width
-  row[4] = first
-  row[5] = count
-  row[6] = sourceAt
-  row[7] = source.length
-  row[8] = indicesAt
-  row[9] = indices.length
-  row[10] = scale
-  row[11] = shift
-  row[12] = yAt
-  row[13] = y.length
+  row[3] = channels
+  row[4] = plane
+  row[5] = first
+  row[6] = count
+  row[7] = sourceAt
+  row[8] = source.length
+  row[9] = indicesAt
+  row[10] = indices.length
+  row[11] = normsAt
+  row[12] = norms.length
+  row[13] = yAt
+  row[14] = y.length
   const result = call(row, 'gatherU8')
   y.version++
   return result

@@ -693,3 +693,81 @@ export function attentionBackward({ batch, t, s, e, ev, q, k, v, mask, boolean, 
   if (dk) dk.version++
   if (dv) dv.version++
 }
+
+/** The arguments of `augment`. */
+export interface Augment {
+  readonly sourceRows: number
+  readonly channels: number
+  readonly h: number
+  readonly w: number
+  readonly outH: number
+  readonly outW: number
+  readonly padding: number
+  readonly shift: number
+  readonly cutout: number
+  readonly first: number
+  readonly count: number
+  readonly flip: number
+  readonly flipVertical: number
+  readonly degrees: number
+  readonly scaleLeast: number
+  readonly scaleMost: number
+  readonly noise: number
+  readonly fill: number
+  readonly seedLow: number
+  readonly seedHigh: number
+  readonly epoch: number
+  /** `sourceRows * channels * h * w` bytes. */
+  readonly source: Memory
+  /** Words (u32). */
+  readonly indices: Memory
+  /** `channels + channels` floats. */
+  readonly norms: Memory
+  /** `count * channels * outH * outW` floats; written. */
+  readonly y: Memory
+}
+
+/**
+ * As `gatherU8`, of images [channels, h, w] that are changed at random on the way, each by its own numbers, to
+ * [channels, out_h, out_w].
+ */
+export function augment({ sourceRows, channels, h, w, outH, outW, padding, shift, cutout, first, count, flip, flipVertical, degrees, scaleLeast, scaleMost, noise, fill, seedLow, seedHigh, epoch, source, indices, norms, y }: Augment): number {
+  const sourceAt = source.address
+  const indicesAt = indices.address
+  const normsAt = norms.address
+  const yAt = y.address
+  const row = startRow()
+  row[0] = 58
+  row[2] = sourceRows
+  row[3] = channels
+  row[4] = h
+  row[5] = w
+  row[6] = outH
+  row[7] = outW
+  row[8] = padding
+  row[9] = shift
+  row[10] = cutout
+  row[11] = first
+  row[12] = count
+  row[13] = flip
+  row[14] = flipVertical
+  row[15] = degrees
+  row[16] = scaleLeast
+  row[17] = scaleMost
+  row[18] = noise
+  row[19] = fill
+  row[20] = seedLow
+  row[21] = seedHigh
+  row[22] = epoch
+  row[23] = sourceAt
+  row[24] = source.length
+  row[25] = indicesAt
+  row[26] = indices.length
+  row[27] = normsAt
+  row[28] = norms.length
+  row[29] = yAt
+  row[30] = y.length
+  const result = call(row, 'augment')
+  y.version++
+  return result
+}

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { SimdgradError } from '../errors.js'
+import { reportOf } from './histories.js'
 import { info } from './info.js'
 import { trainMnist } from './mnist.js'
 import { type Command, parseCommandLine, usage } from './options.js'
@@ -11,6 +12,9 @@ async function main(args: readonly string[]): Promise<number> {
   switch (parsed.command) {
     case 'mnist':
       return trainMnist(parsed.options, args)
+    case 'report':
+      await reportOf(parsed.files, parsed.report, args)
+      break
     case 'info':
       await info()
       break

@@ -1,11 +1,22 @@
 /** `simdgrad mnist`: what the other files of this folder do, in order. */
-import { type BatchProgress, data, fit, hashState, init, manualSeed, nn, optim } from '../index.node.js'
+import { join } from 'node:path'
+import {
+  type BatchProgress,
+  callbacks,
+  data,
+  fit,
+  hashState,
+  init,
+  manualSeed,
+  nn,
+  optim,
+} from '../index.node.js'
 import { JOBS, type JobName } from '../nets/index.js'
 import { INTERRUPTED, listenForInterrupt } from './interrupt.js'
 import { type MnistOptions, netsOf, savePathFor } from './options.js'
 import { checkFiles, reportPathFor, writeReport, writeWeights } from './outputs.js'
 import { EpochProgress, formatEpochLine } from './progress.js'
-import { type RunHistory, renderReport } from './report.js'
+import { type EpochRecord, type RunHistory, renderReport } from './report.js'
 import { commandLine, settingsOf } from './settings.js'
 import { table } from './table.js'
 import { asRecord, inWords } from './unfinished.js'
@@ -76,10 +87,9 @@ async function trainNet(name: JobName, run: RunHistory, { options, sets, signal,
     dropLast: rest > 0 && rest < smallestBatch,
   })
   const bar = new EpochProgress()
-  const startBar = (epoch: number) => bar.start(train.length, `${name} ${epoch + 1}/${epochs}`)
+  const checkpoint = checkpointFor(name, options)
   let progress: BatchProgress | undefined
   say(`\n${name}`)
-  startBar(0)
   try {
     await fit(net, {
       train,
@@ -88,9 +98,10 @@ async function trainNet(name: JobName, run: RunHistory, { options, sets, signal,
       loss: new nn.CrossEntropyLoss(),
       epochs,
       signal,
+      callbacks: checkpoint ? [checkpoint, recordsOf(run, checkpoint, say)] : [],
       onProgress(now) {
         progress = now
-        bar.update(now.batch, now.loss, now.imagesPerSecond)
+        bar.update(`${name} ${now.epoch + 1}/${epochs}`, now)
       },
       async onEpoch(result) {
         bar.stop()
@@ -98,7 +109,6 @@ async function trainNet(name: JobName, run: RunHistory, { options, sets, signal,
         run.epochs.push(record)
         if (json) console.log(JSON.stringify(record))
         else say(formatEpochLine(record))
-        if (result.epoch + 1 < epochs) startBar(result.epoch + 1)
       },
     })
   } finally {
@@ -109,9 +119,44 @@ async function trainNet(name: JobName, run: RunHistory, { options, sets, signal,
       run.unfinished = inWords(end)
       if (json && signal.aborted) console.log(JSON.stringify(asRecord(end)))
       else say(run.unfinished)
+      if (checkpoint) say('--resume goes on with the last checkpoint.')
     }
     if (save !== undefined) {
       say(await writeWeights(savePathFor(save, name, options.net), net.stateDict()))
     }
+  }
+}
+
+/** What saves the training of a net, where that was asked for. */
+function checkpointFor(
+  net: JobName,
+  { checkpoint, checkpointEvery, resume, batchSize, lr, seed, deterministic }: MnistOptions,
+): callbacks.Checkpoint | undefined {
+  if (checkpoint === undefined) return undefined
+  return new callbacks.Checkpoint(join(checkpoint, net), {
+    resume,
+    ...(checkpointEvery !== undefined && { everySteps: checkpointEvery }),
+    settings: { net, batchSize, lr, seed, deterministic },
+    onMessage: (message) => console.error(`simdgrad: ${message}`),
+  })
+}
+
+/** Saves the lines of the epochs with the rest, and says from where it goes on. */
+function recordsOf(
+  run: RunHistory,
+  checkpoint: callbacks.Checkpoint,
+  say: (text: string) => void,
+): callbacks.Callback {
+  return {
+    last: true,
+    onFitStart({ epoch, step }) {
+      const { resumedFrom } = checkpoint
+      if (resumedFrom !== undefined) say(`Goes on from ${resumedFrom}: epoch ${epoch + 1}, step ${step}`)
+      for (const record of run.epochs) say(formatEpochLine(record))
+    },
+    stateDict: () => run.epochs,
+    loadStateDict(epochs: EpochRecord[]) {
+      run.epochs.splice(0, run.epochs.length, ...epochs)
+    },
   }
 }

@@ -33,16 +33,23 @@ export interface MnistOptions {
   report: string | undefined
   /** Where the weights go: ends in .safetensors; see {@link savePathFor}. */
   save: string | undefined
+  /** The folder of the checkpoints; those of each net are in one of its own in there. Default none. */
+  checkpoint: string | undefined
+  /** Steps between two checkpoints within an epoch, from 1; by default there are none within. */
+  checkpointEvery: number | undefined
+  /** Whether the training goes on with the last checkpoint. Default false. */
+  resume: boolean
 }
 
 /** What a command line asks for. */
 export type Command =
   | { command: 'mnist'; options: MnistOptions }
+  | { command: 'report'; files: readonly string[]; report: string | undefined }
   | { command: 'info' }
   | { command: 'help' }
   | { command: 'version' }
 
-const COMMANDS = ['mnist', 'info', 'help', 'version'] as const
+const COMMANDS = ['mnist', 'report', 'info', 'help', 'version'] as const
 
 const GENERAL = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } as const
 
@@ -58,6 +65,9 @@ const MNIST = {
   json: { type: 'boolean' },
   report: { type: 'string' },
   save: { type: 'string' },
+  checkpoint: { type: 'string' },
+  'checkpoint-every': { type: 'string' },
+  resume: { type: 'boolean' },
 } as const
 
 const OPTIONS: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
@@ -71,6 +81,8 @@ export function usage(): string {
 
 Commands:
   mnist    train the notebook's networks on MNIST
+  report   make the HTML report of histories: simdgrad report FILE.json ...,
+           of JSON.stringify({ name, settings, ...history }) each
   info     tell the runtime, the binary chosen and why, threads and memory
   help     print this text (also --help, -h)
   version  print the version (also --version)
@@ -93,6 +105,12 @@ Options of mnist:
   --save FILE      write the weights here; FILE ends in .safetensors
                    (with --net all: NAME.safetensors becomes
                    NAME-mlp-bn.safetensors and so on)
+  --checkpoint DIR after each epoch, and on Ctrl-C, save all that the
+                   training is in DIR/NET: the last three are kept
+  --checkpoint-every N
+                   save after every N steps too
+  --resume         go on with the last checkpoint in DIR, to the very
+                   weights of a training without a stop
 `
 }
 
@@ -114,6 +132,7 @@ export function parseCommandLine(args: readonly string[]): Command {
       `unknown command '${word}'${didYouMean(word, COMMANDS)}; ` + `the commands are ${COMMANDS.join(', ')}.`,
     )
   }
+  if (command === 'report') return { command, ...reportOptions(words.slice(1), texts, flags) }
   if (unexpected !== undefined && command !== 'help') {
     throw new ArgumentError(`unexpected argument '${unexpected}' after '${word}'.`)
   }
@@ -124,6 +143,32 @@ export function parseCommandLine(args: readonly string[]): Command {
   throw new ArgumentError(
     `--${given} is an option of 'simdgrad mnist', and ${called}. Try: simdgrad mnist --${given}`,
   )
+}
+
+/** @throws ArgumentError for no file, or an option of `mnist` */
+function reportOptions(files: readonly string[], texts: Map<string, string>, flags: Set<string>) {
+  const other = [...texts.keys(), ...flags].find((name) => name !== 'report')
+  if (other !== undefined) {
+    throw new ArgumentError(`--${other} is an option of 'simdgrad mnist'; report takes --report FILE alone.`)
+  }
+  if (files.length === 0) throw new ArgumentError('report needs the histories: simdgrad report FILE.json ...')
+  return { files, report: texts.get('report') }
+}
+
+/** @throws ArgumentError for what means nothing without a folder */
+function checkpointOptions(
+  texts: Map<string, string>,
+  flags: Set<string>,
+): Pick<MnistOptions, 'checkpoint' | 'checkpointEvery' | 'resume'> {
+  const checkpoint = texts.get('checkpoint')
+  const checkpointEvery = wholeNumber(texts, 'checkpoint-every', 1)
+  const resume = flags.has('resume')
+  if (checkpoint === undefined && (resume || checkpointEvery !== undefined)) {
+    throw new ArgumentError(
+      `--${resume ? 'resume' : 'checkpoint-every'} needs the folder of the checkpoints: --checkpoint DIR.`,
+    )
+  }
+  return { checkpoint, checkpointEvery, resume }
 }
 
 /** The nets that are trained, in order. */
@@ -193,6 +238,7 @@ function mnistOptions(texts: Map<string, string>, flags: Set<string>): MnistOpti
     json: flags.has('json'),
     report: texts.get('report'),
     save: safetensorsPath(texts.get('save')),
+    ...checkpointOptions(texts, flags),
   }
 }
 

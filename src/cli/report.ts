@@ -19,12 +19,14 @@ import {
 
 export type { EpochRecord, RunHistory } from './report-words.js'
 
-/** What the runs ran on, as `init` told it, and how they were asked for. All is printed as it is. */
+/** What the runs ran on, as `init` told it, where that is known, and how they were asked for. All is printed as it is. */
 export interface ReportAbout {
-  runtime: string
-  simd: string
-  threads: number
-  reason: string
+  /** Default 'simdgrad on MNIST'. */
+  title?: string
+  runtime?: string
+  simd?: string
+  threads?: number
+  reason?: string
   date: string
   /** The command line. */
   command: string
@@ -50,8 +52,13 @@ export function renderReport(runs: RunHistory[], about: ReportAbout): string {
   const ran = runs.filter((run) => run.epochs.length > 0)
   const { charts, html } = renderSections(ran)
   const nets = [...new Set(ran.map((run) => run.net))].join(', ')
-  const cores = about.threads === 1 ? '1 thread' : `${about.threads} threads`
-  const machine = [about.date, about.runtime, `SIMD: ${about.simd}`, cores].join(' · ')
+  const { title = 'simdgrad on MNIST', date, runtime, simd, threads, reason = '' } = about
+  const machine = [
+    date,
+    ...(runtime ? [runtime] : []),
+    ...(simd ? [`SIMD: ${simd}`] : []),
+    ...(threads ? [threads === 1 ? '1 thread' : `${threads} threads`] : []),
+  ].join(' · ')
   const settings = about.settings.map(([name, value]) => `${name} ${value}`).join(' · ')
   const unfinished = runs.flatMap(({ net, unfinished }) => (unfinished ? [`${net}: ${unfinished}`] : []))
   return `<!doctype html>
@@ -60,13 +67,13 @@ export function renderReport(runs: RunHistory[], about: ReportAbout): string {
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>simdgrad on MNIST${ran.length > 0 ? `: ${escapeHtml(nets)}` : ''}</title>
+<title>${escapeHtml(title)}${ran.length > 0 ? `: ${escapeHtml(nets)}` : ''}</title>
 <style>${libraryStyle}${STYLE}</style>
 </head>
 <body>
 <main>
-<h1>simdgrad on MNIST</h1>
-<p class="muted">${escapeHtml(machine)}<br>${escapeHtml(about.reason)}</p>
+<h1>${escapeHtml(title)}</h1>
+<p class="muted">${escapeHtml(machine)}<br>${escapeHtml(reason)}</p>
 <p class="muted">${escapeHtml(settings)}<br><code>${escapeHtml(about.command)}</code></p>
 ${unfinished.map((text) => `<p class="unfinished">${escapeHtml(text)}</p>`).join('\n')}
 ${ran.length > 0 ? renderSummary(ran) : '<p>No epoch was finished.</p>'}

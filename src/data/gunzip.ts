@@ -19,8 +19,7 @@ export function isGzip(bytes: Uint8Array): boolean {
 }
 
 /**
- * The decompressed bytes of a gzip file of one member, as gzip writes it. (Of several joined files,
- * Node 20 and Bun give all, and other runtimes refuse them.)
+ * The decompressed bytes of a gzip file of one member, as gzip writes it; several joined files are refused.
  *
  * @param where names the file in errors.
  * @throws DataError when the bytes are no gzip, are truncated or fail gzip's own checksum.
@@ -72,7 +71,7 @@ function chunksOf(bytes: Uint8Array): ReadableStream<Uint8Array<ArrayBuffer>> {
   })
 }
 
-/** Decompresses into `output`, which grows only if the trailer told too small a size. */
+/** Decompresses into `output`, of the size that the trailer tells, and no more. */
 async function collect(
   compressed: ReadableStream<Uint8Array<ArrayBuffer>>,
   output: Uint8Array,
@@ -83,9 +82,9 @@ async function collect(
     const { done, value } = await reader.read()
     if (done) return length === output.length ? output : output.slice(0, length)
     if (length + value.length > output.length) {
-      const larger = new Uint8Array(Math.max(2 * output.length, length + value.length))
-      larger.set(output.subarray(0, length))
-      output = larger
+      // A bomb, or several joined files, of which some runtimes read only the first.
+      reader.cancel().catch(() => {})
+      throw new Error(`it holds more than the ${output.length} bytes that its end tells`)
     }
     output.set(value, length)
     length += value.length

@@ -4,85 +4,124 @@ import { fromValues } from '../tensor/create.js'
 import { ByteArray, gather, gatherBytes, type Indices } from '../tensor/gather.js'
 import { outside } from '../tensor/scope.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkSpan, type Dataset } from './dataset.js'
+import type { PassKey } from './dataset.js'
+import { GatheredDataset } from './gathered.js'
 import { checkIdx, type IdxArray } from './idx.js'
-import { checkTransform, normalize, type Transform } from './transforms.js'
+import { checkTransform, type Normalization, normalize, type Transform } from './transforms.js'
 
 /** Images of bytes with a class each: batches are [x: [N, C, H, W], y: [N]]. */
-export class ImageDataset implements Dataset {
+export class ImageDataset extends GatheredDataset {
+  /** Number of images. */
   readonly length: number
   /** [C, H, W]. */
   readonly imageShape: readonly number[]
   /** The class of each image. */
   readonly labels: Tensor
+  /** The classes' names, where they are known. */
+  readonly classes: readonly string[] | undefined
   readonly #images: ByteArray
   readonly #transform: Transform
+  /** Each channel's scale and shift. */
+  readonly #norms: Tensor
 
   /**
-   * @param images bytes [N, H, W] of one channel, or [N, C, H, W] with C = 1 or 3
+   * @param images bytes [N, H, W] of one channel, [N, C, H, W] or [N, H, W, C] with C = 1 to 4 (where both would do,
+   *   the channels come first)
    * @param labels a class for each image, [N]
    * @param transform default: `normalize(0.5, 0.5)`, values from −1 to 1
-   * @throws {ShapeError} for images of another shape, for bytes that are more or fewer than their shape says, or
-   *   where images and labels differ in number
+   * @param classes the classes' names
+   * @throws {ShapeError} for images of another shape, for bytes that are more or fewer than their shape says, where
+   *   images and labels differ in number, or for a normalisation of other channels
    * @throws {ArgumentError} for images or labels that are no `{ shape, data }` of bytes, or a transform that is none
    */
-  constructor(images: IdxArray, labels: IdxArray, transform: Transform = normalize(0.5, 0.5)) {
+  constructor(
+    images: IdxArray,
+    labels: IdxArray,
+    transform: Transform = normalize(0.5, 0.5),
+    classes?: readonly string[],
+  ) {
+    super()
     checkIdx('ImageDataset', 'images', images)
     checkIdx('ImageDataset', 'labels', labels)
     checkTransform('ImageDataset', transform)
     const [length] = images.shape
-    this.imageShape = imageShapeOf(images.shape)
+    const { shape, last } = imageShapeOf(images.shape)
     if (labels.shape.length !== 1 || labels.shape[0] !== length) {
       throw new ShapeError(
         `ImageDataset: expected a label for each of the ${length} images, got shape [${labels.shape}]`,
       )
     }
+    this.imageShape = shape
     this.length = length
-    this.#images = new ByteArray(images.data)
+    this.classes = classes
+    this.#norms = normsOf(transform, shape[0])
+    this.#images = new ByteArray(last ? channelsFirst(images.data, shape) : images.data)
     this.labels = fromValues(labels.data, [length])
     this.#transform = transform
   }
 
-  /**
-   * Samples `indices[first … first + count)`: images [`count`, C, H, W], transformed, and classes [`count`].
-   *
-   * @throws {ArgumentError} for indices that no DataLoader made, or more samples than they are
-   */
-  batch(indices: Indices, first: number, count: number): Tensor[] {
-    checkSpan('ImageDataset', indices, first, count)
+  /** @internal */
+  protected gather(indices: Indices, first: number, count: number, key: PassKey): Tensor[] {
     const transform = this.#transform
     const y = gather(this.labels, indices, first, count)
-    const [scale, shift] = typeof transform === 'function' ? [1 / 255, 0] : [transform.scale, transform.shift]
-    const x = gatherBytes(this.#images, this.imageShape, indices, first, count, scale, shift)
+    const batch = { source: this.#images, shape: this.imageShape, norms: this.#norms, indices, first, count }
+    if ('gather' in transform) return [transform.gather(batch, key), y]
+    const x = gatherBytes(batch)
+    if (typeof transform !== 'function') return [x, y]
     return [
-      typeof transform === 'function'
-        ? transformed(
-            outside([x], () => transform(x)),
-            count,
-          )
-        : x,
+      transformed(
+        outside([x], () => transform(x)),
+        count,
+      ),
       y,
     ]
   }
-
-  /** @internal */
-  get libraryBatch(): unknown {
-    return ImageDataset.prototype.batch
-  }
 }
 
-/** A byte row of a sample is C·H·W, so channels must come before rows and columns. */
-function imageShapeOf(shape: readonly number[]): readonly number[] {
-  const [, ...image] = shape.length === 3 ? [shape[0], 1, ...shape.slice(1)] : shape
-  const [channels, height, width] = image
-  if (image.length === 3 && (channels === 1 || channels === 3) && height > 0 && width > 0) return image
-  const last = shape.length === 4 && (shape[3] === 1 || shape[3] === 3)
-  const hint = last
-    ? `. Channels that come last are moved with tensor(values, { shape: [${shape}] }).permute([0, 3, 1, 2]), which a data.TensorDataset takes`
-    : ''
-  throw new ShapeError(
-    `ImageDataset: expected images of shape [N, H, W], or [N, C, H, W] with C = 1 or 3, got [${shape}]${hint}`,
+/** Scale and shift by turns: one pair for all channels, or one each. @throws {ShapeError} */
+function normsOf(transform: Transform, channels: number): Tensor {
+  const byte: Normalization = { scale: 1 / 255, shift: 0 }
+  const own = 'gather' in transform ? transform.normalization : transform
+  const { scale, shift } = typeof own === 'function' ? byte : own
+  const many = 'gather' in transform ? channels : 1
+  const list = (of: number | readonly number[]) =>
+    typeof of === 'number' ? Array<number>(many).fill(of) : of
+  const [scales, shifts] = [list(scale), list(shift)]
+  if (scales.length !== many && scales.length !== channels) {
+    throw new ShapeError(
+      `ImageDataset: the normalisation is of ${scales.length} channels, and the images have ${channels}`,
+    )
+  }
+  return fromValues(
+    scales.flatMap((one, c) => [one, shifts[c]]),
+    [2 * scales.length],
   )
+}
+
+/** [C, H, W] of images, and whether the channels come last. */
+function imageShapeOf(shape: readonly number[]): { shape: readonly number[]; last: boolean } {
+  const [n, ...sizes] = shape
+  const image = sizes.length === 2 ? [1, ...sizes] : sizes
+  const isChannels = (c: number | undefined) => c !== undefined && c >= 1 && c <= 4
+  if (image.length === 3 && image.every((size) => size > 0)) {
+    if (isChannels(image[0])) return { shape: image, last: false }
+    if (isChannels(image[2])) return { shape: [image[2], image[0], image[1]], last: true }
+  }
+  throw new ShapeError(
+    `ImageDataset: expected images of shape [N, H, W], [N, C, H, W] or [N, H, W, C] with C = 1 to 4, got [${[n, ...sizes]}]`,
+  )
+}
+
+/** Bytes [N, H, W, C] as [N, C, H, W]. */
+function channelsFirst(data: Uint8Array, [channels, height, width]: readonly number[]): Uint8Array {
+  const plane = height * width
+  const moved = new Uint8Array(data.length)
+  for (let image = 0; image < data.length; image += plane * channels) {
+    for (let c = 0; c < channels; c++) {
+      for (let i = 0; i < plane; i++) moved[image + c * plane + i] = data[image + i * channels + c]
+    }
+  }
+  return moved
 }
 
 /** What a user's transform gave, once it is a batch of as many samples. */

@@ -46,8 +46,8 @@ export async function checkWritable(path: string): Promise<void> {
 
 /**
  * Writes `bytes` to `path`, replacing what was there, whole or not at all: they go to a temporary
- * file in the same folder, are flushed to the disk, and take the name in one step. A symbolic link
- * is followed, and a replaced file's permissions are kept.
+ * file in the same folder, are flushed to the disk, and take the name in one step; then the folder
+ * is flushed. A symbolic link is followed, and a replaced file's permissions are kept.
  *
  * @throws SimdgradError when it can't be written; the old file is then as it was, and no temporary
  *   file is left.
@@ -70,7 +70,25 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
       { cause },
     )
   }
+  await flushFolder(dirname(beside.target))
 }
+
+/** Flushes a folder's list of names, which a loss of power may take back otherwise. */
+async function flushFolder(path: string): Promise<void> {
+  let folder: FileHandle | undefined
+  try {
+    folder = await open(path, 'r')
+    await folder.sync()
+  } catch (error) {
+    // Windows opens no folder, and some file systems flush none: nothing more can be done there.
+    if (!(error instanceof Error && 'code' in error)) throw error
+  } finally {
+    await folder?.close()
+  }
+}
+
+/** What a process that was killed has left in a folder while it wrote. */
+export const LEFT_BEHIND = /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/
 
 /** `value` for a file that is not there; any other error goes on. */
 function ifMissing<T>(value: T): (error: unknown) => T {

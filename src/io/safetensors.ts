@@ -43,8 +43,10 @@ export function decodeSafetensors(bytes: Uint8Array, where: string): Safetensors
   for (const { name, dtype, shape, begin, end } of places) {
     const size = DTYPE_BYTES[dtype]
     const read = READ[dtype]
-    const data = new Float32Array((end - begin) / size)
-    for (let i = 0; i < data.length; i++) data[i] = read(view, start + begin + i * size)
+    const data =
+      dtype === 'F32' && LITTLE_ENDIAN
+        ? new Float32Array(copyOf(bytes, start + begin, start + end))
+        : Float32Array.from({ length: (end - begin) / size }, (_, i) => read(view, start + begin + i * size))
     entries[name] = { dtype, shape, data }
   }
   return { entries, metadata }
@@ -90,8 +92,8 @@ export function encodeSafetensors(
 }
 
 /**
- * The values of one tensor as they are written: little-endian float32, or int64 when it is marked
- * so.
+ * The values of one tensor as they are written: little-endian float32, which may be `data`'s own bytes, or int64 when it
+ * is marked so.
  *
  * @throws ArgumentError when an I64 value is no whole number or beyond int64.
  */
@@ -99,6 +101,7 @@ export function entryBytes(
   name: string,
   { dtype, data }: Pick<SafetensorsEntry, 'dtype' | 'data'>,
 ): Uint8Array {
+  if (dtype !== 'I64' && LITTLE_ENDIAN) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   const size = dtype === 'I64' ? 8 : 4
   const view = new DataView(new ArrayBuffer(size * data.length))
   for (const [i, value] of data.entries()) {
@@ -114,6 +117,16 @@ export function entryBytes(
     }
   }
   return new Uint8Array(view.buffer)
+}
+
+/** As machines are, almost all. */
+const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
+
+/** (A Buffer's own `slice` copies nothing.) */
+function copyOf(bytes: Uint8Array, begin: number, end: number): ArrayBuffer {
+  const copy = new Uint8Array(end - begin)
+  copy.set(bytes.subarray(begin, end))
+  return copy.buffer
 }
 
 /**

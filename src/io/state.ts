@@ -1,12 +1,13 @@
-import { isBytes, kindOf } from '../check.js'
+import { checkOptions, isBytes, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { checkState, type StateDict } from '../nn/module.js'
 import { fromValues } from '../tensor/create.js'
 import { weightsHash } from './hash.js'
 import { decodeSafetensors, encodeSafetensors, type SafetensorsEntry } from './safetensors.js'
+import { readHeader } from './safetensors-header.js'
 
 /** PyTorch counts batches in 64-bit whole numbers; everything else is float32. */
-function entriesOf(name: string, state: StateDict): Record<string, SafetensorsEntry> {
+export function entriesOf(name: string, state: StateDict): Record<string, SafetensorsEntry> {
   checkState(name, state)
   return Object.fromEntries(
     Object.entries(state).map(([name, tensor]) => [
@@ -20,20 +21,70 @@ function entriesOf(name: string, state: StateDict): Record<string, SafetensorsEn
   )
 }
 
+/** Options of `encodeState` and `saveSafetensors`. */
+export interface SaveOptions {
+  /**
+   * What the file carries along, by name: class names, units, how inputs are prepared, what the net is. Texts are written
+   * as they are, everything else as JSON. Default: none.
+   */
+  metadata?: Readonly<Record<string, unknown>>
+}
+
 /**
  * A state dict as the bytes of a safetensors file that `safetensors.torch.load_file` reads: float32, and int64 for
  * `num_batches_tracked`.
  *
  * @param state such as `net.stateDict()`
- * @throws {ArgumentError} for what is no object of tensors
+ * @param options what else the file carries
+ * @throws {ArgumentError} for what is no object of tensors, or metadata that JSON can't hold
  */
-export function encodeState(state: StateDict): Uint8Array {
-  return encodeStateFor('encodeState', state)
+export function encodeState(state: StateDict, options: SaveOptions = {}): Uint8Array {
+  return encodeStateFor('encodeState', state, options)
 }
 
 /** As `encodeState`, for a function of that name, which errors give. */
-export function encodeStateFor(name: string, state: StateDict): Uint8Array {
-  return encodeSafetensors(entriesOf(name, state), { format: 'pt' })
+export function encodeStateFor(name: string, state: StateDict, options: SaveOptions = {}): Uint8Array {
+  checkOptions(name, options, ['metadata'])
+  const { metadata = {} } = options
+  return encodeSafetensors(entriesOf(name, state), { format: 'pt', ...textsOf(name, metadata) })
+}
+
+/** @throws {ArgumentError} for what is no object of what JSON holds */
+function textsOf(name: string, metadata: Readonly<Record<string, unknown>>): Record<string, string> {
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+    throw new ArgumentError(
+      `${name}: metadata is given by name, as { classes: [...] }, got ${kindOf(metadata)}`,
+    )
+  }
+  const texts = Object.entries(metadata).map(([key, value]) => {
+    const text = typeof value === 'string' ? value : jsonOf(value)
+    if (text !== undefined) return [key, text] as const
+    throw new ArgumentError(`${name}: the metadata's '${key}' is ${kindOf(value)}, which JSON can't hold`)
+  })
+  return Object.fromEntries(texts)
+}
+
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    // A circle, or a bigint.
+    return undefined
+  }
+}
+
+/**
+ * What a safetensors file carries besides its tensors: texts by name (see `metadata` of `encodeState`; `JSON.parse` reads
+ * what was written as JSON). The object has no prototype.
+ *
+ * @param bytes the whole file
+ * @param where names the file in errors
+ * @throws {ArgumentError} for what is no Uint8Array
+ * @throws {DataError} naming `where` if the bytes are no safetensors file
+ */
+export function decodeMetadata(bytes: Uint8Array, where = 'the given bytes'): Record<string, string> {
+  checkBytes('decodeMetadata', bytes)
+  return readHeader(bytes, where).metadata
 }
 
 /**
@@ -45,16 +96,18 @@ export function encodeStateFor(name: string, state: StateDict): Uint8Array {
  * @throws {DataError} naming `where` if the bytes are no safetensors file
  */
 export function decodeState(bytes: Uint8Array, where = 'the given bytes'): StateDict {
-  if (!isBytes(bytes)) {
-    const hint = (bytes as unknown) instanceof ArrayBuffer ? '; new Uint8Array(buffer) makes one of it' : ''
-    throw new ArgumentError(
-      `decodeState: expected a file's bytes as a Uint8Array, got ${kindOf(bytes)}${hint}`,
-    )
-  }
+  checkBytes('decodeState', bytes)
   const { entries } = decodeSafetensors(bytes, where)
   return Object.fromEntries(
     Object.entries(entries).map(([name, { shape, data }]) => [name, fromValues(data, shape)]),
   )
+}
+
+/** @throws {ArgumentError} for what is no Uint8Array */
+function checkBytes(name: string, bytes: Uint8Array): void {
+  if (isBytes(bytes)) return
+  const hint = (bytes as unknown) instanceof ArrayBuffer ? '; new Uint8Array(buffer) makes one of it' : ''
+  throw new ArgumentError(`${name}: expected a file's bytes as a Uint8Array, got ${kindOf(bytes)}${hint}`)
 }
 
 /**

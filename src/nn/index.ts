@@ -19,6 +19,7 @@ export * from './losses/binary.js'
 export * from './losses/classes.js'
 export type { Answers } from './losses/loss.js'
 export * from './losses/regression.js'
+export * from './losses/weighted.js'
 export { MaxPool2d } from './max-pooling.js'
 export {
   AnyModule,

@@ -122,24 +122,16 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 /** @throws {ArgumentError} unless it has the form of a state dict */
 function checkForm(given: OptimizerState): void {
-  const form = 'expected an optimiser’s state dict, { state: { 0: … }, param_groups: [ … ] }'
-  if (!isObject(given)) throw new ArgumentError(`loadStateDict: ${form}, got ${kindOf(given)}`)
-  if (!('state' in given && 'param_groups' in given)) {
-    const hint = 'paramGroups' in given ? '; paramGroups is written param_groups there' : ''
-    throw new ArgumentError(
-      `loadStateDict: ${form}, got one with ${Object.keys(given).join(', ') || 'nothing'}${hint}`,
+  const wrong = (what: string, value: unknown) =>
+    new ArgumentError(
+      `loadStateDict: expected an optimiser’s state dict, { state: { 0: … }, param_groups: [{ params: [0, …], … }] }, got ${what}${kindOf(value)}`,
     )
-  }
-  if (!isObject(given.state))
-    throw new ArgumentError(`loadStateDict: ${form}, got state ${kindOf(given.state)}`)
-  if (!Array.isArray(given.param_groups)) {
-    throw new ArgumentError(`loadStateDict: ${form}, got param_groups ${kindOf(given.param_groups)}`)
-  }
-  for (const [i, group] of given.param_groups.entries()) {
-    if (isObject(group) && Array.isArray(group.params)) continue
-    throw new ArgumentError(
-      `loadStateDict: param_groups[${i}] is an object with params, which are numbers of parameters, got ${kindOf(group)}`,
-    )
+  if (!isObject(given)) throw wrong('', given)
+  const { state, param_groups: groups } = given
+  if (!isObject(state)) throw wrong('state ', state)
+  if (!Array.isArray(groups)) throw wrong('param_groups ', groups)
+  for (const [i, group] of groups.entries()) {
+    if (!isObject(group) || !Array.isArray(group.params)) throw wrong(`param_groups[${i}] `, group)
   }
 }
 

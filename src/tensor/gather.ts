@@ -55,31 +55,54 @@ function check(bad: number, rows: number): void {
     throw new ArgumentError(`gather: index ${bad} of the batch is out of range for ${rows} samples`)
 }
 
+/** What a kernel needs to gather a batch of bytes; `norms` has the scale and the shift of each channel. */
+export interface BytesBatch {
+  readonly source: ByteArray
+  /** [channels, ...] */
+  readonly shape: Shape
+  readonly norms: Tensor
+  readonly indices: Indices
+  readonly first: number
+  readonly count: number
+}
+
+/** A gathering kernel's call, but for what it fills. */
+export type GatherBytes = (numbers: {
+  sourceRows: number
+  channels: number
+  source: Storage
+  norms: Storage
+  first: number
+  count: number
+  indices: Storage
+  y: Storage
+}) => number
+
 /**
- * Samples `indices[first … first + count)` of bytes [rows, ...shape] as `value · scale + shift`.
- * @returns [count, ...shape]
+ * A batch of shape [count, ...out], which can be gathered again when it was dropped meanwhile.
+ *
+ * @throws {ArgumentError} for an index that is out of range
  */
-export function gatherBytes(
-  source: ByteArray,
-  shape: Shape,
-  indices: Indices,
-  first: number,
-  count: number,
-  scale: number,
-  shift: number,
-): Tensor {
+export function gatherWith(batch: BytesBatch, out: Shape, call: GatherBytes): Tensor {
+  const { source, shape, norms, indices, first, count } = batch
   const row = sizeOf(shape)
-  const rows = row === 0 ? 0 : source.storage.length / row
+  const sourceRows = row === 0 ? 0 : source.storage.length / row
   endStepIfLarge()
-  const y = empty([count, ...shape])
+  const y = empty([count, ...out])
   adopt(y)
-  const from = { sourceRows: rows, count, width: row, scale, shift, source: source.storage }
-  check(gatherU8({ first, indices: indices.storage, y: y.storage, ...from }), rows)
+  const from = { sourceRows, channels: norms.size / 2, source: source.storage, norms: norms.storage, count }
+  check(call({ first, indices: indices.storage, y: y.storage, ...from }), sourceRows)
   const { storage } = y
   storage.makeAgainBy(() =>
-    indices.withPart(first, count, (part) => gatherU8({ first: 0, indices: part, y: storage, ...from })),
+    indices.withPart(first, count, (part) => call({ first: 0, indices: part, y: storage, ...from })),
   )
   return y
+}
+
+/** A batch of bytes as `value · scale + shift` of its channel; of one for all, `norms` has two numbers. */
+export function gatherBytes(batch: BytesBatch): Tensor {
+  const plane = (sizeOf(batch.shape) * 2) / batch.norms.size
+  return gatherWith(batch, batch.shape, (numbers) => gatherU8({ plane, ...numbers }))
 }
 
 /** Samples `indices[first … first + count)` of a tensor [rows, ...]. */

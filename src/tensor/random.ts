@@ -30,6 +30,24 @@ export function manualSeed(value: number): void {
   position = 0
 }
 
+/** A point of the stream as numbers that JSON holds. */
+export interface StreamPoint {
+  readonly seed: number
+  /** Blocks of four words before it. */
+  readonly position: number
+}
+
+/** Where the stream stands. */
+export const streamPoint = (): StreamPoint => ({ seed, position })
+
+/** Runs `fn` as if the stream stood at that point; afterwards it stands where it stood before. */
+export function atPoint<T>(point: StreamPoint, fn: () => T): T {
+  return keepingStream(() => {
+    ;({ seed, position } = point)
+    return fn()
+  })
+}
+
 /** A place in the stream, in two words each: the same place has the same numbers again. */
 export interface StreamPlace {
   readonly seedLow: number
@@ -87,6 +105,14 @@ export function fillNormal(x: Tensor, mean: number, std: number): Tensor {
 export function fillBernoulli(x: Tensor, keep: number, scale: number): void {
   const y = x.storage
   live(() => kernels.fillBernoulli({ y, keep, scale, ...takeBlocks(blocksOf(y)) }))
+}
+
+/** Uniform numbers from [0, 1), multiples of 2⁻²⁴. */
+export function uniforms(count: number): Float32Array {
+  const words = fillUniform(empty([count]), 0, 1)
+  const values = words.toFloat32Array()
+  words.release()
+  return values
 }
 
 /** The numbers 0 … n − 1 in random order. */

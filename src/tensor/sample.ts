@@ -3,15 +3,13 @@ import { checkBytes } from '../bindings/allocate.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { fromValues } from './create.js'
-import { fillUniform, randomPermutation } from './random.js'
+import { randomPermutation, uniforms } from './random.js'
 import { checkShape, type Shape, sizeOf } from './shape.js'
-import { empty, Tensor } from './tensor.js'
+import { Tensor } from './tensor.js'
 
 /** Uniform numbers from [0, 1), each of 48 bits: made of two of the stream's, which have 24. */
 function uniform(count: number): Float64Array {
-  const words = fillUniform(empty([2 * count]), 0, 1)
-  const values = words.toFloat32Array()
-  words.release()
+  const values = uniforms(2 * count)
   return Float64Array.from({ length: count }, (_, i) => values[2 * i] + values[2 * i + 1] / 2 ** 24)
 }
 

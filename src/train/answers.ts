@@ -26,7 +26,7 @@ export function answersOf(loss: Judge, prediction: Tensor, target: Tensor | unde
   const { right, of } = (answers ?? {}) as Partial<Answers>
   if (typeof right === 'number' && typeof of === 'number' && right >= 0 && right <= of) return answers
   throw new ArgumentError(
-    `fit: the loss's answers gives { right, of }, two numbers of which the second is not the smaller one, or undefined; got ${kindOf(answers)} of ${kindOf(right)} and ${kindOf(of)}`,
+    `fit: the loss's answers gives { right, of }, right ≤ of, or undefined; got ${kindOf(answers)} of ${kindOf(right)} and ${kindOf(of)}`,
   )
 }
 

@@ -1,100 +1,17 @@
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { DataLoader } from '../data/data-loader.js'
+import { isPromise } from '../data/dataset.js'
 import { ArgumentError } from '../errors.js'
-import type { Answers } from '../nn/losses/loss.js'
 import { Module } from '../nn/module.js'
-import { AnyScheduler } from '../optim/lr-scheduler/base.js'
-import type { LRScheduler } from '../optim/lr-scheduler/scheduler.js'
 import { Optimizer } from '../optim/optimizer.js'
 import { scoped } from '../tensor/scope.js'
 import { accuracyOf, sumOf } from './answers.js'
 import { exclusively } from './exclusive.js'
 import type { Loss } from './loss.js'
-import { Steps } from './steps.js'
+import type { MetricValues } from './metrics/metric.js'
+import { type Batch, type StepResult, Steps } from './steps.js'
+import type { Callback, EpochResult, FitOptions, History, PassSums, Run } from './training.js'
 import { timeToYield, yieldToEvents } from './yield.js'
-
-/** One epoch in numbers. */
-export interface EpochResult {
-  /** From 0. */
-  epoch: number
-  /** Mean over the samples, while training: of the batches' losses, by their sizes. */
-  trainLoss: number
-  /**
-   * Share of right answers while training. Undefined where there are none, in any batch: with losses of numbers or class
-   * probabilities, and see `Loss.answers`. With `CrossEntropyLoss` and `NLLLoss` the share of [N, classes] whose largest
-   * is at the label (ignored labels do not count); with `BCEWithLogitsLoss` and `BCELoss` that of [N] or [N, 1] on the
-   * right side of 0 or 0.5, where all targets are 0 or 1.
-   */
-  trainAcc: number | undefined
-  /** Mean over the validation samples, in evaluation mode; NaN without `valid`. */
-  validLoss: number
-  /** As `trainAcc`, in evaluation mode; undefined without `valid` too. */
-  validAcc: number | undefined
-  /** Seconds of shuffle, gather, forward, loss, accuracy, backward and update of the whole epoch. */
-  trainSeconds: number
-  /** Seconds of the validation pass; 0 without. */
-  validSeconds: number
-  /** Training images (samples) a second. */
-  imagesPerSecond: number
-}
-
-/** Where an epoch stands. */
-export interface BatchProgress {
-  /** From 0. */
-  epoch: number
-  /** Batches done. */
-  batch: number
-  /** Batches of the epoch. */
-  batches: number
-  /** Mean training loss of the epoch so far. */
-  loss: number
-  /** Training images (samples) a second, since the epoch began. */
-  imagesPerSecond: number
-}
-
-/** What `fit` takes besides the net. */
-export interface FitOptions {
-  /** Batches [x, y] to train on. */
-  train: DataLoader
-  /** Batches [x, y] to validate on after each epoch. */
-  valid?: DataLoader | undefined
-  /** Made of the net's parameters. */
-  optimizer: Optimizer
-  /** Such as `new nn.CrossEntropyLoss()`, or one of your own. */
-  loss: Loss
-  /**
-   * Changes the optimiser's learning rates: it is stepped once after each epoch, ReduceLROnPlateau with the validation
-   * loss. (One that is stepped after each batch, as OneCycleLR, needs a loop of your own.)
-   */
-  scheduler?: LRScheduler | undefined
-  /** Passes over the training data. Default 1. */
-  epochs?: number
-  /** Stops after the current batch; `fit` then resolves with what there is. */
-  signal?: AbortSignal | undefined
-  /**
-   * Whether the steps are compiled (see `compile`): recorded, and then run as one list of kernels, with the same bits.
-   * Default: where the net and the loss are made of the library's own layers. true compiles a net with a `forward` of
-   * its own as well, whose JavaScript (a counter, a `console.log`) then runs only while it is recorded; false compiles
-   * none. What can't be compiled runs as it is, and the result tells the reason.
-   */
-  compile?: boolean | undefined
-  /** Called now and then while an epoch runs (some dozen times a second). */
-  onProgress?: ((progress: BatchProgress) => void) | undefined
-  /** Called after each epoch; awaited. */
-  onEpoch?: ((result: EpochResult) => void | Promise<void>) | undefined
-}
-
-/** What `fit` resolves with. */
-export interface History {
-  /** Finished epochs. */
-  epochs: EpochResult[]
-  /** Whether the signal ended it. */
-  aborted: boolean
-  /** Whether the training steps were compiled; the last one, that is, for the first ones are recorded. */
-  compiled: boolean
-  /** Why not, in words; undefined where they were. */
-  reason: string | undefined
-}
 
 /**
  * Trains a net: for each epoch all batches of `train` (forward, loss, backward, step), then `valid` in
@@ -109,21 +26,43 @@ export interface History {
  */
 export async function fit(net: Module, options: FitOptions): Promise<History> {
   checkFit(net, options)
-  const { train, valid, epochs = 1, signal, onEpoch } = options
+  const { train, valid, epochs = 1, signal, onEpoch, scheduler } = options
   return exclusively('fit', net, async () => {
     const mode = net.training
-    const history: History = { epochs: [], aborted: false, compiled: false, reason: undefined }
-    const steps = new Steps(net, options)
+    const history: History = {
+      epochs: [],
+      aborted: false,
+      stopped: undefined,
+      compiled: false,
+      reason: undefined,
+    }
+    const run: Run = { net, options, history, epoch: 0, step: 0, pass: undefined }
+    const callbacks = inOrder(options.callbacks)
+    const steps = new Steps(run, callbacks)
+    const call: Call = async (hook, result) => {
+      // (onEpochEnd alone takes a result; the others pass it over.)
+      for (const callback of callbacks) await callback[hook]?.(run, result as EpochResult)
+    }
     try {
-      for (let epoch = 0; epoch < epochs; epoch++) {
+      await call('onFitStart')
+      for (; run.epoch < epochs && history.stopped === undefined; run.epoch++) {
         net.train()
-        const trained = await pass(steps, train, options, epoch, true)
+        const trained = await pass(steps, train, run, call, true)
         if (signal?.aborted) break
-        net.eval()
-        const validation = valid && (await pass(steps, valid, options, epoch, false))
+        let validation: PassResult | undefined
+        if (valid) {
+          net.eval()
+          await call('onValidationStart')
+          try {
+            validation = await pass(steps, valid, run, call, false)
+          } finally {
+            await call('onValidationEnd')
+          }
+        }
         if (signal?.aborted) break
+        run.pass = undefined
         const result: EpochResult = {
-          epoch,
+          epoch: run.epoch,
           trainLoss: trained.loss,
           trainAcc: trained.accuracy,
           validLoss: validation?.loss ?? Number.NaN,
@@ -131,22 +70,34 @@ export async function fit(net: Module, options: FitOptions): Promise<History> {
           trainSeconds: trained.seconds,
           validSeconds: validation?.seconds ?? 0,
           imagesPerSecond: trained.samples / trained.seconds,
+          ...(options.metrics && { train: trained.metrics, valid: validation?.metrics }),
         }
-        if (options.scheduler?.goesByMetric) options.scheduler.step(result.validLoss)
-        else options.scheduler?.step()
+        // (ReduceLROnPlateau goes by it; the others pass it over.)
+        scheduler?.step(result.validLoss)
         history.epochs.push(result)
         await onEpoch?.(result)
+        await call('onEpochEnd', result)
       }
       history.compiled = steps.compiled
       history.reason = steps.reason
+      history.aborted = signal?.aborted ?? false
+      await call('onFitEnd')
+      return history
     } finally {
       steps.dispose()
       net.train(mode)
     }
-    history.aborted = signal?.aborted ?? false
-    return history
   })
 }
+
+/** Calls a function of all callbacks. */
+type Call = (
+  hook: Exclude<keyof Callback, 'last' | 'stateDict' | 'loadStateDict'>,
+  result?: EpochResult,
+) => Promise<void>
+
+const inOrder = (callbacks: readonly Callback[] = []) =>
+  callbacks.toSorted((a, b) => Number(!!a.last) - Number(!!b.last))
 
 /** @throws {ArgumentError} for what is missing, unknown or of another kind */
 function checkFit(net: Module, options: FitOptions): void {
@@ -158,6 +109,9 @@ function checkFit(net: Module, options: FitOptions): void {
     'loss',
     'scheduler',
     'epochs',
+    'metrics',
+    'callbacks',
+    'accumulate',
     'signal',
     'compile',
     'onProgress',
@@ -185,16 +139,18 @@ function checkFit(net: Module, options: FitOptions): void {
   )
   const { answers } = loss
   expect("the loss's answers", answers === undefined || typeof answers === 'function', 'a function', answers)
-  const schedules = scheduler === undefined || scheduler instanceof AnyScheduler
+  // (By what it can do: a page without a scheduler downloads none.)
+  const schedules = scheduler === undefined || typeof scheduler?.checkFit === 'function'
   expect('scheduler', schedules, 'one of optim.lrScheduler', scheduler)
-  if (scheduler && scheduler.optimizer !== optimizer) {
-    throw new ArgumentError('fit: the scheduler is of another optimizer; make it with the one that fit gets')
-  }
-  if (scheduler?.goesByMetric && !valid) {
-    throw new ArgumentError('fit: the scheduler ReduceLROnPlateau goes by the validation loss; give valid')
-  }
+  scheduler?.checkFit(optimizer, valid !== undefined)
+  const { metrics = {}, callbacks = [] } = options
+  const counts = Object.values(metrics).every((one) => typeof one?.update === 'function')
+  expect('metrics', counts, 'metrics by name, such as { f1: new metrics.F1Score() }', metrics)
+  const calls = Array.isArray(callbacks) && callbacks.every((one) => one === Object(one))
+  expect('callbacks', calls, 'an array of callbacks', callbacks)
   checkBoolean('fit', 'compile', options.compile ?? true)
   checkNumber('fit', 'epochs', epochs, { least: 0, whole: true })
+  checkNumber('fit', 'accumulate', options.accumulate ?? 1, { least: 1, whole: true })
   expect('signal', signal === undefined || signal instanceof AbortSignal, 'an AbortSignal', signal)
   for (const [what, value] of Object.entries({ onProgress, onEpoch })) {
     expect(what, value === undefined || typeof value === 'function', 'a function', value)
@@ -206,44 +162,82 @@ interface PassResult {
   accuracy: number | undefined
   samples: number
   seconds: number
+  metrics: MetricValues
 }
 
 /** One pass over a loader, training or not. */
 async function pass(
   steps: Steps,
-  loader: DataLoader,
-  { signal, onProgress }: FitOptions,
-  epoch: number,
+  loader: FitOptions['train'],
+  run: Run,
+  call: Call,
   training: boolean,
 ): Promise<PassResult> {
-  const start = performance.now()
-  let [total, samples, batch] = [0, 0, 0]
-  let answers: Answers | undefined = { right: 0, of: 0 }
-  const batches = loader[Symbol.iterator]()
+  const { signal, onProgress, accumulate = 1, metrics = {} } = run.options
+  // One that was begun in a process before this one goes on.
+  const sums: PassSums = (training && run.pass) || {
+    batch: 0,
+    samples: 0,
+    loss: 0,
+    answers: { right: 0, of: 0 },
+    seconds: 0,
+  }
+  if (sums.batch === 0) for (const name in metrics) metrics[name].reset()
+  if (training) run.pass = sums
+  const start = performance.now() - sums.seconds * 1000
+  const { epoch } = run
+  const { length: batches } = loader
+  const source = loader.pass()
+  const size = training ? accumulate : 1
   try {
     while (!signal?.aborted) {
-      // What nobody else can have seen is freed at the end of the step.
-      const step = scoped(() => {
-        const next = batches.next()
-        return next.done
-          ? undefined
-          : steps.run(next.value, { epoch, batch, batches: loader.length, training })
-      })
-      if (!step) break
-      total += step.loss * step.count
-      answers = sumOf(answers, step.answers)
-      samples += step.count
-      batch++
-      if (!timeToYield()) continue
-      if (training) {
-        const imagesPerSecond = (samples / (performance.now() - start)) * 1000
-        onProgress?.({ epoch, batch, batches: loader.length, loss: total / samples, imagesPerSecond })
+      const group: Batch[] = []
+      // Runs a step when its batches are there; what has to be waited for, and those before it, are nobody's meanwhile.
+      const take = (next: unknown): StepResult[] | { next: unknown; group: Batch[] } => {
+        if (isPromise(next)) return { next, group }
+        if (next !== undefined && group.push(checkBatch(next)) < size) return take(source.next())
+        return group.length > 0 ? steps.run(group, { epoch, batch: sums.batch, batches, training }) : []
       }
-      await yieldToEvents()
+      // What nobody else can have seen is freed at the end of the step.
+      let results = scoped(() => take(source.next()))
+      while ('next' in results) {
+        const next = await results.next
+        results = scoped(() => take(next))
+      }
+      if (results.length === 0) break
+      for (const { loss, count, answers } of results) {
+        sums.loss += loss * count
+        sums.answers = sumOf(sums.answers, answers)
+        sums.samples += count
+        sums.batch++
+      }
+      sums.seconds = (performance.now() - start) / 1000
+      if (training) run.step++
+      if (timeToYield()) {
+        const { batch, samples, loss, seconds } = sums
+        const imagesPerSecond = samples / seconds
+        if (training) onProgress?.({ epoch, batch, batches, loss: loss / samples, imagesPerSecond })
+        await yieldToEvents()
+      }
+      if (training && run.options.callbacks) await call('onBatchEnd')
     }
   } finally {
-    batches.return(undefined)
+    source.close()
   }
   const seconds = (performance.now() - start) / 1000
-  return { loss: total / samples, accuracy: accuracyOf(answers), samples, seconds }
+  return {
+    loss: sums.loss / sums.samples,
+    accuracy: accuracyOf(sums.answers),
+    samples: sums.samples,
+    seconds,
+    metrics: Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, metric.compute()])),
+  }
+}
+
+/** @throws {ArgumentError} for what is no [x, y, …] */
+function checkBatch(batch: unknown): Batch {
+  if (Array.isArray(batch)) return batch
+  throw new ArgumentError(
+    `fit: a batch is an array [x, y], and the loader gives ${kindOf(batch)}; a collate of the DataLoader's can make one of it`,
+  )
 }

@@ -1,17 +1,18 @@
 /** The steps of `fit`: compiled where that can be, else as they are. */
 import { type Compiled, compileStep } from '../autograd/compile.js'
-import { eachValue } from '../autograd/recording.js'
+import { eachTime, eachValue } from '../autograd/recording.js'
 import { noGrad } from '../autograd/tape.js'
 import { kindOf } from '../check.js'
 import { ArgumentError, NumericError, ShapeError } from '../errors.js'
 import { callForward, isLibrary } from '../nn/layer.js'
 import type { Answers } from '../nn/losses/loss.js'
 import type { Module } from '../nn/module.js'
-import type { Optimizer } from '../optim/optimizer.js'
+import { outside } from '../tensor/scope.js'
 import { inLoss } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { answersOf } from './answers.js'
 import type { Loss } from './loss.js'
+import type { Callback, Run } from './training.js'
 
 /** Where a step is, for errors. */
 interface Where {
@@ -22,16 +23,10 @@ interface Where {
 }
 
 /** What a step gives: numbers only. */
-interface StepResult {
+export interface StepResult {
   loss: number
   count: number
   answers: Answers | undefined
-}
-
-interface StepOptions {
-  loss: Loss
-  optimizer: Optimizer
-  compile?: boolean | undefined
 }
 
 /** What a net gave for a batch, and the loss. */
@@ -40,32 +35,50 @@ interface Measured {
   value: Tensor
 }
 
-type Step = (x: Tensor, y: Tensor) => Measured
+/** [x, y, …] */
+export type Batch = readonly Tensor[]
+type Step = (...batches: Batch[]) => Measured[]
 
 export class Steps {
+  readonly #run: Run
   readonly #loss: Loss
   /** The step at hand, for errors in a recorded one. */
   #where: Where = { epoch: 0, batch: 0, batches: 0, training: true }
   readonly #train: Step
   readonly #evaluate: Step
-  readonly #compiled: Compiled<[x: Tensor, y: Tensor], Measured>[] = []
+  readonly #compiled: Compiled<Batch[], Measured[]>[] = []
   readonly #reason: string | undefined
 
-  constructor(
-    readonly net: Module,
-    options: StepOptions,
-  ) {
-    const { loss, optimizer } = options
+  constructor(run: Run, callbacks: readonly Callback[]) {
+    const { net, options } = run
+    const { loss, optimizer, compile } = options
+    this.#run = run
     this.#loss = loss
-    const train = (x: Tensor, y: Tensor) => {
-      const measured = this.#measure(x, y)
-      optimizer.zeroGrad()
-      measured.value.backward()
+    // What callbacks do is JavaScript, which runs at each step, recorded or not.
+    const call = (hook: 'onBeforeOptimizerStep' | 'onAfterOptimizerStep') => {
+      if (!callbacks.some((callback) => callback[hook])) return
+      eachTime(() =>
+        outside([], () => {
+          for (const callback of callbacks) callback[hook]?.(run)
+        }),
+      )
+    }
+    const train: Step = (...batches) => {
+      const samples = batches.reduce((sum, [x]) => sum + x.shape[0], 0)
+      const measured = batches.map((batch, i) => {
+        const one = this.#measure(batch)
+        if (i === 0) optimizer.zeroGrad()
+        const loss = batches.length > 1 ? one.value.mul(batch[0].shape[0] / samples) : one.value
+        loss.backward()
+        return one
+      })
+      call('onBeforeOptimizerStep')
       optimizer.step()
+      call('onAfterOptimizerStep')
       return measured
     }
-    const evaluate = (x: Tensor, y: Tensor) => noGrad(() => this.#measure(x, y))
-    this.#reason = whyNot(net, options)
+    const evaluate: Step = (...batches) => noGrad(() => batches.map((batch) => this.#measure(batch)))
+    this.#reason = whyNot(net, loss, compile)
     if (this.#reason === undefined) {
       this.#compiled = [train, evaluate].map((step) => compileStep(step, { strict: false }))
       ;[this.#train, this.#evaluate] = this.#compiled
@@ -84,16 +97,25 @@ export class Steps {
     return this.#reason ?? this.#compiled[0].report.reason
   }
 
-  /** A step with a batch. To be called in a scope. */
-  run([x, y]: readonly Tensor[], where: Where): StepResult {
+  /** A step with a batch, or, in training, several of one update. To be called in a scope. */
+  run(batches: Batch[], where: Where): StepResult[] {
     this.#where = where
-    const { prediction, value } = where.training ? this.#train(x, y) : this.#evaluate(x, y)
-    return { loss: value.item(), count: x.shape[0], answers: answersOf(this.#loss, prediction, y) }
+    const { metrics = {} } = this.#run.options
+    const measured = where.training ? this.#train(...batches) : this.#evaluate(...batches)
+    return measured.map(({ prediction, value }, i) => {
+      const [x, y] = batches[i]
+      for (const name in metrics) {
+        const metric = metrics[name]
+        if (metric.libraryUpdate === metric.update) metric.update(prediction, y)
+        else outside([prediction, y], () => metric.update(prediction, y))
+      }
+      return { loss: value.item(), count: x.shape[0], answers: answersOf(this.#loss, prediction, y) }
+    })
   }
 
-  #measure(x: Tensor, y: Tensor): Measured {
-    const prediction = callForward(this.net, x)
-    const value = inLoss(() => callForward(this.#loss, prediction, y))
+  #measure([x, ...targets]: Batch): Measured {
+    const prediction = callForward(this.#run.net, x)
+    const value = inLoss(() => callForward(this.#loss, prediction, ...(targets as [Tensor])))
     if (!(value instanceof Tensor)) {
       throw new ArgumentError(`fit: the loss's forward gives a tensor with one element, got ${kindOf(value)}`)
     }
@@ -115,7 +137,7 @@ export class Steps {
 }
 
 /** Why the steps are not to be compiled, if so. */
-function whyNot(net: Module, { loss, compile }: StepOptions): string | undefined {
+function whyNot(net: Module, loss: Loss, compile: boolean | undefined): string | undefined {
   if (compile === true) return undefined
   if (compile === false) return 'compile is false'
   const own = net.namedModules().find(([, module]) => !isLibrary(module))
@@ -132,7 +154,9 @@ function whyNot(net: Module, { loss, compile }: StepOptions): string | undefined
 
 function notFinite(value: number, { epoch, batch, batches, training }: Where): NumericError {
   const what = training ? 'training' : 'validation'
+  // Of a stream nobody knows how many batches an epoch has.
+  const step = Number.isNaN(batches) ? '' : `step ${epoch * batches + batch} (`
   return new NumericError(
-    `fit: the ${what} loss is ${value} at step ${epoch * batches + batch} (epoch ${epoch}, batch ${batch}); the parameters are as the step before left them. A smaller learning rate often helps, or batch normalisation; look for NaN in the data`,
+    `fit: the ${what} loss is ${value} at ${step}epoch ${epoch}, batch ${batch}${Number.isNaN(batches) ? '' : ')'}; the parameters are as the step before left them. A smaller learning rate often helps, or batch normalisation; look for NaN in the data`,
   )
 }

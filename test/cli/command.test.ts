@@ -186,3 +186,49 @@ describe('an end before its time', () => {
     ])
   })
 })
+
+describe('checkpoints', () => {
+  const hashes = (stdout: string) =>
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).weightsHash)
+
+  it('go on after a kill to the very weights, on another number of threads, and name what differs', async () => {
+    writeSmallMnist(join(folder, 'digits'), 3200, 64)
+    const line = '--net cnn-bn --epochs 3 --json'
+    const whole = hashes((await mnist(`${line} --threads 2`)).stdout)
+    const saving = `${line} --checkpoint runs --checkpoint-every 7`
+    // No record is printed before an epoch is done, but its checkpoint may be there.
+    const killed = await mnist(`${saving} --threads 1`, (_, kill) => kill('SIGKILL'))
+    expect(killed.signal).toBe('SIGKILL')
+    const again = await mnist(`${saving} --threads 2`)
+    expect(again.stderr).toMatch(/^simdgrad: Checkpoint: runs\/cnn-bn has checkpoints .*resume: true/)
+    const other = await mnist(`${saving} --resume --lr 0.2`)
+    expect(other.stderr).toMatch(/is of another training: lr was 0\.1, and is 0\.2/)
+    const resumed = await mnist(`${saving} --resume --threads 2`)
+    expect(resumed).toMatchObject({ status: 0, stderr: '' })
+    expect(hashes(resumed.stdout).at(-1)).toBe(whole[2])
+    expect(hashes(resumed.stdout)).toEqual(whole.slice(-hashes(resumed.stdout).length))
+    const finished = await mnist('--net cnn-bn --epochs 3 --checkpoint runs --resume')
+    expect(finished.stdout).toMatch(
+      /Goes on from runs\/cnn-bn\/checkpoint-0000000300\.safetensors: epoch 4, step 300/,
+    )
+    // The epochs of before are in the table and in the report.
+    expect(finished.stdout.split('\n').filter((text) => text.startsWith('Epoch '))).toHaveLength(3)
+    expect(finished.stdout).toMatch(/\ncnn-bn {2}3 /)
+  })
+
+  it('are written on Ctrl-C', async () => {
+    writeSmallMnist(join(folder, 'digits'), 6400, 64)
+    const line = '--net cnn-bn --batch-size 2 --epochs 1 --checkpoint runs'
+    let sent = false
+    const run = await mnist(line, (stdout, kill) => {
+      if (!sent && stdout.includes('\ncnn-bn\n')) setTimeout(() => kill('SIGINT'), 500)
+      sent ||= stdout.includes('\ncnn-bn\n')
+    })
+    expect(run).toMatchObject({ status: 130, stderr: '' })
+    expect(run.stdout).toContain('--resume goes on with the last checkpoint.')
+    expect(readdirSync(join(folder, 'runs', 'cnn-bn'))).toHaveLength(1)
+  })
+})

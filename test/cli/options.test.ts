@@ -23,6 +23,9 @@ const DEFAULTS: MnistOptions = {
   json: false,
   report: undefined,
   save: undefined,
+  checkpoint: undefined,
+  checkpointEvery: undefined,
+  resume: false,
 }
 
 describe('parseCommandLine', () => {
@@ -47,7 +50,7 @@ describe('parseCommandLine', () => {
   it('takes every option', () => {
     const line =
       'mnist --net cnn-bn --epochs 3 --batch-size=64 --lr 5e-2 --seed 4294967295 --threads 8 ' +
-      '--deterministic --data some/dir --json --report r.html --save out/w.safetensors'
+      '--deterministic --data some/dir --json --report r.html --save out/w.safetensors --checkpoint runs --checkpoint-every 50 --resume'
     expect(parse(line)).toEqual({
       command: 'mnist',
       options: {
@@ -62,8 +65,16 @@ describe('parseCommandLine', () => {
         json: true,
         report: 'r.html',
         save: 'out/w.safetensors',
+        checkpoint: 'runs',
+        checkpointEvery: 50,
+        resume: true,
       },
     })
+  })
+
+  it.each(['--resume', '--checkpoint-every 5'])('refuses %s without a folder', (option) => {
+    expect(() => parse(`mnist ${option}`)).toThrow(ArgumentError)
+    expect(() => parse(`mnist ${option}`)).toThrow(/needs the folder of the checkpoints: --checkpoint DIR/)
   })
 
   it('takes the command after the options, and the last of an option', () => {
@@ -79,7 +90,7 @@ describe('parseCommandLine', () => {
   })
 
   it.each([
-    ['minst', "unknown command 'minst', did you mean mnist?; the commands are mnist, info"],
+    ['minst', "unknown command 'minst', did you mean mnist?; the commands are mnist, report, info"],
     ['train', "unknown command 'train'; the commands are"],
     ['mnist extra', "unexpected argument 'extra' after 'mnist'"],
     ['mnist --epoch 3', 'unknown option --epoch, did you mean --epochs?'],
@@ -140,7 +151,7 @@ describe('savePathFor', () => {
 describe('usage', () => {
   it('names every command and option, in lines that fit a terminal', () => {
     for (const option of Object.keys(DEFAULTS)) {
-      expect(usage()).toContain(`--${option === 'batchSize' ? 'batch-size' : option}`)
+      expect(usage()).toContain(`--${option.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)}`)
     }
     expect(usage()).toMatch(/mnist[\s\S]*info[\s\S]*help[\s\S]*version/)
     for (const line of usage().split('\n')) expect(line.length).toBeLessThanOrEqual(80)

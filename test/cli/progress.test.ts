@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { EpochProgress, formatEpochLine, formatLoss } from '../../src/cli/progress.js'
+import { EpochProgress, formatBar, formatEpochLine, formatLoss } from '../../src/cli/progress.js'
 
 /** A terminal of 100 columns, or a pipe, that keeps what is written to it. */
 class Screen extends Writable {
@@ -99,10 +99,11 @@ describe('EpochProgress', () => {
   it('draws batches, loss, speed and time left on a terminal, and removes them', () => {
     const screen = new Screen(true)
     progress = new EpochProgress(screen)
-    progress.start(1875, 'mlp-bn, epoch 1 of 10')
-    expect(screen.text).toContain('mlp-bn, epoch 1 of 10')
+    progress.update('mlp-bn 1/10', { batch: 10, batches: 1875, loss: 0.5, imagesPerSecond: 30_000 })
+    expect(screen.text).toContain('mlp-bn 1/10')
     vi.advanceTimersByTime(250)
-    progress.update(900, 0.41237, 37_266.4)
+    progress.update('mlp-bn 1/10', { batch: 900, batches: 1875, loss: 0.41237, imagesPerSecond: 37_266.4 })
+    vi.advanceTimersByTime(250)
     for (const part of ['900/1875', 'loss 0.4124', '37,266 images/s', 'left']) {
       expect(screen.text).toContain(part)
     }
@@ -117,11 +118,10 @@ describe('EpochProgress', () => {
   it('draws while a synchronous loop runs, but a few times a second only', () => {
     const screen = new Screen(true)
     progress = new EpochProgress(screen)
-    progress.start(1_000_000, 'cnn')
     // 2 s in which no timer can fire.
     for (let batch = 1; batch <= 2000; batch++) {
       vi.setSystemTime(Date.now() + 1)
-      progress.update(batch, 1, 1)
+      progress.update('cnn', { batch, batches: 1_000_000, loss: 1, imagesPerSecond: 1 })
     }
     const drawn = screen.text.split('images/s').length - 1
     expect(drawn).toBeGreaterThan(5)
@@ -131,22 +131,75 @@ describe('EpochProgress', () => {
   it('prints nothing into a pipe', () => {
     const screen = new Screen(false)
     progress = new EpochProgress(screen)
-    progress.start(10, 'mlp')
-    progress.update(5, 1, 1)
+    progress.update('mlp', { batch: 5, batches: 10, loss: 1, imagesPerSecond: 1 })
     progress.stop()
     expect(screen.text).toBe('')
   })
 
-  it('ends the bar before on start, and takes any order of calls', () => {
+  it('ends the bar before where another epoch begins, and takes any order of calls', () => {
     const screen = new Screen(true)
     progress = new EpochProgress(screen)
     progress.stop()
-    progress.update(1, 1, 1)
     expect(screen.text).toBe('')
-    progress.start(10, 'first')
-    progress.start(10, 'second')
+    progress.update('first', { batch: 1, batches: 10, loss: 1, imagesPerSecond: 1 })
+    progress.update('second', { batch: 1, batches: 10, loss: 1, imagesPerSecond: 1 })
     progress.stop()
     progress.stop()
     expect(screen.text.indexOf('\x1b[2K')).toBeLessThan(screen.text.indexOf('second'))
+  })
+})
+
+describe('formatBar', () => {
+  const whole = {
+    label: 'mlp-bn-layer 10/10',
+    value: 900,
+    total: 1875,
+    eta: 61.5,
+    loss: 0.41237,
+    imagesPerSecond: 37_266,
+  }
+
+  it('tells all that is known, in 80 columns', () => {
+    expect(formatBar({ ...whole, label: 'cnn 2/5' }, 80)).toBe(
+      'cnn 2/5 ███████░░░░░░░ 900/1875 · loss 0.4124 · 37,266 images/s · 1m02s left',
+    )
+    expect(formatBar({ ...whole, value: 1874, eta: 0.4 }, 100)).toMatch(/ · 1s left$/)
+    expect(formatBar({ ...whole, eta: 3725 }, 100)).toMatch(/ · 1h02m left$/)
+  })
+
+  it.each<[what: string, change: Partial<typeof whole>, wrong: RegExp]>([
+    ['the time left, at the beginning', { value: 0, eta: Number.POSITIVE_INFINITY }, /left|NaN|Inf/],
+    ['the time left, before it can be told', { eta: 0 }, /left/],
+    ['the time left, at the end', { value: 1875, eta: 0 }, /left/],
+    ['the speed, before a batch', { value: 0 }, /images/],
+    ['a speed that is no number', { imagesPerSecond: Number.NaN }, /images|NaN/],
+    ['a loss that is no number', { loss: Number.NaN }, /loss|NaN/],
+    ['how many batches there are', { total: Number.NaN }, /NaN|left|█|\d\//],
+  ])('does not tell what nobody knows: %s', (_, change, wrong) => {
+    const line = formatBar({ ...whole, label: 'cnn', ...change }, 80)
+    expect(line).not.toMatch(wrong)
+    expect(line).toContain(change.value === undefined ? '900' : String(change.value))
+  })
+
+  it('fits, whatever it tells, and leaves out whole parts', () => {
+    for (const label of [
+      'x',
+      'mlp-bn-layer 10/10',
+      'a-net-with-quite-a-long-name 1000/1000',
+      'y'.repeat(99),
+    ]) {
+      for (const total of [1, 1875, 60_000, 12_345_678]) {
+        for (const eta of [0, 9, 59.5, 3599.5, 360_000]) {
+          for (const columns of [20, 40, 79, 80]) {
+            const line = formatBar(
+              { ...whole, label, total, value: total - 1, eta, imagesPerSecond: 1e7 },
+              columns,
+            )
+            expect(line.length).toBeLessThanOrEqual(columns)
+            expect(line).not.toMatch(/·$|loss$/)
+          }
+        }
+      }
+    }
   })
 })

@@ -2,7 +2,7 @@
  * What each public name of `data` says of an argument of the wrong kind: an error of ours that names the function,
  * what was expected and what was given. Callers without types get no other help.
  */
-import { ArgumentError, data, fit, nn, ones, optim } from 'simdgrad'
+import { ArgumentError, data, fit, nn, ones, optim, SimdgradError } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { initForTest } from '../support/init.js'
 import { bytes, refuses, type Untyped } from '../support/refuses.js'
@@ -20,26 +20,26 @@ const two = () => new data.TensorDataset(ones([2, 3]), ones([2]))
 
 describe('new DataLoader', () => {
   it.each<[string, unknown[], string]>([
-    ['nothing', [], 'DataLoader: expected a dataset, such as a data.TensorDataset, got undefined'],
+    [
+      'nothing',
+      [],
+      'DataLoader: expected a dataset, with a length and get(index), such as a data.TensorDataset, got undefined',
+    ],
     ['null', [null], 'got null'],
     ['a number', [5], 'got 5'],
     ['a path', ['train.csv'], "got 'train.csv'"],
     ['an empty array', [[]], 'got an array'],
     ['an object', [{}], 'got an object'],
-    [
-      'a batch that is no function',
-      [{ batch: 5, length: 3 }],
-      "the dataset's batch is a function of (indices",
-    ],
+    ['a get that is no function', [{ get: 5, length: 3 }], 'with a length and get(index)'],
     [
       'no length',
-      [{ batch() {} }],
+      [{ get() {} }],
       "DataLoader: the dataset's length is a whole number of at least 0, got undefined",
     ],
-    ['half a sample', [{ batch() {}, length: 2.5 }], 'at least 0, got 2.5'],
-    ['a length below 0', [{ batch() {}, length: -1 }], 'at least 0, got -1'],
-    ['a length in words', [{ batch() {}, length: '3' }], "at least 0, got '3'"],
-    ['a length that is no number', [{ batch() {}, length: Number.NaN }], 'at least 0, got NaN'],
+    ['half a sample', [{ get() {}, length: 2.5 }], 'at least 0, got 2.5'],
+    ['a length below 0', [{ get() {}, length: -1 }], 'at least 0, got -1'],
+    ['a length in words', [{ get() {}, length: '3' }], "at least 0, got '3'"],
+    ['a length that is no number', [{ get() {}, length: Number.NaN }], 'at least 0, got NaN'],
   ])('refuses %s', (_, args, message) => {
     refuses(() => new loader(...args), ArgumentError, message)
   })
@@ -69,32 +69,72 @@ describe('new DataLoader', () => {
 })
 
 describe('a pass over a dataset of a user', () => {
-  const passOf = (batch: unknown) => () => [
-    ...(new loader({ length: 4, batch: () => batch }, { batchSize: 2 }) as data.DataLoader),
+  const passOf = (set: object) => () => [
+    ...(new loader({ length: 4, get() {}, ...set }, { batchSize: 2 }) as data.DataLoader),
   ]
+  const batches = (batch: unknown) => passOf({ getBatch: () => batch })
+  const samples = (sample: unknown) => passOf({ get: () => sample })
 
   it.each<[string, unknown, string]>([
     [
       'nothing',
       undefined,
-      "DataLoader: the dataset's batch gives an array of tensors, such as [x, y], and it gave undefined",
+      'DataLoader: getBatch gives a batch of tensors, such as [x, y], and it gave undefined',
     ],
     ['a number', 5, 'and it gave 5'],
-    ['an empty array', [], 'and it gave an empty array'],
-    ['arrays of numbers', [[1, 2], [3]], 'and element 0 is an array'],
-    ['a hole', [null], 'and element 0 is null'],
-    ['a promise', Promise.resolve([]), 'and it gave a Promise; it can not wait: load before'],
-  ])('refuses %s', (_, batch, message) => {
-    refuses(passOf(batch), ArgumentError, message)
+    ['an empty array', [], 'and it gave an array'],
+    ['arrays of numbers', [[1, 2], [3]], 'and it gave an array'],
+  ])('refuses %s as a batch', (_, batch, message) => {
+    refuses(batches(batch), ArgumentError, message)
   })
 
-  it('refuses a tensor that is not in an array, and what stands beside one', () => {
-    refuses(passOf(ones([2])), ArgumentError, 'and it gave a Tensor')
-    refuses(passOf([ones([2]), new Float32Array(2)]), ArgumentError, 'and element 1 is a Float32Array')
+  it.each<[string, unknown, string]>([
+    [
+      'nothing',
+      undefined,
+      'collate: nothing can be made of a sample that is undefined; expected numbers, typed arrays, tensors',
+    ],
+    ['nothing beside something', [1, null], 'collate: nothing can be made of a sample.1 that is null'],
+    ['an empty array', [], 'collate: nothing can be made of a sample that is an array'],
+    ['a function', { x: () => 1 }, 'a sample.x that is a function'],
+    ['a map', [new Map()], 'a sample.0 that is a Map'],
+    ['a big number', [1n], 'a sample.0 that is 1'],
+  ])('refuses %s as a sample', (_, sample, message) => {
+    refuses(samples(sample), ArgumentError, message)
+  })
+
+  it('refuses samples that are not alike', () => {
+    const mixed = (...given: unknown[]) => passOf({ length: given.length, get: (i: number) => given[i] })
+    const cases: [unknown[], RegExp][] = [
+      [
+        [[new Float32Array(2)], [new Float32Array(3)]],
+        /collate: a sample.0 is a Float32Array of shape \[3\]/,
+      ],
+      [[[ones([2])], [ones([1])]], /a sample.0 is a Tensor of shape \[1\] and the first one has \[2\]/],
+      [[[new Float32Array(1)], [undefined]], /a sample.0 is undefined/],
+      [[[new BigInt64Array(2)], [new BigInt64Array(2)]], /a sample.0 is a BigInt64Array/],
+      [[[[1, 2]], [[1]]], /the arrays of dimension 1 have different lengths/],
+      [[[1, 2], [1]], /alike in all samples/],
+      [[{ x: 1 }, { y: 1 }], /expected numbers/],
+      [[{ x: 1 }, 5], /alike in all samples/],
+      [['a', 5], /alike in all samples/],
+      [[5, 'a'], /expected numbers/],
+    ]
+    for (const [samples, message] of cases) {
+      expect(mixed(...samples)).toThrow(SimdgradError)
+      expect(mixed(...samples)).toThrow(message)
+    }
+  })
+
+  it('refuses promises without await', () => {
+    const text = 'the dataset gives promises: for await (const batch of loader)'
+    refuses(samples(Promise.resolve([1, 2])), ArgumentError, text)
+    refuses(samples(Promise.reject(new Error('unseen'))), ArgumentError, text)
+    refuses(batches(Promise.resolve([ones([2])])), ArgumentError, text)
   })
 
   it('refuses a length that has become none', () => {
-    const set = { length: 4 as unknown, batch: () => [ones([2])] }
+    const set = { length: 4 as unknown, get: () => [1] }
     const made = new loader(set, { batchSize: 2 }) as data.DataLoader
     set.length = undefined
     refuses(
@@ -104,14 +144,16 @@ describe('a pass over a dataset of a user', () => {
     )
   })
 
-  it('is what fit meets too', async () => {
+  it('is what fit meets too, and fit wants pairs', async () => {
     const net = new nn.Linear(3, 2)
-    const training = fit(net, {
-      train: new loader({ length: 4, batch: () => 'images' }) as data.DataLoader,
-      optimizer: new optim.SGD(net.parameters(), { lr: 0.1 }),
-      loss: new nn.CrossEntropyLoss(),
-    })
-    await expect(training).rejects.toThrow("and it gave 'images'")
+    const training = (sample: unknown) =>
+      fit(net, {
+        train: new loader({ length: 4, get: () => sample }) as data.DataLoader,
+        optimizer: new optim.SGD(net.parameters(), { lr: 0.1 }),
+        loss: new nn.CrossEntropyLoss(),
+      })
+    await expect(training(undefined)).rejects.toThrow('a sample that is undefined')
+    await expect(training({ x: 1 })).rejects.toThrow('fit: a batch is an array [x, y]')
   })
 })
 
@@ -143,39 +185,13 @@ describe('new TensorDataset', () => {
   })
 })
 
-describe('batch, called by hand', () => {
-  const sets = () => [two(), new data.ImageDataset(bytes([2, 3, 3]), bytes([2]))]
-
-  it.each<[string, unknown[]]>([
-    ['nothing', []],
-    ['an array of indices', [[0, 1], 0, 2]],
-    ['null', [null, 0, 1]],
-  ])('refuses %s', (_, args) => {
-    for (const set of sets()) {
-      const batch = set.batch.bind(set) as (...args: unknown[]) => unknown
-      refuses(
-        () => batch(...args),
-        ArgumentError,
-        `${set.constructor.name}: batch is called by a data.DataLoader`,
-      )
-    }
-  })
-
-  it('refuses more samples than the order has, and what is no number of them', () => {
-    for (const set of sets()) {
-      // A dataset around it, which asks for something else than it was asked for.
-      const ask = (first: unknown, count: unknown) => () => {
-        const batch = (indices: data.Indices) => set.batch(indices, first as number, count as number)
-        return [...(new loader({ length: 2, batch }, { batchSize: 2 }) as data.DataLoader)]
-      }
-      refuses(
-        ask(1, 2),
-        ArgumentError,
-        `${set.constructor.name}: batch takes 2 samples from 1 on, and there are 2`,
-      )
-      refuses(ask(-1, 2), ArgumentError, 'batch takes 2 samples from -1 on')
-      refuses(ask(0, 1.5), ArgumentError, 'batch takes 1.5 samples')
-      refuses(ask(undefined, '2'), ArgumentError, "batch takes '2' samples from undefined on")
+describe('get and getBatch', () => {
+  it('refuse an index that there is not', () => {
+    for (const set of [two(), new data.ImageDataset(bytes([2, 3, 3]), bytes([2]))]) {
+      const { name } = set.constructor
+      refuses(() => set.get(2), ArgumentError, `${name}: index 2 is out of range for 2 samples`)
+      refuses(() => set.get(-1), ArgumentError, `${name}: index -1 is out of range`)
+      refuses(() => set.getBatch(Int32Array.of(0, 7)), ArgumentError, `${name}: index 7 is out of range`)
     }
   })
 })
@@ -190,11 +206,12 @@ describe('normalize', () => {
     ['a std without end', [0.5, Number.POSITIVE_INFINITY], 'got Infinity'],
     ['a std that has no inverse', [0.5, 1e-320], 'std is a number above 0'],
     [
-      'one mean a channel, as torchvision has it',
-      [[0.5], [0.5]],
-      'mean is one number, for all channels, got an array',
+      'channels of two numbers',
+      [[0.5], [0.5, 1]],
+      'mean and std have a number for each channel, got 1 and 2',
     ],
-    ['one std a channel', [0.5, [0.5]], 'std is one number, for all channels, got an array'],
+    ['no channels', [[], []], 'mean and std have a number for each channel, got 0 and 0'],
+    ['a channel in words', [['0.5'], [0.5]], "normalize: mean is a number, got '0.5'"],
   ])('refuses %s', (_, args, message) => {
     refuses(() => normalize(...args), ArgumentError, message)
   })

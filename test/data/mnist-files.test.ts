@@ -62,7 +62,7 @@ describe('readMnistFiles', () => {
     const result = readMnistFiles(root)
     await expect(result).rejects.toThrow(DataError)
     await expect(result).rejects.toThrow(
-      'has no t10k-labels file: looked for t10k-labels-idx1-ubyte, t10k-labels.idx1-ubyte, ' +
+      'lacks a file of the four IDX files of MNIST: looked for t10k-labels-idx1-ubyte, t10k-labels.idx1-ubyte, ' +
         't10k-labels-idx1-ubyte.gz, t10k-labels.idx1-ubyte.gz.',
     )
   })

@@ -102,7 +102,7 @@ describe('what does not belong together is refused at once', () => {
   })
 
   it('a dataset without a length', () => {
-    const set = { batch: () => [tensor([1])] } as never
+    const set = { get: () => [tensor([1])] } as never
     expect(() => [...new data.DataLoader(set, { batchSize: 4 })]).toThrow(SimdgradError)
   })
 })

@@ -3,9 +3,10 @@
  * says what was expected, whatever TypeScript would have said to them.
  */
 import * as simdgrad from 'simdgrad'
-import { data, nn, optim, SimdgradError, Tensor } from 'simdgrad'
+import { callbacks, data, metrics, nn, optim, SimdgradError, Tensor } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { initForTest } from '../support/init.js'
+import { CALLBACKS } from './slips/callbacks.js'
 import { FUNCTIONS } from './slips/functions.js'
 import { INDEXING } from './slips/indexing.js'
 import { LAYERS } from './slips/layers.js'
@@ -27,6 +28,7 @@ const SLIPS: Record<string, Slip[]> = {
   optimizers: [...OPTIMIZERS, ...OPTIMIZER_METHODS],
   'schedulers, averages and clipping': [...SCHEDULERS, ...SCHEDULER_METHODS],
   loops: LOOPS,
+  'metrics and callbacks': CALLBACKS,
   data: DATA,
   'files and init': FILES,
 }
@@ -69,7 +71,8 @@ describe('the slips', () => {
       (name) => `Tensor.${name}`,
     ),
     ...['constructor', 'toRows_', 'become', 'release'].map((name) => `Tensor.${name}`),
-    'nn.AnyModule',
+    ...['nn.AnyModule', 'getRngState'],
+    ...['MeanAbsoluteError', 'MeanSquaredError', 'R2Score'].map((name) => `metrics.${name}`),
   ])
 
   const isError = (value: unknown) => typeof value === 'function' && value.prototype instanceof SimdgradError
@@ -86,6 +89,8 @@ describe('the slips', () => {
     ...functionsOf(optim.swaUtils, 'optim.swaUtils.'),
     ...functionsOf(nn.utils, 'nn.utils.'),
     ...functionsOf(data, 'data.'),
+    ...functionsOf(metrics, 'metrics.'),
+    ...functionsOf(callbacks, 'callbacks.'),
     ...Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype))
       .filter(([, { value }]) => typeof value === 'function')
       .map(([name]) => `Tensor.${name}`),

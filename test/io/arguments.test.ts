@@ -64,8 +64,8 @@ describe('bytes that are none', () => {
       new ArrayBuffer(8),
       'new Uint8Array(buffer) makes one of it',
     ],
-    ['loadSafetensors of a number', untyped(loadSafetensors), 5, 'loadSafetensors: expected a path, or'],
-    ['loadSafetensors of an address', untyped(loadSafetensors), new URL('file:///w'), 'got a URL'],
+    ['loadSafetensors of a number', untyped(loadSafetensors), 5, 'loadSafetensors: expected a path, a URL, or'],
+    ['loadSafetensors of a list', untyped(loadSafetensors), ['file:///w'], 'got an array'],
   ])('%s', async (_, call, given, message) => {
     const error = await errorOf(() => call(given))
     expect(error).toBeInstanceOf(ArgumentError)

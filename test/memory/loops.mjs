@@ -123,8 +123,10 @@ function arithmetic() {
 async function epochs() {
   const part = (/** @type {import('simdgrad').data.Dataset} */ whole, /** @type {number} */ length) => ({
     length,
-    /** @type {import('simdgrad').data.Dataset['batch']} */
-    batch: (indices, first, count) => whole.batch(indices, first, count),
+    /** @param {number} index */
+    get: (index) => whole.get(index),
+    /** @param {Int32Array} indices */
+    getBatch: (indices) => whole.getBatch?.(indices) ?? [],
   })
   const net = JOBS['cnn-bn'].make()
   const history = await fit(net, {

@@ -4,6 +4,7 @@
 //   npm run test:package -- --quick      the share that CI runs, in a minute or two
 //   npm ci --prefix test/package         brings bundlers and checkers; needed once
 import { parseArgs } from 'node:util'
+import { checkpoints } from './checkpoints.mjs'
 import { check, leftOut, rows } from './checks.mjs'
 import { failures } from './failures.mjs'
 import { cleanUp, pack } from './fresh.mjs'
@@ -19,8 +20,18 @@ const { values, positionals } = parseArgs({
 })
 
 /** @type {Record<string, (packed: { tarball: string, files: string[] }) => Promise<void>>} */
-const SHARES = { manifest, readme, ...RUNTIMES, ...WEB, guide, failures }
-const QUICK = ['manifest', 'readme', 'node', 'require', 'vite-build', 'static', 'guide', 'failures']
+const SHARES = { manifest, readme, ...RUNTIMES, ...WEB, guide, checkpoints, failures }
+const QUICK = [
+  'manifest',
+  'readme',
+  'node',
+  'require',
+  'vite-build',
+  'static',
+  'guide',
+  'checkpoints',
+  'failures',
+]
 
 const unknown = positionals.filter((name) => !(name in SHARES))
 if (unknown.length > 0) {

@@ -1,9 +1,9 @@
 /** What all learning-rate schedulers share: the optimiser, the last rates, and a state dict under PyTorch's names. */
 import { kindOf } from '../../check.js'
 import { ArgumentError, StateDictError } from '../../errors.js'
+import type { Tensor } from '../../tensor/tensor.js'
 import { Optimizer } from '../optimizer.js'
 import { snakeCase } from '../option.js'
-import { AnyScheduler } from './base.js'
 
 /** A scheduler's state under PyTorch's names: plain numbers, strings and lists, as JSON has them. */
 export type SchedulerStateDict = Record<string, unknown>
@@ -15,8 +15,11 @@ const PASSED_OVER = ['verbose', '_get_lr_called_within_step', '_is_initial']
  * What changes the learning rates of an optimiser's groups. `F` is what a kind keeps: its options, and where it is.
  * https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
  */
-export abstract class LRScheduler<F extends object = object> extends AnyScheduler {
+export abstract class LRScheduler<F extends object = object> {
+  /** Whose learning rates it sets. */
   readonly optimizer: Optimizer
+  /** Whether a step takes a metric. @internal */
+  readonly goesByMetric: boolean = false
   /** How many steps it has made. */
   lastEpoch = -1
   /** What errors call it. */
@@ -31,7 +34,6 @@ export abstract class LRScheduler<F extends object = object> extends AnySchedule
    * @throws {ArgumentError} for what is no optimiser, and options out of range
    */
   constructor(name: string, optimizer: Optimizer, fields: F) {
-    super()
     if (!(optimizer instanceof Optimizer)) {
       throw new ArgumentError(
         `${name}: expected an optimiser, such as new optim.SGD(net.parameters()), got ${kindOf(optimizer)}`,
@@ -46,6 +48,25 @@ export abstract class LRScheduler<F extends object = object> extends AnySchedule
   /** The learning rate of each group that was set last. */
   getLastLr(): number[] {
     return [...this.lastLr]
+  }
+
+  /**
+   * Sets the learning rates of the next epoch, or of the next step where it is called after each.
+   *
+   * @param metrics what ReduceLROnPlateau goes by; the others take none
+   */
+  abstract step(metrics?: number | Tensor): void
+
+  /** @throws {ArgumentError} where it is of no use to a `fit` with that optimiser. @internal */
+  checkFit(optimizer: Optimizer, validates: boolean): void {
+    if (this.optimizer !== optimizer) {
+      throw new ArgumentError(
+        'fit: the scheduler is of another optimizer; make it with the one that fit gets',
+      )
+    }
+    if (this.goesByMetric && !validates) {
+      throw new ArgumentError(`fit: the scheduler ${this.name} goes by the validation loss; give valid`)
+    }
   }
 
   /** @throws {ArgumentError} for what the fields can't be */

@@ -65,7 +65,8 @@ export function nameOf([of, , , expected]: Slip): RegExp {
 }
 
 const lastOf = (of: string) => of.split('.').at(-1) ?? of
-const isMethod = (of: string) => /^(Tensor|(nn|optim|data)\.([a-z]\w*\.)?[A-Z]\w*)\.\w+$/.test(of)
+const isMethod = (of: string) =>
+  /^(Tensor|(nn|optim|data|metrics|callbacks)\.([a-z]\w*\.)?[A-Z]\w*)\.\w+$/.test(of)
 
 function resolve(value: unknown): unknown {
   if (value instanceof Made) return value.make()

@@ -12,6 +12,7 @@ import {
   ShapeError,
   tensor,
 } from 'simdgrad'
+import { OWN_DATA } from './data.js'
 import { linear, made, parameters, type Slip, t } from './slip.js'
 
 const argument = { error: ArgumentError }
@@ -119,6 +120,18 @@ export const LOOPS: Slip[] = [
   ['fit', [linear, { ...all, signal: made('controller', () => new AbortController()) }], /signal/, argument],
   ['fit', [linear, { ...all, onEpoch: 5 }], /onEpoch/, argument],
   ['fit', [linear, { ...all, onProgress: 'yes' }], /onProgress/, argument],
+  ['fit', [linear, { ...all, metrics: { accuracy: 0.5 } }], /metrics by name/, argument],
+  ['fit', [linear, { ...all, callbacks: { onEpochEnd: 1 } }], /callbacks.*array/, argument],
+  ['fit', [linear, { ...all, callbacks: [null] }], /callbacks.*array/, argument],
+  ['fit', [linear, { ...all, accumulate: 0 }], /accumulate.*at least 1/, argument],
+  ['fit', [linear, { ...all, accumulate: '4' }], /accumulate.*whole number/, argument],
+  ['evaluate', [], /net|module/i, argument],
+  ['evaluate', [linear], /batch/, argument],
+  ['evaluate', [linear, loader], /metrics/, argument],
+  ['evaluate', [linear, loader, [loss]], /by name/, argument],
+  ['evaluate', [linear, loader, { loss: 'mse' }], /metrics\.loss.*loss/, argument],
+  ['evaluate', [linear, [1, 2], { loss }], /batches of tensors/, argument],
+  ['evaluate', [linear, loader, { loss }, 5], byName, argument],
   ['recalibrate', [], /net|module/i, argument],
   ['recalibrate', [norm], /data|batch/, argument],
   ['recalibrate', [norm, []], /batch/, argument],
@@ -131,6 +144,7 @@ const images = { shape: [2, 3, 3], data: new Uint8Array(18) }
 const labels = { shape: [2], data: new Uint8Array(2) }
 
 export const DATA: Slip[] = [
+  ...OWN_DATA,
   ['data.DataLoader', [], /dataset/i, argument],
   ['data.DataLoader', [null], /dataset/i, argument],
   ['data.DataLoader', [t(4, 2)], /dataset/i, argument],
@@ -153,7 +167,7 @@ export const DATA: Slip[] = [
   ['data.normalize', [], /mean/, argument],
   ['data.normalize', ['a', 1], /mean/, argument],
   ['data.normalize', [0, 0], /std/, argument],
-  ['data.normalize', [[0.5], [0.5]], /mean/, argument],
+  ['data.normalize', [[0.5], [0.5, 1]], /mean/, argument],
   ['data.parseIdx', [], /bytes/],
   ['data.parseIdx', ['train-images', 'file'], /bytes/],
   ['data.mnist', ['folder'], byName, argument],
@@ -171,7 +185,17 @@ export const FILES: Slip[] = [
   ['loadSafetensors', [], /path|bytes/],
   ['loadSafetensors', [5], /path|bytes/],
   ['loadSafetensors', [['a.safetensors']], /path|bytes/],
+  ['loadMetadata', [], /path|bytes/],
+  ['loadMetadata', [5], /path|bytes/],
   ['saveSafetensors', [], /path/],
+  ['saveSafetensors', [path, { w: t(2) }, { classes: ['a'] }], /metadata/],
+  ['saveSafetensors', [path, { w: t(2) }, { metadata: ['a'] }], /metadata.*by name/],
+  ['encodeState', [{ w: t(2) }, { metadata: { f: made('f', () => () => 1) } }], /JSON/],
+  ['decodeMetadata', [], /bytes/],
+  ['decodeMetadata', ['text'], /bytes/],
+  ['setRngState', [], /seed, position/],
+  ['setRngState', [{ seed: 1 }], /position/],
+  ['setRngState', [{ seed: -1, position: 0 }], /seed/],
   ['saveSafetensors', [path], /state/],
   ['saveSafetensors', [{ w: t(2) }], /path/],
   ['saveSafetensors', [path, linear], /state/],

@@ -1,5 +1,5 @@
 /** The training side: takes the page's messages, trains in short slices, sends frames as the page shows them. */
-import { init, saveSafetensors } from 'simdgrad'
+import { encodeState, init } from 'simdgrad'
 import { PIXELS, TOTAL } from '../../shards.js'
 import { nextTask } from '../next-task.js'
 import type { Both, FromWorker, LayerStatistics, Point, ToWorker } from '../protocol.js'
@@ -209,7 +209,7 @@ async function handle(message: ToWorker): Promise<void> {
       sendAll()
       break
     case 'weights': {
-      const bytes = saveSafetensors(trainer.trainees[message.side].net.stateDict())
+      const bytes = encodeState(trainer.trainees[message.side].net.stateDict())
       const copy = new Uint8Array(bytes)
       send({ kind: 'weights', side: message.side, bytes: copy }, [copy])
       break

@@ -18,6 +18,7 @@ pub use declare::{Arguments, Description};
 use crate::kernels::adagrad::{adagrad_step, Adagrad};
 use crate::kernels::adam::{adam_step, Adam};
 use crate::kernels::attention::{self, Attention, Gradients, Mask};
+use crate::kernels::augment::Augment;
 use crate::kernels::avg_pool2d::{self, AvgPool2dShape, Windows};
 use crate::kernels::batch_norm::{self, Affine, BatchNormShape, Layout, Statistics};
 use crate::kernels::conv2d::{self, Conv2dShape};
@@ -32,7 +33,7 @@ use crate::kernels::reduce::{self, ReduceShape};
 use crate::kernels::rmsprop::{rmsprop_step, Rmsprop};
 use crate::kernels::sgd::{sgd_step, Sgd};
 use crate::kernels::{
-    cross_entropy, cumsum, gather, gather_dim, index_select, layer_norm, lerp, softmax, triangle,
+    augment, cross_entropy, cumsum, gather, gather_dim, index_select, layer_norm, lerp, softmax, triangle,
 };
 use crate::tables;
 use declare::{absent, argument, count, has_length, has_number, is_here, is_whole, kernels};
@@ -197,12 +198,13 @@ kernels! {
         -> number
         => random::random_permutation(y, stream([seed_low, seed_high], [offset_low, offset_high])) as usize;
 
-    /// `y[i] = source[indices[first + i]] · scale + shift`, of bytes. Gives the place (from `first` on) of the
-    /// first index that is no row (then nothing was written), or -1.
-    gather_u8(source_rows, width, first, count: size; source: bytes[source_rows * width]; indices: words[any];
-            scale, shift: f32; y: output[count * width])
+    /// `y[i][c] = source[indices[first + i]][c] · scale[c] + shift[c]`, of bytes; `norms` has the scale and the shift
+    /// of each channel. Gives the place (from `first` on) of the first index that is no row (then nothing was
+    /// written), or -1.
+    gather_u8(source_rows, channels, plane, first, count: size; source: bytes[source_rows * channels * plane];
+            indices: words[any]; norms: input[channels + channels]; y: output[count * channels * plane])
         requires count <= indices.len() && first <= indices.len() - count;
-        -> number => gather::gather_u8(source, &indices[first..][..count], width, scale, shift, y);
+        -> number => gather::gather_u8(source, &indices[first..][..count], channels * plane, norms, y);
 
     /// `y[i] = source[indices[first + i]]`. Gives what `gatherU8` gives.
     gather_f32(source_rows, width, first, count: size; source: input[source_rows * width]; indices: words[any];
@@ -416,6 +418,19 @@ kernels! {
         => attention::attention_backward(
             Attention { batch, t, s, e, ev, q, k, v, mask, causal, scale, dropout }, y, log_sums, dy,
             Gradients { q: dq, k: dk, v: dv });
+
+    /// As `gatherU8`, of images [channels, h, w] that are changed at random on the way, each by its own numbers, to
+    /// [channels, out_h, out_w].
+    augment(source_rows, channels, h, w, out_h, out_w, padding, shift, cutout, first, count: size; flip, flip_vertical,
+            degrees, scale_least, scale_most, noise, fill: f32; seed_low, seed_high, epoch: u32;
+            source: bytes[source_rows * channels * h * w]; indices: words[any]; norms: input[channels + channels];
+            y: output[count * channels * out_h * out_w]) in whole
+        let (size, out) = ((h, w), (out_h, out_w));
+        let (flips, scale) = ((flip, flip_vertical), (scale_least, scale_most));
+        let seed = u64::from(seed_high) << 32 | u64::from(seed_low);
+        let a = Augment { channels, size, out, padding, shift, cutout, flips, degrees, scale, noise, fill, seed, epoch };
+        requires a.is_valid() && count <= indices.len() && first <= indices.len() - count;
+        -> number => augment::augment(&a, source, &indices[first..][..count], norms, y);
 }
 
 fn broadcast(dims: &row::Dims) -> Broadcast<'_> {

@@ -10,30 +10,32 @@ pub fn first_bad_index(indices: &[u32], rows: usize) -> Option<usize> {
     indices.iter().position(|&index| index as usize >= rows)
 }
 
-/// `y[i][j] = source[indices[i]][j] scale + shift`, for rows of `row` bytes. Where an index is out
-/// of range, writes nothing and returns its position.
-pub fn gather_u8(
-    source: &[u8],
-    indices: &[u32],
-    row: usize,
-    scale: f32,
-    shift: f32,
-    y: &mut [f32],
-) -> Option<usize> {
-    let (scale, shift) = (F32x4::splat(scale), F32x4::splat(shift));
+/// `y[i][c][j] = source[indices[i]][c][j] scale[c] + shift[c]`, for rows of `row` bytes, in equal parts for the
+/// channels; `norms` has each one's scale and shift. Where an index is out of range, writes nothing and returns its
+/// position.
+pub fn gather_u8(source: &[u8], indices: &[u32], row: usize, norms: &[f32], y: &mut [f32]) -> Option<usize> {
+    let (norms, _) = norms.as_chunks::<2>();
+    let plane = (row / norms.len().max(1)).max(1);
     gather(source, indices, row, y, move |from, y| {
-        let whole = from.len() / 16 * 16;
-        let (bytes, tail) = from.as_chunks();
-        for (bytes, y) in bytes.iter().zip(y.chunks_exact_mut(16)) {
-            for (v, x) in F32x4::from_bytes(bytes).into_iter().enumerate() {
-                x.mul_add(scale, shift).store(&mut y[4 * v..]);
-            }
-        }
-        for (&byte, y) in tail.iter().zip(&mut y[whole..]) {
-            // As a vector, so that it rounds as the others do.
-            *y = F32x4::splat(f32::from(byte)).mul_add(scale, shift).to_array()[0];
+        for (&[scale, shift], (from, y)) in norms.iter().zip(from.chunks(plane).zip(y.chunks_mut(plane))) {
+            widen(from, F32x4::splat(scale), F32x4::splat(shift), y);
         }
     })
+}
+
+/// `y = from scale + shift`.
+fn widen(from: &[u8], scale: F32x4, shift: F32x4, y: &mut [f32]) {
+    let whole = from.len() / 16 * 16;
+    let (bytes, tail) = from.as_chunks();
+    for (bytes, y) in bytes.iter().zip(y.chunks_exact_mut(16)) {
+        for (v, x) in F32x4::from_bytes(bytes).into_iter().enumerate() {
+            x.mul_add(scale, shift).store(&mut y[4 * v..]);
+        }
+    }
+    for (&byte, y) in tail.iter().zip(&mut y[whole..]) {
+        // As a vector, so that it rounds as the others do.
+        *y = F32x4::splat(f32::from(byte)).mul_add(scale, shift).to_array()[0];
+    }
 }
 
 /// `y[i] = source[indices[i]]`, for rows of `row` values; out of range as in [`gather_u8`].
@@ -88,11 +90,30 @@ mod tests {
             let source: Vec<u8> = (0..row * 256).map(|i| (i * 37 % 256) as u8).collect();
             for indices in [&[][..], &[7], &[255, 0, 7, 7, 31]] {
                 let mut y = vec![f32::NAN; indices.len() * row];
-                assert_eq!(gather_u8(&source, indices, row, 2.0 / 255.0, -1.0, &mut y), None);
+                assert_eq!(gather_u8(&source, indices, row, &[2.0 / 255.0, -1.0], &mut y), None);
                 let picked = indices.iter().flat_map(|&i| &source[i as usize * row..][..row]);
                 let expected: Vec<f64> = picked.map(|&x| (f64::from(x) / 255.0 - 0.5) / 0.5).collect();
                 assert_close(&y, &expected, 1e-6);
             }
+        }
+    }
+
+    #[test]
+    fn each_channel_has_its_own_scale_and_shift() {
+        for plane in [1, 5, 16, 35] {
+            let row = 3 * plane;
+            let source: Vec<u8> = (0..row * 9).map(|i| (i * 31 % 256) as u8).collect();
+            let norms = [2.0, -1.0, 0.5, 3.0, -1.5, 0.25];
+            let mut y = vec![f32::NAN; 2 * row];
+            assert_eq!(gather_u8(&source, &[8, 0], row, &norms, &mut y), None);
+            let picked = source[8 * row..].iter().chain(&source[..row]).enumerate();
+            let expected: Vec<f64> = picked
+                .map(|(i, &x)| {
+                    let channel = i % row / plane;
+                    f64::from(x) * f64::from(norms[2 * channel]) + f64::from(norms[2 * channel + 1])
+                })
+                .collect();
+            assert_close(&y, &expected, 1e-6);
         }
     }
 
@@ -107,7 +128,7 @@ mod tests {
     #[test]
     fn an_index_out_of_range_is_found_before_anything_is_written() {
         let mut y = [7.0; 6];
-        assert_eq!(gather_u8(&[0; 20], &[1, 9, 10], 2, 1.0, 0.0, &mut y), Some(2));
+        assert_eq!(gather_u8(&[0; 20], &[1, 9, 10], 2, &[1.0, 0.0], &mut y), Some(2));
         assert_eq!(gather_f32(&[0.0; 20], &[1, u32::MAX, 3], 2, &mut y), Some(1));
         assert_eq!(y, [7.0; 6]);
         assert_eq!(gather_f32(&[], &[0], 0, &mut []), None);

@@ -4,6 +4,7 @@
 pub mod adagrad;
 pub mod adam;
 pub mod attention;
+pub mod augment;
 pub mod avg_pool2d;
 pub mod batch_norm;
 pub mod conv2d;

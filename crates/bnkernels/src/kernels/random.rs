@@ -26,6 +26,25 @@ impl Stream {
     }
 }
 
+/// The words of a sample's own: a function of the seed, the pass and the sample, and disjoint from every
+/// [`Stream`], whose counters end with two zeros.
+#[inline(always)]
+pub fn sample_block(seed: u64, epoch: u32, sample: u32, block: u32) -> [u32; 4] {
+    philox([block, sample, epoch, 0x5a_3b_1e], [seed as u32, (seed >> 32) as u32])
+}
+
+/// Four normal numbers of mean 0 and variance 1 of a block's words (see [`fill_normal`]).
+#[inline(always)]
+pub fn normals(words: [u32; 4]) -> F32x4 {
+    let [u, v, t, w] = unit(words).to_array();
+    let u = F32x4::new(u, v, u, v) + F32x4::splat(TWO_TO_MINUS_24);
+    let (sin, cos) = F32x4::new(t, w, t, w).sin_cos_of_turns_unfused();
+    let radius = (u.ln_unfused() * F32x4::splat(-2.0)).sqrt();
+    let [a, b, ..] = cos.to_array();
+    let [c, d, ..] = sin.to_array();
+    radius * F32x4::new(a, b, c, d)
+}
+
 #[inline(always)]
 fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..10 {
@@ -99,7 +118,7 @@ const TWO_TO_MINUS_24: f32 = 1.0 / 16_777_216.0;
 
 /// Uniform in [0, 1), a multiple of 2^-24.
 #[inline(always)]
-fn unit(words: [u32; 4]) -> F32x4 {
+pub fn unit(words: [u32; 4]) -> F32x4 {
     let [a, b, c, d] = words.map(|word| (word >> 8) as f32);
     F32x4::new(a, b, c, d) * F32x4::splat(TWO_TO_MINUS_24)
 }
@@ -115,15 +134,7 @@ pub fn fill_uniform(out: &mut [f32], stream: Stream, low: f32, high: f32) {
 /// Normal, by Box and Muller: `√(-2 ln u) (cos 2πt, sin 2πt)` with u in (0, 1], t in [0, 1).
 pub fn fill_normal(out: &mut [f32], stream: Stream, mean: f32, std: f32) {
     let (mean, std) = (F32x4::splat(mean), F32x4::splat(std));
-    fill(out, stream, |words| {
-        let [u, v, t, w] = unit(words).to_array();
-        let u = F32x4::new(u, v, u, v) + F32x4::splat(TWO_TO_MINUS_24);
-        let (sin, cos) = F32x4::new(t, w, t, w).sin_cos_of_turns_unfused();
-        let radius = (u.ln_unfused() * F32x4::splat(-2.0)).sqrt();
-        let [a, b, ..] = cos.to_array();
-        let [c, d, ..] = sin.to_array();
-        radius * F32x4::new(a, b, c, d) * std + mean
-    });
+    fill(out, stream, |words| normals(words) * std + mean);
 }
 
 /// `scale` with `keep_probability`, else 0: the mask of dropout.

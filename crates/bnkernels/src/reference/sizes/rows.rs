@@ -214,7 +214,7 @@ fn copies_and_gathers() {
         gather::gather_f32(rows.values(), &indices, image, back.values_mut());
         assert!((0..n * image).all(|i| back.values()[i] == from(i)));
         let bytes: Vec<u8> = (0..n * image).map(|i| (i * 37 % 251) as u8).collect();
-        gather::gather_u8(&bytes, &indices, image, 0.5, -1.0, back.values_mut());
+        gather::gather_u8(&bytes, &indices, image, &[0.5, -1.0], back.values_mut());
         let from = |i: usize| f64::from(bytes[indices[i / image] as usize * image + i % image]) * 0.5 - 1.0;
         assert_near(&back, &(0..n * image).map(from).collect::<Vec<_>>());
     });

@@ -1,0 +1,30 @@
+import type { StateDict } from '../nn/module.js'
+import { bytesOf, checkPath, type FileSource } from './files.js'
+import { originFile } from './folder.web.js'
+import { decodeMetadata, decodeState, encodeStateFor, type SaveOptions } from './state.js'
+
+function read(path: string | URL): Promise<Uint8Array> {
+  const [folder, name] = originFile(String(path))
+  return folder.read(name)
+}
+
+/** As in Node (files.node.ts). */
+export async function loadSafetensors(from: FileSource): Promise<StateDict> {
+  return decodeState(...(await bytesOf('loadSafetensors', from, read)))
+}
+
+/** As in Node (files.node.ts). */
+export async function loadMetadata(from: FileSource): Promise<Record<string, string>> {
+  return decodeMetadata(...(await bytesOf('loadMetadata', from, read)))
+}
+
+/** As in Node (files.node.ts). */
+export async function saveSafetensors(
+  path: string,
+  state: StateDict,
+  options: SaveOptions = {},
+): Promise<void> {
+  checkPath('saveSafetensors', path)
+  const [folder, name] = originFile(path)
+  await folder.write(name, encodeStateFor('saveSafetensors', state, options))
+}

@@ -1,0 +1,6 @@
+export type { Callback, PassSums, Run } from '../training.js'
+export type { CheckpointOptions } from './checkpoint.js'
+export { ClipGrad, type ClipGradOptions } from './clip-grad.js'
+export { EarlyStopping, type EarlyStoppingOptions } from './early-stopping.js'
+export { ModelAverage, type ModelAverageOptions } from './model-average.js'
+export { StepScheduler } from './step-scheduler.js'

@@ -1,0 +1,25 @@
+import { kindOf } from '../../check.js'
+import { ArgumentError } from '../../errors.js'
+import { originFolder } from '../../io/folder.web.js'
+import { CheckpointIn, type CheckpointOptions } from './checkpoint.js'
+
+export * from './index.js'
+
+/**
+ * Saves a training while it runs, and goes on with one that was saved: `new callbacks.Checkpoint('runs/1', { resume: true })`.
+ * See docs/train.md.
+ */
+export class Checkpoint extends CheckpointIn {
+  /**
+   * @param folder where the checkpoints go; it is made where it is not there (in a browser: in the file system that it
+   *   keeps for the page's origin)
+   * @param options each may be left out
+   * @throws {ArgumentError} for a folder that is no path, and an option that is unknown or out of range
+   */
+  constructor(folder: string, options: CheckpointOptions = {}) {
+    if (typeof folder !== 'string' || folder === '') {
+      throw new ArgumentError(`Checkpoint: expected a folder's path, got ${kindOf(folder)}`)
+    }
+    super(originFolder(folder), options)
+  }
+}

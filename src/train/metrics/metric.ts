@@ -1,0 +1,28 @@
+import type { Tensor } from '../../tensor/tensor.js'
+
+/** A figure of a whole pass, such as `metrics.Accuracy`; any object with these functions will do. */
+export interface Metric {
+  /** Begins anew. */
+  reset(): void
+  /**
+   * Takes a batch in.
+   *
+   * @param prediction what the net gave
+   * @param target the second tensor of the batch
+   */
+  update(prediction: Tensor, target: Tensor): void
+  /** The figure of all batches since `reset`: a number, or lists of numbers. */
+  compute(): MetricValue
+  /** What a checkpoint keeps in mid-pass: what JSON holds. Without it, such a pass begins anew. */
+  stateDict?(): unknown
+  /** Goes on from `state`, which `stateDict` gave. */
+  loadStateDict?(state: never): void
+  /** The `update` that the library has written: it keeps none of the tensors. @internal */
+  readonly libraryUpdate?: unknown
+}
+
+/** What a metric comes to. */
+export type MetricValue = number | MetricValue[]
+
+/** Figures by the names under which their metrics were given. */
+export type MetricValues = Record<string, MetricValue>
