@@ -340,6 +340,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_first_columns_of_wider_rows() {
+        for (form, m, n, k) in
+            [(Form::NN, 5, 3, 9), (Form::NN, 16, 24, 16), (Form::TN, 16, 18, 70), (Form::NN, 130, 20, 300)]
+        {
+            let (a, b) = (random(1, m * k), random(2, k * (n + 7)));
+            let narrow: Vec<f32> = b.chunks(n + 7).flat_map(|row| row[..n].to_vec()).collect();
+            let (mut c, mut expected) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
+            let product = Product::new(form, (m, n, k)).of_wider(n + 7);
+            let mut scratch = take(product.scratch_of_one_thread()).unwrap();
+            product.run_on_one_thread(&a, &b, None, &mut c, &mut scratch);
+            matmul(form, m, n, k, &a, &narrow, None, &mut expected).unwrap();
+            assert_eq!(c, expected, "{form:?} {m} {n} {k}");
+        }
+    }
+
     /// Sums of many blocks, of equal small values and of random ones, by each way of multiplying.
     #[test]
     fn long_sums_keep_their_digits() {
