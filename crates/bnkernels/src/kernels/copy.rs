@@ -96,18 +96,27 @@ pub fn copy_strided(dims: Strided, x: &[f32], y: &mut [f32]) {
     if rank == 2 && dims.x_strides[0] == 1 && dims.y_strides[1] == 1 {
         return transpose(dims, x, y);
     }
+    // (Few pages have so much to copy that threads pay: the core binary does without.)
+    if cfg!(feature = "whole") && copy_by_parts(dims, x, y) {
+        return;
+    }
+    copy_dimension(dims, 0, x, y);
+}
+
+/// Copies by threads where all of `y` is written, from its start to its end; else says that it did nothing.
+fn copy_by_parts(dims: Strided, x: &[f32], y: &mut [f32]) -> bool {
     let mut room = [[0; MOST_DIMENSIONS]; 3];
     let dims = dims.in_order_of_y(&mut room);
     if !dims.fills_y() {
-        return copy_dimension(dims, 0, x, y);
+        return false;
     }
-    let y = &mut y[..dims.len()];
-    // Then it is written from its start to its end, and threads can share it: as many dimensions as give enough parts.
+    // As many dimensions as give enough parts.
     let (mut parts, mut lead) = (1, 0);
     while lead + 1 < dims.shape.len() && parts < ENOUGH_PARTS {
         parts *= dims.shape[lead] as usize;
         lead += 1;
     }
+    let y = &mut y[..dims.len()];
     let width = y.len() / parts;
     for_each_part([y], [width], (parts, width, 1), move |range, [y]| {
         for (part, y) in range.zip(y.chunks_exact_mut(width)) {
@@ -120,6 +129,7 @@ pub fn copy_strided(dims: Strided, x: &[f32], y: &mut [f32]) {
             copy_dimension(dims, lead, &x[x_at..], y);
         }
     });
+    true
 }
 
 fn copy_dimension(dims: Strided, d: usize, x: &[f32], y: &mut [f32]) {
@@ -300,6 +310,9 @@ mod tests {
             let dims = Strided { shape: &shape, x_strides: &x_strides, y_strides: &y_strides };
             copy_strided(dims, &x, &mut y);
             assert_eq!(y, expected);
+            let mut plain = vec![-9.0; 400];
+            copy_dimension(dims, 0, &x, &mut plain);
+            assert_eq!(plain, expected);
         }
     }
 
