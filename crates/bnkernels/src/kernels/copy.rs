@@ -72,8 +72,10 @@ impl Strided<'_> {
 
     /// Whether all of `y` is written, from its start to its end.
     fn fills_y(self) -> bool {
-        let sizes = self.shape.iter().zip(self.y_strides).rev();
-        sizes.fold(Some(1), |run, (&size, &step)| run.filter(|&run| run == step)?.checked_mul(size)).is_some()
+        let mut sizes = self.shape.iter().zip(self.y_strides).rev();
+        let run = sizes
+            .try_fold(1u32, |run, (&size, &step)| if run == step { run.checked_mul(size) } else { None });
+        run.is_some()
     }
 
     /// One past the last element that `strides` reach.
