@@ -163,7 +163,7 @@ unary! {
     cos 1: |x| x.sin_cos().1; |x, _y, dy| -(dy * x.sin_cos().0);
 
     /// The error function, `2 / √π ∫ e^(-t²) dt` from 0 to `x`. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.erf.html
-    erf 1: |x| x.erf(); |x, _y, dy| dy * F32x4::splat(std::f32::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp();
+    erf 1: |x| x.erf(); |x, _y, dy| dy * F32x4::splat(std::f32::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp_or_zero();
 
     /// The largest whole number up to `x`; gradient 0. `x` of any shape. https://pytorch.org/docs/stable/generated/torch.floor.html
     floor 2: |x| x.floor(); |_x, _y, _dy| zero();
@@ -217,7 +217,7 @@ unary! {
         threshold = 20.0
     }: |x| {
             let z = beta * x;
-            let y = (z.lt(zero()).clear(z) + (-z.abs()).exp().ln_1p()) / beta;
+            let y = (z.lt(zero()).clear(z) + (-z.abs()).exp_or_zero().ln_1p()) / beta;
             z.gt(threshold).select(x, y)
         };
         |x, _y, dy| { let z = beta * x; z.gt(threshold).select(dy, dy * z.sigmoid()) };

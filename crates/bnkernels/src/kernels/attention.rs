@@ -8,6 +8,10 @@
 //! the logarithm `l` of its sum: `p = e^(score − l)` again. With `d = Σ dy y` of each row, `dv = pᵀ dy`,
 //! `dp = dy vᵀ`, `ds = p (dp − d)`, `dq = scale · ds k`, `dk = scale · dsᵀ q`.
 //!
+//! The keys (and for backward the values) of one of the batch are transposed once, so that no product has to add up
+//! lanes. Where a query sees the keys up to its own only, blocks have fewer queries, and of each block of keys what one
+//! of them sees.
+//!
 //! A row that sees no key gives 0, and its gradients are 0, as in PyTorch.
 //!
 //! Dropout multiplies `p` by numbers that are a function of a stream and of the place, so that backward has the
@@ -18,16 +22,18 @@ mod block;
 
 pub use backward::{attention_backward, Gradients};
 
-use super::matmul::{Form, Product};
+use super::matmul::{transpose, Form, Product};
 use super::random::Stream;
-use super::softmax::{maximum, sum, EXP_COST};
+use super::softmax::{maximum, EXP_COST};
 use super::vectors::vectors;
 use crate::parallel::scratch::per_thread;
 use crate::parallel::{chunk_count, chunk_range, for_each_range, OutOfMemory};
 use crate::simd::F32x4;
+use block::Block;
 
-/// Queries and keys of a block.
+/// Queries of a block, and where each sees the keys up to its own only; and keys of a block.
 const ROWS: usize = 64;
+const CAUSAL_ROWS: usize = 16;
 const COLS: usize = 64;
 
 /// Which keys a query sees, and how much.
@@ -98,26 +104,45 @@ impl Attention<'_> {
         assert!(self.v.len() == batch * s * ev && self.mask.is_none_or(|mask| mask.fits(batch, t, s)));
     }
 
-    /// Keys that a block of queries sees at most, which ends before query `end`.
-    fn keys_before(&self, end: usize) -> usize {
+    /// Queries of a block.
+    fn block_rows(&self) -> usize {
         if self.causal {
-            self.s.min(end)
+            CAUSAL_ROWS
         } else {
-            self.s
+            ROWS
         }
+    }
+
+    /// The blocks of keys that meet `rows` queries from `first` on of number `b`.
+    fn blocks(&self, b: usize, first: usize, rows: usize) -> impl Iterator<Item = Block> {
+        let s = self.s;
+        let seen = if self.causal { s.min(first + rows) } else { s };
+        (0..seen).step_by(COLS).map(move |key| {
+            let all = COLS.min(s - key);
+            // Whole panels of a product, as far as there are keys.
+            Block { b, first, rows, key, all, cols: all.min((seen - key).next_multiple_of(8)) }
+        })
+    }
+
+    /// The most scratch memory that a product needs, of a size `of(rows, cols)` of any block.
+    fn room(&self, of: impl Fn(usize, usize) -> Product) -> usize {
+        let height = self.block_rows();
+        // (The first blocks differ in what they see of the keys, the last in its height.)
+        let last = self.t.saturating_sub(1) / height * height;
+        let firsts = (0..last).step_by(height).take(COLS / CAUSAL_ROWS).chain([last]);
+        let firsts = firsts.filter(|&first| first < self.t);
+        let all = firsts.flat_map(|first| self.blocks(0, first, height.min(self.t - first)));
+        all.map(|block| of(block.rows, block.cols).scratch_of_one_thread()).max().unwrap_or(0)
     }
 }
 
-/// The lengths of the blocks that `n` items are cut into: whole ones and the last.
-fn lengths(n: usize, block: usize) -> impl Iterator<Item = usize> + Clone {
-    [n.min(block), n % block].into_iter().filter(|&length| length > 0)
-}
-
-/// The most scratch memory that a product needs, of a size `of(rows, cols)` of any block.
-fn room(a: &Attention, of: impl Fn(usize, usize) -> Product) -> usize {
-    let cols = lengths(a.s, COLS);
-    let all = lengths(a.t, ROWS).flat_map(|rows| cols.clone().map(move |cols| (rows, cols)));
-    all.map(|(rows, cols)| of(rows, cols).scratch_of_one_thread()).max().unwrap_or(0)
+/// Writes `[s, width]` as `[width, keys]` of each block of keys, one after the other.
+fn across(from: &[f32], width: usize, to: &mut [f32]) {
+    let block = COLS * width.max(1);
+    for (from, to) in from.chunks(block).zip(to.chunks_mut(block)) {
+        let keys = from.len() / width;
+        transpose((from, width), keys, width, to, keys);
+    }
 }
 
 /// Floats up to the next 64 bytes, where the next piece of scratch memory may start.
@@ -135,16 +160,16 @@ pub fn attention_forward(a: Attention, y: &mut [f32], log_sums: &mut [f32]) -> R
         log_sums.fill(0.0);
         return Ok(());
     }
-    let scores = |rows, cols| Product::new(Form::NT, (rows, cols, e));
     let mixes = |rows, cols| Product::new(Form::NN, (rows, ev, cols));
-    let room = aligned(room(&a, scores).max(room(&a, mixes)));
+    let room = aligned(a.room(|rows, cols| Block::product(e, rows, cols)).max(a.room(mixes)));
     let drops = if a.dropout.is_some() { COLS } else { 0 };
-    let scratch = &per_thread(room + ROWS * (COLS + ev + 2) + drops)?;
-    let blocks = t.div_ceil(ROWS);
-    let chunks = chunk_count(batch * blocks, ROWS.min(t) * a.s * (e + ev + EXP_COST));
+    let (height, keys) = (a.block_rows(), aligned(a.s * e));
+    let scratch = &per_thread(room + keys + height * (e + COLS + ev + 2) + drops)?;
+    let blocks = t.div_ceil(height);
+    let chunks = chunk_count(batch * blocks, height.min(t) * a.s * (e + ev + EXP_COST));
     let items = |chunk| chunk_range(chunk, chunks, batch * blocks, 1);
     // The first row of a block.
-    let row = |item: usize| item / blocks * t + (item % blocks * ROWS).min(t);
+    let row = |item: usize| item / blocks * t + (item % blocks * height).min(t);
     for_each_range(
         [y, log_sums],
         chunks,
@@ -155,39 +180,47 @@ pub fn attention_forward(a: Attention, y: &mut [f32], log_sums: &mut [f32]) -> R
         move |chunk, [mut y, mut log_sums]| {
             scratch.with(|scratch| {
                 let (room, rest) = scratch.split_at_mut(room);
+                let (keys, rest) = rest.split_at_mut(keys);
+                let (queries, rest) = rest.split_at_mut(height * e);
+                let (largest, rest) = rest.split_at_mut(height);
+                let (total, rest) = rest.split_at_mut(height);
+                let (all_scores, rest) = rest.split_at_mut(height * COLS);
+                let (all_mixed, factors) = rest.split_at_mut(height * ev);
+                let mut keys_of = None;
                 for item in items(chunk) {
-                    let (b, first) = (item / blocks, item % blocks * ROWS);
-                    let rows = ROWS.min(t - first);
+                    let (b, first) = (item / blocks, item % blocks * height);
+                    let rows = height.min(t - first);
                     let (of_block, others) = std::mem::take(&mut y).split_at_mut(rows * ev);
                     let (logs, other_logs) = std::mem::take(&mut log_sums).split_at_mut(rows);
                     (y, log_sums) = (others, other_logs);
-                    let (largest, rest) = rest.split_at_mut(ROWS);
-                    let (total, rest) = rest.split_at_mut(ROWS);
-                    let (all_scores, rest) = rest.split_at_mut(ROWS * COLS);
-                    let (all_mixed, factors) = rest.split_at_mut(ROWS * ev);
+                    if keys_of != Some(b) {
+                        across(&a.k[b * a.s * e..][..a.s * e], e, &mut keys[..a.s * e]);
+                        keys_of = Some(b);
+                    }
+                    let (queries, largest) = (&mut queries[..rows * e], &mut largest[..rows]);
+                    let total = &mut total[..rows];
+                    a.scaled_queries(b, first, queries);
                     largest.fill(f32::NEG_INFINITY);
-                    total.fill(0.0);
-                    for key in (0..a.keys_before(first + rows)).step_by(COLS) {
-                        let cols = COLS.min(a.s - key);
-                        let block = block::Block { b, first, rows, key, cols };
+                    for block in a.blocks(b, first, rows) {
+                        let Block { key, cols, .. } = block;
                         let p = &mut all_scores[..rows * cols];
-                        block.scores(&a, p, room);
-                        let mixed = &mut all_mixed[..rows * ev];
+                        block.scores(&a, queries, keys, p, room);
                         for (r, p) in p.chunks_exact_mut(cols).enumerate() {
+                            let p = block.hide(&a, r, p);
                             let before = largest[r];
                             largest[r] = before.max(maximum(p));
                             // (Where all is hidden so far, no score is taken off.)
                             let base = if largest[r] == f32::NEG_INFINITY { 0.0 } else { largest[r] };
-                            let base_of_all = F32x4::splat(base);
-                            vectors([], [&mut *p], |[], [x]| [(x - base_of_all).exp()]);
-                            let correction = F32x4::splat(before - base).exp();
-                            total[r] = total[r] * correction.to_array()[0] + sum([p], |[p]| p);
-                            if key > 0 {
-                                let y = &mut of_block[r * ev..][..ev];
-                                vectors([], [y], |[], [y]| [y * correction]);
+                            let sum = block::weights(p, base);
+                            if key == 0 {
+                                total[r] = sum;
+                            } else {
+                                let correction = F32x4::splat(before - base).exp_or_zero();
+                                total[r] = total[r] * correction.to_array()[0] + sum;
+                                vectors([], [&mut of_block[r * ev..][..ev]], |[], [y]| [y * correction]);
                             }
                             if let Some(dropout) = a.dropout {
-                                let factors = &mut factors[..cols];
+                                let factors = &mut factors[..p.len()];
                                 dropout.factors(&a, &block, r, factors);
                                 vectors([factors], [p], |[factor], [p]| [p * factor]);
                             }
@@ -196,20 +229,20 @@ pub fn attention_forward(a: Attention, y: &mut [f32], log_sums: &mut [f32]) -> R
                         if key == 0 {
                             mixes(rows, cols).run_on_one_thread(p, v, None, of_block, room);
                         } else {
+                            let mixed = &mut all_mixed[..rows * ev];
                             mixes(rows, cols).run_on_one_thread(p, v, None, mixed, room);
                             vectors([mixed], [&mut *of_block], |[part], [y]| [y + part]);
                         }
                     }
-                    for (r, y) in of_block.chunks_exact_mut(ev).enumerate() {
-                        if total[r] == 0.0 {
-                            y.fill(0.0);
-                            logs[r] = 0.0;
-                        } else {
-                            let whole = F32x4::splat(total[r]);
-                            vectors([], [y], |[], [y]| [y / whole]);
-                            logs[r] = largest[r] + whole.ln().to_array()[0];
-                        }
+                    for (&total, y) in total.iter().zip(of_block.chunks_exact_mut(ev)) {
+                        // (Of a row that saw nothing y is 0.)
+                        let whole = F32x4::splat(if total == 0.0 { 1.0 } else { total });
+                        vectors([], [y], |[], [y]| [y / whole]);
                     }
+                    let zero = F32x4::zero();
+                    vectors([&*largest, &*total], [logs], |[largest, total], _| {
+                        [total.eq(zero).clear(largest + total.ln())]
+                    });
                 }
             });
         },

@@ -5,6 +5,11 @@ use crate::layout::{Blocks, LANES};
 use crate::parallel::{chunk_count, chunk_range, for_each_part, for_each_range};
 use crate::simd::{Dst, F32x4, Mask4, Src};
 
+/// As many as a kernel's row may have.
+const MOST_DIMENSIONS: usize = 32;
+/// So many parts of a copy are enough for the threads to share.
+const ENOUGH_PARTS: usize = 64;
+
 /// A shape, and the strides with which the two sides are walked.
 #[derive(Clone, Copy)]
 pub struct Strided<'a> {
@@ -29,6 +34,50 @@ impl Strided<'_> {
         self.shape.iter().map(|&s| s as usize).product()
     }
 
+    /// The same walks, with the dimensions in the order in which `y` lies, and as few of them as will do.
+    fn in_order_of_y(self, room: &mut [[u32; MOST_DIMENSIONS]; 3]) -> Strided<'_> {
+        let [shape, x_strides, y_strides] = room;
+        let mut rank = 0;
+        for d in (0..self.shape.len()).filter(|&d| self.shape[d] != 1) {
+            let mut at = rank;
+            while at > 0 && y_strides[at - 1] < self.y_strides[d] {
+                at -= 1;
+            }
+            for (to, from) in [
+                (&mut *shape, self.shape),
+                (&mut *x_strides, self.x_strides),
+                (&mut *y_strides, self.y_strides),
+            ] {
+                to.copy_within(at..rank, at + 1);
+                to[at] = from[d];
+            }
+            rank += 1;
+        }
+        let mut kept = 0;
+        for d in 0..rank {
+            let joins =
+                |strides: &[u32]| kept > 0 && strides[kept - 1] == strides[d].saturating_mul(shape[d]);
+            let both = if joins(x_strides) && joins(y_strides) {
+                shape[kept - 1].checked_mul(shape[d])
+            } else {
+                None
+            };
+            kept -= usize::from(both.is_some());
+            shape[kept] = both.unwrap_or(shape[d]);
+            (x_strides[kept], y_strides[kept]) = (x_strides[d], y_strides[d]);
+            kept += 1;
+        }
+        Strided { shape: &shape[..kept], x_strides: &x_strides[..kept], y_strides: &y_strides[..kept] }
+    }
+
+    /// Whether all of `y` is written, from its start to its end.
+    fn fills_y(self) -> bool {
+        let mut sizes = self.shape.iter().zip(self.y_strides).rev();
+        let run = sizes
+            .try_fold(1u32, |run, (&size, &step)| if run == step { run.checked_mul(size) } else { None });
+        run.is_some()
+    }
+
     /// One past the last element that `strides` reach.
     fn reach(self, strides: &[u32]) -> usize {
         self.shape.iter().zip(strides).map(|(&s, &t)| (s as usize - 1) * t as usize).sum::<usize>() + 1
@@ -49,24 +98,71 @@ pub fn copy_strided(dims: Strided, x: &[f32], y: &mut [f32]) {
     if rank == 2 && dims.x_strides[0] == 1 && dims.y_strides[1] == 1 {
         return transpose(dims, x, y);
     }
-    copy_dimension(dims, 0, 0, 0, x, y);
+    // (Few pages have so much to copy that threads pay: the core binary does without.)
+    if cfg!(feature = "whole") && copy_by_parts(dims, x, y) {
+        return;
+    }
+    copy_dimension(dims, 0, x, y);
 }
 
-fn copy_dimension(dims: Strided, d: usize, x_at: usize, y_at: usize, x: &[f32], y: &mut [f32]) {
-    let (size, xs, ys) = (dims.shape[d] as usize, dims.x_strides[d] as usize, dims.y_strides[d] as usize);
+/// Copies by threads where all of `y` is written, from its start to its end; else says that it did nothing.
+fn copy_by_parts(dims: Strided, x: &[f32], y: &mut [f32]) -> bool {
+    let mut room = [[0; MOST_DIMENSIONS]; 3];
+    let dims = dims.in_order_of_y(&mut room);
+    if !dims.fills_y() {
+        return false;
+    }
+    // As many dimensions as give enough parts.
+    let (mut parts, mut lead) = (1, 0);
+    while lead + 1 < dims.shape.len() && parts < ENOUGH_PARTS {
+        parts *= dims.shape[lead] as usize;
+        lead += 1;
+    }
+    let y = &mut y[..dims.len()];
+    let width = y.len() / parts;
+    for_each_part([y], [width], (parts, width, 1), move |range, [y]| {
+        for (part, y) in range.zip(y.chunks_exact_mut(width)) {
+            let (mut left, mut x_at) = (part, 0);
+            for d in (0..lead).rev() {
+                let size = dims.shape[d] as usize;
+                x_at += left % size * dims.x_strides[d] as usize;
+                left /= size;
+            }
+            copy_dimension(dims, lead, &x[x_at..], y);
+        }
+    });
+    true
+}
+
+fn copy_dimension(dims: Strided, d: usize, x: &[f32], y: &mut [f32]) {
+    let Some(&size) = dims.shape.get(d) else {
+        y[0] = x[0];
+        return;
+    };
+    let (size, xs, ys) = (size as usize, dims.x_strides[d] as usize, dims.y_strides[d] as usize);
     if d + 1 < dims.shape.len() {
         for i in 0..size {
-            copy_dimension(dims, d + 1, x_at + i * xs, y_at + i * ys, x, y);
+            copy_dimension(dims, d + 1, &x[i * xs..], &mut y[i * ys..]);
         }
     } else if xs == 1 && ys == 1 {
-        y[y_at..y_at + size].copy_from_slice(&x[x_at..x_at + size]);
+        copy_run(&x[..size], &mut y[..size]);
     } else if xs == 0 && ys == 1 {
-        y[y_at..y_at + size].fill(x[x_at]);
+        y[..size].fill(x[0]);
     } else {
         for i in 0..size {
-            y[y_at + i * ys] = x[x_at + i * xs];
+            y[i * ys] = x[i * xs];
         }
     }
+}
+
+/// (The runtime's own copy of memory is a call that costs as much as some vectors.)
+fn copy_run(x: &[f32], y: &mut [f32]) {
+    if x.len() > 256 {
+        return y.copy_from_slice(x);
+    }
+    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<4>(), y.as_chunks_mut::<4>());
+    x.iter().zip(y).for_each(|(x, y)| F32x4::load(x).store(y));
+    x_rest.iter().zip(y_rest).for_each(|(x, y)| *y = *x);
 }
 
 /// Rows of `y` from columns of `x`, in blocks of 4 × 4.
@@ -195,8 +291,12 @@ mod tests {
         for (shape, x_strides, y_strides) in [
             ([9, 5, 7], [7, 63, 1], [35, 7, 1]),
             ([5, 9, 7], [63, 7, 1], [63, 7, 1]),
+            ([5, 9, 7], [63, 7, 1], [7, 35, 1]),
+            ([5, 9, 7], [63, 7, 1], [1, 35, 5]),
+            ([5, 7, 9], [9, 45, 1], [10, 50, 1]),
             ([7, 9, 5], [1, 7, 63], [45, 5, 1]),
             ([4, 1, 6], [0, 0, 0], [6, 6, 1]),
+            ([2, 1, 2], [0, 0, 0], [3, 0, 0]),
             ([2, 3, 2], [63, 7, 2], [100, 10, 3]),
         ] {
             let mut y = vec![-9.0; 400];
@@ -212,6 +312,9 @@ mod tests {
             let dims = Strided { shape: &shape, x_strides: &x_strides, y_strides: &y_strides };
             copy_strided(dims, &x, &mut y);
             assert_eq!(y, expected);
+            let mut plain = vec![-9.0; 400];
+            copy_dimension(dims, 0, &x, &mut plain);
+            assert_eq!(plain, expected);
         }
     }
 

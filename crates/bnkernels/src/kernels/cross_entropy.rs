@@ -60,7 +60,7 @@ pub fn cross_entropy_backward(
         for (row, dx) in rows.zip(dlogits.chunks_exact_mut(classes)) {
             let y = &log_probabilities[row * classes..][..classes];
             let scale = scale[if scale.len() == 1 { 0 } else { row }];
-            map([y], dx, |[y]| y.exp() * F32x4::splat(scale));
+            map([y], dx, |[y]| y.exp_or_zero() * F32x4::splat(scale));
             dx[labels[row] as usize] -= scale;
         }
     });

@@ -19,6 +19,7 @@ mod pack;
 mod tiles;
 
 pub use batch::{matmul_batch, Batch};
+pub(super) use pack::transpose;
 
 use crate::parallel::scratch::{per_thread, take, PerThread, Scratch};
 use crate::parallel::OutOfMemory;
@@ -56,7 +57,7 @@ pub fn matmul(
     if m == 0 || n == 0 {
         return Ok(());
     }
-    let product = Product { form, m, n, k };
+    let product = Product::new(form, (m, n, k));
     product.run(a, b, bias, c, &mut product.ask()?);
     Ok(())
 }
@@ -69,6 +70,8 @@ pub(super) struct Product {
     m: usize,
     n: usize,
     k: usize,
+    /// Elements from a row of B to the next.
+    b_row: usize,
 }
 
 enum Way {
@@ -81,11 +84,17 @@ impl Product {
     /// Of matrices that have elements: `m` and `n` are not 0.
     pub(super) fn new(form: Form, (m, n, k): (usize, usize, usize)) -> Self {
         assert!(m > 0 && n > 0);
-        Self { form, m, n, k }
+        Self { form, m, n, k, b_row: if form == Form::NT { k } else { n } }
+    }
+
+    /// With the first columns of a B whose rows are `b_row` long; not in form NT.
+    pub(super) fn of_wider(self, b_row: usize) -> Self {
+        assert!(self.form != Form::NT && b_row >= self.n);
+        Self { b_row, ..self }
     }
 
     fn way(&self) -> Way {
-        let Self { form, m, n, k } = *self;
+        let Self { form, m, n, k, .. } = *self;
         let rows = if k.is_multiple_of(512) { ROWS_FOR_OUTER.1 } else { ROWS_FOR_OUTER.0 };
         let narrow = form == Form::NT && (m < rows || n < COLS_FOR_OUTER);
         match (n < 4, k < SHORTEST_DOT) {
@@ -97,14 +106,14 @@ impl Product {
     }
 
     fn views<'a>(&self, a: &'a [f32], b: &'a [f32]) -> (View<'a>, View<'a>) {
-        let Self { form, m, n, k } = *self;
+        let Self { form, m, k, b_row, .. } = *self;
         let a = match form {
             Form::TN => View { data: a, outer: 1, inner: m },
             _ => View { data: a, outer: k, inner: 1 },
         };
         let b = match form {
-            Form::NT => View { data: b, outer: k, inner: 1 },
-            _ => View { data: b, outer: 1, inner: n },
+            Form::NT => View { data: b, outer: b_row, inner: 1 },
+            _ => View { data: b, outer: 1, inner: b_row },
         };
         (a, b)
     }
@@ -328,6 +337,22 @@ mod tests {
             for (part, whole) in part.chunks(16).zip(whole.chunks(n)) {
                 assert_eq!(part, &whole[j..j + 16]);
             }
+        }
+    }
+
+    #[test]
+    fn the_first_columns_of_wider_rows() {
+        for (form, m, n, k) in
+            [(Form::NN, 5, 3, 9), (Form::NN, 16, 24, 16), (Form::TN, 16, 18, 70), (Form::NN, 130, 20, 300)]
+        {
+            let (a, b) = (random(1, m * k), random(2, k * (n + 7)));
+            let narrow: Vec<f32> = b.chunks(n + 7).flat_map(|row| row[..n].to_vec()).collect();
+            let (mut c, mut expected) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
+            let product = Product::new(form, (m, n, k)).of_wider(n + 7);
+            let mut scratch = take(product.scratch_of_one_thread()).unwrap();
+            product.run_on_one_thread(&a, &b, None, &mut c, &mut scratch);
+            matmul(form, m, n, k, &a, &narrow, None, &mut expected).unwrap();
+            assert_eq!(c, expected, "{form:?} {m} {n} {k}");
         }
     }
 

@@ -11,7 +11,7 @@ pub fn softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
     for_each_row(rows, cols, y, |row, y| {
         let x = &x[row * cols..][..cols];
         let max = F32x4::splat(maximum(x));
-        map([x], y, |[x]| (x - max).exp());
+        map([x], y, |[x]| (x - max).exp_or_zero());
         let sum = sum([y], |[y]| y);
         let (fours, tail) = y.as_chunks_mut::<4>();
         fours.iter_mut().for_each(|y| (F32x4::load(y) / F32x4::splat(sum)).store(y));
@@ -46,7 +46,7 @@ pub fn log_softmax_backward(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx:
     for_each_row(rows, cols, dx, |row, dx| {
         let (y, dy) = (&y[row * cols..][..cols], &dy[row * cols..][..cols]);
         let sum = F32x4::splat(sum([dy], |[dy]| dy));
-        map([y, dy], dx, |[y, dy]| dy - y.exp() * sum);
+        map([y, dy], dx, |[y, dy]| dy - y.exp_or_zero() * sum);
     });
 }
 
@@ -58,7 +58,7 @@ pub(super) fn log_softmax_rows(cols: usize, x: &[f32], y: &mut [f32]) {
         for ((x, max), total) in x.chunks_exact(cols).zip(&mut max).zip(&mut sums) {
             *max = maximum(x);
             let max = F32x4::splat(*max);
-            *total = sum([x], |[x]| (x - max).exp());
+            *total = sum([x], |[x]| (x - max).exp_or_zero());
         }
         let logs = F32x4::load(&sums).ln().to_array();
         for (((x, y), max), log) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(max).zip(logs) {
@@ -135,16 +135,23 @@ pub(super) fn sum<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F
     }
 }
 
+/// What is left after the whole vectors is filled up, so that there is one loop, and in it no question.
 #[inline(always)]
 fn sum_block<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4) -> f32 {
     let n = rows[0].len();
-    let cursors = rows.map(|row| Src::new(row, n));
-    let (mut sum, mut end) = (F32x4::zero(), 0);
-    for at in starts(n) {
-        // Lanes that an overlapping vector adds again, or that a short row doesn't have, are nought.
-        let fresh = if n < 4 { Mask4::first(n) } else { Mask4::first(end - at).not() };
-        sum = sum + fresh.select(f(load(rows, cursors, at)), F32x4::zero());
-        end = at + 4;
+    let whole = n / 4 * 4;
+    let mut rests = [[0.0; 4]; K];
+    rests.iter_mut().zip(rows).for_each(|(rest, row)| rest[..n - whole].copy_from_slice(&row[whole..]));
+    let rests = rests.each_ref().map(|rest| Src::new(rest, 4));
+    let mut sum = F32x4::zero();
+    let runs =
+        [(rows.map(|row| Src::new(row, whole)), whole / 4, 4), (rests, usize::from(whole < n), n - whole)];
+    for (mut from, count, lanes) in runs {
+        let real = Mask4::first(lanes);
+        for _ in 0..count {
+            sum = sum + real.keep(f(from.map(|x| x.load(0))));
+            from = from.map(|x| x.offset(4));
+        }
     }
     sum.sum()
 }

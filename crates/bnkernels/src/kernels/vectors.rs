@@ -2,7 +2,8 @@
 
 use crate::simd::{Dst, F32x4, Src};
 
-/// `writes = f(reads, writes)`, vector by vector.
+/// `writes = f(reads, writes)`, vector by vector. What is past the last whole vector is done on a copy, so that there
+/// is one place that calls `f`, as it may be long.
 #[inline(always)]
 pub(super) fn vectors<const K: usize, const M: usize>(
     reads: [&[f32]; K],
@@ -11,22 +12,35 @@ pub(super) fn vectors<const K: usize, const M: usize>(
 ) {
     let n = writes[0].len();
     assert!(reads.iter().all(|x| x.len() == n) && writes.iter().all(|x| x.len() == n));
-    let from = reads.map(|x| Src::new(x, n));
-    // One place that calls `f`, as it may be long.
+    let whole = n / 4 * 4;
+    if whole > 0 {
+        whole_vectors(
+            reads.map(|x| Src::new(x, whole)),
+            writes.each_mut().map(|x| Dst::new(x, whole)),
+            whole,
+            &f,
+        );
+    }
+    if whole < n {
+        let (mut from, mut to) = ([[0.0; 4]; K], [[0.0; 4]; M]);
+        from.iter_mut().zip(reads).for_each(|(copy, x)| copy[..n - whole].copy_from_slice(&x[whole..]));
+        to.iter_mut().zip(&writes).for_each(|(copy, x)| copy[..n - whole].copy_from_slice(&x[whole..]));
+        whole_vectors(from.each_ref().map(|x| Src::new(x, 4)), to.each_mut().map(|x| Dst::new(x, 4)), 4, &f);
+        writes.iter_mut().zip(to).for_each(|(x, copy)| x[whole..].copy_from_slice(&copy[..n - whole]));
+    }
+}
+
+#[inline(never)]
+fn whole_vectors<const K: usize, const M: usize>(
+    reads: [Src; K],
+    mut writes: [Dst; M],
+    n: usize,
+    f: &impl Fn([F32x4; K], [F32x4; M]) -> [F32x4; M],
+) {
     for j in (0..n).step_by(4) {
-        let is_whole = n - j >= 4;
-        let (a, b) = if is_whole {
-            (from.map(|x| x.load(j)), writes.each_mut().map(|x| Dst::new(x, n).load(j)))
-        } else {
-            let tail = |x: &[f32]| F32x4::load_tail(&x[j..], 0.0);
-            (reads.map(tail), writes.each_ref().map(|x| tail(x)))
-        };
-        for (x, value) in writes.iter_mut().zip(f(a, b)) {
-            if is_whole {
-                Dst::new(x, n).store(j, value);
-            } else {
-                value.store_tail(&mut x[j..]);
-            }
+        let values = f(reads.map(|x| x.load(j)), writes.each_ref().map(|x| x.load(j)));
+        for (x, value) in writes.iter_mut().zip(values) {
+            x.store(j, value);
         }
     }
 }

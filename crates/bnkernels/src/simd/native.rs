@@ -65,8 +65,21 @@ impl F32x4 {
     }
 
     #[inline(always)]
-    pub fn exp2_of_whole(self) -> Self {
-        Self(self.0.map(|e| f32::from_bits(((e as i32).wrapping_add(127) as u32) << 23)))
+    pub fn with_sign_of(self, other: Self) -> Self {
+        Self(from_fn(|i| self.0[i].copysign(other.0[i])))
+    }
+
+    #[inline(always)]
+    pub fn low_bits_as_exponent(self) -> Self {
+        Self(self.0.map(|x| f32::from_bits(x.to_bits() << 23)))
+    }
+
+    #[inline(always)]
+    pub fn low_bits_as_two_powers(self) -> [Self; 2] {
+        let whole = self.0.map(|x| (x.to_bits() << 23) as i32);
+        let half = whole.map(|whole| (whole >> 1) & !0x7f_ffff);
+        let power = |shifted: i32| f32::from_bits(1.0f32.to_bits().wrapping_add(shifted as u32));
+        [Self(half.map(power)), Self(from_fn(|i| power(whole[i].wrapping_sub(half[i]))))]
     }
 
     #[inline(always)]

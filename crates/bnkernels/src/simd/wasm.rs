@@ -66,11 +66,25 @@ impl F32x4 {
         Self(v128_or(self.0, other.0))
     }
 
-    /// The bits `(exponent + 127) << 23`: two to the power of a whole number in -126..=127.
+    /// The lanes, none below 0, with the signs of `other`'s.
     #[inline(always)]
-    pub fn exp2_of_whole(self) -> Self {
-        // Added to 1.5 · 2^23, a whole number stands in the low bits.
-        Self(i32x4_shl(f32x4_add(self.0, f32x4_splat(12_582_912.0 + 127.0)), 23))
+    pub fn with_sign_of(self, other: Self) -> Self {
+        Self(v128_or(self.0, v128_and(other.0, f32x4_splat(-0.0))))
+    }
+
+    /// A number whose sign and exponent are the low nine bits: a power of two for 1 to 254, inf for 255.
+    #[inline(always)]
+    pub fn low_bits_as_exponent(self) -> Self {
+        Self(i32x4_shl(self.0, 23))
+    }
+
+    /// Two powers of two, whose product's exponent, without bias, is the whole number in the low nine bits.
+    #[inline(always)]
+    pub fn low_bits_as_two_powers(self) -> [Self; 2] {
+        let whole = i32x4_shl(self.0, 23);
+        let half = v128_and(i32x4_shr(whole, 1), u32x4_splat(0xff80_0000));
+        let one = f32x4_splat(1.0);
+        [Self(i32x4_add(half, one)), Self(i32x4_add(i32x4_sub(whole, half), one))]
     }
 
     /// Splits a positive normal number into mantissa in [0.5, 1) and exponent.
@@ -129,7 +143,11 @@ impl Mask4 {
 
     #[inline(always)]
     pub fn select(self, yes: F32x4, no: F32x4) -> F32x4 {
-        F32x4(v128_bitselect(yes.0, no.0, self.0))
+        // One instruction instead of three, and of lanes that are all ones or all zeros the same.
+        #[cfg(target_feature = "relaxed-simd")]
+        return F32x4(i32x4_relaxed_laneselect(yes.0, no.0, self.0));
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        return F32x4(v128_bitselect(yes.0, no.0, self.0));
     }
 
     /// `value` where true, 0 elsewhere.

@@ -1,7 +1,7 @@
 //! Backward: each of the batch by itself, block by block; the weights are computed again.
 
 use super::block::Block;
-use super::{aligned, room, Attention, COLS, EXP_COST, ROWS};
+use super::{across, aligned, Attention, COLS, EXP_COST};
 use crate::kernels::matmul::{Form, Product};
 use crate::kernels::softmax::sum;
 use crate::kernels::vectors::vectors;
@@ -16,8 +16,18 @@ pub struct Gradients<'a> {
     pub v: Option<&'a mut [f32]>,
 }
 
-/// Adds a product to some rows of a gradient.
-fn add_product(product: Product, a: &[f32], b: &[f32], to: &mut [f32], part: &mut [f32], room: &mut [f32]) {
+/// Writes a product to some rows of a gradient; adds it where they have something already.
+fn add_product(
+    product: Product,
+    (a, b): (&[f32], &[f32]),
+    to: &mut [f32],
+    is_first: bool,
+    part: &mut [f32],
+    room: &mut [f32],
+) {
+    if is_first {
+        return product.run_on_one_thread(a, b, None, to, room);
+    }
     let part = &mut part[..to.len()];
     product.run_on_one_thread(a, b, None, part, room);
     vectors([part], [to], |[part], [to]| [to + part]);
@@ -36,20 +46,21 @@ pub fn attention_backward(
     assert!(y.len() == batch * t * ev && dy.len() == y.len() && log_sums.len() == batch * t);
     let widths = [(&gradients.q, t * e), (&gradients.k, s * e), (&gradients.v, s * ev)]
         .map(|(gradient, width)| if gradient.is_some() { width } else { 0 });
-    let by_rows = |k| move |rows, cols| Product::new(Form::NT, (rows, cols, k));
     let of_keys = |n: usize| move |rows, cols| Product::new(Form::TN, (cols, n.max(1), rows));
     let of_queries = |rows, cols| Product::new(Form::NN, (rows, e.max(1), cols));
     let rooms = [
-        room(&a, by_rows(e)),
-        room(&a, by_rows(ev)),
-        room(&a, of_keys(e)),
-        room(&a, of_keys(ev)),
-        room(&a, of_queries),
+        a.room(|rows, cols| Block::product(e, rows, cols)),
+        a.room(|rows, cols| Block::product(ev, rows, cols)),
+        a.room(of_keys(e)),
+        a.room(of_keys(ev)),
+        a.room(of_queries),
     ];
     let room = aligned(rooms.into_iter().max().unwrap_or(0));
-    let (block, part) = (ROWS * COLS, ROWS.max(COLS) * e.max(ev));
-    let drops = if a.dropout.is_some() { block } else { 0 };
-    let scratch = &per_thread(room + 2 * block + part + drops)?;
+    let height = a.block_rows();
+    let (keys, values) = (aligned(s * e), aligned(s * ev));
+    let (block, part) = (height * COLS, height.max(COLS) * e.max(ev));
+    let drops = if a.dropout.is_some() { COLS } else { 0 };
+    let scratch = &per_thread(room + keys + values + height * (e + 1) + 2 * block + part + drops)?;
     let chunks = chunk_count(batch, t.saturating_mul(s).saturating_mul(3 * e + 2 * ev + EXP_COST));
     let items = |chunk| chunk_range(chunk, chunks, batch, 1);
     let outputs = [gradients.q, gradients.k, gradients.v].map(Option::unwrap_or_default);
@@ -60,6 +71,10 @@ pub fn attention_backward(
         move |chunk, mut outputs| {
             scratch.with(|scratch| {
                 let (room, rest) = scratch.split_at_mut(room);
+                let (keys, rest) = rest.split_at_mut(keys);
+                let (values, rest) = rest.split_at_mut(values);
+                let (queries, rest) = rest.split_at_mut(height * e);
+                let (d, rest) = rest.split_at_mut(height);
                 let (p, rest) = rest.split_at_mut(block);
                 let (ds, rest) = rest.split_at_mut(block);
                 let (part, factors) = rest.split_at_mut(part);
@@ -71,50 +86,57 @@ pub fn attention_backward(
                         mine.fill(0.0);
                         mine
                     });
-                    for first in (0..t).step_by(ROWS) {
-                        let rows = ROWS.min(t - first);
+                    across(&a.k[b * s * e..][..s * e], e, &mut keys[..s * e]);
+                    across(&a.v[b * s * ev..][..s * ev], ev, &mut values[..s * ev]);
+                    for first in (0..t).step_by(height) {
+                        let rows = height.min(t - first);
                         let at = b * t + first;
                         let (q, dy) = (&a.q[at * e..][..rows * e], &dy[at * ev..][..rows * ev]);
                         let (y, log_sums) = (&y[at * ev..][..rows * ev], &log_sums[at..][..rows]);
-                        for key in (0..a.keys_before(first + rows)).step_by(COLS) {
-                            let cols = COLS.min(s - key);
-                            let block = Block { b, first, rows, key, cols };
+                        for (r, d) in d[..rows].iter_mut().enumerate() {
+                            let along = r * ev..(r + 1) * ev;
+                            *d = sum([&y[along.clone()], &dy[along]], |[y, dy]| y * dy);
+                        }
+                        let queries = &mut queries[..rows * e];
+                        a.scaled_queries(b, first, queries);
+                        for block in a.blocks(b, first, rows) {
+                            let Block { key, cols, .. } = block;
                             let (p, ds) = (&mut p[..rows * cols], &mut ds[..rows * cols]);
-                            let keys = b * s + key;
-                            let v = &a.v[keys * ev..][..cols * ev];
-                            block.scores(&a, p, room);
-                            by_rows(ev)(rows, cols).run_on_one_thread(dy, v, None, ds, room);
+                            block.scores(&a, queries, keys, p, room);
+                            block.multiply(dy, values, ev, ds, room);
                             for (r, &log) in log_sums.iter().enumerate() {
-                                let log = F32x4::splat(log);
                                 let along = r * cols..(r + 1) * cols;
-                                let (p, ds) = (&mut p[along.clone()], &mut ds[along.clone()]);
-                                vectors([], [&mut *p], |[], [x]| [(x - log).exp()]);
-                                let values = r * ev..(r + 1) * ev;
-                                let d =
-                                    F32x4::splat(sum([&y[values.clone()], &dy[values]], |[y, dy]| y * dy));
-                                let scale = F32x4::splat(a.scale);
+                                let p = block.hide(&a, r, &mut p[along.clone()]);
+                                let (ds, past) = ds[along].split_at_mut(p.len());
+                                past.fill(0.0);
+                                let [log, d, scale] = [log, d[r], a.scale].map(F32x4::splat);
                                 let Some(dropout) = a.dropout else {
-                                    vectors([p], [ds], |[p], [dp]| [p * (dp - d) * scale]);
+                                    vectors([], [p, ds], |[], [x, dp]| {
+                                        let p = (x - log).exp_or_zero();
+                                        [p, p * (dp - d) * scale]
+                                    });
                                     continue;
                                 };
-                                let factors = &mut factors[along];
+                                let factors = &mut factors[..p.len()];
                                 dropout.factors(&a, &block, r, factors);
-                                vectors([factors], [p, ds], |[factor], [p, dp]| {
+                                vectors([factors], [p, ds], |[factor], [x, dp]| {
+                                    let p = (x - log).exp_or_zero();
                                     [p * factor, p * (dp * factor - d) * scale]
                                 });
                             }
+                            let is_first = first == 0;
                             if !dv.is_empty() {
                                 let to = &mut dv[key * ev..][..cols * ev];
-                                add_product(of_keys(ev)(rows, cols), p, dy, to, part, room);
+                                add_product(of_keys(ev)(rows, cols), (p, dy), to, is_first, part, room);
                             }
                             if !dk.is_empty() {
                                 let to = &mut dk[key * e..][..cols * e];
-                                add_product(of_keys(e)(rows, cols), ds, q, to, part, room);
+                                add_product(of_keys(e)(rows, cols), (ds, q), to, is_first, part, room);
                             }
                             if !dq.is_empty() {
-                                let (k, to) =
-                                    (&a.k[keys * e..][..cols * e], &mut dq[first * e..][..rows * e]);
-                                add_product(of_queries(rows, cols), ds, k, to, part, room);
+                                let k = &a.k[(b * s + key) * e..][..cols * e];
+                                let to = &mut dq[first * e..][..rows * e];
+                                add_product(of_queries(rows, cols), (ds, k), to, key == 0, part, room);
                             }
                         }
                     }

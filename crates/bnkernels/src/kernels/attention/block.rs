@@ -11,50 +11,88 @@ pub(super) struct Block {
     /// The first query, and how many.
     pub first: usize,
     pub rows: usize,
-    /// The first key, and how many.
+    /// The first key; how many there are, and how many matter.
     pub key: usize,
+    pub all: usize,
     pub cols: usize,
 }
 
+impl Attention<'_> {
+    /// `scale · q` of a block's queries.
+    pub(super) fn scaled_queries(&self, b: usize, first: usize, to: &mut [f32]) {
+        let scale = F32x4::splat(self.scale);
+        let q = &self.q[(b * self.t + first) * self.e..][..to.len()];
+        vectors([q], [to], |[q], _| [q * scale]);
+    }
+}
+
 impl Block {
-    /// `scale · q kᵀ + mask`, −∞ where a key is hidden.
-    pub fn scores(&self, a: &Attention, to: &mut [f32], room: &mut [f32]) {
-        let &Self { b, first, rows, key, cols } = self;
-        let (t, s, e) = (a.t, a.s, a.e);
-        let (q, k) = (&a.q[(b * t + first) * e..][..rows * e], &a.k[(b * s + key) * e..][..cols * e]);
-        Product::new(Form::NT, (rows, cols, e)).run_on_one_thread(q, k, None, to, room);
-        let (scale, hidden) = (F32x4::splat(a.scale), F32x4::splat(f32::NEG_INFINITY));
-        let start = a.mask.map_or(0, |mask| mask.start(b));
-        for (r, row) in to.chunks_exact_mut(cols).enumerate() {
-            match a.mask {
-                None => vectors([], [&mut *row], |[], [x]| [x * scale]),
-                Some(mask) => {
-                    let [.., down, along] = mask.strides else { unreachable!("a mask fits") };
-                    let at = start + (first + r) * *down as usize + key * *along as usize;
-                    let values = &mask.values[at..];
-                    match (*along, mask.boolean) {
-                        (0, true) if values[0] == 0.0 => row.fill(f32::NEG_INFINITY),
-                        (0, true) => vectors([], [&mut *row], |[], [x]| [x * scale]),
-                        (0, false) => {
-                            let value = F32x4::splat(values[0]);
-                            vectors([], [&mut *row], |[], [x]| [x * scale + value]);
-                        }
-                        (_, true) => {
-                            let zero = F32x4::zero();
-                            vectors([&values[..cols]], [&mut *row], |[m], [x]| {
-                                [m.eq(zero).select(hidden, x * scale)]
-                            });
-                        }
-                        (_, false) => vectors([&values[..cols]], [&mut *row], |[m], [x]| [x * scale + m]),
-                    }
+    /// The product of `rows` rows of `width` values with keys or values that lie transposed.
+    pub fn product(width: usize, rows: usize, cols: usize) -> Product {
+        Product::new(Form::NN, (rows, cols, width))
+    }
+
+    /// The products of rows of `width` values with this block's keys (or values), of all that lie `across`.
+    pub fn multiply(&self, rows: &[f32], across: &[f32], width: usize, to: &mut [f32], room: &mut [f32]) {
+        let product = Self::product(width, self.rows, self.cols).of_wider(self.all);
+        product.run_on_one_thread(rows, &across[self.key * width..][..self.all * width], None, to, room);
+    }
+
+    /// `scale · q kᵀ`, plus a mask that is added; −∞ where a mask hides a key.
+    pub fn scores(&self, a: &Attention, queries: &[f32], keys: &[f32], to: &mut [f32], room: &mut [f32]) {
+        self.multiply(queries, keys, a.e, to, room);
+        let Some(mask) = a.mask else { return };
+        let hidden = F32x4::splat(f32::NEG_INFINITY);
+        let [.., down, along] = mask.strides else { unreachable!("a mask fits") };
+        for (r, row) in to.chunks_exact_mut(self.cols).enumerate() {
+            let at = mask.start(self.b) + (self.first + r) * *down as usize + self.key * *along as usize;
+            let values = &mask.values[at..];
+            match (*along, mask.boolean) {
+                (0, true) if values[0] == 0.0 => row.fill(f32::NEG_INFINITY),
+                (0, true) => {}
+                (0, false) => {
+                    let value = F32x4::splat(values[0]);
+                    vectors([], [row], |[], [x]| [x + value]);
                 }
-            }
-            if a.causal {
-                let seen = (first + r + 1).saturating_sub(key).min(cols);
-                row[seen..].fill(f32::NEG_INFINITY);
+                (_, true) => {
+                    let zero = F32x4::zero();
+                    vectors([&values[..self.cols]], [row], |[m], [x]| [m.eq(zero).select(hidden, x)]);
+                }
+                (_, false) => vectors([&values[..self.cols]], [row], |[m], [x]| [x + m]),
             }
         }
     }
+
+    /// Of row `r`, what its query sees, up to a whole vector, with −∞ where it sees no more; what is past becomes 0.
+    pub fn hide<'a>(&self, a: &Attention, r: usize, row: &'a mut [f32]) -> &'a mut [f32] {
+        if !a.causal {
+            return row;
+        }
+        let seen = (self.first + r + 1).saturating_sub(self.key).min(row.len());
+        let (row, past) = row.split_at_mut(seen.next_multiple_of(4).min(row.len()));
+        row[seen..].fill(f32::NEG_INFINITY);
+        past.fill(0.0);
+        row
+    }
+}
+
+/// `x = e^(x − base)`; gives the sum.
+#[inline(never)]
+pub(super) fn weights(x: &mut [f32], base: f32) -> f32 {
+    let base = F32x4::splat(base);
+    let (fours, rest) = x.as_chunks_mut::<4>();
+    let mut total = F32x4::zero();
+    for x in fours {
+        let weights = (F32x4::load(x) - base).exp_or_zero();
+        weights.store(x);
+        total = total + weights;
+    }
+    if !rest.is_empty() {
+        let weights = (F32x4::load_tail(rest, f32::NEG_INFINITY) - base).exp_or_zero();
+        weights.store_tail(rest);
+        total = total + weights;
+    }
+    total.sum()
 }
 
 impl Dropout {

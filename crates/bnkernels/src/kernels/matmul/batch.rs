@@ -82,7 +82,7 @@ pub fn matmul_batch(
         let (a_start, b_start) = batch.starts(i);
         (&a[a_start..][..m * k], &b[b_start..][..k * n])
     };
-    let product = Product { form, m, n, k };
+    let product = Product::new(form, (m, n, k));
     let work = m.saturating_mul(n).saturating_mul(k);
     if count < ENOUGH_PRODUCTS && work >= LARGE_PRODUCT {
         let mut memory = product.ask()?;

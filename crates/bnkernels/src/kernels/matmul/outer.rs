@@ -22,8 +22,8 @@ const COL_BLOCK: usize = 256;
 /// Packing B pays from so many rows on; the second number is for one whose columns the first cache
 /// cannot hold.
 const ROWS_TO_PACK: (usize, usize) = (100, 24);
-/// Chunks that pack are no lower than this, unless the matrix is.
-const ROWS_PER_PACK: usize = 128;
+/// Chunks that pack are no lower than this, unless the matrix is; the second number is for a large A.
+const ROWS_PER_PACK: (usize, usize) = (128, 48);
 /// Rows of A that lie across k are copied where they are longer than this.
 const MOST_STEPS: usize = 96;
 /// Heights and widths of chunks are multiples of these.
@@ -55,8 +55,15 @@ impl Packing {
         let enough = (work / SMALLEST_CHUNK).clamp(1, ENOUGH_CHUNKS);
         let rows = m.div_ceil(LEFT_BLOCK / k.clamp(1, K_BLOCK));
         let cols = if k > K_BLOCK { n.div_ceil(COL_BLOCK) } else { 1 };
-        let cols = cols.max(enough.div_ceil(rows).min(n / PANEL));
-        let least = if self.b { ROWS_PER_PACK } else { 16 };
+        // Where the second cache can't hold all of A, each chunk of columns has to read it again.
+        let is_large = m.saturating_mul(k) > 2 * LEFT_BLOCK;
+        let narrowest = if is_large { 4 * PANEL } else { PANEL };
+        let cols = cols.max(enough.div_ceil(rows).min(n / narrowest));
+        let least = match (self.b, is_large) {
+            (true, true) => ROWS_PER_PACK.1,
+            (true, false) => ROWS_PER_PACK.0,
+            (false, _) => 16,
+        };
         (rows.max(enough.div_ceil(cols).min(m / least)), cols)
     }
 

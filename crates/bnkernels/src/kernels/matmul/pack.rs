@@ -82,21 +82,32 @@ pub(super) fn pack_rows<'a>(from: View, rows: usize, k: usize, scratch: &'a mut 
 
 /// Writes to `to`, whose rows are `stride` apart, the `[cols, rows]` transpose of `from`'s first
 /// `rows` rows and `cols` columns.
-fn transpose((from, from_stride): (&[f32], usize), rows: usize, cols: usize, to: &mut [f32], stride: usize) {
+pub(in crate::kernels) fn transpose(
+    (from, from_stride): (&[f32], usize),
+    rows: usize,
+    cols: usize,
+    to: &mut [f32],
+    stride: usize,
+) {
     if rows == 0 || cols == 0 {
         return;
     }
     let whole = (rows / 4 * 4, cols / 4 * 4);
     let src = Src::new(from, reach([(rows, from_stride)], cols));
     let mut to = Dst::new(to, reach([(cols, stride)], rows));
-    for i in (0..whole.0).step_by(4) {
-        let (mut src, mut to) = (src.offset(i * from_stride), to.offset(i));
-        for j in (0..whole.1).step_by(4) {
-            let four = std::array::from_fn(|r| src.offset(r * from_stride).load(0));
-            for (r, column) in F32x4::transpose(four).into_iter().enumerate() {
-                to.offset((j + r) * stride).store(0, column);
+    // No more lines are written by turns than the first cache keeps: as many as a line of `from` has values, or half
+    // of them where they all lie on few of its sets.
+    let lines = if stride.is_multiple_of(256) { 8 } else { 16 };
+    for first in (0..whole.1).step_by(lines) {
+        for i in (0..whole.0).step_by(4) {
+            let (mut src, mut to) = (src.offset(i * from_stride + first), to.offset(i));
+            for j in (first..whole.1.min(first + lines)).step_by(4) {
+                let four = std::array::from_fn(|r| src.offset(r * from_stride).load(0));
+                for (r, column) in F32x4::transpose(four).into_iter().enumerate() {
+                    to.offset((j + r) * stride).store(0, column);
+                }
+                src = src.offset(4);
             }
-            src = src.offset(4);
         }
     }
     for i in 0..rows {

@@ -35,13 +35,25 @@ pub(super) fn plain_backward(y: &[f32], dh: &[f32], dgates: &mut [f32], f: impl 
     vectors([y, dh], [dgates], |[y, dh], _| [f(y, dh)]);
 }
 
+/// `p = f(p + q)`: gates that need no other, in a loop of their own, where the processor has several vectors' chains of
+/// steps at work.
+#[inline(always)]
+fn gates_of(p: &mut [f32], q: &[f32], f: impl Fn(F32x4) -> F32x4) {
+    vectors([q], [p], |[q], [p]| [f(p + q)]);
+}
+
+fn sigmoids(p: &mut [f32], q: &[f32]) {
+    gates_of(p, q, |x| x.sigmoid());
+}
+
 pub(super) fn lstm(p: &mut [f32], q: &[f32], h: &mut [f32], c: &mut [f32]) {
-    let ([i, f, g, o], q) = (gates_mut::<4>(p), gates::<4>(q));
-    vectors(q, [i, f, g, o, h, c], |q, [i, f, g, o, _, c]| {
-        let (i, f, o) = ((i + q[0]).sigmoid(), (f + q[1]).sigmoid(), (o + q[3]).sigmoid());
-        let g = (g + q[2]).tanh();
+    let n = h.len();
+    sigmoids(&mut p[..2 * n], &q[..2 * n]);
+    gates_of(&mut p[2 * n..3 * n], &q[2 * n..3 * n], |x| x.tanh());
+    sigmoids(&mut p[3 * n..], &q[3 * n..]);
+    vectors(gates::<4>(p), [h, c], |[i, f, g, o], [_, c]| {
         let c = f.mul_add(c, i * g);
-        [i, f, g, o, o * c.tanh(), c]
+        [o * c.tanh(), c]
     });
 }
 
@@ -70,11 +82,14 @@ pub(super) fn lstm_backward(
 }
 
 pub(super) fn gru(p: &mut [f32], q: &[f32], h: &mut [f32], kept: &mut [f32]) {
-    let ([r, z, n], q) = (gates_mut::<3>(p), gates::<3>(q));
-    vectors(q, [r, z, n, h, kept], |q, [r, z, n, h, _]| {
-        let (r, z) = ((r + q[0]).sigmoid(), (z + q[1]).sigmoid());
-        let n = r.mul_add(q[2], n).tanh();
-        [r, z, n, z.mul_add(h - n, n), q[2]]
+    let n = h.len();
+    kept.copy_from_slice(&q[2 * n..]);
+    let (both, new) = p.split_at_mut(2 * n);
+    sigmoids(both, &q[..2 * n]);
+    let [r, z] = gates::<2>(both);
+    vectors([r, z, kept], [new, h], |[r, z, q], [p, h]| {
+        let n = r.mul_add(q, p).tanh();
+        [n, z.mul_add(h - n, n)]
     });
 }
 
