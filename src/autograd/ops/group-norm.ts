@@ -102,10 +102,20 @@ function affine(x: Tensor, weight: Tensor | null | undefined, bias: Tensor | nul
   return bias ? add(scaled, reshape(bias, shape)) : scaled
 }
 
-/** Each of `parts` equal parts of a sample, of `width` values, normalised by its own mean and variance. */
-function normalise(x: Tensor, parts: number, width: number, eps: number): Tensor {
-  const rows = x.shape[0] * parts
-  return reshape(layerNorm(reshape(x, [rows, width]), [width], { eps }), x.shape)
+/** Each of `groups` equal parts of a sample normalised by its own mean and variance, then weight and bias by channel. */
+function normalise(
+  name: string,
+  x: Tensor,
+  groups: number,
+  { weight, bias, eps }: { weight: Tensor | null | undefined; bias: Tensor | null | undefined; eps: number },
+): Tensor {
+  needWhole(name)
+  if (x.shape.length === 4 && x.size > 0) {
+    return run(operation, [x, weight ?? undefined, bias ?? undefined], { groups, eps })
+  }
+  const width = sizeOf(x.shape.slice(1)) / groups
+  const rows = layerNorm(reshape(x, [x.shape[0] * groups, width]), [width], { eps })
+  return affine(reshape(rows, x.shape), weight, bias)
 }
 
 /**
@@ -141,12 +151,7 @@ export function groupNorm(x: Tensor, numGroups: number, options: GroupNormOption
       `${name}: expected more than one value in a group, got an input of shape [${x.shape}]`,
     )
   }
-  if (x.shape.length === 4 && x.size > 0) {
-    needWhole(name)
-    return run(operation, [x, weight ?? undefined, bias ?? undefined], { groups: numGroups, eps })
-  }
-  const width = sizeOf(x.shape.slice(1)) / numGroups
-  return scoped(() => affine(normalise(x, numGroups, width, eps), weight, bias))
+  return scoped(() => normalise(name, x, numGroups, { weight, bias, eps }))
 }
 
 const INSTANCE_OPTIONS = ['runningMean', 'runningVar', 'weight', 'bias', 'useInputStats', 'momentum', 'eps']
@@ -199,7 +204,7 @@ export function namedInstanceNorm(name: string, x: Tensor, options: InstanceNorm
     )
   }
   return scoped(() => {
-    const y = affine(normalise(x, c, inner, eps), weight, bias)
+    const y = normalise(name, x, c, { weight, bias, eps })
     // Of no values there are no statistics.
     if (x.size > 0 && (runningMean || runningVar)) {
       const values = reshape(x.detach(), [n, c, inner])

@@ -1,6 +1,7 @@
 //! One image: a block of it has four lanes, of which three would compute nothing. So its outputs are cut into four
 //! bands of rows, one below the other, which take a lane each: a convolution of four images of a quarter of the height,
-//! whose windows need no padding above and below, since each band brings the rows that they reach into.
+//! whose windows need no padding above and below, since each band brings the rows that they reach into. (Those outside
+//! of the image are zeros that are multiplied, where a whole image skips them.)
 
 use super::Conv2dShape;
 use crate::parallel::scratch::take;

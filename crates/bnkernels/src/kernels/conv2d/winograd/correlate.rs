@@ -1,6 +1,6 @@
 //! What forward and backward_input share.
 
-use super::patches::{transform, write_outputs, Image, Plane, Tiles};
+use super::patches::{transform, write_outputs, Image, Plane, Tiles, Values, GROUPS};
 use super::products::{multiply, Matrices, CHANNEL};
 use super::transform::Factors;
 use super::weights::Kernels;
@@ -45,6 +45,9 @@ const SMALLEST: usize = 131_072;
 const FEWEST: usize = 8;
 const CHANNELS: usize = 32;
 
+/// Floats that the values of some groups of tiles take, if there are several: part of a second-level cache.
+const CACHED: usize = 96 * 1024;
+
 impl Correlation<'_> {
     pub fn run(&self, x: &[f32], y: &mut [f32]) -> Result<(), OutOfMemory> {
         let Self { from, to, kernels, .. } = self;
@@ -55,13 +58,15 @@ impl Correlation<'_> {
         let grid = self.grid(output.count(), to.h.div_ceil(TILE), across);
         let channels = to.channels.div_ceil(2).div_ceil(grid.0) * 2;
         let mut matrices = take(PRODUCTS * kernels.apart())?;
-        let scratch = &per_thread(from.channels.max(channels) * CHANNEL)?;
+        let of_group = from.channels.max(channels);
+        let groups = (CACHED / (of_group * CHANNEL)).clamp(1, GROUPS);
+        let scratch = &per_thread(groups * of_group * CHANNEL)?;
         kernels.transform(&mut matrices);
         let matrices = &matrices[..];
         for_each_block_tile(y, output, to.channels, grid, (2, TILE * to.w), |b, mut tile| {
             let lanes = output.width(b);
             let tiles = Tiles { across, vectors: lanes / 4 };
-            let at_a_time = tiles.fitting(1);
+            let at_a_time = tiles.fitting(groups);
             let pixel_row = to.w * lanes;
             let (first, end) = (tile.col / pixel_row, (tile.col + tile.cols) / pixel_row);
             let (o, channels) = (tile.row, tile.rows);
@@ -79,11 +84,14 @@ impl Correlation<'_> {
                     let image =
                         Image { values: &x[input.range(b)], plane: from.plane(lanes), before: self.before };
                     // The products' sums then begin one place before.
-                    transform_inputs(image, some.clone(), (&mut values[LANES..], from.channels));
+                    let inputs = &mut values[LANES..];
+                    let inputs = Values { values: inputs, channels: of_group, cleared: false };
+                    transform_inputs(image, some.clone(), inputs);
                     let row = kernels.row();
                     let matrices = Matrices { values: matrices, apart: kernels.apart(), first: o * row, row };
-                    multiply(matrices, (from.channels, channels.next_multiple_of(2)), values);
-                    write_outputs(values, some, (y.offset(0), y_plane), bias);
+                    let sizes = (from.channels, channels.next_multiple_of(2));
+                    multiply(matrices, sizes, (values, of_group), tiles.groups(some.1.len()));
+                    write_outputs((values, of_group), some, (y.offset(0), y_plane), bias);
                 }
             });
         });
@@ -103,6 +111,6 @@ impl Correlation<'_> {
 
 /// What forward and both gradients do with the inputs of some tiles.
 #[inline(never)]
-pub(super) fn transform_inputs(image: Image, tiles: (Tiles, Range<usize>), to: (&mut [f32], usize)) {
+pub(super) fn transform_inputs(image: Image, tiles: (Tiles, Range<usize>), to: Values) {
     transform::<PATCH>(image, tiles, to, Factors::input);
 }

@@ -4,7 +4,7 @@
 //! 36 scalars for each channel pair. These become 9 at the chunk's end, and the parts are summed in order.
 
 use super::correlate::{transform_inputs, Side};
-use super::patches::{transform, Image, Plane, Tiles};
+use super::patches::{transform, Image, Plane, Tiles, Values, GROUPS};
 use super::products::{add_dots, sums_apart, CHANNEL};
 use super::transform::{both, gradient_of_taps, Factors, BETWEEN};
 use super::{PATCH, PRODUCTS, TILE};
@@ -21,11 +21,6 @@ const CHUNKS: usize = 16;
 /// Floats of a chunk's sums, if they are of more than `CHANNELS` outputs: part of a second-level cache.
 const SUMMED: usize = 160 * 1024;
 const CHANNELS: usize = 64;
-/// Groups of tiles whose products are summed in vectors before these become scalars, and floats that their values may
-/// take where they are more than the fewest: part of a second-level cache.
-const FEWEST: usize = 2;
-const GROUPS: usize = 4;
-const CACHED: usize = 96 * 1024;
 /// Times that something is added to a sum of a chunk, at most: then the size of the batch costs no digits.
 const ADDED: usize = 64;
 
@@ -49,8 +44,8 @@ pub(in super::super) fn backward_weight(
     let slabs = to.channels.div_ceil((SUMMED / (PRODUCTS * inputs)).max(CHANNELS));
     let outputs = to.channels.div_ceil(slabs).next_multiple_of(2);
     let slabs = to.channels.div_ceil(outputs);
-    let fitting = CACHED / ((inputs + outputs) * CHANNEL);
-    let groups = fitting.clamp(FEWEST, GROUPS).min(all);
+    // Their products are summed in vectors before these become scalars.
+    let groups = GROUPS.min(all);
     let (fewest, most) = (all.div_ceil(groups * ADDED), all.div_ceil(groups));
     // (An even number of chunks, for two threads.)
     let parts = CHUNKS.div_ceil(slabs).clamp(fewest, most);
@@ -85,10 +80,15 @@ pub(in super::super) fn backward_weight(
                     let some = (within, first..first + count);
                     let groups = within.groups(count);
                     let image = Image { values: &x[x_blocks.range(block)], plane: from.plane(lanes), before };
-                    transform_inputs(image, some.clone(), (x_values, inputs));
+                    let cleared = inputs > from.channels;
+                    let of_inputs = Values { values: &mut *x_values, channels: inputs, cleared };
+                    transform_inputs(image, some.clone(), of_inputs);
                     let plane = Plane { channels: real, ..to.plane(lanes) };
                     let values = &dy[dy_blocks.range(block)][o * plane.apart..];
-                    transform_gradients(Image { values, plane, before: (0, 0) }, some, (dy_values, outputs));
+                    let image = Image { values, plane, before: (0, 0) };
+                    let of_outputs =
+                        Values { values: &mut *dy_values, channels: outputs, cleared: outputs > real };
+                    transform_gradients(image, some, of_outputs);
                     add_dots((dy_values, outputs), (x_values, inputs), groups, sums);
                     at += count;
                 }
@@ -104,7 +104,7 @@ pub(in super::super) fn backward_weight(
 }
 
 #[inline(never)]
-fn transform_gradients(image: Image, tiles: (Tiles, Range<usize>), to: (&mut [f32], usize)) {
+fn transform_gradients(image: Image, tiles: (Tiles, Range<usize>), to: Values) {
     transform::<TILE>(image, tiles, to, Factors::gradient);
 }
 

@@ -26,9 +26,14 @@ impl Tiles {
         groups * 4 / self.vectors
     }
 
-    /// The first row and column of a tile.
-    fn corner(self, tile: usize) -> (usize, usize) {
-        (tile / self.across * TILE, tile % self.across * TILE)
+    /// The first rows and columns of some tiles.
+    fn corners(self, range: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+        let (mut row, mut column) = (range.start / self.across, range.start % self.across);
+        range.map(move |_| {
+            let corner = (row * TILE, column * TILE);
+            (row, column) = if column + 1 < self.across { (row, column + 1) } else { (row + 1, 0) };
+            corner
+        })
     }
 }
 
@@ -56,27 +61,40 @@ pub(super) struct Image<'a> {
     pub before: (isize, isize),
 }
 
-/// Transforms the patches of `N` × `N` pixels of some tiles, all channels of them, each dimension by `f`, to groups of
-/// `channels` (see [`super::products`]), whose first product is where `to` begins. What is outside of the image is 0,
-/// and so is what of the last group belongs to no tile, and what belongs to no channel.
+/// Groups of tiles, at most.
+pub(super) const GROUPS: usize = 4;
+
+/// Where the transformed patches go: groups of so many channels (see [`super::products`]), whose first product is where
+/// `values` begins. Where there are more channels than the image has, they are `cleared`.
+pub(super) struct Values<'a> {
+    pub values: &'a mut [f32],
+    pub channels: usize,
+    pub cleared: bool,
+}
+
+/// Transforms the patches of `N` × `N` pixels of some tiles, all channels of them, each dimension by `f`. What is outside
+/// of the image is 0, and so is what of the last group belongs to no tile.
+///
+/// (Channel by channel, all tiles of it: neighbours in memory, which have pixels in common.)
 #[inline(always)]
 pub(super) fn transform<const N: usize>(
     image: Image,
     tiles: (Tiles, Range<usize>),
-    (to, channels): (&mut [f32], usize),
+    Values { values, channels, cleared }: Values,
     f: impl Fn(&Factors, [F32x4; N]) -> [F32x4; PATCH],
 ) {
     let vectors = tiles.0.vectors;
     let total = tiles.1.len() * vectors;
+    assert!(total <= 4 * GROUPS);
     let reach = total.div_ceil(4) * channels * CHANNEL - (CHANNEL - PRODUCTS * LANES);
-    if channels > image.plane.channels || !total.is_multiple_of(4) {
-        to[..reach].fill(0.0);
+    if cleared || !total.is_multiple_of(4) {
+        values[..reach].fill(0.0);
     }
-    let to = Dst::new(to, reach);
+    let to = (Dst::new(values, reach), channels);
     match vectors {
-        4 => transform_vectors::<N, 4>(image, tiles, (to, channels), f),
-        2 => transform_vectors::<N, 2>(image, tiles, (to, channels), f),
-        _ => transform_vectors::<N, 1>(image, tiles, (to, channels), f),
+        4 => transform_vectors::<N, 4>(image, tiles, to, f),
+        2 => transform_vectors::<N, 2>(image, tiles, to, f),
+        _ => transform_vectors::<N, 1>(image, tiles, to, f),
     }
 }
 
@@ -91,24 +109,21 @@ fn transform_vectors<const N: usize, const W: usize>(
     let Plane { channels, apart, h, w, lanes } = plane;
     let image = Src::new(values, channels * apart);
     let factors = Factors::new();
-    // A patch that reaches out of the image is put together here.
-    let mut padded = [0.0; PRODUCTS * LANES];
-    let mut vector = 0;
-    for tile in range {
-        let (row, column) = tiles.corner(tile);
-        let (row, column) = (row as isize - before.0, column as isize - before.1);
-        let (rows, columns) = (inside(row, N, h), inside(column, N, w));
-        let whole = rows.len() == N && columns.len() == N;
-        if !whole {
-            padded.fill(0.0);
-        }
-        // (It may lie before the image, which is then not read from there.)
-        let first = (row * w as isize + column) * lanes as isize;
-        for v in (0..tiles.vectors).step_by(W) {
-            for c in 0..channels {
+    // A patch that reaches out of the image is put together here, each at its own place, around which it stays 0.
+    let mut padded = [0.0; GROUPS * PRODUCTS * LANES];
+    let size = N * N * 4 * W;
+    for c in 0..channels {
+        let mut vector = 0;
+        for (row, column) in tiles.corners(range.clone()) {
+            let (row, column) = (row as isize - before.0, column as isize - before.1);
+            let (rows, columns) = (inside(row, N, h), inside(column, N, w));
+            // (It may lie before the image, which is then not read from there.)
+            let first = (row * w as isize + column) * lanes as isize;
+            for v in (0..tiles.vectors).step_by(W) {
                 let mut patch = (image.offset(c * apart + 4 * v).offset(first as usize), (w * lanes, lanes));
-                if !whole {
-                    let mut copy = Dst::new(&mut padded, N * N * 4 * W);
+                if rows.len() < N || columns.len() < N {
+                    let padded = &mut padded[vector * PRODUCTS * 4..][..size];
+                    let mut copy = Dst::new(padded, size);
                     for r in rows.clone() {
                         for i in columns.clone() {
                             let pixel = patch.0.offset(r * w * lanes + i * lanes);
@@ -116,65 +131,61 @@ fn transform_vectors<const N: usize, const W: usize>(
                             (0..W).for_each(|v| copy.store(4 * v, pixel.load(4 * v)));
                         }
                     }
-                    patch = (Src::new(&padded, N * N * 4 * W), (N * 4 * W, 4 * W));
+                    patch = (Src::new(padded, size), (N * 4 * W, 4 * W));
                 }
                 let to = to.offset((vector / 4 * of_to + c) * CHANNEL + vector % 4 * 4);
                 factors.widen::<N, W>(patch, to, &f);
+                vector += W;
             }
-            vector += W;
         }
     }
 }
 
-/// Writes the outputs of some tiles of a group, to each channel's its bias, if there is one. The sums of products are
-/// overwritten.
+/// Writes the outputs of some tiles, to each channel's its bias, if there is one. The sums of products, in groups of
+/// `of_values` channels, are overwritten.
 #[inline(never)]
 pub(super) fn write_outputs(
-    values: &mut [f32],
+    (values, of_values): (&mut [f32], usize),
     tiles: (Tiles, Range<usize>),
-    (to, plane): (Dst, Plane),
+    to: (Dst, Plane),
     bias: Option<&[f32]>,
 ) {
-    let values = Dst::new(values, plane.channels * CHANNEL);
+    let groups = tiles.0.groups(tiles.1.len());
+    let values = (Dst::new(values, groups * of_values * CHANNEL), of_values);
     match tiles.0.vectors {
-        4 => write_vectors::<4>(values, tiles, (to, plane), bias),
-        2 => write_vectors::<2>(values, tiles, (to, plane), bias),
-        _ => write_vectors::<1>(values, tiles, (to, plane), bias),
+        4 => write_vectors::<4>(values, tiles, to, bias),
+        2 => write_vectors::<2>(values, tiles, to, bias),
+        _ => write_vectors::<1>(values, tiles, to, bias),
     }
 }
 
 #[inline(always)]
 fn write_vectors<const W: usize>(
-    mut values: Dst,
+    (mut values, of_values): (Dst, usize),
     (tiles, range): (Tiles, Range<usize>),
     (mut to, plane): (Dst, Plane),
     bias: Option<&[f32]>,
 ) {
     let Plane { channels, apart, h, w, lanes } = plane;
     let factors = Factors::new();
-    let mut vector = 0;
-    for tile in range {
-        let (row, column) = tiles.corner(tile);
-        let (rows, columns) = (TILE.min(h - row), TILE.min(w - column));
-        for v in (0..tiles.vectors).step_by(W) {
-            for o in 0..channels {
-                let bias = F32x4::splat(bias.map_or(0.0, |bias| bias[o]));
+    for o in 0..channels {
+        let bias = F32x4::splat(bias.map_or(0.0, |bias| bias[o]));
+        let mut vector = 0;
+        for (row, column) in tiles.corners(range.clone()) {
+            let (rows, columns) = (TILE.min(h - row), TILE.min(w - column));
+            for v in (0..tiles.vectors).step_by(W) {
                 let mut to = to.offset(o * apart + (row * w + column) * lanes + 4 * v);
-                let values = values.offset(o * CHANNEL + vector * 4);
+                let values = values.offset((vector / 4 * of_values + o) * CHANNEL + vector % 4 * 4);
                 factors.narrow::<W>(values, rows, |r, v, row| {
                     let mut to = to.offset(r * w * lanes);
-                    if columns == TILE {
-                        for (i, value) in row.into_iter().enumerate() {
-                            to.offset(i * lanes).store(4 * v, value + bias);
-                        }
-                    } else {
-                        for (i, value) in row.into_iter().take(columns).enumerate() {
+                    for (i, value) in row.into_iter().enumerate() {
+                        if i < columns {
                             to.offset(i * lanes).store(4 * v, value + bias);
                         }
                     }
                 });
+                vector += W;
             }
-            vector += W;
         }
     }
 }

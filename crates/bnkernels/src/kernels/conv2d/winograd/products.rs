@@ -27,25 +27,34 @@ pub(super) struct Matrices<'a> {
 /// Channels that are summed one after the other; such sums are added, so that many channels cost no digits.
 const SUMMED: usize = 64;
 
-/// `y[o][p] = Σ matrix[p][o][c] · x[c][p]`, two outputs at a time. In `values`, `x[c][p]` is at place `p + 1` of its
-/// channel, and `y[o][p]` at place `p`.
+/// `y[o][p] = Σ matrix[p][o][c] · x[c][p]` in each of some groups of `channels`, two outputs at a time. In `values`,
+/// `x[c][p]` is at place `p + 1` of its channel, and `y[o][p]` at place `p`.
 #[inline(never)]
-pub(super) fn multiply(matrices: Matrices, (inputs, outputs): (usize, usize), values: &mut [f32]) {
+pub(super) fn multiply(
+    matrices: Matrices,
+    (inputs, outputs): (usize, usize),
+    (values, channels): (&mut [f32], usize),
+    groups: usize,
+) {
     let Matrices { row, apart, first, .. } = matrices;
     let at_a_time = inputs.div_ceil(inputs.div_ceil(SUMMED));
     let all = Src::new(matrices.values, (PRODUCTS - 1) * apart + first + outputs * row);
-    let mut values = Dst::new(values, inputs.max(outputs) * CHANNEL);
+    assert!(inputs.max(outputs) <= channels);
+    let mut values = Dst::new(values, groups * channels * CHANNEL);
     for p in 0..PRODUCTS {
-        for o in (0..outputs).step_by(2) {
-            let w = all.offset(p * apart + first + o * row);
-            for c in (0..inputs).step_by(at_a_time) {
-                let x = values.offset(c * CHANNEL + (p + 1) * LANES);
-                let sums = sum(x, w.offset(2 * c), at_a_time.min(inputs - c));
-                let mut y = values.offset(o * CHANNEL + p * LANES);
-                for (r, row) in sums.into_iter().enumerate() {
-                    for (v, sum) in row.into_iter().enumerate() {
-                        let at = r * CHANNEL + v * 4;
-                        y.store(at, if c > 0 { y.load(at) + sum } else { sum });
+        for g in 0..groups {
+            let mut values = values.offset(g * channels * CHANNEL + p * LANES);
+            for o in (0..outputs).step_by(2) {
+                let w = all.offset(p * apart + first + o * row);
+                for c in (0..inputs).step_by(at_a_time) {
+                    let x = values.offset(c * CHANNEL + LANES);
+                    let sums = sum(x, w.offset(2 * c), at_a_time.min(inputs - c));
+                    let mut y = values.offset(o * CHANNEL);
+                    for (r, row) in sums.into_iter().enumerate() {
+                        for (v, sum) in row.into_iter().enumerate() {
+                            let at = r * CHANNEL + v * 4;
+                            y.store(at, if c > 0 { y.load(at) + sum } else { sum });
+                        }
                     }
                 }
             }
