@@ -1,6 +1,6 @@
 use super::*;
 use crate::reference::layer_norm::{layer_norm, Affine};
-use crate::reference::{assert_close, random, to_lanes, to_rows};
+use crate::reference::{assert_close, assert_close_at_scale, random, to_lanes, to_rows};
 
 /// Against layer normalisation of groups, whose rows have a weight for each value.
 fn check(s: GroupNormShape, shift: f32, affine: bool) {
@@ -45,7 +45,8 @@ fn check(s: GroupNormShape, shift: f32, affine: bool) {
         }
     }
     assert_close(&to_rows(&y, s.n, image), &of_y, 5e-6);
-    assert_close(&to_rows(&dx, s.n, image), &of_dx, 5e-6);
+    // (Of a group of two values what is left of the gradient is little.)
+    assert_close_at_scale(&to_rows(&dx, s.n, image), &of_dx, 5e-6, 0.1);
     assert!(dx.iter().zip(&real).all(|(&dx, &real)| real == 1.0 || dx == 0.0));
     assert_close(&dweight, &of_weight, 5e-6);
     assert_close(&dbias, &of_bias, 5e-6);
