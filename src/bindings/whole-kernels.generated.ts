@@ -372,6 +372,133 @@ export function layerNormBackward({ rows, cols, x, dy, mean, rstd, weight, dx, d
   if (dbias) dbias.version++
 }
 
+/** The arguments of `groupNormForward`. */
+export interface GroupNormForward {
+  readonly n: number
+  readonly c: number
+  readonly s: number
+  readonly groups: number
+  /** `lanes(n, c * s)` floats. */
+  readonly x: Memory
+  /** `c` floats. */
+  readonly weight?: Memory | undefined
+  /** `c` floats. */
+  readonly bias?: Memory | undefined
+  readonly eps: number
+  /** `lanes(n, c * s)` floats; written. */
+  readonly y: Memory
+  /** `lanes(n, groups)` floats; written. */
+  readonly mean: Memory
+  /** `lanes(n, groups)` floats; written. */
+  readonly residual: Memory
+  /** `lanes(n, groups)` floats; written. */
+  readonly rstd: Memory
+}
+
+/** Group normalisation of `[n, c, s]`, all in lanes. The mean is the sum of `mean` and `residual`. */
+export function groupNormForward({ n, c, s, groups, x, weight, bias, eps, y, mean, residual, rstd }: GroupNormForward): void {
+  const xAt = x.address
+  const weightAt = weight?.address ?? 0
+  const biasAt = bias?.address ?? 0
+  const yAt = y.address
+  const meanAt = mean.address
+  const residualAt = residual.address
+  const rstdAt = rstd.address
+  const row = startRow()
+  row[0] = 49
+  row[2] = n
+  row[3] = c
+  row[4] = s
+  row[5] = groups
+  row[6] = xAt
+  row[7] = x.length
+  row[8] = weightAt
+  row[9] = weight?.length ?? 0
+  row[10] = biasAt
+  row[11] = bias?.length ?? 0
+  row[12] = eps
+  row[13] = yAt
+  row[14] = y.length
+  row[15] = meanAt
+  row[16] = mean.length
+  row[17] = residualAt
+  row[18] = residual.length
+  row[19] = rstdAt
+  row[20] = rstd.length
+  call(row, 'groupNormForward')
+  y.version++
+  mean.version++
+  residual.version++
+  rstd.version++
+}
+
+/** The arguments of `groupNormBackward`. */
+export interface GroupNormBackward {
+  readonly n: number
+  readonly c: number
+  readonly s: number
+  readonly groups: number
+  /** `lanes(n, c * s)` floats. */
+  readonly x: Memory
+  /** `lanes(n, c * s)` floats. */
+  readonly dy: Memory
+  /** `lanes(n, groups)` floats. */
+  readonly mean: Memory
+  /** `lanes(n, groups)` floats. */
+  readonly residual: Memory
+  /** `lanes(n, groups)` floats. */
+  readonly rstd: Memory
+  /** `c` floats. */
+  readonly weight?: Memory | undefined
+  /** `lanes(n, c * s)` floats; written. */
+  readonly dx?: Memory | undefined
+  /** `c` floats; written. */
+  readonly dweight?: Memory | undefined
+  /** `c` floats; written. */
+  readonly dbias?: Memory | undefined
+}
+
+/** The gradients. */
+export function groupNormBackward({ n, c, s, groups, x, dy, mean, residual, rstd, weight, dx, dweight, dbias }: GroupNormBackward): void {
+  const xAt = x.address
+  const dyAt = dy.address
+  const meanAt = mean.address
+  const residualAt = residual.address
+  const rstdAt = rstd.address
+  const weightAt = weight?.address ?? 0
+  const dxAt = dx?.address ?? 0
+  const dweightAt = dweight?.address ?? 0
+  const dbiasAt = dbias?.address ?? 0
+  const row = startRow()
+  row[0] = 50
+  row[2] = n
+  row[3] = c
+  row[4] = s
+  row[5] = groups
+  row[6] = xAt
+  row[7] = x.length
+  row[8] = dyAt
+  row[9] = dy.length
+  row[10] = meanAt
+  row[11] = mean.length
+  row[12] = residualAt
+  row[13] = residual.length
+  row[14] = rstdAt
+  row[15] = rstd.length
+  row[16] = weightAt
+  row[17] = weight?.length ?? 0
+  row[18] = dxAt
+  row[19] = dx?.length ?? 0
+  row[20] = dweightAt
+  row[21] = dweight?.length ?? 0
+  row[22] = dbiasAt
+  row[23] = dbias?.length ?? 0
+  call(row, 'groupNormBackward')
+  if (dx) dx.version++
+  if (dweight) dweight.version++
+  if (dbias) dbias.version++
+}
+
 /** The arguments of `recurrentForward`. */
 export interface RecurrentForward {
   readonly cell: 'tanh' | 'relu' | 'lstm' | 'gru'
@@ -411,7 +538,7 @@ export function recurrentForward({ cell, t, n, h, weight, bias, h0, c0, gates, y
   const keptAt = kept?.address ?? 0
   const lastCellAt = lastCell?.address ?? 0
   const row = startRow()
-  row[0] = 54
+  row[0] = 56
   row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
   row[3] = t
   row[4] = n
@@ -491,7 +618,7 @@ export function recurrentBackward({ cell, t, n, h, weight, h0, c0, gates, y, kep
   const dh0At = dh0?.address ?? 0
   const dc0At = dc0?.address ?? 0
   const row = startRow()
-  row[0] = 55
+  row[0] = 57
   row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
   row[3] = t
   row[4] = n
@@ -570,7 +697,7 @@ export function attentionForward({ batch, t, s, e, ev, q, k, v, mask, boolean, c
   const yAt = y.address
   const logSumsAt = logSums.address
   const row = startRow()
-  row[0] = 56
+  row[0] = 58
   row[2] = batch
   row[3] = t
   row[4] = s
@@ -653,7 +780,7 @@ export function attentionBackward({ batch, t, s, e, ev, q, k, v, mask, boolean, 
   const dkAt = dk?.address ?? 0
   const dvAt = dv?.address ?? 0
   const row = startRow()
-  row[0] = 57
+  row[0] = 59
   row[2] = batch
   row[3] = t
   row[4] = s

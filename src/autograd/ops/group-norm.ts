@@ -1,10 +1,18 @@
-/** Group and instance normalisation: layer normalisation of the channels' values, then weight and bias by channel. */
+/**
+ * Group and instance normalisation. That of groups of images is a kernel, in lanes as the convolutions' results are; all
+ * else is layer normalisation of the channels' values, then weight and bias by channel.
+ */
+import { needWhole } from '../../bindings/whole.js'
+import { groupNormBackward, groupNormForward } from '../../bindings/whole-kernels.generated.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
+import { lanesLength } from '../../tensor/lanes.js'
 import { scoped } from '../../tensor/scope.js'
 import { type Shape, sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
+import { defineOperation } from '../operation.js'
+import { run } from '../tape.js'
 import { add, mul } from './arithmetic.js'
 import { batchNorm } from './batch-norm.js'
 import { layerNorm } from './layer-norm.js'
@@ -34,6 +42,50 @@ export interface InstanceNormOptions extends GroupNormOptions {
   momentum?: number
 }
 
+const operation = defineOperation<{ groups: number; eps: number }>({
+  name: 'groupNorm',
+  inputs: { x: 'lanes', weight: 'rows', bias: 'rows' },
+  output: 'lanes',
+  makes: ['mean', 'residual', 'rstd'],
+  made: ([{ shape }], { groups }) => {
+    const ofGroups = { shape: [lanesLength([shape[0], groups])] }
+    return [ofGroups, ofGroups, ofGroups]
+  },
+  gradients: {
+    x: ['x', 'weight', 'mean', 'residual', 'rstd'],
+    weight: ['x', 'mean', 'residual', 'rstd'],
+    bias: ['x', 'mean', 'residual', 'rstd'],
+  },
+  shape: ([x]) => x.shape,
+  forward({ inputs: [x, weight, bias], output, made: [mean, residual, rstd], attributes: { groups, eps } }) {
+    const [n, c, h, w] = output.shape
+    const made = { mean: mean.storage, residual: residual.storage, rstd: rstd.storage }
+    const own = { weight: weight?.storage, bias: bias?.storage }
+    groupNormForward({ n, c, s: h * w, groups, x: x.storage, ...own, eps, y: output.storage, ...made })
+  },
+  backward(call) {
+    const [x, weight] = call.inputs
+    const [mean, residual, rstd] = call.made
+    const [dx, dweight, dbias] = [call.gradient(0), call.gradient(1), call.gradient(2)]
+    const [n, c, h, w] = call.dy.shape
+    groupNormBackward({
+      n,
+      c,
+      s: h * w,
+      groups: call.attributes.groups,
+      x: x.storage,
+      dy: call.dy.storage,
+      mean: mean.storage,
+      residual: residual.storage,
+      rstd: rstd.storage,
+      weight: weight?.storage,
+      dx: dx?.storage,
+      dweight: dweight?.storage,
+      dbias: dbias?.storage,
+    })
+  },
+})
+
 /** @throws {ShapeError} unless a tensor of a channel's values fits the input */
 function checkOfChannels(name: string, what: string, own: Tensor | null | undefined, x: Tensor): void {
   checkOptionalTensor(name, what, own)
@@ -50,10 +102,20 @@ function affine(x: Tensor, weight: Tensor | null | undefined, bias: Tensor | nul
   return bias ? add(scaled, reshape(bias, shape)) : scaled
 }
 
-/** Each of `parts` equal parts of a sample, of `width` values, normalised by its own mean and variance. */
-function normalise(x: Tensor, parts: number, width: number, eps: number): Tensor {
-  const rows = x.shape[0] * parts
-  return reshape(layerNorm(reshape(x, [rows, width]), [width], { eps }), x.shape)
+/** Each of `groups` equal parts of a sample normalised by its own mean and variance, then weight and bias by channel. */
+function normalise(
+  name: string,
+  x: Tensor,
+  groups: number,
+  { weight, bias, eps }: { weight: Tensor | null | undefined; bias: Tensor | null | undefined; eps: number },
+): Tensor {
+  needWhole(name)
+  if (x.shape.length === 4 && x.size > 0) {
+    return run(operation, [x, weight ?? undefined, bias ?? undefined], { groups, eps })
+  }
+  const width = sizeOf(x.shape.slice(1)) / groups
+  const rows = layerNorm(reshape(x, [x.shape[0] * groups, width]), [width], { eps })
+  return affine(reshape(rows, x.shape), weight, bias)
 }
 
 /**
@@ -66,6 +128,7 @@ function normalise(x: Tensor, parts: number, width: number, eps: number): Tensor
  * @returns the shape of `x`
  * @throws {ShapeError} where the sizes do not fit, or for one value in all
  * @throws {ArgumentError} for a number of groups that does not divide C, an unknown option, or an eps below 0
+ * @throws {InitError} where `init` loaded the binary without its kernels, see `kernels` there
  */
 export function groupNorm(x: Tensor, numGroups: number, options: GroupNormOptions = {}): Tensor {
   const name = 'groupNorm'
@@ -88,8 +151,7 @@ export function groupNorm(x: Tensor, numGroups: number, options: GroupNormOption
       `${name}: expected more than one value in a group, got an input of shape [${x.shape}]`,
     )
   }
-  const width = sizeOf(x.shape.slice(1)) / numGroups
-  return scoped(() => affine(normalise(x, numGroups, width, eps), weight, bias))
+  return scoped(() => normalise(name, x, numGroups, { weight, bias, eps }))
 }
 
 const INSTANCE_OPTIONS = ['runningMean', 'runningVar', 'weight', 'bias', 'useInputStats', 'momentum', 'eps']
@@ -142,7 +204,7 @@ export function namedInstanceNorm(name: string, x: Tensor, options: InstanceNorm
     )
   }
   return scoped(() => {
-    const y = affine(normalise(x, c, inner, eps), weight, bias)
+    const y = normalise(name, x, c, { weight, bias, eps })
     // Of no values there are no statistics.
     if (x.size > 0 && (runningMean || runningVar)) {
       const values = reshape(x.detach(), [n, c, inner])

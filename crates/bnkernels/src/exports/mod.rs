@@ -24,6 +24,7 @@ use crate::kernels::batch_norm::{self, Affine, BatchNormShape, Layout, Statistic
 use crate::kernels::conv2d::{self, Conv2dShape};
 use crate::kernels::copy::{self, Strided};
 use crate::kernels::elementwise::{self, Broadcast};
+use crate::kernels::group_norm::{self, GroupNormShape};
 use crate::kernels::matmul::{self, Batch, Form};
 use crate::kernels::max_pool2d::{self, MaxPool2dShape};
 use crate::kernels::nadam::{nadam_step, Nadam};
@@ -320,6 +321,21 @@ kernels! {
     layer_norm_backward(rows, cols: size; x, dy: input[rows * cols]; mean, rstd: input[rows];
             weight: optional input[cols]; dx: optional output[rows * cols]; dweight, dbias: optional output[cols]) in whole
         => layer_norm::layer_norm_backward(rows, cols, x, dy, mean, rstd, weight, dx, dweight, dbias);
+
+    /// Group normalisation of `[n, c, s]`, all in lanes. The mean is the sum of `mean` and `residual`.
+    group_norm_forward(n, c, s, groups: size; x: input[lanes(n, c * s)]; weight, bias: optional input[c]; eps: f32;
+            y: output[lanes(n, c * s)]; mean, residual, rstd: output[lanes(n, groups)]) in whole
+        let shape = GroupNormShape { n, c, s, groups };
+        requires groups > 0 && c > 0 && c.is_multiple_of(groups);
+        => group_norm::group_norm_forward(&shape, x, weight, bias, eps, y, [mean, residual, rstd]);
+
+    /// The gradients.
+    group_norm_backward(n, c, s, groups: size; x, dy: input[lanes(n, c * s)];
+            mean, residual, rstd: input[lanes(n, groups)]; weight: optional input[c];
+            dx: optional output[lanes(n, c * s)]; dweight, dbias: optional output[c]) in whole
+        let shape = GroupNormShape { n, c, s, groups };
+        requires groups > 0 && c > 0 && c.is_multiple_of(groups);
+        => group_norm::group_norm_backward(&shape, x, dy, [mean, residual, rstd], weight, dx, dweight, dbias);
 
     /// Mean and biased variance of each channel of `[n, c]` in rows (with `s` 1) or `[n, c, s]` in lanes.
     /// The mean is the sum of `mean` and `residual`.

@@ -14,6 +14,7 @@ pub mod cumsum;
 pub mod elementwise;
 pub mod gather;
 pub mod gather_dim;
+pub mod group_norm;
 pub mod index_select;
 pub mod layer_norm;
 pub mod lerp;

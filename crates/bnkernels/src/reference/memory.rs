@@ -6,6 +6,7 @@ use crate::kernels::attention::*;
 use crate::kernels::batch_norm::*;
 use crate::kernels::conv2d::*;
 use crate::kernels::gather_dim::gather_backward;
+use crate::kernels::group_norm::{group_norm_backward, group_norm_forward, GroupNormShape};
 use crate::kernels::index_select::index_select_backward;
 use crate::kernels::layer_norm::layer_norm_backward;
 use crate::kernels::matmul::{matmul, matmul_batch, Batch, Form};
@@ -114,6 +115,30 @@ fn winograds_convolutions_ask_before_they_write() {
     check(2, [s.y().len()], |[y]| conv2d_forward(&s, &x, &weight, None, y));
     check(2, [s.x().len()], |[dx]| conv2d_backward_input(&s, &dy, &weight, None, dx));
     check(2, [s.weight(), s.oc], |[dw, db]| conv2d_backward_weight(&s, &x, &dy, Some(dw), Some(db)));
+}
+
+#[test]
+fn bands_of_an_image_ask_before_they_write() {
+    let s = Conv2dShape { n: 1, c: 18, h: 20, w: 16, oc: 17, kh: 3, kw: 3, ..Conv2dShape::PLAIN };
+    for (stride, requests) in [((1, 1), 4), ((2, 2), 3)] {
+        let s = Conv2dShape { stride, ..s };
+        let (x, weight) = (random(1, s.x().len()), random(2, s.weight()));
+        check(requests, [s.y().len()], |[y]| conv2d_forward(&s, &x, &weight, None, y));
+    }
+}
+
+#[test]
+fn group_normalisation_asks_before_it_writes() {
+    let s = GroupNormShape { n: 19, c: 6, s: 30, groups: 2 };
+    let (x, dy) = (random(1, s.x().len()), vec![0.5; s.x().len()]);
+    let made = s.statistics().len();
+    check(2, [x.len(), made, made, made], |[y, mean, residual, rstd]| {
+        group_norm_forward(&s, &x, None, None, 1e-5, y, [mean, residual, rstd])
+    });
+    let ones = vec![1.0; made];
+    check(4, [x.len(), s.c, s.c], |[dx, dweight, dbias]| {
+        group_norm_backward(&s, &x, &dy, [&ones; 3], None, Some(dx), Some(dweight), Some(dbias))
+    });
 }
 
 #[test]

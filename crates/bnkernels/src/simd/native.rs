@@ -60,6 +60,11 @@ impl F32x4 {
     }
 
     #[inline(always)]
+    pub fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(from_fn(|i| addend.0[i] - self.0[i] * factor.0[i]))
+    }
+
+    #[inline(always)]
     pub fn or_bits(self, other: Self) -> Self {
         Self(from_fn(|i| f32::from_bits(self.0[i].to_bits() | other.0[i].to_bits())))
     }

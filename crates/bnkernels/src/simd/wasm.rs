@@ -60,6 +60,15 @@ impl F32x4 {
         return Self(f32x4_add(f32x4_mul(self.0, factor.0), addend.0));
     }
 
+    /// `addend - self * factor`, rounded as in `mul_add`.
+    #[inline(always)]
+    pub fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
+        #[cfg(target_feature = "relaxed-simd")]
+        return Self(f32x4_relaxed_nmadd(self.0, factor.0, addend.0));
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        return Self(f32x4_sub(addend.0, f32x4_mul(self.0, factor.0)));
+    }
+
     /// The bits that either has: one of two of which the other is 0.
     #[inline(always)]
     pub fn or_bits(self, other: Self) -> Self {

@@ -2,7 +2,7 @@
 
 use super::correlate::Correlation;
 use super::plan::{Dimension, CACHED};
-use super::{winograd, Conv2dShape};
+use super::{bands, winograd, Conv2dShape};
 use crate::layout::Blocks;
 use crate::parallel::{scratch::per_thread, OutOfMemory};
 
@@ -21,6 +21,25 @@ pub fn conv2d_forward(
         fill_with_bias(shape.y(), shape.oc, bias, y);
         return Ok(());
     }
+    assert_eq!(weight.len(), shape.weight());
+    assert_eq!((x.len(), y.len()), (shape.x().len(), shape.y().len()));
+    if let Some(bands) = bands::where_faster(shape) {
+        return bands::through(shape, &bands, x, y, |x, y| forward(&bands, x, weight, bias, y));
+    }
+    forward(shape, x, weight, bias, y)
+}
+
+/// The same, of images as they are.
+pub(super) fn forward(
+    s: &Conv2dShape,
+    x: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    y: &mut [f32],
+) -> Result<(), OutOfMemory> {
+    if winograd::pays(s) {
+        return winograd::forward(s, x, weight, bias, y);
+    }
     let dimension = |input, outputs, kernel, stride, padding, dilation| Dimension {
         input,
         outputs,
@@ -30,11 +49,6 @@ pub fn conv2d_forward(
         dilation,
         transposed: false,
     };
-    let s = shape;
-    assert_eq!(weight.len(), s.weight());
-    if winograd::pays(s) {
-        return winograd::forward(s, x, weight, bias, y);
-    }
     let correlation = Correlation {
         n: s.n,
         groups: s.groups,

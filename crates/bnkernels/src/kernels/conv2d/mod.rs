@@ -7,11 +7,12 @@
 //!
 //! Taps outside of the image are skipped, not multiplied by zero. By the shape alone, groups of one input or one
 //! output channel (depthwise convolutions) go by [`depthwise`] in forward and the gradient of the input, and kernels
-//! of 3×3 between many channels by Winograd's way ([`winograd`]), where that is faster. The core binary has the
-//! direct way only: small nets gain nothing by the others.
+//! of 3×3 between many channels by Winograd's way ([`winograd`]), where that is faster; a single image is cut into
+//! bands ([`bands`]) in forward. The core binary has the direct way only: small nets gain nothing by the others.
 
 mod backward_input;
 mod backward_weight;
+mod bands;
 mod correlate;
 mod depthwise;
 mod dot;

@@ -1,4 +1,4 @@
-//! The register tile of a correlation: `R` output channels × `V` vectors of lanes, whose windows
+//! The register tile of a correlation: `R` output channels × `P` pixels × `V` vectors of lanes, whose windows
 //! are walked once, tap by tap.
 
 use crate::layout::LANES;
@@ -46,7 +46,7 @@ pub(super) struct Run {
     pub y_step: usize,
 }
 
-/// Where tiles of vectors lie.
+/// Where tiles of pixels lie, which are one step apart.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     tiles: usize,
@@ -55,6 +55,9 @@ struct Place<'a> {
     y: usize,
     y_step: usize,
 }
+
+/// The sums of a tile.
+type Sums<const R: usize, const P: usize, const V: usize> = [[[F32x4; V]; P]; R];
 
 impl Run {
     /// `R` outputs of each pixel: `start`, or what is stored, plus the sum over `taps`.
@@ -81,25 +84,44 @@ impl Run {
         start: Option<[f32; R]>,
     ) {
         let Run { pixels, lanes, x_step, y_step } = *self;
+        let Taps { rows, columns, x_tap, w_row, .. } = *taps;
         let taps = &taps.joined();
         let mut at = Place { tiles: pixels, x, x_step, y: 0, y_step };
         let mut vectors = lanes / 4;
         if lanes < LANES && (x_step, y_step) == (lanes, lanes) {
             // Pixels and lanes are one run, which tiles cut anywhere.
             let whole = pixels * vectors / 4;
-            sum::<R, 4, 0>(taps, Place { tiles: whole, x_step: 16, y_step: 16, ..at }, w, &mut y, start);
+            sum::<R, 1, 4, 0>(taps, Place { tiles: whole, x_step: 16, y_step: 16, ..at }, w, &mut y, start);
             vectors = pixels * vectors % 4;
             at = Place { tiles: 1, x: x.offset(whole * 16), y: whole * 16, ..at };
-        }
-        match vectors {
-            4 if taps.x_tap == LANES && (taps.rows, taps.columns, taps.w_row) == (3, 3, 3) => {
-                sum_3x3(taps, at, w, &mut y, start);
+        } else if vectors <= 2 {
+            // Few sums would wait for each other: some pixels side by side have more.
+            let beside = 4 / vectors;
+            let tiles = pixels / beside;
+            match vectors {
+                1 => sum::<R, 4, 1, 0>(taps, Place { tiles, ..at }, w, &mut y, start),
+                _ => sum::<R, 2, 2, 0>(taps, Place { tiles, ..at }, w, &mut y, start),
             }
-            4 if taps.x_tap == LANES => sum::<R, 4, LANES>(taps, at, w, &mut y, start),
-            4 => sum::<R, 4, 0>(taps, at, w, &mut y, start),
-            3 => sum::<R, 3, 0>(taps, at, w, &mut y, start),
-            2 => sum::<R, 2, 0>(taps, at, w, &mut y, start),
-            1 => sum::<R, 1, 0>(taps, at, w, &mut y, start),
+            let done = tiles * beside;
+            at = Place { tiles: pixels - done, x: x.offset(done * x_step), y: done * y_step, ..at };
+        }
+        let whole = if x_tap == LANES && w_row == columns { (rows, columns) } else { (0, 0) };
+        match vectors {
+            4 if whole == (3, 3) => sum_kernel::<R, 3, 3>(taps, at, w, &mut y, start),
+            4 if cfg!(feature = "whole") && whole == (2, 2) => {
+                sum_kernel::<R, 2, 2>(taps, at, w, &mut y, start);
+            }
+            4 if cfg!(feature = "whole") && whole == (2, 1) => {
+                sum_kernel::<R, 2, 1>(taps, at, w, &mut y, start);
+            }
+            4 if cfg!(feature = "whole") && whole == (1, 2) => {
+                sum_kernel::<R, 1, 2>(taps, at, w, &mut y, start);
+            }
+            4 if taps.x_tap == LANES => sum::<R, 1, 4, LANES>(taps, at, w, &mut y, start),
+            4 => sum::<R, 1, 4, 0>(taps, at, w, &mut y, start),
+            3 => sum::<R, 1, 3, 0>(taps, at, w, &mut y, start),
+            2 => sum::<R, 1, 2, 0>(taps, at, w, &mut y, start),
+            1 => sum::<R, 1, 1, 0>(taps, at, w, &mut y, start),
             _ => (),
         }
     }
@@ -107,7 +129,7 @@ impl Run {
 
 /// `X` is `taps.x_tap`, or 0 for any.
 #[inline(never)]
-fn sum<const R: usize, const V: usize, const X: usize>(
+fn sum<const R: usize, const P: usize, const V: usize, const X: usize>(
     taps: &Taps,
     place: Place,
     w: Src,
@@ -123,7 +145,7 @@ fn sum<const R: usize, const V: usize, const X: usize>(
     let w_channel = taps.w_channel.wrapping_sub(rows * taps.w_row);
     let (mut x_first, mut at) = (place.x, place.y);
     for _ in 0..place.tiles {
-        let mut sums = load::<R, V>(y, at, start);
+        let mut sums = load::<R, P, V>(y, at, place.y_step, start);
         let (mut x, mut w) = (x_first, w);
         for _ in 0..channels {
             for _ in 0..rows {
@@ -132,19 +154,19 @@ fn sum<const R: usize, const V: usize, const X: usize>(
                 // from mixing them, for which there are too few registers.
                 loop {
                     let ws: [Src; R] = std::array::from_fn(|r| w.offset(r * w_output));
-                    add_tap(x, ws, 0, &mut sums);
+                    add_tap(x, place.x_step, ws, 0, &mut sums);
                     if left == 1 {
                         break;
                     }
-                    add_tap(x.at(x_tap), ws, 1, &mut sums);
+                    add_tap(x.at(x_tap), place.x_step, ws, 1, &mut sums);
                     if left == 2 {
                         break;
                     }
-                    add_tap(x.at(2 * x_tap), ws, 2, &mut sums);
+                    add_tap(x.at(2 * x_tap), place.x_step, ws, 2, &mut sums);
                     if left == 3 {
                         break;
                     }
-                    add_tap(x.at(3 * x_tap), ws, 3, &mut sums);
+                    add_tap(x.at(3 * x_tap), place.x_step, ws, 3, &mut sums);
                     if left == 4 {
                         break;
                     }
@@ -155,96 +177,118 @@ fn sum<const R: usize, const V: usize, const X: usize>(
             }
             (x, w) = (x.offset(x_channel), w.offset(w_channel));
         }
-        store(y, at, sums);
-        (x_first, at) = (x_first.offset(place.x_step), at + place.y_step);
+        store(y, at, place.y_step, sums);
+        (x_first, at) = (x_first.offset(P * place.x_step), at + P * place.y_step);
     }
 }
 
-/// The same for pixels of 16 lanes and whole kernels of 3×3, the commonest: a channel's taps have one
-/// step of the pointers.
+/// The same for pixels of 16 lanes and whole kernels of `H` × `K`: those of 3×3, the commonest, and what phases of
+/// stride 2 have of them. A channel's taps have one step of the pointers.
 #[inline(never)]
-fn sum_3x3<const R: usize>(taps: &Taps, place: Place, w: Src, y: &mut [Dst; R], start: Option<[f32; R]>) {
-    let Taps { x_row, x_channel, w_channel, w_output, .. } = *taps;
+fn sum_kernel<const R: usize, const H: usize, const K: usize>(
+    taps: &Taps,
+    place: Place,
+    w: Src,
+    y: &mut [Dst; R],
+    start: Option<[f32; R]>,
+) {
+    // (Of joined taps the row is not told any more where it is a tap.)
+    let x_row = if K == 1 { taps.x_tap } else { taps.x_row };
+    let Taps { x_channel, w_channel, w_output, .. } = *taps;
     let (mut x_first, mut at) = (place.x, place.y);
     for _ in 0..place.tiles {
-        let mut sums = load::<R, 4>(y, at, start);
+        let mut sums = load::<R, 1, 4>(y, at, place.y_step, start);
         let (mut x, mut w) = (x_first, w);
-        let mut left = taps.channels * 9;
-        while left > 0 {
+        let mut left = taps.channels * H * K;
+        'taps: while left > 0 {
             let ws: [Src; R] = std::array::from_fn(|r| w.offset(r * w_output));
-            if add_three(x, ws, 0, left, &mut sums)
-                || add_three(x.offset(x_row), ws, 3, left, &mut sums)
-                || add_three(x.offset(2 * x_row), ws, 6, left, &mut sums)
-            {
-                break;
+            for u in 0..H {
+                if add_row::<R, K>(x.offset(u * x_row), ws, u * K, left, &mut sums) {
+                    break 'taps;
+                }
             }
-            left -= 9;
+            left -= H * K;
             (x, w) = (x.offset(x_channel), w.offset(w_channel));
         }
-        store(y, at, sums);
+        store(y, at, place.y_step, sums);
         (x_first, at) = (x_first.offset(place.x_step), at + place.y_step);
     }
 }
 
-/// Adds three taps from `first` on; whether they end the taps that are `left`. They never do, but
+/// Adds `K` taps from `first` on; whether they end the taps that are `left`. They never do, but
 /// the compilers do not know, and keep the taps apart.
 #[inline(always)]
-fn add_three<const R: usize>(
+fn add_row<const R: usize, const K: usize>(
     x: Src,
     w: [Src; R],
     first: usize,
     left: usize,
-    sums: &mut [[F32x4; 4]; R],
+    sums: &mut Sums<R, 1, 4>,
 ) -> bool {
-    if first > 0 && left == first {
-        return true;
+    for k in 0..K {
+        if first + k > 0 && left == first + k {
+            return true;
+        }
+        add_tap(x.at(k * LANES), 0, w, first + k, sums);
     }
-    add_tap(x, w, first, sums);
-    if left == first + 1 {
-        return true;
-    }
-    add_tap(x.at(LANES), w, first + 1, sums);
-    if left == first + 2 {
-        return true;
-    }
-    add_tap(x.at(2 * LANES), w, first + 2, sums);
     false
 }
 
 /// What the sums of a tile start from.
 #[inline(always)]
-fn load<const R: usize, const V: usize>(
+fn load<const R: usize, const P: usize, const V: usize>(
     y: &mut [Dst; R],
     at: usize,
+    y_step: usize,
     start: Option<[f32; R]>,
-) -> [[F32x4; V]; R] {
+) -> Sums<R, P, V> {
     match start {
-        Some(start) => start.map(|value| [F32x4::splat(value); V]),
+        Some(start) => start.map(|value| [[F32x4::splat(value); V]; P]),
         None => std::array::from_fn(|r| {
-            let y = y[r].offset(at);
-            std::array::from_fn(|v| y.load(4 * v))
+            std::array::from_fn(|p| {
+                let y = y[r].offset(at + p * y_step);
+                std::array::from_fn(|v| y.load(4 * v))
+            })
         }),
     }
 }
 
 #[inline(always)]
-fn store<const R: usize, const V: usize>(y: &mut [Dst; R], at: usize, sums: [[F32x4; V]; R]) {
-    for (y, sums) in y.iter_mut().zip(sums) {
-        let mut y = y.offset(at);
-        for (v, sum) in sums.into_iter().enumerate() {
-            y.store(4 * v, sum);
+fn store<const R: usize, const P: usize, const V: usize>(
+    y: &mut [Dst; R],
+    at: usize,
+    y_step: usize,
+    sums: Sums<R, P, V>,
+) {
+    for (y, pixels) in y.iter_mut().zip(sums) {
+        for (p, sums) in pixels.into_iter().enumerate() {
+            let mut y = y.offset(at + p * y_step);
+            for (v, sum) in sums.into_iter().enumerate() {
+                y.store(4 * v, sum);
+            }
         }
     }
 }
 
 /// Adds `x` times the weight at `tap`.
 #[inline(always)]
-fn add_tap<const R: usize, const V: usize>(x: Src, w: [Src; R], tap: usize, sums: &mut [[F32x4; V]; R]) {
-    let values: [F32x4; V] = std::array::from_fn(|v| x.load(4 * v));
+fn add_tap<const R: usize, const P: usize, const V: usize>(
+    x: Src,
+    x_step: usize,
+    w: [Src; R],
+    tap: usize,
+    sums: &mut Sums<R, P, V>,
+) {
+    let values: [[F32x4; V]; P] = std::array::from_fn(|p| {
+        let x = if p == 0 { x } else { x.offset(p * x_step) };
+        std::array::from_fn(|v| x.load(4 * v))
+    });
     for (w, sums) in w.iter().zip(sums) {
         let factor = w.load_splat(tap);
-        for (sum, value) in sums.iter_mut().zip(values) {
-            *sum = value.mul_add(factor, *sum);
+        for (sums, values) in sums.iter_mut().zip(values) {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum = value.mul_add(factor, *sum);
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What forward and backward_input share.
 
-use super::patches::{transform, write_outputs, Plane, Tiles};
-use super::products::{multiply, Matrices, Values};
-use super::transform::input;
+use super::patches::{transform, write_outputs, Image, Plane, Tiles, Values, GROUPS};
+use super::products::{multiply, Matrices, CHANNEL};
+use super::transform::Factors;
 use super::weights::Kernels;
 use super::{PATCH, PRODUCTS, TILE};
 use crate::layout::{Blocks, LANES};
@@ -39,19 +39,14 @@ pub(super) struct Correlation<'a> {
     pub bias: Option<&'a [f32]>,
 }
 
-/// Floats that the transformed inputs and products of some tiles take, if there are several: part of a second-level
-/// cache.
-const CACHED: usize = 160 * 1024;
 /// Products of a chunk at least, where there are more chunks than `FEWEST`.
 const SMALLEST: usize = 131_072;
 /// Chunks below which channels are shared out too, at least `CHANNELS` to each; each then transforms the inputs.
 const FEWEST: usize = 8;
 const CHANNELS: usize = 32;
 
-/// How many groups of tiles with so many channels are worked on at a time, of `most`.
-pub(super) fn groups_at_a_time(channels: usize, most: usize) -> usize {
-    (CACHED / (PRODUCTS * LANES * channels)).clamp(1, 4).min(most)
-}
+/// Floats that the values of some groups of tiles take, if there are several: part of a second-level cache.
+const CACHED: usize = 96 * 1024;
 
 impl Correlation<'_> {
     pub fn run(&self, x: &[f32], y: &mut [f32]) -> Result<(), OutOfMemory> {
@@ -62,12 +57,10 @@ impl Correlation<'_> {
         let across = to.w.div_ceil(TILE);
         let grid = self.grid(output.count(), to.h.div_ceil(TILE), across);
         let channels = to.channels.div_ceil(2).div_ceil(grid.0) * 2;
-        let most = to.h.div_ceil(TILE).div_ceil(grid.1) * across;
-        let most = Tiles { across, vectors: output.width(0) / 4 }.groups(most);
-        let groups = groups_at_a_time(from.channels + channels, most);
-        let [inputs, products] = [from.channels, channels].map(|channels| Values { groups, channels }.len());
-        let mut matrices = take(PRODUCTS * kernels.rows() * kernels.row())?;
-        let scratch = &per_thread(inputs + products)?;
+        let mut matrices = take(PRODUCTS * kernels.apart())?;
+        let of_group = from.channels.max(channels);
+        let groups = (CACHED / (of_group * CHANNEL)).clamp(1, GROUPS);
+        let scratch = &per_thread(groups * of_group * CHANNEL)?;
         kernels.transform(&mut matrices);
         let matrices = &matrices[..];
         for_each_block_tile(y, output, to.channels, grid, (2, TILE * to.w), |b, mut tile| {
@@ -82,23 +75,23 @@ impl Correlation<'_> {
             // (The image's first pixel, which is outside of the tile unless that begins there.)
             let mut y = y.advance((first * pixel_row).wrapping_neg());
             let y_plane = Plane { channels, apart, ..to.plane(lanes) };
-            scratch.with(|scratch| {
-                let (values, sums) = scratch.split_at_mut(inputs);
+            scratch.with(|values| {
                 let (mut at, end) = (first / TILE * across, end.div_ceil(TILE) * across);
                 while at < end {
                     beat();
                     let some = (tiles, at..end.min(at + at_a_time));
                     at = some.1.end;
-                    let groups = tiles.groups(some.1.len());
-                    let of_x = Values { groups, channels: from.channels };
-                    let of_y = Values { groups, channels: channels.next_multiple_of(2) };
-                    let image = (&x[input.range(b)], from.plane(lanes), self.before);
-                    transform_inputs(image, some.clone(), (values, of_x));
+                    let image =
+                        Image { values: &x[input.range(b)], plane: from.plane(lanes), before: self.before };
+                    // The products' sums then begin one place before.
+                    let inputs = &mut values[LANES..];
+                    let inputs = Values { values: inputs, channels: of_group, cleared: false };
+                    transform_inputs(image, some.clone(), inputs);
                     let row = kernels.row();
-                    let apart = kernels.rows() * row;
-                    let matrices = Matrices { values: matrices, apart, first: o * row, row };
-                    multiply(matrices, (values, of_x), (sums, of_y));
-                    write_outputs((sums, of_y), some, (y.offset(0), y_plane), bias);
+                    let matrices = Matrices { values: matrices, apart: kernels.apart(), first: o * row, row };
+                    let sizes = (from.channels, channels.next_multiple_of(2));
+                    multiply(matrices, sizes, (values, of_group), tiles.groups(some.1.len()));
+                    write_outputs((values, of_group), some, (y.offset(0), y_plane), bias);
                 }
             });
         });
@@ -118,10 +111,6 @@ impl Correlation<'_> {
 
 /// What forward and both gradients do with the inputs of some tiles.
 #[inline(never)]
-pub(super) fn transform_inputs(
-    image: (&[f32], Plane, (isize, isize)),
-    tiles: (Tiles, Range<usize>),
-    to: (&mut [f32], Values),
-) {
-    transform::<PATCH>(image, tiles, to, input);
+pub(super) fn transform_inputs(image: Image, tiles: (Tiles, Range<usize>), to: Values) {
+    transform::<PATCH>(image, tiles, to, Factors::input);
 }

@@ -4,9 +4,9 @@
 //! 36 scalars for each channel pair. These become 9 at the chunk's end, and the parts are summed in order.
 
 use super::correlate::{transform_inputs, Side};
-use super::patches::{transform, Plane, Tiles};
-use super::products::{add_dots, sums_apart, Values};
-use super::transform::{both, gradient, gradient_of_taps, BETWEEN};
+use super::patches::{transform, Image, Plane, Tiles, Values, GROUPS};
+use super::products::{add_dots, sums_apart, CHANNEL};
+use super::transform::{both, gradient_of_taps, Factors, BETWEEN};
 use super::{PATCH, PRODUCTS, TILE};
 use crate::kernels::conv2d::backward_weight::sum_outputs;
 use crate::kernels::conv2d::Conv2dShape;
@@ -21,8 +21,6 @@ const CHUNKS: usize = 16;
 /// Floats of a chunk's sums, if they are of more than `CHANNELS` outputs: part of a second-level cache.
 const SUMMED: usize = 160 * 1024;
 const CHANNELS: usize = 64;
-/// Groups of tiles whose products are summed in vectors, before these become scalars.
-const GROUPS: usize = 4;
 /// Times that something is added to a sum of a chunk, at most: then the size of the batch costs no digits.
 const ADDED: usize = 64;
 
@@ -46,12 +44,13 @@ pub(in super::super) fn backward_weight(
     let slabs = to.channels.div_ceil((SUMMED / (PRODUCTS * inputs)).max(CHANNELS));
     let outputs = to.channels.div_ceil(slabs).next_multiple_of(2);
     let slabs = to.channels.div_ceil(outputs);
+    // Their products are summed in vectors before these become scalars.
     let groups = GROUPS.min(all);
     let (fewest, most) = (all.div_ceil(groups * ADDED), all.div_ceil(groups));
     // (An even number of chunks, for two threads.)
     let parts = CHUNKS.div_ceil(slabs).clamp(fewest, most);
     let parts = if parts > 1 { parts.next_multiple_of(2) } else { 1 };
-    let [of_x, of_dy] = [inputs, outputs].map(|channels| Values { groups, channels }.len());
+    let [of_x, of_dy] = [inputs, outputs].map(|channels| groups * channels * CHANNEL);
     let of_sums = PRODUCTS * sums_apart(outputs, inputs);
     let mut sums = take(if parts > 1 { parts * dw.len() } else { 0 })?;
     let scratch = &per_thread(of_x + of_dy + of_sums)?;
@@ -80,14 +79,17 @@ pub(in super::super) fn backward_weight(
                     let count = (part.end - at).min(tiles - first).min(within.fitting(groups));
                     let some = (within, first..first + count);
                     let groups = within.groups(count);
-                    let (of_x, of_dy) =
-                        (Values { groups, channels: inputs }, Values { groups, channels: outputs });
-                    let image = (&x[x_blocks.range(block)], from.plane(lanes), before);
-                    transform_inputs(image, some.clone(), (x_values, of_x));
+                    let image = Image { values: &x[x_blocks.range(block)], plane: from.plane(lanes), before };
+                    let cleared = inputs > from.channels;
+                    let of_inputs = Values { values: &mut *x_values, channels: inputs, cleared };
+                    transform_inputs(image, some.clone(), of_inputs);
                     let plane = Plane { channels: real, ..to.plane(lanes) };
-                    let image = (&dy[dy_blocks.range(block)][o * plane.apart..], plane, (0, 0));
-                    transform_gradients(image, some, (dy_values, of_dy));
-                    add_dots((dy_values, of_dy), (x_values, of_x), sums);
+                    let values = &dy[dy_blocks.range(block)][o * plane.apart..];
+                    let image = Image { values, plane, before: (0, 0) };
+                    let of_outputs =
+                        Values { values: &mut *dy_values, channels: outputs, cleared: outputs > real };
+                    transform_gradients(image, some, of_outputs);
+                    add_dots((dy_values, outputs), (x_values, inputs), groups, sums);
                     at += count;
                 }
                 write_taps((sums, outputs, inputs), taps, out);
@@ -102,12 +104,8 @@ pub(in super::super) fn backward_weight(
 }
 
 #[inline(never)]
-fn transform_gradients(
-    image: (&[f32], Plane, (isize, isize)),
-    tiles: (Tiles, Range<usize>),
-    to: (&mut [f32], Values),
-) {
-    transform::<TILE>(image, tiles, to, gradient);
+fn transform_gradients(image: Image, tiles: (Tiles, Range<usize>), to: Values) {
+    transform::<TILE>(image, tiles, to, Factors::gradient);
 }
 
 /// The gradients of the taps, `[outputs][c][3][3]`, from the sums of products, `[36][outputs][inputs]`.
@@ -124,7 +122,7 @@ fn write_taps((sums, outputs, inputs): (&[f32], usize, usize), taps: usize, out:
                 std::array::from_fn(|r| sums.load(r * PATCH * apart))
             };
             let mut taps = Dst::new(&mut lines, 9 * 4);
-            both(&mut between, load, gradient_of_taps, 3, |u, row| {
+            both(&mut between, load, gradient_of_taps, |u, row| {
                 let mut taps = taps.offset(u * 3 * 4);
                 for (v, value) in row.into_iter().enumerate() {
                     taps.store(v * 4, value);

@@ -38,7 +38,9 @@ const PATCH: usize = 6;
 const PRODUCTS: usize = PATCH * PATCH;
 
 /// What transforming a tile costs for each channel on either side, in products (measured).
-const TRANSFORM: usize = 200;
+const TRANSFORM: usize = 150;
+/// Channels on either side below which no products are saved that pay for the transforms.
+const FEWEST: usize = 3;
 /// Vectors of tiles that the transformed kernels are worth their own cost for.
 const SHARED: f64 = 3.0;
 /// The most floats that the transformed kernels may take: 16 MB.
@@ -54,7 +56,7 @@ pub(super) fn pays(s: &Conv2dShape) -> bool {
     }
     let least = s.c.min(s.oc);
     let products = (s.c + 3).saturating_mul(s.oc + 3).saturating_mul(PRODUCTS);
-    if least < 8 || products > LARGEST {
+    if least < FEWEST || products > LARGEST {
         return false;
     }
     let (h, w) = (s.oh(), s.ow());

@@ -1,8 +1,8 @@
 //! Where the tiles of an image lie, and the transforms of their patches from and to it.
 
-use super::products::Values;
-use super::transform::{both, output, BETWEEN};
-use super::{PATCH, TILE};
+use super::products::{CHANNEL, LANES};
+use super::transform::Factors;
+use super::{PATCH, PRODUCTS, TILE};
 use crate::simd::{Dst, F32x4, Src};
 use std::ops::Range;
 
@@ -26,9 +26,14 @@ impl Tiles {
         groups * 4 / self.vectors
     }
 
-    /// The first row and column of a tile.
-    fn corner(self, tile: usize) -> (usize, usize) {
-        (tile / self.across * TILE, tile % self.across * TILE)
+    /// The first rows and columns of some tiles.
+    fn corners(self, range: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+        let (mut row, mut column) = (range.start / self.across, range.start % self.across);
+        range.map(move |_| {
+            let corner = (row * TILE, column * TILE);
+            (row, column) = if column + 1 < self.across { (row, column + 1) } else { (row + 1, 0) };
+            corner
+        })
     }
 }
 
@@ -48,92 +53,138 @@ fn inside(start: isize, n: usize, size: usize) -> Range<usize> {
     low as usize..(size as isize - start).clamp(low, n as isize) as usize
 }
 
-/// Transforms the patches of `N` × `N` pixels of some tiles, all channels of them, each dimension by `f`. The patch of
-/// the first tile begins `before` the image. What is outside of the image is 0, and so is what of the last group
-/// belongs to no tile, and what of `of_to` belongs to no channel.
+/// Channels of the images of a block, and where the patch of the first tile begins before them.
+#[derive(Clone, Copy)]
+pub(super) struct Image<'a> {
+    pub values: &'a [f32],
+    pub plane: Plane,
+    pub before: (isize, isize),
+}
+
+/// Groups of tiles, at most.
+pub(super) const GROUPS: usize = 4;
+
+/// Where the transformed patches go: groups of so many channels (see [`super::products`]), whose first product is where
+/// `values` begins. Where there are more channels than the image has, they are `cleared`.
+pub(super) struct Values<'a> {
+    pub values: &'a mut [f32],
+    pub channels: usize,
+    pub cleared: bool,
+}
+
+/// Transforms the patches of `N` × `N` pixels of some tiles, all channels of them, each dimension by `f`. What is outside
+/// of the image is 0, and so is what of the last group belongs to no tile.
+///
+/// (Channel by channel, all tiles of it: neighbours in memory, which have pixels in common.)
 #[inline(always)]
 pub(super) fn transform<const N: usize>(
-    (image, plane, before): (&[f32], Plane, (isize, isize)),
+    image: Image,
+    tiles: (Tiles, Range<usize>),
+    Values { values, channels, cleared }: Values,
+    f: impl Fn(&Factors, [F32x4; N]) -> [F32x4; PATCH],
+) {
+    let vectors = tiles.0.vectors;
+    let total = tiles.1.len() * vectors;
+    assert!(total <= 4 * GROUPS);
+    let reach = total.div_ceil(4) * channels * CHANNEL - (CHANNEL - PRODUCTS * LANES);
+    if cleared || !total.is_multiple_of(4) {
+        values[..reach].fill(0.0);
+    }
+    let to = (Dst::new(values, reach), channels);
+    match vectors {
+        4 => transform_vectors::<N, 4>(image, tiles, to, f),
+        2 => transform_vectors::<N, 2>(image, tiles, to, f),
+        _ => transform_vectors::<N, 1>(image, tiles, to, f),
+    }
+}
+
+/// `W` vectors of a tile at a time, of which it has a multiple.
+#[inline(always)]
+fn transform_vectors<const N: usize, const W: usize>(
+    Image { values, plane, before }: Image,
     (tiles, range): (Tiles, Range<usize>),
-    (to, of_to): (&mut [f32], Values),
-    f: impl Fn([F32x4; N]) -> [F32x4; PATCH],
+    (mut to, of_to): (Dst, usize),
+    f: impl Fn(&Factors, [F32x4; N]) -> [F32x4; PATCH],
 ) {
     let Plane { channels, apart, h, w, lanes } = plane;
-    if of_to.channels > channels || !(range.len() * tiles.vectors).is_multiple_of(4) {
-        to[..of_to.len()].fill(0.0);
-    }
-    let (image, mut to) = (Src::new(image, channels * apart), Dst::new(to, of_to.len()));
-    let (row_apart, product) = (w * lanes, of_to.apart());
-    let mut between = BETWEEN;
+    let image = Src::new(values, channels * apart);
+    let factors = Factors::new();
+    // A patch that reaches out of the image is put together here, each at its own place, around which it stays 0.
+    let mut padded = [0.0; GROUPS * PRODUCTS * LANES];
+    let size = N * N * 4 * W;
     for c in 0..channels {
         let mut vector = 0;
-        for tile in range.clone() {
-            let (row, column) = tiles.corner(tile);
+        for (row, column) in tiles.corners(range.clone()) {
             let (row, column) = (row as isize - before.0, column as isize - before.1);
             let (rows, columns) = (inside(row, N, h), inside(column, N, w));
             // (It may lie before the image, which is then not read from there.)
             let first = (row * w as isize + column) * lanes as isize;
-            for v in 0..tiles.vectors {
-                let x = image.offset(c * apart + 4 * v).offset(first as usize);
-                let mut to = to.offset((vector / 4 * of_to.channels + c) * 16 + vector % 4 * 4);
-                let load = |i: usize| -> [F32x4; N] {
-                    let x = x.offset(i * lanes);
-                    if !columns.contains(&i) {
-                        [F32x4::zero(); N]
-                    } else if rows.len() == N {
-                        std::array::from_fn(|r| x.load(r * row_apart))
-                    } else {
-                        std::array::from_fn(|r| match rows.contains(&r) {
-                            true => x.load(r * row_apart),
-                            false => F32x4::zero(),
-                        })
+            for v in (0..tiles.vectors).step_by(W) {
+                let mut patch = (image.offset(c * apart + 4 * v).offset(first as usize), (w * lanes, lanes));
+                if rows.len() < N || columns.len() < N {
+                    let padded = &mut padded[vector * PRODUCTS * 4..][..size];
+                    let mut copy = Dst::new(padded, size);
+                    for r in rows.clone() {
+                        for i in columns.clone() {
+                            let pixel = patch.0.offset(r * w * lanes + i * lanes);
+                            let mut copy = copy.offset((r * N + i) * 4 * W);
+                            (0..W).for_each(|v| copy.store(4 * v, pixel.load(4 * v)));
+                        }
                     }
-                };
-                both(&mut between, load, &f, PATCH, |r, row| {
-                    let mut to = to.offset(r * PATCH * product);
-                    for (i, value) in row.into_iter().enumerate() {
-                        to.store(i * product, value);
-                    }
-                });
-                vector += 1;
+                    patch = (Src::new(padded, size), (N * 4 * W, 4 * W));
+                }
+                let to = to.offset((vector / 4 * of_to + c) * CHANNEL + vector % 4 * 4);
+                factors.widen::<N, W>(patch, to, &f);
+                vector += W;
             }
         }
     }
 }
 
-/// Writes the outputs of some tiles, to each channel's its bias, if there is one.
+/// Writes the outputs of some tiles, to each channel's its bias, if there is one. The sums of products, in groups of
+/// `of_values` channels, are overwritten.
 #[inline(never)]
 pub(super) fn write_outputs(
-    (values, of_values): (&[f32], Values),
+    (values, of_values): (&mut [f32], usize),
+    tiles: (Tiles, Range<usize>),
+    to: (Dst, Plane),
+    bias: Option<&[f32]>,
+) {
+    let groups = tiles.0.groups(tiles.1.len());
+    let values = (Dst::new(values, groups * of_values * CHANNEL), of_values);
+    match tiles.0.vectors {
+        4 => write_vectors::<4>(values, tiles, to, bias),
+        2 => write_vectors::<2>(values, tiles, to, bias),
+        _ => write_vectors::<1>(values, tiles, to, bias),
+    }
+}
+
+#[inline(always)]
+fn write_vectors<const W: usize>(
+    (mut values, of_values): (Dst, usize),
     (tiles, range): (Tiles, Range<usize>),
     (mut to, plane): (Dst, Plane),
     bias: Option<&[f32]>,
 ) {
     let Plane { channels, apart, h, w, lanes } = plane;
-    let values = Src::new(values, of_values.len());
-    let product = of_values.apart();
-    let mut between = BETWEEN;
+    let factors = Factors::new();
     for o in 0..channels {
         let bias = F32x4::splat(bias.map_or(0.0, |bias| bias[o]));
         let mut vector = 0;
-        for tile in range.clone() {
-            let (row, column) = tiles.corner(tile);
+        for (row, column) in tiles.corners(range.clone()) {
             let (rows, columns) = (TILE.min(h - row), TILE.min(w - column));
-            let at = o * apart + (row * w + column) * lanes;
-            for v in 0..tiles.vectors {
-                let from = values.offset((vector / 4 * of_values.channels + o) * 16 + vector % 4 * 4);
-                let load = |i: usize| -> [F32x4; PATCH] {
-                    let from = from.offset(i * product);
-                    std::array::from_fn(|r| from.load(r * PATCH * product))
-                };
-                let mut to = to.offset(at + 4 * v);
-                both(&mut between, load, output, rows, |r, row| {
+            for v in (0..tiles.vectors).step_by(W) {
+                let mut to = to.offset(o * apart + (row * w + column) * lanes + 4 * v);
+                let values = values.offset((vector / 4 * of_values + o) * CHANNEL + vector % 4 * 4);
+                factors.narrow::<W>(values, rows, |r, v, row| {
                     let mut to = to.offset(r * w * lanes);
-                    for (i, value) in row.into_iter().take(columns).enumerate() {
-                        to.store(i * lanes, value + bias);
+                    for (i, value) in row.into_iter().enumerate() {
+                        if i < columns {
+                            to.offset(i * lanes).store(4 * v, value + bias);
+                        }
                     }
                 });
-                vector += 1;
+                vector += W;
             }
         }
     }

@@ -1,31 +1,156 @@
-//! The transforms along one dimension, for the points 0, ±a, ±b, ∞ with `a = 1/√2` and `b = √2`.
+//! The transforms along one dimension, for the points 0, ±a, ±b, ∞ with `a = 1/√2` and `b = √2 = 2a`.
 //!
 //! ```text
 //!      ⎡1   0   −5/2  0    1  0⎤       ⎡  1       0      0  ⎤
-//!      ⎢0  −2a  −2    a    1  0⎥       ⎢−2/3  −2a/3   −1/3⎥        ⎡1  1    1    1    1   0⎤
-//! Bᵀ = ⎢0   2a  −2   −a    1  0⎥   G = ⎢−2/3   2a/3   −1/3⎥   Aᵀ = ⎢0  a   −a    b   −b   0⎥
-//!      ⎢0  −b/2 −1/2  b    1  0⎥       ⎢ 1/6    b/6    1/3⎥        ⎢0  1/2  1/2  2    2   0⎥
-//!      ⎢0   b/2 −1/2 −b    1  0⎥       ⎢ 1/6   −b/6    1/3⎥        ⎣0  a/2 −a/2  2b  −2b  1⎦
+//!      ⎢0  −2a  −2    a    1  0⎥       ⎢−2/3  −2a/3   −1/3⎥        ⎡1  1    1    1/2  1/2  0⎤
+//! Bᵀ = ⎢0   2a  −2   −a    1  0⎥   G = ⎢−2/3   2a/3   −1/3⎥   Aᵀ = ⎢0  a   −a    a   −a    0⎥
+//!      ⎢0  −b/2 −1/2  b    1  0⎥       ⎢ 1/3   2a/3    2/3⎥        ⎢0  1/2  1/2  1    1    0⎥
+//!      ⎢0   b/2 −1/2 −b    1  0⎥       ⎢ 1/3  −2a/3    2/3⎥        ⎣0  a/2 −a/2  2a  −2a   1⎦
 //!      ⎣0   1    0   −5/2  0  1⎦       ⎣  0       0      1  ⎦
 //! ```
+//!
+//! (The two columns of Aᵀ for ±b are halved and those rows of G doubled, which saves factors.)
 
+use super::products::LANES;
 use super::{PATCH, PRODUCTS};
-use crate::simd::{Dst, F32x4};
+use crate::simd::{Dst, F32x4, Src};
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 use std::hint::black_box;
+
+/// The factors of the transforms and the sizes of their loops. The compilers must not know them: they would build the
+/// vectors anew, in three instructions each, wherever one is used, and unroll the loops, by which nothing is won.
+#[derive(Clone, Copy)]
+pub(super) struct Factors {
+    two: F32x4,
+    half: F32x4,
+    five_halves: F32x4,
+    a: F32x4,
+    b: F32x4,
+    patch: usize,
+}
+
+impl Factors {
+    pub fn new() -> Self {
+        let [two, half, five_halves, a, b] =
+            black_box([2.0, 0.5, 2.5, FRAC_1_SQRT_2, SQRT_2]).map(F32x4::splat);
+        Self { two, half, five_halves, a, b, patch: black_box(PATCH) }
+    }
+
+    /// Bᵀ: six inputs.
+    #[inline(always)]
+    pub fn input(&self, d: [F32x4; 6]) -> [F32x4; 6] {
+        let Self { two, half, five_halves, a, b, .. } = *self;
+        let even = [d[2].neg_mul_add(two, d[4]), d[2].neg_mul_add(half, d[4])];
+        let odd = [d[1].neg_mul_add(two, d[3]), d[1].neg_mul_add(half, d[3])];
+        [
+            d[2].neg_mul_add(five_halves, d[0] + d[4]),
+            odd[0].mul_add(a, even[0]),
+            odd[0].neg_mul_add(a, even[0]),
+            odd[1].mul_add(b, even[1]),
+            odd[1].neg_mul_add(b, even[1]),
+            d[3].neg_mul_add(five_halves, d[1] + d[5]),
+        ]
+    }
+
+    /// Aᵀ: what the products of a tile make of its four outputs.
+    #[inline(always)]
+    pub fn output(&self, m: [F32x4; 6]) -> [F32x4; 4] {
+        let Self { half, a, .. } = *self;
+        let (even, odd) = ([m[1] + m[2], m[3] + m[4]], [m[1] - m[2], m[3] - m[4]]);
+        [
+            even[1].mul_add(half, m[0] + even[0]),
+            (odd[0] + odd[1]) * a,
+            even[0].mul_add(half, even[1]),
+            odd[0].mul_add(half, odd[1] + odd[1]).mul_add(a, m[5]),
+        ]
+    }
+
+    /// A: four gradients of outputs.
+    #[inline(always)]
+    pub fn gradient(&self, y: [F32x4; 4]) -> [F32x4; 6] {
+        let Self { half, a, .. } = *self;
+        let even = [y[2].mul_add(half, y[0]), y[0].mul_add(half, y[2])];
+        let odd = [y[3].mul_add(half, y[1]), y[1] + (y[3] + y[3])];
+        [
+            y[0],
+            odd[0].mul_add(a, even[0]),
+            odd[0].neg_mul_add(a, even[0]),
+            odd[1].mul_add(a, even[1]),
+            odd[1].neg_mul_add(a, even[1]),
+            y[3],
+        ]
+    }
+
+    /// Transforms a matrix of `N` × `N` pixels of `W` vectors by `f`, one dimension after the other: pixels are
+    /// `apart.0` from row to row, and `apart.1` from column to column. The results are `LANES` apart in `to`.
+    #[inline(always)]
+    pub fn widen<const N: usize, const W: usize>(
+        &self,
+        (x, apart): (Src, (usize, usize)),
+        mut to: Dst,
+        f: impl Fn(&Self, [F32x4; N]) -> [F32x4; PATCH],
+    ) {
+        // (`N` is not more than `patch`.)
+        for i in 0..self.patch - (PATCH - N) {
+            let rows: [Src; N] = std::array::from_fn(|r| x.offset(i * apart.1 + r * apart.0));
+            let mut to = to.offset(i * LANES);
+            for v in 0..W {
+                let column = f(self, rows.map(|row| row.load(4 * v)));
+                for (r, value) in column.into_iter().enumerate() {
+                    to.store(r * PATCH * LANES + 4 * v, value);
+                }
+            }
+        }
+        for r in 0..self.patch {
+            let mut to = to.offset(r * PATCH * LANES);
+            for v in 0..W {
+                let row = f(self, std::array::from_fn(|i| to.load(i * LANES + 4 * v)));
+                for (i, value) in row.into_iter().enumerate() {
+                    to.store(i * LANES + 4 * v, value);
+                }
+            }
+        }
+    }
+
+    /// The outputs of a tile, to which `bias` is added, from its products, `LANES` apart, which are overwritten.
+    /// `store` takes the first `rows` rows, vector by vector.
+    #[inline(always)]
+    pub fn narrow<const W: usize>(
+        &self,
+        mut products: Dst,
+        rows: usize,
+        mut store: impl FnMut(usize, usize, [F32x4; 4]),
+    ) {
+        for i in 0..self.patch {
+            let mut column = products.offset(i * LANES);
+            for v in 0..W {
+                let at = |r: usize| r * PATCH * LANES + 4 * v;
+                let outputs = self.output(std::array::from_fn(|r| column.load(at(r))));
+                for (r, value) in outputs.into_iter().enumerate() {
+                    column.store(at(r), value);
+                }
+            }
+        }
+        for r in 0..rows {
+            let row = products.offset(r * PATCH * LANES);
+            for v in 0..W {
+                store(r, v, self.output(std::array::from_fn(|i| row.load(i * LANES + 4 * v))));
+            }
+        }
+    }
+}
 
 /// What is between the two passes of [`both`]: memory, since there are too few registers.
 pub(super) type Between = [f32; PRODUCTS * 4];
 pub(super) const BETWEEN: Between = [0.0; PRODUCTS * 4];
 
 /// Transforms a matrix of `N` × `N` vectors to one of `M` × `M` by `f`: its columns, which `load` gives, then the rows,
-/// of which `store` takes `rows`. (Not unrolled, by which nothing is won.)
+/// of which `store` takes each.
 #[inline(always)]
 pub(super) fn both<const N: usize, const M: usize>(
     between: &mut Between,
     load: impl Fn(usize) -> [F32x4; N],
     f: impl Fn([F32x4; N]) -> [F32x4; M],
-    rows: usize,
     mut store: impl FnMut(usize, [F32x4; M]),
 ) {
     let mut between = Dst::new(between, PRODUCTS * 4);
@@ -35,71 +160,32 @@ pub(super) fn both<const N: usize, const M: usize>(
             column.store(r * 4, value);
         }
     }
-    for r in 0..black_box(rows) {
+    for r in 0..black_box(M) {
         let row = between.offset(r * 4);
         store(r, f(std::array::from_fn(|i| row.load(i * PATCH * 4))));
     }
 }
 
-/// Bᵀ: six inputs.
-#[inline(always)]
-pub(super) fn input(d: [F32x4; 6]) -> [F32x4; 6] {
-    let (five_halves, half) = (F32x4::splat(-2.5), F32x4::splat(-0.5));
-    let even = [d[4] - (d[2] + d[2]), d[2].mul_add(half, d[4])];
-    let odd = [d[3] - (d[1] + d[1]), d[1].mul_add(half, d[3])];
-    let odd = [odd[0] * F32x4::splat(FRAC_1_SQRT_2), odd[1] * F32x4::splat(SQRT_2)];
-    [
-        d[2].mul_add(five_halves, d[0] + d[4]),
-        even[0] + odd[0],
-        even[0] - odd[0],
-        even[1] + odd[1],
-        even[1] - odd[1],
-        d[3].mul_add(five_halves, d[1] + d[5]),
-    ]
-}
-
-/// Aᵀ: what the products of a tile make of its four outputs.
-#[inline(always)]
-pub(super) fn output(m: [F32x4; 6]) -> [F32x4; 4] {
-    let half = F32x4::splat(0.5);
-    let even = [m[1] + m[2], m[3] + m[4]];
-    let odd = [(m[1] - m[2]) * F32x4::splat(FRAC_1_SQRT_2), (m[3] - m[4]) * F32x4::splat(SQRT_2)];
-    [
-        m[0] + even[0] + even[1],
-        odd[0] + odd[1],
-        even[0].mul_add(half, even[1] + even[1]),
-        odd[0].mul_add(half, odd[1] + odd[1]) + m[5],
-    ]
-}
-
-/// A: four gradients of outputs.
-#[inline(always)]
-pub(super) fn gradient(y: [F32x4; 4]) -> [F32x4; 6] {
-    let half = F32x4::splat(0.5);
-    let even = [y[2].mul_add(half, y[0]), y[0] + (y[2] + y[2])];
-    let odd = [y[3].mul_add(half, y[1]), y[1] + (y[3] + y[3])];
-    let odd = [odd[0] * F32x4::splat(FRAC_1_SQRT_2), odd[1] * F32x4::splat(SQRT_2)];
-    [y[0], even[0] + odd[0], even[0] - odd[0], even[1] + odd[1], even[1] - odd[1], y[3]]
-}
-
 /// G: three taps.
 #[inline(always)]
 pub(super) fn taps(g: [F32x4; 3]) -> [F32x4; 6] {
-    let [thirds, sixth] = [F32x4::splat(-2.0 / 3.0), F32x4::splat(1.0 / 6.0)];
-    let even = [g[2].mul_add(F32x4::splat(0.5), g[0]) * thirds, (g[0] + (g[2] + g[2])) * sixth];
-    let odd = [g[1] * F32x4::splat(FRAC_1_SQRT_2 * -2.0 / 3.0), g[1] * F32x4::splat(SQRT_2 / 6.0)];
-    [g[0], even[0] + odd[0], even[0] - odd[0], even[1] + odd[1], even[1] - odd[1], g[2]]
+    let even = [
+        g[2].mul_add(F32x4::splat(0.5), g[0]) * F32x4::splat(-2.0 / 3.0),
+        (g[0] + (g[2] + g[2])) * F32x4::splat(1.0 / 3.0),
+    ];
+    let odd = g[1] * F32x4::splat(FRAC_1_SQRT_2 * -2.0 / 3.0);
+    [g[0], even[0] + odd, even[0] - odd, even[1] - odd, even[1] + odd, g[2]]
 }
 
 /// Gᵀ: what sums of products make of the gradients of three taps.
 #[inline(always)]
 pub(super) fn gradient_of_taps(m: [F32x4; 6]) -> [F32x4; 3] {
-    let [thirds, sixth] = [F32x4::splat(-2.0 / 3.0), F32x4::splat(1.0 / 6.0)];
-    let even = [(m[1] + m[2]) * thirds, (m[3] + m[4]) * sixth];
-    let odd = [
-        (m[1] - m[2]) * F32x4::splat(FRAC_1_SQRT_2 * -2.0 / 3.0),
-        (m[3] - m[4]) * F32x4::splat(SQRT_2 / 6.0),
-    ];
+    let even = [(m[1] + m[2]) * F32x4::splat(-2.0 / 3.0), (m[3] + m[4]) * F32x4::splat(1.0 / 3.0)];
+    let odd = (m[1] - m[2]) - (m[3] - m[4]);
     let half = F32x4::splat(0.5);
-    [m[0] + even[0] + even[1], odd[0] + odd[1], even[0].mul_add(half, even[1] + even[1]) + m[5]]
+    [
+        m[0] + even[0] + even[1],
+        odd * F32x4::splat(FRAC_1_SQRT_2 * -2.0 / 3.0),
+        even[0].mul_add(half, even[1] + even[1]) + m[5],
+    ]
 }
