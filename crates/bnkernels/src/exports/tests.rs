@@ -1,3 +1,5 @@
+mod chains;
+
 use super::run::{run, run_list};
 use super::*;
 use std::ops::Range;
@@ -193,6 +195,7 @@ fn random_row(dice: &mut Dice, kernel: &Description) -> (Vec<usize>, Vec<f64>) {
                 "u32" | "f32" | "f64" => row.push(dice.below(10) as f64),
                 "bool" => row.push(dice.below(2) as f64),
                 "choice" => row.push(dice.below(arguments.length.split(',').count()) as f64),
+                "steps" => row.extend([3.0, 2.0, 0.0]),
                 "dims" => {
                     let rank = dice.below(4);
                     row.push(rank as f64);

@@ -6,6 +6,7 @@ pub mod adam;
 pub mod attention;
 pub mod avg_pool2d;
 pub mod batch_norm;
+pub mod chain;
 pub mod conv2d;
 pub mod copy;
 pub mod cross_entropy;
