@@ -43,22 +43,39 @@ interface Item {
   readonly made?: Row
 }
 
+/** Rows that are further apart are left as they are. */
+const NEAR = 64
+
 class Fusing {
-  items: Item[]
+  readonly items: Item[]
+  /** The items that have to do with a storage. */
+  readonly #users = new Map<Storage, Set<Item>>()
 
   constructor(
     readonly recorded: Recorded,
     fewest: number,
   ) {
     const { rows, betweens } = recorded
+    const begin = new Set(betweens.map(({ after }) => after))
     let segment = 0
     this.items = rows.map((row, at) => {
-      segment +=
-        betweens.filter(({ after }) => after === at).length +
-        Number(at > 0 && rows[at - 1].accepts !== undefined)
+      if (begin.has(at) || rows[at - 1]?.accepts) segment++
       const n = elementsOf(row, fewest)
       return { at, segment, places: row.places, row, n, chain: n === undefined ? [] : [row] }
     })
+    for (const item of this.items) this.#enter(item)
+  }
+
+  #enter(item: Item): void {
+    for (const { storage } of item.places) {
+      const users = this.#users.get(storage)
+      if (users) users.add(item)
+      else this.#users.set(storage, new Set([item]))
+    }
+  }
+
+  #leave(item: Item): void {
+    for (const { storage } of item.places) this.#users.get(storage)?.delete(item)
   }
 
   /** Whether only the rows have it. */
@@ -83,26 +100,40 @@ class Fusing {
   /** Whether item `i` may run where `j` does. */
   maySink(i: number, j: number): boolean {
     const [item, to] = [this.items[i], this.items[j]]
-    if (item.segment !== to.segment || item.row.live || to.row.live) return false
+    if (j - i > NEAR || item.segment !== to.segment || item.row.live || to.row.live) return false
     for (let k = i + 1; k < j; k++) if (this.#meets(item.places, this.items[k].places)) return false
     return true
   }
 
-  /** The last item before `j` that writes a storage; -1 where none does. */
-  writerBefore(j: number, storage: Storage): number {
-    for (let i = j - 1; i >= 0; i--) {
-      if (this.items[i].places.some((place) => place.written && place.storage === storage)) return i
+  /** The number of an item: they are in the order of their places. */
+  #indexOf({ at }: Item): number {
+    let [from, to] = [0, this.items.length - 1]
+    while (from < to) {
+      const middle = (from + to) >> 1
+      if (this.items[middle].at < at) from = middle + 1
+      else to = middle
     }
-    return -1
+    return from
   }
 
-  /** The items that have to do with a storage. */
-  usersOf(storage: Storage): number[] {
-    const users: number[] = []
-    for (const [i, { places }] of this.items.entries()) {
-      if (places.some((place) => place.storage === storage)) users.push(i)
+  /** The last item before `j` that writes a storage; -1 where none does. */
+  writerBefore(j: number, storage: Storage): number {
+    let last: Item | undefined
+    for (const item of this.usersOf(storage)) {
+      if (item.at >= this.items[j].at || item.at < (last?.at ?? 0)) continue
+      if (item.places.some((place) => place.written && place.storage === storage)) last = item
     }
-    return users
+    return last ? this.#indexOf(last) : -1
+  }
+
+  usersOf(storage: Storage): ReadonlySet<Item> {
+    return this.#users.get(storage) ?? new Set()
+  }
+
+  /** The only item but `item` that has to do with a storage. */
+  otherUserOf(item: Item, storage: Storage): number {
+    const others = [...this.usersOf(storage)].filter((user) => user !== item)
+    return others.length === 1 ? this.#indexOf(others[0]) : -1
   }
 
   /** Whether what a row reads is the same at item `j` as at `i`. */
@@ -117,21 +148,23 @@ class Fusing {
 
   /** Lets `item` stand for items `i` and `j`. */
   replace(i: number, j: number, item: Item): void {
+    for (const one of [i, j]) this.#leave(this.items[one])
+    this.#enter(item)
     this.items[j] = item
     this.items.splice(i, 1)
   }
 
   /** What of the chain's is there for a block only, `first` being the first: what nobody else has to do with. */
-  temporariesOf(
-    chain: readonly Row[],
-    mine: readonly number[],
-    first: readonly Storage[],
-  ): Map<Storage, number> {
+  temporariesOf(chain: readonly Row[], mine: Item, first: readonly Storage[]): Map<Storage, number> {
     const temporaries = new Map(first.map((storage, i) => [storage, i]))
     for (const { places } of chain) {
       for (const { storage, written } of places) {
         if (!written || temporaries.has(storage) || !this.isTemporary(storage)) continue
-        if (this.#beginsIn(chain, storage) && this.usersOf(storage).every((user) => mine.includes(user))) {
+        if (
+          this.#beginsIn(chain, storage) &&
+          this.usersOf(storage).size === 1 &&
+          this.usersOf(storage).has(mine)
+        ) {
           temporaries.set(storage, temporaries.size)
         }
       }
@@ -176,11 +209,9 @@ function fuseNormalisations(fusing: Fusing): void {
     const { row, places } = fusing.items[i]
     const result = normalised(row)
     if (!result || !fusing.isTemporary(result.storage)) continue
-    const users = fusing.usersOf(result.storage)
-    const j = users[1]
+    const j = fusing.otherUserOf(fusing.items[i], result.storage)
     const item = fusing.items[j]
-    if (users.length !== 2 || users[0] !== i || item.head || !fit(item.chain.length, item.chain.length + 1))
-      continue
+    if (j < i || item.head || !fit(item.chain.length, item.chain.length + 1)) continue
     if (item.n !== row.words[result.word + 1] || !fusing.maySink(i, j)) continue
     fusing.replace(i, j, { ...item, head: row, places: [...places, ...item.places] })
     i--
@@ -196,7 +227,7 @@ function fuseGradients(fusing: Fusing): void {
     const i = fusing.writerBefore(j, dy.storage)
     const before = fusing.items[i]
     if (before?.row.name !== 'unaryBackward' || before.n !== row.words[dy.word + 1]) continue
-    if (fusing.usersOf(dy.storage).length !== 2 || !fusing.maySink(i, j)) continue
+    if (fusing.usersOf(dy.storage).size !== 2 || !fusing.maySink(i, j)) continue
     const made = gradientRow(fusing, i, j, before.n)
     fusing.replace(i, j, { at, segment, row, made, places: made.places, n: undefined, chain: [] })
     j--
@@ -239,12 +270,12 @@ function rowThatWrites(
 
 const sameFunction = (a: Row, b: Row) => [2, 3, 4].every((word) => a.words[word] === b.words[word])
 
-function rowOf(fusing: Fusing, item: Item, i: number): Row {
+function rowOf(fusing: Fusing, item: Item): Row {
   const { row, made, head, chain, n } = item
   if (made || n === undefined || (chain.length === 1 && !head)) return made ?? row
   const steps: Step[] = chain.map((one) => stepOf(one, n))
   const result = head && normalised(head)
-  const temporaries = fusing.temporariesOf(chain, [i], result ? [result.storage] : [])
+  const temporaries = fusing.temporariesOf(chain, item, result ? [result.storage] : [])
   return head ? normaliseRow(head, steps, temporaries) : chainRow(n, steps, temporaries)
 }
 
@@ -263,7 +294,7 @@ export function fuseRecorded(recorded: Recorded, fewest: number = FEWEST): void 
   fuseElementwise(fusing)
   fuseNormalisations(fusing)
   const { items } = fusing
-  const rows = items.map((item, i) => rowOf(fusing, item, i))
+  const rows = items.map((item) => rowOf(fusing, item))
   /** How many rows there are now before the one that had that number. */
   const before = (row: number) => items.filter(({ at }) => at < row).length
   const { lives, betweens } = recorded

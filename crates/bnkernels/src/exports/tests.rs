@@ -243,7 +243,7 @@ fn no_sizes_make_a_kernel_panic() {
                 continue;
             }
             memory[..used as usize].fill(0.0);
-            if let Some(&at) = arrays.get(dice.below(4 * arrays.len())) {
+            if let Some(&at) = arrays.get(dice.below((4 * arrays.len()).max(1))) {
                 match dice.below(3) {
                     0 => row[at + 1] += 1.0,
                     1 => row[at + 1] = (row[at + 1] - 1.0).max(0.0),
