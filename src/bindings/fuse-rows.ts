@@ -10,7 +10,6 @@
 import {
   belongs,
   chainRow,
-  elementsOf,
   fit,
   gradientOfNormalised,
   isShort,
@@ -21,165 +20,9 @@ import {
   stepOf,
 } from './chain-rows.js'
 import { instance } from './instance.js'
-import type { Place, Recorded, Row } from './recorded.js'
+import type { Recorded, Row } from './recorded.js'
 import type { Storage } from './recording.js'
-
-/** A row to be, at the place of the last of those that it stands for. */
-interface Item {
-  /** The number of that row. */
-  readonly at: number
-  /** Kernels run without JavaScript, and unasked, between rows of one segment. */
-  readonly segment: number
-  readonly places: readonly Place[]
-  /** The row as it was recorded, where it stands for itself. */
-  readonly row: Row
-  /** Floats of its arrays, where it is elementwise. */
-  readonly n: number | undefined
-  /** Elementwise rows that it stands for, in order. */
-  readonly chain: readonly Row[]
-  /** The batch normalisation before them. */
-  readonly head?: Row
-  /** The row in its stead. */
-  readonly made?: Row
-}
-
-/** Rows that are further apart are left as they are. */
-const NEAR = 64
-
-class Fusing {
-  readonly items: Item[]
-  /** The items that have to do with a storage. */
-  readonly #users = new Map<Storage, Set<Item>>()
-
-  constructor(
-    readonly recorded: Recorded,
-    fewest: number,
-  ) {
-    const { rows, betweens } = recorded
-    const begin = new Set(betweens.map(({ after }) => after))
-    let segment = 0
-    this.items = rows.map((row, at) => {
-      if (begin.has(at) || rows[at - 1]?.accepts) segment++
-      const n = elementsOf(row, fewest)
-      return { at, segment, places: row.places, row, n, chain: n === undefined ? [] : [row] }
-    })
-    for (const item of this.items) this.#enter(item)
-  }
-
-  #enter(item: Item): void {
-    for (const { storage } of item.places) {
-      const users = this.#users.get(storage)
-      if (users) users.add(item)
-      else this.#users.set(storage, new Set([item]))
-    }
-  }
-
-  #leave(item: Item): void {
-    for (const { storage } of item.places) this.#users.get(storage)?.delete(item)
-  }
-
-  /** Whether only the rows have it. */
-  isTemporary(storage: Storage): boolean {
-    return this.recorded.made.has(storage) && !this.recorded.pinned.has(storage)
-  }
-
-  /** Whether two are, or in a later run may be, the same: an argument may be a tensor that was there before. */
-  #same(a: Storage, b: Storage): boolean {
-    if (a === b) return true
-    const { inputs, made } = this.recorded
-    return (inputs.includes(a) || inputs.includes(b)) && !made.has(a) && !made.has(b)
-  }
-
-  /** Whether what `item` writes, or reads, is touched so by one of those places that their order matters. */
-  #meets(places: readonly Place[], others: readonly Place[]): boolean {
-    return others.some((other) =>
-      places.some((place) => (place.written || other.written) && this.#same(place.storage, other.storage)),
-    )
-  }
-
-  /** Whether item `i` may run where `j` does. */
-  maySink(i: number, j: number): boolean {
-    const [item, to] = [this.items[i], this.items[j]]
-    if (j - i > NEAR || item.segment !== to.segment || item.row.live || to.row.live) return false
-    for (let k = i + 1; k < j; k++) if (this.#meets(item.places, this.items[k].places)) return false
-    return true
-  }
-
-  /** The number of an item: they are in the order of their places. */
-  #indexOf({ at }: Item): number {
-    let [from, to] = [0, this.items.length - 1]
-    while (from < to) {
-      const middle = (from + to) >> 1
-      if (this.items[middle].at < at) from = middle + 1
-      else to = middle
-    }
-    return from
-  }
-
-  /** The last item before `j` that writes a storage; -1 where none does. */
-  writerBefore(j: number, storage: Storage): number {
-    let last: Item | undefined
-    for (const item of this.usersOf(storage)) {
-      if (item.at >= this.items[j].at || item.at < (last?.at ?? 0)) continue
-      if (item.places.some((place) => place.written && place.storage === storage)) last = item
-    }
-    return last ? this.#indexOf(last) : -1
-  }
-
-  usersOf(storage: Storage): ReadonlySet<Item> {
-    return this.#users.get(storage) ?? new Set()
-  }
-
-  /** The only item but `item` that has to do with a storage. */
-  otherUserOf(item: Item, storage: Storage): number {
-    const others = [...this.usersOf(storage)].filter((user) => user !== item)
-    return others.length === 1 ? this.#indexOf(others[0]) : -1
-  }
-
-  /** Whether what a row reads is the same at item `j` as at `i`. */
-  isUnchanged(places: readonly Place[], i: number, j: number): boolean {
-    const read = places.filter((place) => !place.written)
-    for (let k = i + 1; k < j; k++) {
-      const written = this.items[k].places.filter((place) => place.written)
-      if (this.#meets(read, written)) return false
-    }
-    return true
-  }
-
-  /** Lets `item` stand for items `i` and `j`. */
-  replace(i: number, j: number, item: Item): void {
-    for (const one of [i, j]) this.#leave(this.items[one])
-    this.#enter(item)
-    this.items[j] = item
-    this.items.splice(i, 1)
-  }
-
-  /** What of the chain's is there for a block only, `first` being the first: what nobody else has to do with. */
-  temporariesOf(chain: readonly Row[], mine: Item, first: readonly Storage[]): Map<Storage, number> {
-    const temporaries = new Map(first.map((storage, i) => [storage, i]))
-    for (const { places } of chain) {
-      for (const { storage, written } of places) {
-        if (!written || temporaries.has(storage) || !this.isTemporary(storage)) continue
-        if (
-          this.#beginsIn(chain, storage) &&
-          this.usersOf(storage).size === 1 &&
-          this.usersOf(storage).has(mine)
-        ) {
-          temporaries.set(storage, temporaries.size)
-        }
-      }
-    }
-    return temporaries
-  }
-
-  /** Whether the chain writes a storage before it reads it. */
-  #beginsIn(chain: readonly Row[], storage: Storage): boolean {
-    const first = chain.find(({ places }) => places.some((place) => place.storage === storage))
-    // (What is added to has been there before.)
-    if (!first || first.name === 'accumulate') return false
-    return first.places.every((place) => place.storage !== storage || place.written)
-  }
-}
+import { Fusing, type Item, LEFT } from './row-items.js'
 
 /** Elementwise rows, each with those that make what it reads. */
 function fuseElementwise(fusing: Fusing): void {
@@ -192,9 +35,13 @@ function fuseElementwise(fusing: Fusing): void {
         const i = written ? -1 : fusing.writerBefore(j, storage)
         const before = fusing.items[i]
         if (i < 0 || before.n !== item.n || !fusing.maySink(i, j)) continue
-        const chain = [...before.chain, ...item.chain]
+        if (before.clears.length > 0 !== item.clears.length > 0) continue
+        const [chain, clears] = [
+          [...before.chain, ...item.chain],
+          [...before.clears, ...item.clears],
+        ]
         if (!fit(chain.length, chain.length)) continue
-        fusing.replace(i, j, { ...item, chain, places: [...before.places, ...item.places] })
+        fusing.replace(i, j, { ...item, chain, clears, places: [...before.places, ...item.places] })
         j--
         again = true
         break
@@ -206,13 +53,14 @@ function fuseElementwise(fusing: Fusing): void {
 /** Batch normalisations whose result only an elementwise item reads. */
 function fuseNormalisations(fusing: Fusing): void {
   for (let i = 0; i < fusing.items.length; i++) {
-    const { row, places } = fusing.items[i]
+    const { row, places, clears } = fusing.items[i]
     const result = normalised(row)
     if (!result || !fusing.isTemporary(result.storage)) continue
     const j = fusing.otherUserOf(fusing.items[i], result.storage)
     const item = fusing.items[j]
     if (j < i || item.head || !fit(item.chain.length, item.chain.length + 1)) continue
     if (item.n !== row.words[result.word + 1] || !fusing.maySink(i, j)) continue
+    if (clears.length > 0 !== item.clears.length > 0) continue
     fusing.replace(i, j, { ...item, head: row, places: [...places, ...item.places] })
     i--
   }
@@ -227,9 +75,11 @@ function fuseGradients(fusing: Fusing): void {
     const i = fusing.writerBefore(j, dy.storage)
     const before = fusing.items[i]
     if (before?.row.name !== 'unaryBackward' || before.n !== row.words[dy.word + 1]) continue
+    // (The sums must not have what is in lanes of padding.)
+    if (before.clears.length > 0) continue
     if (fusing.usersOf(dy.storage).size !== 2 || !fusing.maySink(i, j)) continue
     const made = gradientRow(fusing, i, j, before.n)
-    fusing.replace(i, j, { at, segment, row, made, places: made.places, n: undefined, chain: [] })
+    fusing.replace(i, j, { ...LEFT, at, segment, row, made, places: made.places })
     j--
   }
 }
@@ -270,13 +120,15 @@ function rowThatWrites(
 
 const sameFunction = (a: Row, b: Row) => [2, 3, 4].every((word) => a.words[word] === b.words[word])
 
-function rowOf(fusing: Fusing, item: Item): Row {
-  const { row, made, head, chain, n } = item
-  if (made || n === undefined || (chain.length === 1 && !head)) return made ?? row
+/** The rows that run instead of those that an item stands for. */
+function rowsOf(fusing: Fusing, item: Item): Row[] {
+  const { row, made, head, chain, n, clears } = item
+  if (made || n === undefined || (chain.length === 1 && !head)) return [made ?? row, ...clears]
   const steps: Step[] = chain.map((one) => stepOf(one, n))
   const result = head && normalised(head)
   const temporaries = fusing.temporariesOf(chain, item, result ? [result.storage] : [])
-  return head ? normaliseRow(head, steps, temporaries) : chainRow(n, steps, temporaries)
+  const fused = head ? normaliseRow(head, steps, temporaries) : chainRow(n, steps, temporaries)
+  return [fused, ...clears.filter(({ places: [place] }) => !temporaries.has(place.storage))]
 }
 
 /** Fewer floats are in the first cache whether or not rows are fused. */
@@ -293,12 +145,15 @@ export function fuseRecorded(recorded: Recorded, fewest: number = FEWEST): void 
   fuseGradients(fusing)
   fuseElementwise(fusing)
   fuseNormalisations(fusing)
-  const { items } = fusing
-  const rows = items.map((item) => rowOf(fusing, item))
+  const made = fusing.items.map((item) => ({ at: item.at, rows: rowsOf(fusing, item) }))
   /** How many rows there are now before the one that had that number. */
-  const before = (row: number) => items.filter(({ at }) => at < row).length
+  const before = (row: number) => {
+    let count = 0
+    for (const { at, rows } of made) if (at < row) count += rows.length
+    return count
+  }
   const { lives, betweens } = recorded
   lives.splice(0, lives.length, ...lives.map((live) => ({ ...live, first: before(live.first) })))
   betweens.splice(0, betweens.length, ...betweens.map((one) => ({ ...one, after: before(one.after) })))
-  recorded.rows.splice(0, recorded.rows.length, ...rows)
+  recorded.rows.splice(0, recorded.rows.length, ...made.flatMap(({ rows }) => rows))
 }

@@ -23,8 +23,15 @@ const norm = (channels: number, random: Random) => {
   return layer
 }
 
-/** What is fused, and how: the kernels that there are then and were not before. */
-const CASES: Record<string, { made: readonly string[]; build(channels: number, random: Random): Made }> = {
+interface Case {
+  /** The kernels that there are then and were not before. */
+  made: readonly string[]
+  /** Those where batches have lanes of padding. Default none. */
+  padded?: readonly string[]
+  build(channels: number, random: Random): Made
+}
+
+const CASES: Record<string, Case> = {
   'batch norm and ReLU6': {
     made: ['batchNormChainForward', 'batchNormChainBackward'],
     build: (channels, random) => {
@@ -48,6 +55,7 @@ const CASES: Record<string, { made: readonly string[]; build(channels: number, r
   },
   'batch norm in evaluation': {
     made: ['batchNormChainForward', 'batchNormChainBackward'],
+    padded: ['batchNormChainForward'],
     build: (channels, random) => {
       const layer = norm(channels, random).eval()
       return { parameters: layer.parameters(), forward: (x) => layer.forward(x).relu() }
@@ -70,10 +78,12 @@ const CASES: Record<string, { made: readonly string[]; build(channels: number, r
   },
   'a chain of elementwise operations': {
     made: ['chain'],
+    padded: ['chain'],
     build: () => ({ parameters: [], forward: (x) => x.mul(2).add(1).sigmoid().mul(x).pow(2).sub(x).relu() }),
   },
   'a result that others read too': {
     made: ['chain'],
+    padded: ['chain'],
     build: () => ({
       parameters: [],
       forward: (x) => {
@@ -115,12 +125,12 @@ const bits = (all: readonly Float32Array[]) =>
   all.map((values) => Buffer.from(values.buffer).toString('base64'))
 
 describe('fused rows give the bits of the rows that they stand for', () => {
-  for (const [name, { made, build }] of Object.entries(CASES)) {
+  for (const [name, { made, padded = [], build }] of Object.entries(CASES)) {
     it(name, () => {
       const random = new Random(3)
       for (let round = 0; round < 12; round++) {
         const channels = 1 + random.below(5)
-        // Lanes of padding, which are cleared after each row, are in the way.
+        // Lanes of padding, which are cleared after each row, may be in the way.
         const batch = random.below(4) > 0 ? 4 * (1 + random.below(6)) : 1 + random.below(20)
         const shape = [batch, channels, 1 + random.below(12), 2 + random.below(40)]
         const seed = random.below(1000)
@@ -137,7 +147,7 @@ describe('fused rows give the bits of the rows that they stand for', () => {
           for (const row of recorded.rows) names.add(row.name)
         })
         const fused = run(net(), shape, true)
-        if (batch % 4 === 0) for (const one of made) expect([...names], `${shape}`).toContain(one)
+        expect([...names], `${shape}`).toEqual(expect.arrayContaining([...(batch % 4 === 0 ? made : padded)]))
         expect(bits(plain)).toEqual(bits(eager))
         expect(bits(fused), `${shape}`).toEqual(bits(eager))
       }

@@ -362,6 +362,17 @@ mod tests {
     }
 
     #[test]
+    fn work_that_is_too_little_to_share_is_one_chunk() {
+        for (items, cost) in [(0, 5), (1, 1 << 30), (100, 100), (8, WORTH_SHARING / 8 - 1)] {
+            assert_eq!(chunk_count(items, cost), 1, "{items} {cost}");
+        }
+        for (items, cost, chunks) in [(8, WORTH_SHARING / 8, 4), (2, 1 << 30, 2), (1 << 20, usize::MAX, 64)] {
+            assert_eq!(chunk_count(items, cost), chunks, "{items} {cost}");
+        }
+        assert!(!is_worth_sharing(64 * 64 * 64) && is_worth_sharing(32 * 784 * 100));
+    }
+
+    #[test]
     #[should_panic(expected = "chunks overlap")]
     fn overlapping_chunks_are_refused() {
         for_each_range([&mut [0.0; 4]], 2, |_| [0..2], |_, _| ());
