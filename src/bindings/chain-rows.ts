@@ -111,13 +111,25 @@ export const chainRow = (n: number, steps: readonly Step[], temporaries: Tempora
   withSteps('chain', [n], [], steps, temporaries)
 
 /** Words of `batchNormForward`, whose first says the layout, before its result, which is the first temporary. */
-const FORWARD = { layout: 2, first: 3, y: 19 }
+const FORWARD = { layout: 2, first: 3, s: 5, y: 19 }
 /** Words of `batchNormBackward`. */
 const BACKWARD = { layout: 2, first: 3, dy: 8, mean: 10, training: 19, dx: 20 }
 const LANES = 1
 
 const named = (row: Row, name: string) =>
   row.name === name && !row.live && row.words[FORWARD.layout] === LANES
+
+/** Images of a block in lanes. */
+const BLOCK = 16
+
+/**
+ * Whether batch normalisation (or its gradient) runs in pieces long enough for steps to begin anew with each: one is of
+ * a channel, in one block.
+ *
+ * @param fewest as of `elementsOf`: an eighth takes some times as long as to begin
+ */
+export const hasLongPieces = ({ words }: Row, fewest: number): boolean =>
+  8 * BLOCK * words[FORWARD.s] >= fewest
 
 /** Where batch normalisation in lanes writes its result; undefined for other rows. */
 export function normalised(row: Row): Place | undefined {

@@ -12,6 +12,7 @@ import {
   chainRow,
   fit,
   gradientOfNormalised,
+  hasLongPieces,
   isShort,
   normaliseBackwardRow,
   normalised,
@@ -55,7 +56,7 @@ function fuseNormalisations(fusing: Fusing): void {
   for (let i = 0; i < fusing.items.length; i++) {
     const { row, places, clears } = fusing.items[i]
     const result = normalised(row)
-    if (!result || !fusing.isTemporary(result.storage)) continue
+    if (!result || !hasLongPieces(row, fusing.fewest) || !fusing.isTemporary(result.storage)) continue
     const j = fusing.otherUserOf(fusing.items[i], result.storage)
     const item = fusing.items[j]
     if (j < i || item.head || !fit(item.chain.length, item.chain.length + 1)) continue
@@ -71,7 +72,7 @@ function fuseGradients(fusing: Fusing): void {
   for (let j = 0; j < fusing.items.length; j++) {
     const { row, segment, at } = fusing.items[j]
     const dy = gradientOfNormalised(row)
-    if (!dy || !fusing.isTemporary(dy.storage)) continue
+    if (!dy || !hasLongPieces(row, fusing.fewest) || !fusing.isTemporary(dy.storage)) continue
     const i = fusing.writerBefore(j, dy.storage)
     const before = fusing.items[i]
     if (before?.row.name !== 'unaryBackward' || before.n !== row.words[dy.word + 1]) continue

@@ -46,7 +46,7 @@ export class Fusing {
 
   constructor(
     readonly recorded: Recorded,
-    fewest: number,
+    readonly fewest: number,
   ) {
     const { rows, betweens } = recorded
     const begin = new Set(betweens.map(({ after }) => after))

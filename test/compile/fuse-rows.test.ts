@@ -1,5 +1,5 @@
 /** Fused rows of a compiled step beside the rows that they stand for, and beside the step as it is: the same bits. */
-import { compile, manualSeed, nn, optim, randn, type Tensor, tensor } from 'simdgrad'
+import { compile, manualSeed, nn, noGrad, optim, randn, type Tensor, tensor } from 'simdgrad'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fuseRecorded } from '../../src/bindings/fuse-rows.js'
 import { setRowFusion } from '../../src/bindings/row-fusion.js'
@@ -176,6 +176,22 @@ describe('rows are left as they are', () => {
       return before.add(state)
     }, x)
     expect(found.filter((name) => name === 'chain')).toEqual([])
+  })
+
+  it('where arrays, or the planes of batch norm, are small', () => {
+    const small = new nn.BatchNorm2d(64)
+    const found: string[] = []
+    setRowFusion((recorded) => {
+      fuseRecorded(recorded)
+      for (const row of recorded.rows) found.push(row.name)
+    })
+    const step = compile((y: Tensor) => [small.forward(y).relu(), y.slice(0, 0, 1).mul(2).add(1)])
+    const x = randn([16, 64, 5, 5])
+    noGrad(() => {
+      for (let i = 0; i < 3; i++) step(x)
+    })
+    expect(found).toContain('batchNormForward')
+    expect(found.filter((name) => /chain/i.test(name))).toEqual([])
   })
 
   it('where there is one', () => {
