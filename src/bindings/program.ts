@@ -8,6 +8,7 @@ import { Storage as Owned } from './memory.js'
 import type { Between, Live, Recorded } from './recorded.js'
 import type { HasGradient, Storage } from './recording.js'
 import { Rewriter, rowOf } from './rewriter.js'
+import { fuseRows } from './row-fusion.js'
 import { relieve } from './steps.js'
 
 /** Kernels that run without JavaScript between them. */
@@ -56,6 +57,7 @@ export class Program {
       for (const { storage } of places) if (recorded.isForeign(storage)) recorded.pin(storage)
     }
     for (const storage of recorded.rewritten) recorded.pin(storage)
+    fuseRows(recorded)
     this.#written = writtenBefore(recorded, rows.length)
     // What may have to be taken back, if what comes after it is unforeseen.
     const doubtful = rows.findLastIndex((row) => row.accepts !== undefined)

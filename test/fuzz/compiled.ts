@@ -1,5 +1,7 @@
 /** Runs programs compiled, several times over, beside the same programs as they are: all bits are the same. */
 import { AutogradError, compile, manualSeed, type Tensor } from 'simdgrad'
+import { fuseRecorded } from '../../src/bindings/fuse-rows.js'
+import { setRowFusion } from '../../src/bindings/row-fusion.js'
 import { Execution, Thrown } from './execute.js'
 import type { Program } from './program.js'
 
@@ -24,6 +26,9 @@ function resultsOf({ tensors, program }: Execution): Record<string, Tensor> {
 function differs(a: Float32Array, b: Float32Array): boolean {
   return a.length !== b.length || a.some((value, i) => !Object.is(value, b[i]))
 }
+
+// The programs' arrays are so small that their rows would not be fused.
+setRowFusion((recorded) => fuseRecorded(recorded, 1))
 
 /** @throws {Thrown} where the program itself can't run */
 export function compareCompiled(program: Program): CompiledOutcome {

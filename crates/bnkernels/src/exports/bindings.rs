@@ -23,12 +23,16 @@ fn kernels(whole: bool) -> String {
     let mut out = format!("{NOTE} from src/exports/mod.rs: change it there.\n");
     out += "import { call, type Dimensions, type Memory, startRow, writeDimensions } from './call.js'\n";
     if whole {
+        out += "import { fuseRecorded } from './fuse-rows.js'\n";
+        out += "import { setRowFusion } from './row-fusion.js'\n";
         out += "import { wantWhole } from './whole.js'\n\n";
-        out += "// A bundler keeps this line where it keeps one of the kernels.\nwantWhole()\n";
+        out += "// A bundler keeps these lines where it keeps one of the kernels.\nwantWhole()\n";
+        out += "setRowFusion((recorded) => fuseRecorded(recorded))\n";
     } else {
         out += &numbers_of_binary();
     }
-    for (number, kernel) in DESCRIPTIONS.iter().enumerate().filter(|(_, kernel)| kernel.whole == whole) {
+    let kernels = DESCRIPTIONS.iter().enumerate();
+    for (number, kernel) in kernels.filter(|(_, kernel)| kernel.whole == whole && !has_steps(kernel)) {
         out += "\n";
         out += &interface(kernel);
         out += &function(number, kernel);
@@ -44,6 +48,11 @@ fn numbers_of_binary() -> String {
         writeln!(out, "  {}: {number},", camel_case(row.name)).unwrap();
     }
     out + "} as const\n"
+}
+
+/// Whether it runs other rows: such a row is made of recorded ones, and of no call.
+fn has_steps(kernel: &Description) -> bool {
+    kernel.arguments.iter().any(|arguments| arguments.kind == "steps")
 }
 
 /// What is in the rows: for who changes one that another has written.
@@ -62,7 +71,7 @@ fn rows() -> String {
         let mut words = 2;
         let mut arrays = String::new();
         let arguments = arguments(kernel);
-        for argument in arguments.iter().filter(|argument| argument.kind != Kind::Dims) {
+        for argument in arguments.iter().filter(|argument| !argument.is_last()) {
             if argument.is_array() {
                 write!(arrays, ", {}{words}", if argument.written { "-" } else { "" }).unwrap();
             }
@@ -71,7 +80,16 @@ fn rows() -> String {
         let dims = u8::from(arguments.iter().any(|argument| argument.kind == Kind::Dims));
         writeln!(out, "  form({words}, {dims}{arrays}),").unwrap();
     }
-    out + "]\n"
+    out += "]\n\n/** The numbers of the kernels that run rows of others: such a row ends with them (exports/steps.rs). */\n";
+    out += "export const CHAINS = {\n";
+    for (number, kernel) in DESCRIPTIONS.iter().enumerate().filter(|(_, kernel)| has_steps(kernel)) {
+        writeln!(out, "  {}: {number},", camel_case(kernel.name)).unwrap();
+    }
+    out += "} as const\n";
+    out += "\n/** The unary functions (by their numbers) of a few instructions. */\n";
+    let short = UNARY_DESCRIPTIONS.iter().enumerate().filter(|(_, row)| row.short);
+    let short: Vec<String> = short.map(|(number, _)| number.to_string()).collect();
+    out + &format!("export const SHORT_UNARY: readonly number[] = [{}]\n", short.join(", "))
 }
 
 /// The rows of the unary table that are functions, or those that are parts of one.
@@ -146,6 +164,7 @@ enum Kind {
     Bool,
     Choice,
     Dims,
+    Steps,
     Floats,
     Words,
     Bytes,
@@ -162,6 +181,7 @@ impl Argument {
             "bool" => Kind::Bool,
             "choice" => Kind::Choice,
             "dims" => Kind::Dims,
+            "steps" => Kind::Steps,
             "input" | "inout" | "output" => Kind::Floats,
             "words" | "output words" => Kind::Words,
             "bytes" => Kind::Bytes,
@@ -177,6 +197,11 @@ impl Argument {
         matches!(self.kind, Kind::Floats | Kind::Words | Kind::Bytes)
     }
 
+    /// Whether its length differs from row to row.
+    fn is_last(&self) -> bool {
+        matches!(self.kind, Kind::Dims | Kind::Steps)
+    }
+
     fn options(&self) -> Vec<&str> {
         self.length.split(", ").collect()
     }
@@ -187,6 +212,7 @@ impl Argument {
             Kind::Bool => "boolean".into(),
             Kind::Choice => format!("'{}'", self.options().join("' | '")),
             Kind::Dims => "Dimensions".into(),
+            Kind::Steps => unreachable!("a row with steps is no call"),
             Kind::Floats | Kind::Words | Kind::Bytes => "Memory".into(),
         }
     }
@@ -339,6 +365,7 @@ mod tests {
             let words: usize = arguments(kernel)
                 .iter()
                 .map(|argument| match argument.kind {
+                    Kind::Steps => 0,
                     Kind::Dims => 1 + 3 * super::super::row::MOST_DIMENSIONS,
                     _ => argument.words().len(),
                 })

@@ -18,6 +18,7 @@
 //! | `words[length]`, `output words[length]` | slices of u32, the second mutable | Memory |
 //! | `bytes[length]` | slice of u8 | Bytes |
 //! | `optional` before input, inout, output | Option of it | may be undefined |
+//! | `steps` | [`Steps`](super::steps::Steps); last in the list | none: who fuses rows writes such a row |
 //! | `dims` | [`Dims`](super::row::Dims); last in the list | Dimensions |
 //!
 //! `in whole` behind the arguments: few use it, so that only the whole binary has it (the crate's feature `whole`), and
@@ -39,7 +40,7 @@ macro_rules! kernels {
         type Call = fn(&mut Row) -> Status;
 
         static CALLS: &[Call] = &[$({
-            #[allow(unused_variables)]
+            #[allow(unused_variables, unused_mut)]
             fn from_row(row: &mut Row) -> Status {
                 $(argument!(read row [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
                 let mut fits = row.is_sound();
@@ -63,7 +64,7 @@ macro_rules! kernels {
         /// The lengths that a row's arrays must have; NaN where any will do.
         #[cfg(test)]
         static LENGTHS: &[fn(&mut Row) -> Vec<f64>] = &[$({
-            #[allow(unused_variables)]
+            #[allow(unused_variables, unused_mut)]
             fn lengths(row: &mut Row) -> Vec<f64> {
                 let mut lengths = Vec::new();
                 $(argument!(read row [$($argument),+] ($($kind)+) [$($($length)*)?]);)+
@@ -99,6 +100,8 @@ macro_rules! argument {
     (read $row:ident [$($name:ident),+] (f64) []) => { $(let $name = $row.f64();)+ };
     (read $row:ident [$($name:ident),+] (bool) []) => { $(let $name = $row.bool();)+ };
     (read $row:ident [$($name:ident),+] (dims) []) => { $(let $name = $row.dims();)+ };
+    // SAFETY: there is a whole row.
+    (read $row:ident [$($name:ident),+] (steps) []) => { $(let $name = unsafe { Steps::read($row) };)+ };
     (read $row:ident [$($name:ident),+] (choice) $options:tt) => {
         $(let $name = $row.choice(count!($options));)+
     };
@@ -121,6 +124,7 @@ macro_rules! argument {
     (check $fits:ident $names:tt (f64) []) => {};
     (check $fits:ident $names:tt (bool) []) => {};
     (check $fits:ident $names:tt (dims) []) => {};
+    (check $fits:ident $names:tt (steps) []) => {};
     (check $fits:ident $names:tt (choice) $options:tt) => {};
     (check $fits:ident [$($name:ident),+] (optional $kind:ident) $length:tt) => {
         $($fits &= !$name.is_given() || has_length!($name $length);)+

@@ -7,6 +7,7 @@ mod lengths;
 mod memory;
 mod row;
 mod run;
+mod steps;
 mod team;
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -34,12 +35,14 @@ use crate::kernels::reduce::{self, ReduceShape};
 use crate::kernels::rmsprop::{rmsprop_step, Rmsprop};
 use crate::kernels::sgd::{sgd_step, Sgd};
 use crate::kernels::{
-    augment, cross_entropy, cumsum, gather, gather_dim, index_select, layer_norm, lerp, softmax, triangle,
+    augment, chain, cross_entropy, cumsum, gather, gather_dim, index_select, layer_norm, lerp, softmax,
+    triangle,
 };
 use crate::tables;
 use declare::{absent, argument, count, has_length, has_number, is_here, is_whole, kernels};
 use lengths::{gates_of, laid, lanes, slides};
 use row::{Row, Status};
+use steps::Steps;
 
 const FORMS: [Form; 3] = [Form::NN, Form::NT, Form::TN];
 const LAYOUTS: [Layout; 2] = [Layout::Rows, Layout::Lanes];
@@ -385,6 +388,28 @@ kernels! {
         requires h.is_multiple_of(2) && w.is_multiple_of(2);
         => batch_norm::batch_norm_max_pool2d_backward(
             &shape, x, z, dy, statistics, weight, training, dx, dweight, dbias);
+
+    /// Elementwise kernels over arrays of `n` floats, block by block.
+    chain(n: size; steps: steps) in whole => chain::chain(n, &steps);
+
+    /// `batchNormForward` in lanes with elementwise kernels behind it; they have its result in their first temporary.
+    batch_norm_chain_forward(n, c, s: size; x: input[lanes(n, c * s)]; mean: input[c]; residual: optional input[c];
+            variance: input[c]; eps: f32; weight, bias: optional input[c]; steps: steps) in whole
+        let shape = BatchNormShape { layout: Layout::Lanes, n, c, s };
+        let statistics = Statistics { mean, residual, var: variance, eps };
+        requires chain::Steps::temporaries(&steps) > 0;
+        => batch_norm::batch_norm_chain_forward(&shape, x, statistics, Affine { weight, bias }, &steps);
+
+    /// `batchNormBackward` in lanes, of the `dy` that elementwise kernels leave in their first temporary; `again` where
+    /// they read the normalised values, in their second.
+    batch_norm_chain_backward(n, c, s: size; x: input[lanes(n, c * s)]; mean: input[c]; residual: optional input[c];
+            variance: input[c]; eps: f32; weight, bias: optional input[c]; training, again: bool;
+            dx: optional output[lanes(n, c * s)]; dweight, dbias: optional output[c]; steps: steps) in whole
+        let shape = BatchNormShape { layout: Layout::Lanes, n, c, s };
+        let statistics = Statistics { mean, residual, var: variance, eps };
+        requires chain::Steps::temporaries(&steps) > usize::from(again);
+        => batch_norm::batch_norm_chain_backward(
+            &shape, x, statistics, Affine { weight, bias }, (training, again), dx, (dweight, dbias), &steps);
 
     /// All steps of a recurrent layer in one direction. `gates` come as the input's part, `x Wᵢₕᵀ + bᵢₕ`, and
     /// become the gates; `kept` is what a cell keeps beside them (LSTM and GRU); `lastCell` is the LSTM's.

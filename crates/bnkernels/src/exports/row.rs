@@ -43,11 +43,6 @@ impl Row {
         Self { next, sound: true, number: 0.0 }
     }
 
-    /// One past the last word that was read.
-    pub fn end(&self) -> *const f64 {
-        self.next
-    }
-
     /// What the kernel gave; 0 if it gives nothing.
     pub fn number(&self) -> f64 {
         self.number
@@ -132,7 +127,17 @@ impl Row {
         dims
     }
 
-    fn expect(&mut self, condition: bool) {
+    /// Where the next word is.
+    pub fn position(&self) -> *const f64 {
+        self.next
+    }
+
+    /// Goes on with another word of the row.
+    pub fn go_to(&mut self, word: *const f64) {
+        self.next = word;
+    }
+
+    pub fn expect(&mut self, condition: bool) {
         self.sound &= condition;
     }
 

@@ -51,7 +51,7 @@ pub unsafe fn run_list(rows: *mut f64, end: *const f64) -> *const f64 {
 }
 
 /// Runs one kernel; gives how that ended, and the end of its row.
-unsafe fn call(row: *mut f64) -> (Status, *const f64) {
+pub(super) unsafe fn call(row: *mut f64) -> (Status, *const f64) {
     // SAFETY: there is a row.
     let (code, mut arguments) = unsafe { (*row, Row::new(row.add(2))) };
     let kernel = CALLS.get(code as usize).filter(|_| code as usize as f64 == code);
@@ -60,7 +60,7 @@ unsafe fn call(row: *mut f64) -> (Status, *const f64) {
         // SAFETY: as above.
         unsafe { *row.add(1) = arguments.number() };
     }
-    (status, arguments.end())
+    (status, arguments.position())
 }
 
 /// Whether `mul_add` rounds once, as relaxed SIMD does on most CPUs: `fround(a²) - a · a` is 0 where the

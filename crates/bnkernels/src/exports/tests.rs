@@ -1,3 +1,5 @@
+mod chains;
+
 use super::run::{run, run_list};
 use super::*;
 use std::ops::Range;
@@ -193,6 +195,7 @@ fn random_row(dice: &mut Dice, kernel: &Description) -> (Vec<usize>, Vec<f64>) {
                 "u32" | "f32" | "f64" => row.push(dice.below(10) as f64),
                 "bool" => row.push(dice.below(2) as f64),
                 "choice" => row.push(dice.below(arguments.length.split(',').count()) as f64),
+                "steps" => row.extend([3.0, 2.0, 0.0]),
                 "dims" => {
                     let rank = dice.below(4);
                     row.push(rank as f64);
@@ -240,7 +243,7 @@ fn no_sizes_make_a_kernel_panic() {
                 continue;
             }
             memory[..used as usize].fill(0.0);
-            if let Some(&at) = arrays.get(dice.below(4 * arrays.len())) {
+            if let Some(&at) = arrays.get(dice.below((4 * arrays.len()).max(1))) {
                 match dice.below(3) {
                     0 => row[at + 1] += 1.0,
                     1 => row[at + 1] = (row[at + 1] - 1.0).max(0.0),

@@ -11,6 +11,7 @@
 //! comes in two floats, whose sum it is: `x` loses the first, and the bias carries the second.
 
 mod backward;
+mod chain;
 mod forward;
 mod lanes;
 mod max_pool2d;
@@ -18,6 +19,7 @@ mod rows;
 mod statistics;
 
 pub use backward::batch_norm_backward;
+pub use chain::{batch_norm_chain_backward, batch_norm_chain_forward};
 pub use forward::batch_norm_forward;
 pub use max_pool2d::batch_norm_max_pool2d_backward;
 pub use statistics::{batch_norm_statistics, batch_norm_update_running};

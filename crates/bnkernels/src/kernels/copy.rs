@@ -252,12 +252,9 @@ pub fn clear_padding(n: usize, image: usize, y: &mut [f32]) {
 pub fn lanes_to_rows(n: usize, image: usize, x: &[f32], y: &mut [f32]) {
     let blocks = Blocks::new(n, image);
     assert!(y.len() == n * image && x.len() == blocks.len());
-    let groups = n.div_ceil(4);
-    for_each_range(
-        [y],
-        groups,
-        |g| [g * 4 * image..((g + 1) * 4).min(n) * image],
-        move |g, [y]| {
+    // (One too small to share is one chunk.)
+    for_each_part([y], [image], (n, image, 4), move |rows, [y]| {
+        for (g, y) in (rows.start / 4..).zip(y.chunks_mut((4 * image).max(1))) {
             let (b, lane) = (g * 4 / LANES, g * 4 % LANES);
             let width = blocks.width(b);
             let x = &x[blocks.range(b)];
@@ -276,8 +273,8 @@ pub fn lanes_to_rows(n: usize, image: usize, x: &[f32], y: &mut [f32]) {
                     y[i * image + e] = x[e * width + lane + i];
                 }
             }
-        },
-    );
+        }
+    });
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod attention;
 pub mod augment;
 pub mod avg_pool2d;
 pub mod batch_norm;
+pub mod chain;
 pub mod conv2d;
 pub mod copy;
 pub mod cross_entropy;

@@ -6,12 +6,30 @@ use crate::simd::Dst;
 use std::marker::PhantomData;
 use std::ops::Range;
 
+/// Loaded elements (or as much work) from which a region is shared: some eight microseconds' work. To hand half of
+/// it over costs the region itself, under half a microsecond while the workers are awake, and the way of what is
+/// read and written from one core's cache to the other's, some microseconds for the arrays of such work.
+const WORTH_SHARING: usize = 32_768;
+/// Multiply-adds of a product, whose tiles stay in registers, in the time that other kernels take for an element:
+/// 0.03 ns each on one core, and 0.25 to 0.4.
+const PRODUCTS: usize = 10;
+
+/// Whether a product of so many multiply-adds is worth sharing.
+pub fn is_worth_sharing(multiply_adds: usize) -> bool {
+    multiply_adds >= PRODUCTS * WORTH_SHARING
+}
+
 /// Into how many chunks `items` of `cost` multiply-adds (or loaded elements) each are cut: none
-/// smaller than a few microseconds' work, at most 64, from the shape alone.
+/// smaller than a few microseconds' work, at most 64, from the shape alone; into one, for the caller, where all is
+/// too little to share.
 #[inline(never)]
 pub fn chunk_count(items: usize, cost: usize) -> usize {
     const SMALLEST: usize = 8_192;
-    let count = (items.saturating_mul(cost) / SMALLEST).clamp(1, 64).min(items.max(1));
+    let work = items.saturating_mul(cost);
+    if work < WORTH_SHARING {
+        return 1;
+    }
+    let count = (work / SMALLEST).clamp(1, 64).min(items.max(1));
     // Even, so that two threads have halves: the same halves from one operation to the next.
     if count > 1 {
         count & !1
@@ -341,6 +359,17 @@ mod tests {
             let lengths = (0..chunks).map(|i| chunk_range(i, chunks, items, step).len());
             assert!(lengths.max() <= Some(largest_range(chunks, items, step)));
         }
+    }
+
+    #[test]
+    fn work_that_is_too_little_to_share_is_one_chunk() {
+        for (items, cost) in [(0, 5), (1, 1 << 30), (100, 100), (8, WORTH_SHARING / 8 - 1)] {
+            assert_eq!(chunk_count(items, cost), 1, "{items} {cost}");
+        }
+        for (items, cost, chunks) in [(8, WORTH_SHARING / 8, 4), (2, 1 << 30, 2), (1 << 20, usize::MAX, 64)] {
+            assert_eq!(chunk_count(items, cost), chunks, "{items} {cost}");
+        }
+        assert!(!is_worth_sharing(64 * 64 * 64) && is_worth_sharing(32 * 784 * 100));
     }
 
     #[test]

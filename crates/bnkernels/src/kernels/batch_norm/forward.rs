@@ -12,18 +12,10 @@ pub fn batch_norm_forward(
     affine: Affine,
     y: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    let (c, Affine { weight, bias }) = (shape.c, affine);
+    let c = shape.c;
     assert!(x.len() == shape.len() && y.len() == x.len());
-    assert!(weight.is_none_or(|w| w.len() == c) && bias.is_none_or(|b| b.len() == c));
-    statistics.check(c);
-    let mean = statistics.mean;
     let mut scratch = take(2 * c)?;
-    let (scale, shift) = scratch.split_at_mut(c);
-    statistics.scale(weight, scale);
-    for (i, shift) in shift.iter_mut().enumerate() {
-        *shift = bias.map_or(0.0, |b| b[i]) - statistics.residual(i) * scale[i];
-    }
-    let (scale, shift) = (&*scale, &*shift);
+    let [mean, scale, shift] = factors(&statistics, affine, &mut scratch);
     match shape.layout {
         Layout::Rows => {
             let [mean, scale, shift] = [mean, scale, shift].map(|values| Src::new(values, c));
@@ -37,9 +29,32 @@ pub fn batch_norm_forward(
         }
         Layout::Lanes => lanes::write(shape, y, false, |channel, range| {
             let x = Src::new(&x[range.clone()], range.len());
-            let [mean, scale, shift] = [mean[channel], scale[channel], shift[channel]].map(F32x4::splat);
-            move |at| (x.load(at) - mean).mul_add(scale, shift)
+            normalised(x, [mean[channel], scale[channel], shift[channel]])
         }),
     }
     Ok(())
+}
+
+/// Mean, scale and shift of each channel: `y = (x − mean) · scale + shift`. The last two are in `room`.
+pub(super) fn factors<'a>(
+    statistics: &Statistics<'a>,
+    Affine { weight, bias }: Affine,
+    room: &'a mut [f32],
+) -> [&'a [f32]; 3] {
+    let c = room.len() / 2;
+    assert!(weight.is_none_or(|w| w.len() == c) && bias.is_none_or(|b| b.len() == c));
+    statistics.check(c);
+    let (scale, shift) = room.split_at_mut(c);
+    statistics.scale(weight, scale);
+    for (i, shift) in shift.iter_mut().enumerate() {
+        *shift = bias.map_or(0.0, |b| b[i]) - statistics.residual(i) * scale[i];
+    }
+    [statistics.mean, scale, shift]
+}
+
+/// The normalised vectors of a piece of `x` of one channel, with its mean, scale and shift.
+#[inline(always)]
+pub(super) fn normalised(x: Src<'_>, factors: [f32; 3]) -> impl Fn(usize) -> F32x4 + use<'_> {
+    let [mean, scale, shift] = factors.map(F32x4::splat);
+    move |at| (x.load(at) - mean).mul_add(scale, shift)
 }

@@ -4,7 +4,7 @@
 use super::merge::{merge, LONG};
 use super::pack::pack_rows;
 use super::{Finish, Memory, View};
-use crate::parallel::{beat, for_each_tile, largest_range, Tile};
+use crate::parallel::{beat, for_each_tile, is_worth_sharing, largest_range, Tile};
 use crate::simd::{reach, Dst, F32x4, Mask4, Src};
 
 /// Rows of this length are summed in one go; four rows of B (16 KB) then stay in the first cache.
@@ -60,7 +60,8 @@ pub(super) fn scratch(
 
 /// Chunks of rows and of columns; of columns first: a chunk then needs few rows of B.
 pub(super) fn grid((m, n, k): (usize, usize, usize)) -> (usize, usize) {
-    let most = (m.saturating_mul(n).saturating_mul(k) / SMALLEST_CHUNK).clamp(1, MOST_CHUNKS);
+    let work = m.saturating_mul(n).saturating_mul(k);
+    let most = if is_worth_sharing(work) { (work / SMALLEST_CHUNK).min(MOST_CHUNKS) } else { 1 };
     let cols = n.div_ceil(4).min(most);
     ((most / cols).min(ENOUGH_CHUNKS.div_ceil(cols)).min(m / 4).max(1), cols)
 }

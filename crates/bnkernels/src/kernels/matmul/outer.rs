@@ -10,7 +10,7 @@ use super::merge::{merge, LONG};
 use super::pack::{pack_panel, pack_rows, Columns, PANEL};
 use super::tiles::{Left, Panel};
 use super::{Finish, Memory, View};
-use crate::parallel::{beat, for_each_tile, largest_range, Tile};
+use crate::parallel::{beat, for_each_tile, is_worth_sharing, largest_range, Tile};
 use crate::simd::Dst;
 
 /// A panel of this depth (16 KB, or 8) takes half of the first cache at most.
@@ -52,7 +52,8 @@ impl Packing {
     /// because each panel then serves all rows.
     pub(super) fn grid(&self, (m, n, k): (usize, usize, usize)) -> (usize, usize) {
         let work = m.saturating_mul(n).saturating_mul(k);
-        let enough = (work / SMALLEST_CHUNK).clamp(1, ENOUGH_CHUNKS);
+        let most = if is_worth_sharing(work) { ENOUGH_CHUNKS } else { 1 };
+        let enough = (work / SMALLEST_CHUNK).clamp(1, most);
         let rows = m.div_ceil(LEFT_BLOCK / k.clamp(1, K_BLOCK));
         let cols = if k > K_BLOCK { n.div_ceil(COL_BLOCK) } else { 1 };
         // Where the second cache can't hold all of A, each chunk of columns has to read it again.

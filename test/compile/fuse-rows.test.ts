@@ -1,0 +1,200 @@
+/** Fused rows of a compiled step beside the rows that they stand for, and beside the step as it is: the same bits. */
+import { compile, manualSeed, nn, noGrad, optim, randn, type Tensor, tensor } from 'simdgrad'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fuseRecorded } from '../../src/bindings/fuse-rows.js'
+import { setRowFusion } from '../../src/bindings/row-fusion.js'
+import { initForTest } from '../support/init.js'
+import { Random } from '../support/random.js'
+
+beforeAll(initForTest)
+afterAll(() => setRowFusion((recorded) => fuseRecorded(recorded)))
+
+const STEPS = 5
+
+interface Made {
+  parameters: nn.Parameter[]
+  forward(x: Tensor): Tensor
+}
+
+const norm = (channels: number, random: Random) => {
+  const layer = new nn.BatchNorm2d(channels, { affine: random.below(4) > 0 })
+  layer.weight?.copy_(randn([channels]))
+  layer.bias?.copy_(randn([channels]))
+  return layer
+}
+
+interface Case {
+  /** The kernels that there are then and were not before. */
+  made: readonly string[]
+  /** Those where batches have lanes of padding. Default none. */
+  padded?: readonly string[]
+  build(channels: number, random: Random): Made
+}
+
+const CASES: Record<string, Case> = {
+  'batch norm and ReLU6': {
+    made: ['batchNormChainForward', 'batchNormChainBackward'],
+    build: (channels, random) => {
+      const layer = norm(channels, random)
+      return { parameters: layer.parameters(), forward: (x) => layer.forward(x).relu6() }
+    },
+  },
+  'batch norm and SiLU': {
+    made: ['batchNormChainForward', 'batchNormChainBackward'],
+    build: (channels, random) => {
+      const layer = norm(channels, random)
+      return { parameters: layer.parameters(), forward: (x) => layer.forward(x).silu() }
+    },
+  },
+  'batch norm and tanh, whose gradient reads the result': {
+    made: ['batchNormChainForward', 'batchNormChainBackward'],
+    build: (channels, random) => {
+      const layer = norm(channels, random)
+      return { parameters: layer.parameters(), forward: (x) => layer.forward(x).tanh() }
+    },
+  },
+  'batch norm in evaluation': {
+    made: ['batchNormChainForward', 'batchNormChainBackward'],
+    padded: ['batchNormChainForward'],
+    build: (channels, random) => {
+      const layer = norm(channels, random).eval()
+      return { parameters: layer.parameters(), forward: (x) => layer.forward(x).relu() }
+    },
+  },
+  'batch norm, what went around it, and ReLU': {
+    made: ['batchNormChainForward'],
+    build: (channels, random) => {
+      const layer = norm(channels, random)
+      return { parameters: layer.parameters(), forward: (x) => layer.forward(x).add(x).relu() }
+    },
+  },
+  'two of them': {
+    made: ['batchNormChainForward', 'batchNormChainBackward'],
+    build: (channels, random) => {
+      const [one, other] = [norm(channels, random), norm(channels, random)]
+      const forward = (x: Tensor) => other.forward(one.forward(x).relu().mul(0.5)).add(x).relu()
+      return { parameters: [...one.parameters(), ...other.parameters()], forward }
+    },
+  },
+  'a chain of elementwise operations': {
+    made: ['chain'],
+    padded: ['chain'],
+    build: () => ({ parameters: [], forward: (x) => x.mul(2).add(1).sigmoid().mul(x).pow(2).sub(x).relu() }),
+  },
+  'a result that others read too': {
+    made: ['chain'],
+    padded: ['chain'],
+    build: () => ({
+      parameters: [],
+      forward: (x) => {
+        const y = x.exp().add(1)
+        return y.log().mul(y).add(y.mean())
+      },
+    }),
+  },
+}
+
+/** What steps of training give: losses, values and gradients. */
+function run({ parameters, forward }: Made, shape: readonly number[], compiled: boolean): Float32Array[] {
+  manualSeed(1)
+  const scale = new nn.Parameter(randn(shape))
+  const all = [scale, ...parameters]
+  const optimizer = new optim.SGD(all, { lr: 0.01 })
+  const step = (x: Tensor) => {
+    optimizer.zeroGrad()
+    const y = forward(x.mul(scale))
+    const loss = y.mul(y).mean()
+    loss.backward()
+    optimizer.step()
+    return { y: y.detach(), loss: loss.detach() }
+  }
+  const replayed = compile(step)
+  const call = compiled ? replayed : step
+  const seen: Float32Array[] = []
+  for (let i = 0; i < STEPS; i++) {
+    const { y, loss } = call(randn(shape))
+    seen.push(y.toFloat32Array(), loss.toFloat32Array(), ...all.map((p) => p.toFloat32Array()))
+    for (const { grad } of all) if (grad) seen.push(grad.toFloat32Array())
+  }
+  if (compiled) expect(replayed.report.replayed, replayed.report.reason).toBe(STEPS - 2)
+  replayed.dispose()
+  return seen
+}
+
+const bits = (all: readonly Float32Array[]) =>
+  all.map((values) => Buffer.from(values.buffer).toString('base64'))
+
+describe('fused rows give the bits of the rows that they stand for', () => {
+  for (const [name, { made, padded = [], build }] of Object.entries(CASES)) {
+    it(name, () => {
+      const random = new Random(3)
+      for (let round = 0; round < 12; round++) {
+        const channels = 1 + random.below(5)
+        // Lanes of padding, which are cleared after each row, may be in the way.
+        const batch = random.below(4) > 0 ? 4 * (1 + random.below(6)) : 1 + random.below(20)
+        const shape = [batch, channels, 1 + random.below(12), 2 + random.below(40)]
+        const seed = random.below(1000)
+        const net = () => {
+          manualSeed(seed)
+          return build(channels, new Random(seed))
+        }
+        const eager = run(net(), shape, false)
+        setRowFusion(() => {})
+        const plain = run(net(), shape, true)
+        const names = new Set<string>()
+        setRowFusion((recorded) => {
+          fuseRecorded(recorded, 1)
+          for (const row of recorded.rows) names.add(row.name)
+        })
+        const fused = run(net(), shape, true)
+        expect([...names], `${shape}`).toEqual(expect.arrayContaining([...(batch % 4 === 0 ? made : padded)]))
+        expect(bits(plain)).toEqual(bits(eager))
+        expect(bits(fused), `${shape}`).toEqual(bits(eager))
+      }
+    })
+  }
+})
+
+describe('rows are left as they are', () => {
+  const names = (step: (x: Tensor) => unknown, x: Tensor) => {
+    const found: string[] = []
+    setRowFusion((recorded) => {
+      fuseRecorded(recorded, 1)
+      for (const row of recorded.rows) found.push(row.name)
+    })
+    const compiled = compile(step)
+    for (let i = 0; i < 3; i++) compiled(x)
+    return found
+  }
+
+  it('where what they write is changed in between', () => {
+    const state = tensor([1, 2, 3, 4])
+    const x = tensor([1, 2, 3, 4])
+    const found = names((y) => {
+      const before = state.mul(2)
+      state.copy_(y)
+      return before.add(state)
+    }, x)
+    expect(found.filter((name) => name === 'chain')).toEqual([])
+  })
+
+  it('where arrays, or the planes of batch norm, are small', () => {
+    const small = new nn.BatchNorm2d(64)
+    const found: string[] = []
+    setRowFusion((recorded) => {
+      fuseRecorded(recorded)
+      for (const row of recorded.rows) found.push(row.name)
+    })
+    const step = compile((y: Tensor) => [small.forward(y).relu(), y.slice(0, 0, 1).mul(2).add(1)])
+    const x = randn([16, 64, 5, 5])
+    noGrad(() => {
+      for (let i = 0; i < 3; i++) step(x)
+    })
+    expect(found).toContain('batchNormForward')
+    expect(found.filter((name) => /chain/i.test(name))).toEqual([])
+  })
+
+  it('where there is one', () => {
+    expect(names((y) => y.exp(), tensor([1, 2, 3, 4]))).not.toContain('chain')
+  })
+})
