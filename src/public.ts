@@ -22,6 +22,9 @@ export type { WasmSource } from './bindings/load.js'
 export { type MemoryUse, memory } from './bindings/steps.js'
 export * from './errors.js'
 export { decodeState, encodeState, hashState } from './io/state.js'
+export { type FoldedLayer, type FoldedNet, type FoldOptions, foldBatchNorm } from './nn/fold.js'
+export type { Kept } from './nn/fold-plan.js'
+export { type FreezeOptions, freezeBatchNorm, type StateMetadata, unfreezeBatchNorm } from './nn/freeze.js'
 export * as nn from './nn/index.js'
 export { type Summary, type SummaryRow, type SummaryTotals, summary } from './nn/summary.js'
 export * as optim from './optim/index.js'
@@ -39,4 +42,9 @@ export {
   type History,
 } from './train/fit.js'
 export type { Loss } from './train/loss.js'
-export { recalibrate } from './train/recalibrate.js'
+export {
+  type Batches,
+  type Recalibrated,
+  type RecalibrateOptions,
+  recalibrate,
+} from './train/recalibrate.js'

@@ -33,7 +33,13 @@ export function encodeState(state: StateDict): Uint8Array {
 
 /** As `encodeState`, for a function of that name, which errors give. */
 export function encodeStateFor(name: string, state: StateDict): Uint8Array {
-  return encodeSafetensors(entriesOf(name, state), { format: 'pt' })
+  return encodeSafetensors(entriesOf(name, state), { format: 'pt', ...frozenOf(state) })
+}
+
+/** Which layers are frozen (freezeBatchNorm), as a string for the file's metadata. */
+function frozenOf(state: StateDict): Record<string, string> {
+  const metadata: unknown = Object.getOwnPropertyDescriptor(state, '_metadata')?.value
+  return metadata === undefined ? {} : { state: JSON.stringify(metadata) }
 }
 
 /**
@@ -51,10 +57,21 @@ export function decodeState(bytes: Uint8Array, where = 'the given bytes'): State
       `decodeState: expected a file's bytes as a Uint8Array, got ${kindOf(bytes)}${hint}`,
     )
   }
-  const { entries } = decodeSafetensors(bytes, where)
-  return Object.fromEntries(
+  const { entries, metadata } = decodeSafetensors(bytes, where)
+  const state = Object.fromEntries(
     Object.entries(entries).map(([name, { shape, data }]) => [name, fromValues(data, shape)]),
   )
+  const value = metadataOf(metadata.state)
+  return value ? Object.defineProperty(state, '_metadata', { value, enumerable: false }) : state
+}
+
+/** What `frozenOf` wrote; undefined for what another program wrote under that name. */
+function metadataOf(text = ''): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 /**

@@ -125,6 +125,21 @@ export const LOOPS: Slip[] = [
   ['recalibrate', [norm, 5], /data|batch/, argument],
   ['recalibrate', [norm, [1, 2]], /batch|tensor/, argument],
   ['recalibrate', [null, loader], /net|module/i, argument],
+  ['recalibrate', [norm, loader, { batches: 0 }], /batches/, argument],
+  ['recalibrate', [norm, loader, { precise: 1 }], /precise/, argument],
+  ['recalibrate', [norm, loader, { signal: true }], /signal/, argument],
+  ['recalibrate', [norm, loader, { onProgress: 1 }], /onProgress/, argument],
+  ['recalibrate', [norm, loader, { samples: 1 }], /option/, argument],
+  ['freezeBatchNorm', [], /Module/, argument],
+  ['freezeBatchNorm', [norm, true], byName, argument],
+  ['freezeBatchNorm', [norm, { affine: 'yes' }], /affine/, argument],
+  ['unfreezeBatchNorm', [null], /Module/, argument],
+  ['foldBatchNorm', [], /Module/, argument],
+  ['foldBatchNorm', [norm, [1, 2]], byName, argument],
+  ['foldBatchNorm', [norm, { inputs: 2 }], /inputs/, argument],
+  ['foldBatchNorm', [norm, { inputs: ['a'] }], /shape/, {}],
+  ['foldBatchNorm', [norm, { into: 1 }], /into/, argument],
+  ['foldBatchNorm', [norm, { tolerance: -1 }], /tolerance/, argument],
 ]
 
 const images = { shape: [2, 3, 3], data: new Uint8Array(18) }
