@@ -41,6 +41,18 @@ export {
   fit,
   type History,
 } from './train/fit.js'
+export { type InspectOptions, inspectBatchNorm } from './train/inspect/inspect.js'
+export type { Figures } from './train/inspect/passes.js'
+export type { BatchNormReport } from './train/inspect/report.js'
+export type {
+  Advice,
+  AdviceCode,
+  ChannelReport,
+  Histogram,
+  ModeReport,
+  NormReport,
+  ReportContents,
+} from './train/inspect/types.js'
 export type { Loss } from './train/loss.js'
 export {
   type Batches,

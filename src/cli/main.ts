@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { SimdgradError } from '../errors.js'
 import { info } from './info.js'
+import { inspectNet } from './inspect.js'
 import { trainMnist } from './mnist.js'
 import { type Command, parseCommandLine, usage } from './options.js'
 
@@ -11,6 +12,8 @@ async function main(args: readonly string[]): Promise<number> {
   switch (parsed.command) {
     case 'mnist':
       return trainMnist(parsed.options, args)
+    case 'inspect':
+      return inspectNet(parsed.options)
     case 'info':
       await info()
       break

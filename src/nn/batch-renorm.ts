@@ -130,6 +130,7 @@ export abstract class BatchRenorm extends BatchNorm {
     return BatchRenorm.prototype.forward
   }
 
+  /** The options, as the net is printed. */
   override extraRepr(): string {
     return `${super.extraRepr()}, rMax=${this.rMax}, dMax=${this.dMax}`
   }

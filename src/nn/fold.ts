@@ -11,7 +11,7 @@ import { type Fold, type Kept, planFolds } from './fold-plan.js'
 import { applyFold } from './fold-weights.js'
 import { guessInput } from './guess-input.js'
 import { keepModes } from './modes.js'
-import { Module } from './module.js'
+import { type AnyModule, Module } from './module.js'
 import { trace } from './trace.js'
 
 /** Options of foldBatchNorm. */
@@ -41,7 +41,7 @@ export interface FoldedLayer {
 }
 
 /** What `foldBatchNorm` gives. */
-export class FoldedNet<M extends Module = Module> {
+export class FoldedNet<M extends AnyModule = AnyModule> {
   /** @internal */
   constructor(
     /** The new net, in evaluation mode. */
@@ -92,26 +92,23 @@ export class FoldedNet<M extends Module = Module> {
  * @throws {ArgumentError} for what is no module, an option that is unknown, a net whose input can't be guessed (give
  *   `inputs`) or that can't be copied (give `into`), and within noGrad
  */
-export function foldBatchNorm<M extends Module<never[], unknown> | Module>(
-  net: M,
-  options: FoldOptions<M> = {},
-): FoldedNet<M & Module> {
+export function foldBatchNorm<M extends AnyModule>(net: M, options: FoldOptions<M> = {}): FoldedNet<M> {
   const name = 'foldBatchNorm'
   if (!(net instanceof Module)) throw new ArgumentError(`${name}: expected a Module, got ${kindOf(net)}`)
   checkOptions(name, options, ['inputs', 'into', 'tolerance'])
   const { tolerance = 1e-5, into } = options
   checkNumber(name, 'tolerance', tolerance, { least: 0 })
-  if (into !== undefined && (!(into instanceof Module) || (into as unknown) === net)) {
+  if (into !== undefined && (!(into instanceof Module) || into === net)) {
     throw new ArgumentError(`${name}: into is another net of the same kind, got ${kindOf(into)}`)
   }
   if (!isRecording()) throw new ArgumentError(`${name}: call it outside of noGrad: it looks at the graph`)
-  const inputs = inputsOf(net as unknown as Module, options.inputs)
+  const inputs = inputsOf(net, options.inputs)
   const { folds, kept } = planFolds(net, trace(net, inputs, floatingInput(inputs, options.inputs)))
   for (const x of inputs) if (x.requiresGrad) x.requiresGrad = false
   const restore = keepModes(net)
-  const expected = evaluate(net as unknown as Module, inputs)
+  const expected = evaluate(net, inputs)
   restore()
-  const copy = copyFor(net as unknown as Module, into as unknown as Module | undefined)
+  const copy = copyFor(net, into)
   const differs = () => apart(expected, evaluate(copy, inputs))
   let unfit: string | undefined
   try {
@@ -138,11 +135,15 @@ export function foldBatchNorm<M extends Module<never[], unknown> | Module>(
   const order = net.namedModules().map(([path]) => path)
   const all = [...kept, ...stayed].sort((a, b) => order.indexOf(a.path) - order.indexOf(b.path))
   const folded = done.map(({ path, into, side }) => ({ path, into, side }))
-  return new FoldedNet(copy as unknown as M & Module, folded, all)
+  return new FoldedNet(copy, folded, all)
 }
 
 /** All folds or, where these together change the results, those that do not, one after the other. */
-function foldAll(net: Module, folds: readonly Fold[], fits: () => boolean): { done: Fold[]; undone: Fold[] } {
+function foldAll(
+  net: AnyModule,
+  folds: readonly Fold[],
+  fits: () => boolean,
+): { done: Fold[]; undone: Fold[] } {
   const undo = folds.map((fold) => applyFold(net, fold))
   if (fits()) return { done: [...folds], undone: [] }
   for (const back of undo.reverse()) back()
@@ -158,14 +159,14 @@ function foldAll(net: Module, folds: readonly Fold[], fits: () => boolean): { do
   return { done, undone }
 }
 
-function copyFor(net: Module, into: Module | undefined): Module {
+function copyFor<M extends AnyModule>(net: M, into: M | undefined): M {
   if (!into) return copyOf(net).eval()
   into.loadStateDict(net.stateDict())
   return into.eval()
 }
 
 /** @throws {ArgumentError} @throws {ShapeError} */
-function inputsOf(net: Module, inputs: FoldOptions<Module>['inputs']): Tensor[] {
+function inputsOf(net: AnyModule, inputs: FoldOptions<AnyModule>['inputs']): Tensor[] {
   const random = (shape: Shape) => keepingStream(() => randn(shape))
   if (inputs === undefined) {
     const guessed = guessInput(net)
@@ -189,14 +190,17 @@ function inputsOf(net: Module, inputs: FoldOptions<Module>['inputs']): Tensor[] 
 }
 
 /** The first input that is ours, and holds no indices: gradients may flow to it. */
-function floatingInput(inputs: readonly Tensor[], given: FoldOptions<Module>['inputs']): Tensor | undefined {
+function floatingInput(
+  inputs: readonly Tensor[],
+  given: FoldOptions<AnyModule>['inputs'],
+): Tensor | undefined {
   const theirs: readonly unknown[] = Array.isArray(given) ? given : [given]
   return inputs.find(
     (x) => !theirs.includes(x) && x.toFloat32Array().some((value) => !Number.isInteger(value)),
   )
 }
 
-function evaluate(net: Module, inputs: readonly Tensor[]): Float32Array[] {
+function evaluate(net: AnyModule, inputs: readonly Tensor[]): Float32Array[] {
   const results: Float32Array[] = []
   const output: unknown = keepingStream(() => noGrad(() => Reflect.apply(net.eval().forward, net, inputs)))
   eachTensor(output, (x) => results.push(x.toFloat32Array()))

@@ -63,6 +63,7 @@ export abstract class GhostBatchNorm extends BatchNorm {
     return GhostBatchNorm.prototype.forward
   }
 
+  /** The options, as the net is printed. */
   override extraRepr(): string {
     return `${super.extraRepr()}, virtualBatchSize=${this.virtualBatchSize}`
   }

@@ -5,7 +5,7 @@ import { keepingStream, randn } from '../tensor/random.js'
 import type { Shape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { keepModes } from './modes.js'
-import type { AnyModule, Module } from './module.js'
+import type { AnyModule } from './module.js'
 
 /** Widths of images and lengths of sequences, the usual ones first. */
 const USUAL = [28, 32, 8, 16, 64, 24, 48, 12, 7, 4, 1, 96, 128, 224]
@@ -45,12 +45,12 @@ function* shapesFor(layer: AnyModule): Generator<Shape> {
 }
 
 /** A random input that `net.forward` takes in evaluation; undefined where none is found. */
-export function guessInput(net: Module): Tensor | undefined {
+export function guessInput(net: AnyModule): Tensor | undefined {
   const modules = net.namedModules().map(([, module]) => module)
   const restore = keepModes(net)
   const accepts = (x: Tensor) => {
     try {
-      keepingStream(() => noGrad(() => net.forward(x)))
+      keepingStream(() => noGrad(() => Reflect.apply(net.forward, net, [x])))
       return true
     } catch {
       return false

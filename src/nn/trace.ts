@@ -3,7 +3,9 @@
  * hooks; and which operations read a tensor on the way to the result, by the graph that is recorded for backward. A net
  * written in `forward()` shows itself as a Sequential does.
  */
+import { mul } from '../autograd/ops/arithmetic.js'
 import { isRecording } from '../autograd/tape.js'
+import { zeros } from '../tensor/create.js'
 import { keepingStream } from '../tensor/random.js'
 import { eachTensor } from '../tensor/scope.js'
 import type { Producer, Tensor } from '../tensor/tensor.js'
@@ -62,7 +64,15 @@ export function trace(net: AnyModule, inputs: readonly unknown[], reaching?: Ten
     for (const handle of handles) handle.remove()
     for (const parameter of frozen) parameter.requiresGrad = false
     restore()
+    forgetPending()
   }
+}
+
+/** No backward follows: what was recorded since the last one is not waited for. */
+export function forgetPending(): void {
+  const leaf = zeros([])
+  leaf.requiresGrad = true
+  mul(leaf, 1).backward()
 }
 
 function tensorsIn(value: unknown): Tensor[] {

@@ -1,22 +1,41 @@
-/** What a look at a net may change and has to put back: modes and buffers. */
+/** What a look at a net may change and has to put back: modes, buffers, and tensors in fields. */
 import { keepModes } from '../nn/modes.js'
-import type { AnyModule } from '../nn/module.js'
+import { type AnyModule, Parameter } from '../nn/module.js'
 import { zeros } from '../tensor/create.js'
+import { Tensor } from '../tensor/tensor.js'
 
-/** Takes a net's modes and buffers down; what it gives puts them back. */
-export function keepState(net: AnyModule): { restoreModes(): void; restoreBuffers(): void } {
+/** Puts back what was. */
+export interface KeptState {
+  restoreModes(): void
+  /** Buffers, and tensors that are fields and no parameters: the same ones, with the same values. */
+  restoreBuffers(): void
+}
+
+/** Takes it down. */
+export function keepState(net: AnyModule): KeptState {
   const restoreModes = keepModes(net)
-  const buffers = net.buffers().map((buffer) => {
-    return { buffer, version: buffer.version, values: zeros(buffer.shape).copy_(buffer) }
+  const fields = net.namedModules().flatMap(([, module]) =>
+    Object.entries(module)
+      .filter(
+        (entry): entry is [string, Tensor] => entry[1] instanceof Tensor && !(entry[1] instanceof Parameter),
+      )
+      .map(([field, value]) => ({ module, field, value })),
+  )
+  const tensors = [...new Set([...net.buffers(), ...fields.map(({ value }) => value)])]
+  const kept = tensors.map((tensor) => {
+    return { tensor, version: tensor.version, values: zeros(tensor.shape).copy_(tensor) }
   })
   return {
     restoreModes,
     restoreBuffers() {
-      for (const { buffer, version, values } of buffers) {
-        if (buffer.version === version) continue
-        buffer.copy_(values)
+      for (const { module, field, value } of fields) {
+        if (Reflect.get(module, field) !== value) Reflect.set(module, field, value)
+      }
+      for (const { tensor, version, values } of kept) {
+        if (tensor.version === version) continue
+        tensor.copy_(values)
         // The values are those of that version again: what counts changes, or remembers them, need not mind.
-        buffer.storage.version = version
+        tensor.storage.version = version
       }
     },
   }

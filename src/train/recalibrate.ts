@@ -9,6 +9,7 @@ import { Tensor } from '../tensor/tensor.js'
 import { exclusively } from './exclusive.js'
 import { Moments } from './moments.js'
 import { keepState } from './net-state.js'
+import { leaveOut } from './uncounted.js'
 import { timeToYield, yieldToEvents } from './yield.js'
 
 /** Batches, each an array of tensors whose first is the net's input, or that tensor alone. */
@@ -87,6 +88,7 @@ async function run(net: Module, data: Batches, options: RecalibrateOptions): Pro
   if (layers.length === 0) return gone
   const state = keepState(net)
   const momenta = layers.map(({ momentum }) => momentum)
+  const versions = layers.map(({ runningMean }) => runningMean?.version ?? 0)
   const moments = precise ? Moments.of(layers) : undefined
   try {
     for (const layer of layers) {
@@ -125,7 +127,10 @@ async function run(net: Module, data: Batches, options: RecalibrateOptions): Pro
   } finally {
     moments?.end()
     state.restoreModes()
-    for (const [i, layer] of layers.entries()) layer.momentum = momenta[i]
+    for (const [i, layer] of layers.entries()) {
+      layer.momentum = momenta[i]
+      if (layer.runningMean) leaveOut(layer.runningMean, layer.runningMean.version - versions[i])
+    }
   }
   return gone
 }

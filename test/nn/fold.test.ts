@@ -285,3 +285,25 @@ describe('foldBatchNorm', () => {
     expect(() => noGrad(() => foldBatchNorm(net, { inputs: [77, 3] }))).toThrow(/noGrad/)
   })
 })
+
+describe('foldBatchNorm of a net with several inputs', () => {
+  class Two extends nn.Module {
+    a = new Sequential(new Linear(3, 4, { bias: false }), new BatchNorm1d(4), new ReLU())
+    b = new Sequential(new Linear(5, 4), new BatchNorm1d(4))
+    norm = new BatchNorm1d(4)
+    head = new Linear(4, 2)
+    forward(x: Tensor, z: Tensor): { y: Tensor } {
+      return { y: this.head.forward(this.norm.forward(this.a.forward(x).mul(this.b.forward(z)))) }
+    }
+  }
+
+  it('folds before and after, and keeps its type', () => {
+    const net = shake(new Two())
+    const { net: folded, kept } = foldBatchNorm(net, { inputs: [[2, 3], randn([2, 5])] })
+    expect(kept).toEqual([])
+    const inputs = [randn([4, 3]), randn([4, 5])] as const
+    const [a, b] = [net, folded].map((one) => values(noGrad(() => one.eval().forward(...inputs)).y))
+    const largest = Math.max(...a.map(Math.abs))
+    expect(Math.max(...a.map((value, i) => Math.abs(value - b[i])))).toBeLessThan(1e-5 * largest)
+  })
+})
