@@ -35,8 +35,8 @@ export interface InspectOptions {
   steps?: number
 }
 
-/** Samples of which the outputs are compared. */
-const COMPARED = 512
+/** Samples of which the outputs are compared, at most and at least; of all layers together, some thousands. */
+const COMPARED = { most: 512, least: 64, together: 4096 }
 /** Samples that are normalised together when statistics are taken. */
 const TOGETHER = 64
 
@@ -88,6 +88,7 @@ export async function inspectBatchNorm(
 class Inspection {
   readonly #layers: readonly NormLayer[]
   readonly #modes: readonly NormReportMode[]
+  readonly #compared: number
 
   constructor(
     readonly net: Module,
@@ -96,6 +97,8 @@ class Inspection {
     readonly options: InspectOptions,
   ) {
     this.#layers = normLayersOf(net)
+    const share = Math.floor(COMPARED.together / Math.max(1, this.#layers.length))
+    this.#compared = Math.min(COMPARED.most, Math.max(COMPARED.least, share))
     this.#modes = this.#layers.map(({ module, frozen }) =>
       frozen ? 'frozen' : module.training ? 'training' : 'evaluation',
     )
@@ -191,7 +194,7 @@ class Inspection {
     const outputs: Float32Array[] = []
     let [count, columns] = [0, 0]
     const figures = await figuresOver(this.net, this.samples.batches, this.#judge, (output) => {
-      if (count < COMPARED) outputs.push(output.toFloat32Array())
+      if (count < this.#compared) outputs.push(output.toFloat32Array())
       count += output.shape[0] ?? 1
       columns = output.shape.length === 2 ? output.shape[1] : 0
     })
@@ -202,7 +205,7 @@ class Inspection {
     const outputs: Float32Array[] = []
     let count = 0
     for (const { x } of this.samples.batches) {
-      if (count >= COMPARED) break
+      if (count >= this.#compared) break
       const output: unknown = noGrad(() => this.net.forward(x))
       if (output instanceof Tensor) outputs.push(output.toFloat32Array())
       count += x.shape[0]
