@@ -23,6 +23,9 @@ export { type MemoryUse, memory } from './bindings/steps.js'
 export * from './errors.js'
 export type { FileSource } from './io/files.js'
 export { decodeMetadata, decodeState, encodeState, hashState, type SaveOptions } from './io/state.js'
+export { type FoldedLayer, type FoldedNet, type FoldOptions, foldBatchNorm } from './nn/fold.js'
+export type { Kept } from './nn/fold-plan.js'
+export { type FreezeOptions, freezeBatchNorm, type StateMetadata, unfreezeBatchNorm } from './nn/freeze.js'
 export * as nn from './nn/index.js'
 export { type Summary, type SummaryRow, type SummaryTotals, summary } from './nn/summary.js'
 export * as optim from './optim/index.js'
@@ -35,7 +38,24 @@ export type { Shape } from './tensor/shape.js'
 export { type NestedNumbers, Tensor } from './tensor/tensor.js'
 export { type EvaluateOptions, type Evaluation, evaluate } from './train/evaluate.js'
 export { fit } from './train/fit.js'
+export { type InspectOptions, inspectBatchNorm } from './train/inspect/inspect.js'
+export type { Figures } from './train/inspect/passes.js'
+export type { BatchNormReport } from './train/inspect/report.js'
+export type {
+  Advice,
+  AdviceCode,
+  ChannelReport,
+  Histogram,
+  ModeReport,
+  NormReport,
+  ReportContents,
+} from './train/inspect/types.js'
 export type { Loss } from './train/loss.js'
 export * as metrics from './train/metrics/index.js'
-export { recalibrate } from './train/recalibrate.js'
+export {
+  type Batches,
+  type Recalibrated,
+  type RecalibrateOptions,
+  recalibrate,
+} from './train/recalibrate.js'
 export type { BatchProgress, EpochResult, FitOptions, History } from './train/training.js'

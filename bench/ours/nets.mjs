@@ -1,6 +1,16 @@
 // Nets of many kinds with random data in memory, as users train and ask them: our side of parts/nets.mjs. The same nets
 // in PyTorch are in peers/torch_nets.py.
-import { compile, manualSeed, memory, nn, noGrad, optim, randint, randn } from '../../dist/index.node.js'
+import {
+  compile,
+  foldBatchNorm,
+  manualSeed,
+  memory,
+  nn,
+  noGrad,
+  optim,
+  randint,
+  randn,
+} from '../../dist/index.node.js'
 import { cnn } from '../../dist/nets/index.js'
 import { CharGPT } from '../../examples/nets/char-gpt.mjs'
 import { convBn, InvertedResidual } from '../../examples/nets/mobilenet.mjs'
@@ -16,7 +26,7 @@ import { UNet } from '../../examples/nets/unet.mjs'
  * @property {(batch: number) => Tensor} input
  * @property {(batch: number) => Tensor} labels of classes
  *
- * @typedef {{ net: string, batch: number, compiled: boolean, infers?: boolean }} Job
+ * @typedef {{ net: string, batch: number, compiled: boolean, infers?: boolean, folded?: boolean }} Job
  */
 
 /**
@@ -185,6 +195,13 @@ function parts({ net: name, batch }) {
   return { net, batches, lossOf, step }
 }
 
+/** The net without batch norm. @param {nn.Module} net */
+function folded(net) {
+  const { net: fast, kept } = foldBatchNorm(net)
+  if (kept.length > 0) throw new Error(`not all was folded: ${kept.map(({ path }) => path).join(', ')}`)
+  return fast
+}
+
 /**
  * A net in training, or answering, through the public interface: its step compiled, or as a loop of a user's own has it.
  *
@@ -192,8 +209,9 @@ function parts({ net: name, batch }) {
  * @returns {import('./session.mjs').Trainer}
  */
 export function netTrainer(job) {
-  const { net, batches, step } = parts(job)
-  if (job.infers) net.eval()
+  const { net: made, batches, step } = parts(job)
+  if (job.infers) made.eval()
+  const net = job.folded ? folded(made) : made
   /** @param {Tensor} x */
   const infer = (x) => noGrad(() => net.forward(x))
   const compiled = job.compiled ? { train: compile(step), answer: compile(infer) } : undefined

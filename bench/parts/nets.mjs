@@ -18,6 +18,15 @@ import { memoryFigures } from './nets-memory.mjs'
  * @property {number} [share] of the compiled speed, in %, that a loop of a user's own has at least
  */
 
+/** Nets that answer with batch norm and without it. @type {Job[]} */
+export const FOLDS = [
+  { row: 'tabular MLP', net: 'tabular', batch: 1, infers: true },
+  { row: 'cnn-bn', net: 'cnn-bn', batch: 1, infers: true },
+  { row: 'ResNet-20', net: 'resnet20', batch: 1, infers: true },
+  { row: 'ResNet-20', net: 'resnet20', batch: 64, infers: true },
+  { row: 'MobileNetV2-like', net: 'mobilenet', batch: 1, infers: true },
+]
+
 const OURS = 'compiled'
 const LOOP = 'in a loop'
 /** Unless a job says another. */
@@ -87,6 +96,16 @@ export async function nets({ rounds, turn, threads, progress }) {
       missing.push(...doubts(name, answers, infers))
       figures.push(...figuresOf(job, build.build, samples, answers))
     }
+    for (const job of FOLDS) {
+      const name = `${job.row}, batch ${job.batch}, folded`
+      progress(name)
+      const ask = { net: job.net, batch: job.batch, infers: true, compiled: true }
+      const runners = [
+        await ourRunner(compiled, ask, 'before'),
+        await ourRunner(compiled, { ...ask, folded: true }, 'after'),
+      ]
+      figures.push(foldFigure(job, build.build, await takeTurns(runners, { rounds, turn })))
+    }
     // One table after the other.
     figures.sort((a, b) => Number(a.unit === '%') - Number(b.unit === '%'))
     progress('memory')
@@ -110,6 +129,28 @@ export async function nets({ rounds, turn, threads, progress }) {
 const POOL = 8
 
 /** @typedef {{ loss?: number, first?: number, parameters?: number, reason?: string }} Answer */
+
+/**
+ * How much faster a net answers once its batch norm is folded.
+ *
+ * @param {Job} job
+ * @param {'strict' | 'relaxed'} build
+ * @param {Map<string, number[]>} samples seconds an answer, before and after
+ */
+export function foldFigure({ row, batch }, build, samples) {
+  const [before, after] = [samples.get('before') ?? [], samples.get('after') ?? []]
+  const detail = `${[before, after].map((seconds) => digits(1000 * median(seconds))).join(' before, ')} ms after`
+  const what = {
+    part: /** @type {const} */ ('nets'),
+    table: 'answers, batch norm folded',
+    unit: /** @type {const} */ ('×'),
+  }
+  const where = { row: `${row}, batch ${batch}`, column: `${build}, against as it was` }
+  return figure(
+    { ...what, ...where, detail, more: { secondsPerStep: after, otherSecondsPerStep: before } },
+    ratios(before, after),
+  )
+}
 
 /** @param {Job} job */
 const nameOf = ({ row, batch, infers }) => `${row}, ${infers ? 'one sample' : `batch ${batch}`}`

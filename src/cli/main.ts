@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { SimdgradError } from '../errors.js'
 import { reportOf } from './histories.js'
 import { info } from './info.js'
+import { inspectNet } from './inspect.js'
 import { trainMnist } from './mnist.js'
 import { type Command, parseCommandLine, usage } from './options.js'
 
@@ -15,6 +16,8 @@ async function main(args: readonly string[]): Promise<number> {
     case 'report':
       await reportOf(parsed.files, parsed.report, args)
       break
+    case 'inspect':
+      return inspectNet(parsed.options)
     case 'info':
       await info()
       break

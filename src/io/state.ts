@@ -46,7 +46,17 @@ export function encodeState(state: StateDict, options: SaveOptions = {}): Uint8A
 export function encodeStateFor(name: string, state: StateDict, options: SaveOptions = {}): Uint8Array {
   checkOptions(name, options, ['metadata'])
   const { metadata = {} } = options
-  return encodeSafetensors(entriesOf(name, state), { format: 'pt', ...textsOf(name, metadata) })
+  return encodeSafetensors(entriesOf(name, state), {
+    format: 'pt',
+    ...frozenOf(state),
+    ...textsOf(name, metadata),
+  })
+}
+
+/** Which layers are frozen (freezeBatchNorm), as a string for the file's metadata. */
+function frozenOf(state: StateDict): Record<string, string> {
+  const metadata: unknown = Object.getOwnPropertyDescriptor(state, '_metadata')?.value
+  return metadata === undefined ? {} : { state: JSON.stringify(metadata) }
 }
 
 /** @throws {ArgumentError} for what is no object of what JSON holds */
@@ -97,10 +107,21 @@ export function decodeMetadata(bytes: Uint8Array, where = 'the given bytes'): Re
  */
 export function decodeState(bytes: Uint8Array, where = 'the given bytes'): StateDict {
   checkBytes('decodeState', bytes)
-  const { entries } = decodeSafetensors(bytes, where)
-  return Object.fromEntries(
+  const { entries, metadata } = decodeSafetensors(bytes, where)
+  const state = Object.fromEntries(
     Object.entries(entries).map(([name, { shape, data }]) => [name, fromValues(data, shape)]),
   )
+  const value = metadataOf(metadata.state)
+  return value ? Object.defineProperty(state, '_metadata', { value, enumerable: false }) : state
+}
+
+/** What `frozenOf` wrote; undefined for what another program wrote under that name. */
+function metadataOf(text = ''): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** @throws {ArgumentError} for what is no Uint8Array */

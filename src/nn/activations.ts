@@ -44,18 +44,19 @@ type ActivationWith<O> = new (options?: O) => Activation & Readonly<Required<O>>
 
 function activationWith<O extends object>(name: string, apply: UnaryWith<O>): ActivationWith<O> {
   class Elementwise extends Module {
-    readonly #options: Readonly<Record<string, number>>
+    /** No #field: a net is copied by its fields. */
+    readonly options: Readonly<Record<string, number>>
 
     constructor(options: O = {} as O) {
       super()
       checkNumbers(name, options, apply.defaults)
       const given = Object.entries(options).filter(([, value]) => value !== undefined)
-      this.#options = { ...apply.defaults, ...Object.fromEntries(given) }
-      Object.assign(this, this.#options)
+      this.options = { ...apply.defaults, ...Object.fromEntries(given) }
+      Object.assign(this, this.options)
     }
 
     override forward(x: Tensor): Tensor {
-      return apply(x, this.#options as O)
+      return apply(x, this.options as O)
     }
 
     /** @internal */
@@ -64,7 +65,7 @@ function activationWith<O extends object>(name: string, apply: UnaryWith<O>): Ac
     }
 
     override extraRepr(): string {
-      const entries = Object.entries(this.#options)
+      const entries = Object.entries(this.options)
       return entries.map(([option, value]) => `${option}=${numberText(value)}`).join(', ')
     }
   }

@@ -92,6 +92,14 @@ function install(module: Hookable): Hooks {
   return hooks
 }
 
+/** Gives `to` the hooks that `from` has. */
+export function copyHooks(from: Hookable, to: Hookable): void {
+  const hooks = hooksOf.get(from)
+  for (const kind of ['before', 'after'] as const) {
+    for (const hook of hooks?.[kind] ?? []) register('registerForwardHook', kind, to, hook, {})
+  }
+}
+
 /** Adds a hook of a kind. @throws {ArgumentError} for what is no function */
 export function register(
   name: string,

@@ -3,11 +3,18 @@ export { AdaptiveAvgPool1d, AdaptiveAvgPool2d } from './adaptive-pooling.js'
 export type { AttentionMasks } from './attention-masks.js'
 export { AvgPool2d } from './avg-pooling.js'
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormLayerOptions } from './batch-norm.js'
+export {
+  BatchRenorm1d,
+  BatchRenorm2d,
+  type BatchRenormLayerOptions,
+  type RenormSchedule,
+} from './batch-renorm.js'
 export { ConvTranspose2d, type ConvTranspose2dLayerOptions } from './conv-transpose2d.js'
 export { Conv1d, type Conv1dLayerOptions } from './conv1d.js'
 export { Conv2d, type Conv2dLayerOptions } from './conv2d.js'
 export { Embedding, type EmbeddingLayerOptions } from './embedding.js'
 export * as functional from './functional.js'
+export { GhostBatchNorm1d, GhostBatchNorm2d, type GhostBatchNormLayerOptions } from './ghost-batch-norm.js'
 export { GroupNorm, type GroupNormLayerOptions } from './group-norm.js'
 export { Identity } from './identity.js'
 export * as init from './initialise.js'

@@ -15,7 +15,7 @@ import { empty, Tensor } from '../tensor/tensor.js'
 import { type AttentionMasks, type AttentionSizes, additiveMask } from './attention-masks.js'
 import { callForward } from './layer.js'
 import { Linear } from './linear.js'
-import { Module, Parameter } from './module.js'
+import { type AnyModule, Module, Parameter } from './module.js'
 
 /** Options of MultiheadAttention. */
 export interface MultiheadAttentionOptions {
@@ -98,6 +98,11 @@ export class MultiheadAttention extends Module<
     this.inProjBias = bias ? new Parameter(zeros([3 * embedDim])) : null
     this.outProj = new Linear(embedDim, embedDim, { bias })
     this.outProj.bias?.fill_(0)
+  }
+
+  /** One of its class whose fields are to be copied from this one (copy.ts). @internal */
+  blank(): AnyModule {
+    return Reflect.construct(MultiheadAttention, [this.embedDim, this.numHeads], this.constructor)
   }
 
   /**

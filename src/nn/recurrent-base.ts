@@ -7,7 +7,7 @@ import { ArgumentError, ShapeError } from '../errors.js'
 import { type Shape, sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { uniformByFanIn } from './init.js'
-import { Module, Parameter } from './module.js'
+import { type AnyModule, Module, Parameter } from './module.js'
 
 /** Options of the recurrent layers. */
 export interface RecurrentOptions {
@@ -99,6 +99,12 @@ export abstract class RecurrentBase<State> extends Module<
         make('biasHh', [rows])
       }
     }
+  }
+
+  /** One of its class whose fields are to be copied from this one (copy.ts). @internal */
+  blank(): AnyModule {
+    const given = [this.#name, this.#cell, this.inputSize, this.hiddenSize, {}]
+    return Reflect.construct(RecurrentBase, given, this.constructor)
   }
 
   /** 1 or, going both ways, 2. */

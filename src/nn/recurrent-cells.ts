@@ -7,7 +7,7 @@ import { scoped } from '../tensor/scope.js'
 import { sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { uniformByFanIn } from './init.js'
-import { Module, type Parameter } from './module.js'
+import { type AnyModule, Module, type Parameter } from './module.js'
 import { checkNonlinearity, checkPair, type LSTMState } from './recurrent.js'
 import { checkSizes, type States } from './recurrent-base.js'
 
@@ -56,6 +56,12 @@ export abstract class CellBase<State> extends Module<[x: Tensor, hx?: State | nu
     this.weightHh = uniformByFanIn([rows, hiddenSize], hiddenSize)
     this.biasIh = bias ? uniformByFanIn([rows], hiddenSize) : null
     this.biasHh = bias ? uniformByFanIn([rows], hiddenSize) : null
+  }
+
+  /** One of its class whose fields are to be copied from this one (copy.ts). @internal */
+  blank(): AnyModule {
+    const given = [this.#name, this.#cell, this.inputSize, this.hiddenSize, false]
+    return Reflect.construct(CellBase, given, this.constructor)
   }
 
   /** One step; to be called in a scope. */

@@ -11,7 +11,7 @@ import { callForward } from './layer.js'
 import { LayerNorm } from './layer-norm.js'
 import { Dropout } from './layers.js'
 import { Linear } from './linear.js'
-import { Module } from './module.js'
+import { type AnyModule, Module } from './module.js'
 import { ModuleList } from './module-list.js'
 import { MultiheadAttention } from './multihead-attention.js'
 
@@ -158,6 +158,12 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, options?: Enco
     const apply = this.activation === 'relu' ? relu : gelu
     const inner = callForward(this.dropout, apply(callForward(this.linear1, x)))
     return callForward(this.dropout2, callForward(this.linear2, inner))
+  }
+
+  /** One of its class whose fields are to be copied from this one (copy.ts). @internal */
+  blank(): AnyModule {
+    const given = [this.dModel, this.nhead, this.#options]
+    return Reflect.construct(TransformerEncoderLayer, given, this.constructor)
   }
 
   /** Another layer with the same options and values. @internal */

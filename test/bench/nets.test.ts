@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Side, startSide } from '../../bench/children.mjs'
-import { doubts, figuresOf, JOBS } from '../../bench/parts/nets.mjs'
+import { doubts, FOLDS, figuresOf, foldFigure, JOBS } from '../../bench/parts/nets.mjs'
 import { savedActivations } from '../../bench/parts/nets-memory.mjs'
 
 const path = (relative: string) => fileURLToPath(new URL(`../../bench/${relative}`, import.meta.url))
@@ -49,6 +49,25 @@ describe('the nets', () => {
     const theirs = readFileSync(path('peers/torch_nets.py'), 'utf8')
     const [, table] = theirs.split('NETS = {')
     expect([...table.matchAll(/^ {4}"([\w-]+)": \(/gm)].map(([, name]) => name).sort()).toEqual(names.sort())
+  })
+})
+
+describe('answers with batch norm folded', () => {
+  it('are of nets that there are, all of whose batch norm can be', () => {
+    expect(FOLDS.map(({ net }) => net).filter((net) => !names.includes(net))).toEqual([])
+  })
+
+  it('are as many times as fast as before', () => {
+    const made = foldFigure(
+      FOLDS[0],
+      'strict',
+      new Map([
+        ['before', [2, 3]],
+        ['after', [1, 2]],
+      ]),
+    )
+    expect(made.samples).toEqual([2, 1.5])
+    expect(made.id).toBe('nets/answers, batch norm folded/tabular MLP, batch 1/strict, against as it was')
   })
 })
 

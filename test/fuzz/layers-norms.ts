@@ -1,5 +1,6 @@
 /** The layers that normalise, beside batch and layer normalisation, for the table of layers. */
-import { groupNorm, instanceNorm, rmsNorm } from '../support/interpreter/normalise.js'
+import { batchNorm, groupNorm, instanceNorm, rmsNorm } from '../support/interpreter/normalise.js'
+import { cat, slice } from '../support/interpreter/rearrange.js'
 import { need } from '../support/interpreter/value.js'
 import { type LayerEntry, parameters } from './layer-entry.js'
 import type { Kind } from './program.js'
@@ -50,7 +51,41 @@ const instanceNormLayer = (rank: number): LayerEntry => ({
   },
 })
 
+const ghostBatchNormLayer = (ranks: readonly number[]): LayerEntry => ({
+  draw(d, shape) {
+    const [n, c, ...inner] = shape
+    if (!ranks.includes(shape.length) || n === 0 || c === 0) return undefined
+    if (n * inner.reduce((size, s) => size * s, 1) < 2) return undefined
+    const options = { virtualBatchSize: d.pick([2, 3, 4]), momentum: d.pick([0.1, 0.5]) }
+    const state = (own: readonly number[], kind: Kind) =>
+      d.leaf(own, { kind, state: true, requiresGrad: false }).ref
+    const running = {
+      runningMean: state([c], 'any'),
+      runningVar: state([c], 'positive'),
+      numBatchesTracked: state([], 'zeros'),
+    }
+    return { args: [c, options], tensors: { ...parameters(d, { weight: [c], bias: [c] }), ...running } }
+  },
+  twin(x, [c, given], { numBatchesTracked, ...tensors }, training) {
+    need(ranks.includes(x.shape.length) && x.shape[1] === c, `${c} channels`)
+    const { momentum, virtualBatchSize: size } = given as { momentum: number; virtualBatchSize: number }
+    if (!training) return batchNorm(x, tensors)
+    const [n] = x.shape
+    // Where each part begins; one of less than half the size, or of one, goes with the part before.
+    const starts = Array.from({ length: Math.ceil(n / size) }, (_, i) => i * size)
+    const left = n - (starts.at(-1) ?? 0)
+    if (starts.length > 1 && (left < size / 2 || left < 2)) starts.pop()
+    const parts = starts.map((start, i) => {
+      if (numBatchesTracked) numBatchesTracked.data[0]++
+      return batchNorm(slice(x, 0, start, starts[i + 1] ?? n), { ...tensors, training, momentum })
+    })
+    return cat(parts, 0)
+  },
+})
+
 export const NORMS: Readonly<Record<string, LayerEntry>> = {
+  GhostBatchNorm1d: ghostBatchNormLayer([2, 3]),
+  GhostBatchNorm2d: ghostBatchNormLayer([4]),
   InstanceNorm1d: instanceNormLayer(3),
   InstanceNorm2d: instanceNormLayer(4),
   GroupNorm: {

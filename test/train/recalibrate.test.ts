@@ -130,3 +130,65 @@ describe('momentum of a batch norm layer', () => {
     expect(layer.momentum).toBe(1)
   })
 })
+
+describe('recalibrate with options', () => {
+  const rows = [
+    [4, 0, 1],
+    [7, 2, 1],
+    [2, 0, 3],
+  ] as const
+  const fresh = () => {
+    manualSeed(1)
+    return rows.map(([n, shift, scale]) => randn([n, 3]).mul(scale).add(shift))
+  }
+
+  it('takes mean and variance of all samples together where it is precise', async () => {
+    const layer = new nn.BatchNorm1d(3, { momentum: 0.9 })
+    const gone = await recalibrate(layer, fresh(), { precise: true })
+    const all = fresh().flatMap(values)
+    for (let c = 0; c < 3; c++) {
+      const x = channel(all, c, 3, 1)
+      const [mean, unbiased] = moments(x)
+      expectClose([values(layer.runningMean)[c]], [mean], { tolerance: 1e-6 })
+      expectClose([values(layer.runningVar)[c]], [(unbiased * (x.length - 1)) / x.length], {
+        tolerance: 1e-6,
+      })
+    }
+    expect(gone).toEqual({ batches: 3, samples: 13, aborted: false })
+    expect(layer.numBatchesTracked?.item()).toBe(3)
+    expect(layer.momentum).toBe(0.9)
+  })
+
+  it('takes an asynchronous iterable, and as many batches as it is told', async () => {
+    let given = 0
+    async function* endless() {
+      for (;;) {
+        given++
+        yield [randn([4, 3])]
+      }
+    }
+    const layer = new nn.BatchNorm1d(3)
+    const seen: number[] = []
+    const onProgress = ({ samples }: { samples: number }) => seen.push(samples)
+    const gone = await recalibrate(layer, endless(), { batches: 5, onProgress })
+    expect(gone).toEqual({ batches: 5, samples: 20, aborted: false })
+    expect(seen).toEqual([4, 8, 12, 16, 20])
+    expect(given).toBe(5)
+    expect(layer.numBatchesTracked?.item()).toBe(5)
+  })
+
+  it('leaves the net as it was where it is aborted', async () => {
+    const layer = new nn.BatchNorm1d(3)
+    layer.forward(fresh()[0])
+    const before = values(layer.runningMean)
+    for (const precise of [false, true]) {
+      const controller = new AbortController()
+      const options = { precise, signal: controller.signal, onProgress: () => controller.abort() }
+      expect(await recalibrate(layer, fresh(), options)).toMatchObject({ batches: 1, aborted: true })
+      expect(await recalibrate(layer, fresh(), options)).toMatchObject({ batches: 0, aborted: true })
+      expect(values(layer.runningMean)).toEqual(before)
+      expect(layer.numBatchesTracked?.item()).toBe(1)
+    }
+    expect(layer.training).toBe(true)
+  })
+})
