@@ -5,7 +5,8 @@ import { reportOf } from './histories.js'
 import { info } from './info.js'
 import { inspectNet } from './inspect.js'
 import { trainMnist } from './mnist.js'
-import { type Command, parseCommandLine, usage } from './options.js'
+import { type Command, parseCommandLine } from './options.js'
+import { usage } from './usage.js'
 
 /** Runs a command line. @returns the exit code */
 async function main(args: readonly string[]): Promise<number> {

@@ -5,8 +5,8 @@ import {
   type MnistOptions,
   parseCommandLine,
   savePathFor,
-  usage,
 } from '../../src/cli/options.js'
+import { usage } from '../../src/cli/usage.js'
 import { ArgumentError } from '../../src/errors.js'
 
 const parse = (line: string): Command => parseCommandLine(line.split(' ').filter(Boolean))
