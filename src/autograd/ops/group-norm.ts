@@ -113,7 +113,8 @@ function normalise(
   if (x.shape.length === 4 && x.size > 0) {
     return run(operation, [x, weight ?? undefined, bias ?? undefined], { groups, eps })
   }
-  const width = sizeOf(x.shape.slice(1)) / groups
+  // (Of no channels there are no groups.)
+  const width = groups === 0 ? 1 : sizeOf(x.shape.slice(1)) / groups
   const rows = layerNorm(reshape(x, [x.shape[0] * groups, width]), [width], { eps })
   return affine(reshape(rows, x.shape), weight, bias)
 }
