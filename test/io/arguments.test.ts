@@ -64,7 +64,12 @@ describe('bytes that are none', () => {
       new ArrayBuffer(8),
       'new Uint8Array(buffer) makes one of it',
     ],
-    ['loadSafetensors of a number', untyped(loadSafetensors), 5, 'loadSafetensors: expected a path, a URL, or'],
+    [
+      'loadSafetensors of a number',
+      untyped(loadSafetensors),
+      5,
+      'loadSafetensors: expected a path, a URL, or',
+    ],
     ['loadSafetensors of a list', untyped(loadSafetensors), ['file:///w'], 'got an array'],
   ])('%s', async (_, call, given, message) => {
     const error = await errorOf(() => call(given))
