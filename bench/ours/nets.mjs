@@ -1,7 +1,7 @@
 // Nets of many kinds with random data in memory, as users train and ask them: our side of parts/nets.mjs. The same nets
 // in PyTorch are in peers/torch_nets.py.
 import { compile, manualSeed, memory, nn, noGrad, optim, randint, randn } from '../../dist/index.node.js'
-import { cnn } from '../../dist/nets/index.js'
+import { cnn } from '../../dist/nets/index.node.js'
 import { CharGPT } from '../../examples/nets/char-gpt.mjs'
 import { convBn, InvertedResidual } from '../../examples/nets/mobilenet.mjs'
 import { ResNet } from '../../examples/nets/resnet20.mjs'

@@ -1,7 +1,7 @@
 // Our side of every comparison, in whatever runtime: node.mjs wraps it in a line protocol, page/worker.mjs in
 // messages. It uses the package as a user would, but for the kernels (see kernels.mjs).
 import { compile, data, hashState, init, manualSeed, nn, optim } from '../../dist/index.node.js'
-import { JOBS } from '../../dist/nets/index.js'
+import { JOBS } from '../../dist/nets/index.node.js'
 import { callForward } from '../../dist/nn/layer.js'
 import { scoped } from '../../dist/tensor/scope.js'
 import { measureKernels } from './kernels.mjs'
@@ -9,7 +9,7 @@ import { measureKernels } from './kernels.mjs'
 /**
  * @typedef {import('../../dist/index.node.js').Tensor} Tensor
  *
- * @typedef {{ net: import('../../dist/nets/index.js').JobName, batch: number }} Job
+ * @typedef {{ net: import('../../dist/nets/index.node.js').JobName, batch: number }} Job
  *
  * A net in training: each call goes on where the last one stopped.
  *
