@@ -41,6 +41,8 @@ async function bundleForNode() {
       // Stacks and debuggers show it as it was written, comments and all.
       minify: false,
       rolldownOptions: {
+        // All is exported, and package.json names the files with side effects as they are in dist/.
+        treeshake: false,
         input: {
           'index.node': join(src, 'index.node.ts'),
           'nets/index.node': join(src, 'nets/index.node.ts'),

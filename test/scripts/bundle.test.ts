@@ -18,6 +18,9 @@ function exported(namespace: object, path = ''): Map<string, unknown> {
   )
 }
 
+/** The methods of a class, those that are added to it from outside too. */
+const members = (prototype: object | undefined) => Object.getOwnPropertyNames(prototype ?? {}).sort()
+
 describe('the bundle for Node', () => {
   it.each([
     ['index.node.js', '../../src/index.node.js'],
@@ -26,9 +29,11 @@ describe('the bundle for Node', () => {
     const [ours, theirs] = [exported(await built(file)), exported(await import(/* @vite-ignore */ source))]
     expect([...ours.keys()].sort()).toEqual([...theirs.keys()].sort())
     for (const [path, value] of ours) {
+      if (typeof value !== 'function') continue
+      const source = theirs.get(path) as { name: string; prototype?: object }
       // What errors and String(net) print: two things of one name, one of which is renamed, would show.
-      if (typeof value === 'function')
-        expect(value.name, path).toBe((theirs.get(path) as { name: string }).name)
+      expect(value.name, path).toBe(source.name)
+      expect(members(value.prototype), path).toEqual(members(source.prototype))
     }
   })
 
