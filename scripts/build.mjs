@@ -46,6 +46,7 @@ async function bundleForNode() {
         input: {
           'index.node': join(src, 'index.node.ts'),
           'nets/index.node': join(src, 'nets/index.node.ts'),
+          'internals.node': join(src, 'internals.node.ts'),
           'cli/main': join(src, 'cli/main.ts'),
         },
         output: {

@@ -50,6 +50,7 @@ describe('the bundle for Node', () => {
     expect(files.filter((file) => file.endsWith('.node.js')).sort()).toEqual([
       'bindings/worker.node.js',
       'index.node.js',
+      'internals.node.js',
       'library.node.js',
       'nets/index.node.js',
     ])
