@@ -3,12 +3,15 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'vite'
 import { here, root } from './environment.mjs'
 
-/** The entry for browsers, where the session imports the one for Node. */
+/** The entries for browsers, where the session imports those for Node. */
 const webEntry = {
   name: 'web-entry',
   enforce: /** @type {const} */ ('pre'),
   /** @param {string} source */
-  resolveId: (source) => (source.endsWith('/dist/index.node.js') ? here('../dist/index.js') : null),
+  resolveId: (source) => {
+    const [, entry] = /\/dist\/(.*)\.node\.js$/.exec(source) ?? []
+    return entry ? here(`../dist/${entry}.js`) : null
+  },
 }
 
 /** @type {import('vite').InlineConfig} */

@@ -1,6 +1,5 @@
 // The kernels that the multiply-add peak bounds: products, convolutions, attention, recurrent layers.
-import * as kernels from '../../dist/bindings/kernels.generated.js'
-import * as whole from '../../dist/bindings/whole-kernels.generated.js'
+import { kernels, wholeKernels as whole } from '../../dist/internals.node.js'
 import { workspace } from './workspace.mjs'
 
 /**

@@ -1,6 +1,6 @@
 // From nothing to the end of the first training step: load, choose a binary, start the threads, make a net.
 import { init, nn, optim, rand, zeros } from '../../dist/index.node.js'
-import { JOBS } from '../../dist/nets/index.js'
+import { JOBS } from '../../dist/nets/index.node.js'
 
 /** One step of the convolutional net with batch norm, on a batch of random images. */
 export async function firstStep() {

@@ -11,7 +11,7 @@ import {
   randint,
   randn,
 } from '../../dist/index.node.js'
-import { cnn } from '../../dist/nets/index.js'
+import { cnn } from '../../dist/nets/index.node.js'
 import { CharGPT } from '../../examples/nets/char-gpt.mjs'
 import { convBn, InvertedResidual } from '../../examples/nets/mobilenet.mjs'
 import { ResNet } from '../../examples/nets/resnet20.mjs'

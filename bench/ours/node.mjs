@@ -21,13 +21,13 @@ const options = { threads: Number(values.threads), deterministic: values.determi
 const nets = values.nets ? await import('./nets.mjs') : undefined
 const session = await startSession(options, async () => (await data.mnist()).train, nets?.netTrainer)
 
-/** @type {Record<string, (request: any) => unknown>} */
+/** @type {Record<string, (request: never) => unknown>} */
 const others = { small: measureSmall, ...(nets && { memory: nets.measureMemory }) }
 print({ ready: true, ...session.backend })
 for await (const line of createInterface({ input: process.stdin })) {
   const request = JSON.parse(line)
   try {
-    print(await (others[request.do] ?? session.ask)(request))
+    print(await (others[request.do] ?? session.ask)(/** @type {never} */ (request)))
   } catch (error) {
     print({ error: error instanceof Error ? error.message : String(error) })
   }

@@ -1,7 +1,7 @@
 // Our side of every comparison, in whatever runtime: node.mjs wraps it in a line protocol, page/worker.mjs in
 // messages. It uses the package as a user would, but for the kernels (see kernels.mjs).
 import { compile, data, hashState, init, manualSeed, nn, optim } from '../../dist/index.node.js'
-import { JOBS } from '../../dist/nets/index.js'
+import { JOBS } from '../../dist/nets/index.node.js'
 import { callForward } from '../../dist/nn/layer.js'
 import { scoped } from '../../dist/tensor/scope.js'
 import { measureKernels } from './kernels.mjs'
@@ -9,7 +9,7 @@ import { measureKernels } from './kernels.mjs'
 /**
  * @typedef {import('../../dist/index.node.js').Tensor} Tensor
  *
- * @typedef {{ net: import('../../dist/nets/index.js').JobName, batch: number }} Job
+ * @typedef {{ net: import('../../dist/nets/index.node.js').JobName, batch: number }} Job
  *
  * A net in training: each call goes on where the last one stopped.
  *
@@ -70,7 +70,7 @@ function trainer({ net: name, batch: batchSize }, train) {
  *
  * @param {{ threads: number, deterministic: boolean }} options
  * @param {() => Promise<data.Dataset>} loadTrain
- * @param {(job: any) => Trainer | undefined} [other] knows jobs besides the notebook's
+ * @param {(job: never) => Trainer | undefined} [other] knows jobs besides the notebook's, which are as who asks writes them
  */
 export async function startSession(options, loadTrain, other) {
   const backend = await init(options)
@@ -80,13 +80,13 @@ export async function startSession(options, loadTrain, other) {
   const trainers = new Map()
   /** @param {Job} job */
   const make = async (job) => {
-    const made = other?.(job)
+    const made = other?.(/** @type {never} */ (job))
     if (made) return made
     train ??= loadTrain()
     return trainer(job, await train)
   }
 
-  /** @type {Record<string, (request: any) => Promise<Record<string, unknown>>>} */
+  /** @type {Record<string, (request: never) => Promise<Record<string, unknown>>>} */
   const answers = {
     /** Trains a new net for some seconds; tells seconds a step. @param {Job & { seconds: number }} job */
     async warm({ seconds: warmUp, ...job }) {
@@ -126,7 +126,7 @@ export async function startSession(options, loadTrain, other) {
       const answer = answers[String(request.do)]
       if (!answer) throw new Error(`no request is called '${request.do}'`)
       const { do: _, ...rest } = request
-      return answer(rest)
+      return answer(/** @type {never} */ (rest))
     },
   }
 }

@@ -1,10 +1,12 @@
 // The kernels that the copy bandwidth bounds: what goes once or a few times over large tensors.
-import { relu } from '../../dist/autograd/ops/unary.generated.js'
-import { gelu } from '../../dist/autograd/ops/unary-parts.generated.js'
-import { instance } from '../../dist/bindings/instance.js'
-import * as kernels from '../../dist/bindings/kernels.generated.js'
-import * as whole from '../../dist/bindings/whole-kernels.generated.js'
-import { lanesLength } from '../../dist/tensor/lanes.js'
+import {
+  gelu,
+  instance,
+  kernels,
+  lanesLength,
+  relu,
+  wholeKernels as whole,
+} from '../../dist/internals.node.js'
 import { copyPeak } from './peak.mjs'
 import { workspace } from './workspace.mjs'
 

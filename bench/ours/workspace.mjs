@@ -1,7 +1,5 @@
 // What the kernels that are timed work on.
-import * as kernels from '../../dist/bindings/kernels.generated.js'
-import { Storage } from '../../dist/bindings/memory.js'
-import { lanesLength } from '../../dist/tensor/lanes.js'
+import { kernels, lanesLength, Storage } from '../../dist/internals.node.js'
 
 /** @typedef {{ run: () => void, work: number, free: () => void }} Prepared `work`: flop or bytes of a run */
 

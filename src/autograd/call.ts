@@ -38,7 +38,7 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
   #output: Tensor | undefined
   #dy: Tensor | undefined
   readonly #lanes: boolean
-  readonly #layouts: Layout[] = []
+  #layouts: Layout[] = NONE
   readonly outputLayout: Layout
   readonly #outputShape: Shape
   /** Tensors that only this forward or backward needs. */
@@ -140,7 +140,9 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
   compute(): Tensor {
     const { operation, sources, attributes } = this
     try {
-      this.inputs = []
+      // (Of their length at once: an array that grows from nothing takes room for 17.)
+      this.inputs = new Array(sources.length)
+      this.#layouts = new Array(sources.length)
       for (let i = 0; i < sources.length; i++) {
         const source = sources[i]
         if (!source) continue
@@ -182,17 +184,17 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
     for (let i = 0; recording && i < sources.length; i++) {
       const reads = sources[i]?.requiresGrad ? readsOf(operation, i, attributes) : undefined
       if (!reads) continue
-      if (!wanted) this.#wants = []
+      if (!wanted) this.#wants = new Array(sources.length)
       wanted = true
       this.#wants[i] = true
       for (const source of reads) {
         if (source.kind === 'output') {
           output ??= this.#save(this.output, this.output, 'the result')
         } else if (source.kind === 'made') {
-          if (made === NONE) made = []
+          if (made === NONE) made = new Array(this.made.length)
           made[source.index] ??= this.#save(this.made[source.index], undefined, '')
         } else {
-          if (inputs === NONE) inputs = []
+          if (inputs === NONE) inputs = new Array(sources.length)
           const { index } = source
           const input = this.inputs[index]
           if (!input || inputs[index]) continue
@@ -251,7 +253,7 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
   differentiate(dy: Tensor): readonly (Tensor | undefined)[] {
     const { operation } = this
     const wants = this.#wants
-    const gradients: (Tensor | undefined)[] = []
+    const gradients: (Tensor | undefined)[] = new Array(wants.length)
     this.#gradients = gradients
     try {
       this.#dy = this.#in(this.outputLayout, dy)

@@ -41,28 +41,28 @@ export async function startTeam(plan: TeamPlan): Promise<string | undefined> {
   const { module, memory, kernels, count, script } = plan
   const { cores, mayBlock } = platform()
   const workers: TeamWorker[] = []
-  let ready = 0
-  let failure: string | undefined
   let started = false
-  const on = {
-    ready: () => ready++,
-    failed: (why: string) => {
-      if (started && team?.workers === workers) lose(`a worker ended (${why})`)
-      failure ??= `a worker could not be started (${why})`
-    },
-  }
   await ending
   kernels.team_reset()
   try {
-    for (let index = 0; index < count; index++) {
-      workers.push(platform().startWorker({ module, memory, index }, script, on))
-    }
-    const late = await until(
-      () => ready === count || failure !== undefined,
-      START_LIMIT,
-      'a worker did not start in time',
-    )
-    failure ??= late
+    let limit: ReturnType<typeof setTimeout> | undefined
+    let failure = await new Promise<string | undefined>((resolve) => {
+      let ready = 0
+      const on = {
+        ready: () => {
+          if (++ready === count) resolve(undefined)
+        },
+        failed: (why: string) => {
+          if (started && team?.workers === workers) lose(`a worker ended (${why})`)
+          resolve(`a worker could not be started (${why})`)
+        },
+      }
+      for (let index = 0; index < count; index++) {
+        workers.push(platform().startWorker({ module, memory, index }, script, on))
+      }
+      limit = setTimeout(resolve, START_LIMIT, 'a worker did not start in time')
+    })
+    clearTimeout(limit)
     if (!failure) {
       kernels.team_self_test_start(count)
       failure = await until(

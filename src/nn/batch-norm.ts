@@ -1,10 +1,7 @@
 import { countedBatchNorm } from '../autograd/ops/batch-norm.js'
-import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
-import { ArgumentError } from '../errors.js'
-import { ones, zeros } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { checkInput, numberText } from './layer.js'
-import { Module, Parameter } from './module.js'
+import { checkInput } from './layer.js'
+import { checkMomentum, RunningNorm } from './running-norm.js'
 
 /** Options of BatchNorm1d, BatchNorm2d and BatchNorm3d. */
 export interface BatchNormLayerOptions {
@@ -23,67 +20,30 @@ export interface BatchNormLayerOptions {
 }
 
 /** What BatchNorm1d, BatchNorm2d and BatchNorm3d share: all but the shapes that they take. (Their published types name it.) */
-export abstract class BatchNorm extends Module {
-  /** [numFeatures], γ; null without `affine`. */
-  readonly weight: Parameter | null
-  /** [numFeatures], β; null without `affine`. */
-  readonly bias: Parameter | null
-  /** [numFeatures], of means, 0 at first; undefined without `trackRunningStats`. */
-  declare readonly runningMean: Tensor | undefined
-  /** [numFeatures], of unbiased variances, 1 at first; undefined without `trackRunningStats`. */
-  declare readonly runningVar: Tensor | undefined
-  /** Batches seen in training, of shape []; undefined without `trackRunningStats`. */
-  declare readonly numBatchesTracked: Tensor | undefined
-  /** Added to the variance. */
-  readonly eps: number
-  #momentum: number | null = null
+export abstract class BatchNorm extends RunningNorm {
+  #momentum: number | null
   readonly #currentMomentum = () => this.#momentum
-
-  protected abstract readonly ranks: readonly number[]
 
   /**
    * @param numFeatures channels C of the input, at least 1
    * @throws {ArgumentError} for an option that is unknown or out of range
    */
-  constructor(
-    readonly numFeatures: number,
-    options: BatchNormLayerOptions = {},
-  ) {
-    super()
-    checkOptions(this.constructor.name, options, ['eps', 'momentum', 'affine', 'trackRunningStats'])
-    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options
-    const name = this.constructor.name
-    if (!Number.isInteger(numFeatures) || numFeatures < 1) {
-      throw new ArgumentError(`${name}: expected a whole number of features, got ${kindOf(numFeatures)}`)
-    }
-    checkNumber(name, 'eps', eps, { least: 0 })
-    checkBoolean(name, 'affine', affine)
-    checkBoolean(name, 'trackRunningStats', trackRunningStats)
-    this.eps = eps
-    this.momentum = momentum
-    this.weight = affine ? new Parameter(ones([numFeatures])) : null
-    this.bias = affine ? new Parameter(zeros([numFeatures])) : null
-    if (trackRunningStats) {
-      this.registerBuffer('runningMean', zeros([numFeatures]))
-      this.registerBuffer('runningVar', ones([numFeatures]))
-      this.registerBuffer('numBatchesTracked', zeros([]))
-    }
+  constructor(numFeatures: number, options: BatchNormLayerOptions = {}) {
+    super(numFeatures, options, true)
+    const { momentum = 0.1 } = options
+    this.#momentum = momentum
   }
 
   /**
    * The weight of each new batch in the running statistics, from 0 to 1; null is the average over all. It may
    * be changed at any time.
    */
-  get momentum(): number | null {
+  override get momentum(): number | null {
     return this.#momentum
   }
 
-  set momentum(momentum: number | null) {
-    if (momentum !== null && !(typeof momentum === 'number' && momentum >= 0 && momentum <= 1)) {
-      throw new ArgumentError(
-        `${this.constructor.name}: momentum is a number from 0 to 1 or null, got ${kindOf(momentum)}`,
-      )
-    }
+  override set momentum(momentum: number | null) {
+    checkMomentum(this.constructor.name, momentum)
     this.#momentum = momentum
   }
 
@@ -115,12 +75,6 @@ export abstract class BatchNorm extends Module {
   /** @internal */
   override get libraryForward(): unknown {
     return BatchNorm.prototype.forward
-  }
-
-  override extraRepr(): string {
-    const { numFeatures, eps, momentum, weight, runningMean } = this
-    const more = `affine=${weight !== null}, trackRunningStats=${runningMean !== undefined}`
-    return `${numFeatures}, eps=${numberText(eps)}, momentum=${momentum}, ${more}`
   }
 }
 

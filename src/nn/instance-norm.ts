@@ -1,9 +1,7 @@
 import { namedInstanceNorm } from '../autograd/ops/group-norm.js'
-import { checkBoolean, checkNumber, checkOptions } from '../check.js'
-import { ones, zeros } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { checkInput, numberText } from './layer.js'
-import { Module, Parameter } from './module.js'
+import { checkInput } from './layer.js'
+import { RunningNorm } from './running-norm.js'
 
 /** Options of InstanceNorm1d and InstanceNorm2d. */
 export interface InstanceNormLayerOptions {
@@ -18,50 +16,18 @@ export interface InstanceNormLayerOptions {
 }
 
 /** What InstanceNorm1d and InstanceNorm2d share: all but the shapes that they take. (Their published types name it.) */
-export abstract class InstanceNorm extends Module {
-  /** [numFeatures], γ; null without `affine`. */
-  readonly weight: Parameter | null
-  /** [numFeatures], β; null without `affine`. */
-  readonly bias: Parameter | null
-  /** [numFeatures], of means, 0 at first; undefined without `trackRunningStats`. */
-  declare readonly runningMean: Tensor | undefined
-  /** [numFeatures], of unbiased variances, 1 at first; undefined without `trackRunningStats`. */
-  declare readonly runningVar: Tensor | undefined
-  /** Of shape [], in the state dict as in PyTorch, which does not count here either; undefined without `trackRunningStats`. */
-  declare readonly numBatchesTracked: Tensor | undefined
-  /** Added to the variance. */
-  readonly eps: number
+export abstract class InstanceNorm extends RunningNorm {
   /** The weight of each new batch in the running statistics; null is 0. */
-  readonly momentum: number | null
-
-  protected abstract readonly ranks: readonly number[]
+  override readonly momentum: number | null
 
   /**
    * @param numFeatures channels C of the input, at least 1
    * @throws {ArgumentError} for an option that is unknown or out of range
    */
-  constructor(
-    readonly numFeatures: number,
-    options: InstanceNormLayerOptions = {},
-  ) {
-    super()
-    const name = this.constructor.name
-    checkNumber(name, 'numFeatures', numFeatures, { least: 1, whole: true })
-    checkOptions(name, options, ['eps', 'momentum', 'affine', 'trackRunningStats'])
-    const { eps = 1e-5, momentum = 0.1, affine = false, trackRunningStats = false } = options
-    checkNumber(name, 'eps', eps, { least: 0 })
-    if (momentum !== null) checkNumber(name, 'momentum', momentum, { least: 0, most: 1 })
-    checkBoolean(name, 'affine', affine)
-    checkBoolean(name, 'trackRunningStats', trackRunningStats)
-    this.eps = eps
+  constructor(numFeatures: number, options: InstanceNormLayerOptions = {}) {
+    super(numFeatures, options, false)
+    const { momentum = 0.1 } = options
     this.momentum = momentum
-    this.weight = affine ? new Parameter(ones([numFeatures])) : null
-    this.bias = affine ? new Parameter(zeros([numFeatures])) : null
-    if (trackRunningStats) {
-      this.registerBuffer('runningMean', zeros([numFeatures]))
-      this.registerBuffer('runningVar', ones([numFeatures]))
-      this.registerBuffer('numBatchesTracked', zeros([]))
-    }
   }
 
   /**
@@ -83,12 +49,6 @@ export abstract class InstanceNorm extends Module {
   /** @internal */
   override get libraryForward(): unknown {
     return InstanceNorm.prototype.forward
-  }
-
-  override extraRepr(): string {
-    const { numFeatures, eps, momentum, weight, runningMean } = this
-    const more = `affine=${weight !== null}, trackRunningStats=${runningMean !== undefined}`
-    return `${numFeatures}, eps=${numberText(eps)}, momentum=${momentum}, ${more}`
   }
 }
 

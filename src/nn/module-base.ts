@@ -1,9 +1,10 @@
 import { reliesOn } from '../autograd/recording.js'
 import { checkBoolean, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
-import { Tensor } from '../tensor/tensor.js'
-import { heldBy } from './held.js'
+import type { Tensor } from '../tensor/tensor.js'
+import { addBuffer } from './buffers.js'
 import { type HookHandle, type HookOptions, register } from './hooks.js'
+import { below, fieldsOf, stateOf } from './module-tree.js'
 import { Parameter } from './parameter.js'
 import { named, oneOf, splitPath, submodule } from './paths.js'
 import {
@@ -13,7 +14,6 @@ import {
   type LoadOptions,
   type LoadResult,
   loadState,
-  oldSnakeCase,
   type StateDict,
   type StateEntry,
   snakeCase,
@@ -86,31 +86,7 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly never[
    * @throws {ArgumentError} for a buffer that is no tensor
    */
   registerBuffer(name: string, buffer: Tensor): void {
-    if (typeof name !== 'string' || name === '') {
-      throw new ArgumentError(`registerBuffer: the name is a string, as of a field, got ${kindOf(name)}`)
-    }
-    if (name.includes('.')) {
-      throw new ArgumentError(`registerBuffer: the name '${name}' has a dot, which stands between fields`)
-    }
-    if (name in this && !this.#buffers.has(name)) {
-      throw new ArgumentError(
-        `registerBuffer: the name '${name}' is taken: ${this.constructor.name} has such a field`,
-      )
-    }
-    if (!(buffer instanceof Tensor)) {
-      throw new ArgumentError(`registerBuffer: the buffer '${name}' is a tensor, got ${kindOf(buffer)}`)
-    }
-    this.#buffers.set(name, buffer)
-    Object.defineProperty(this, name, {
-      configurable: true,
-      enumerable: false,
-      get: () => this.#buffers.get(name),
-      set: () => {
-        throw new ArgumentError(
-          `${this.constructor.name}: the buffer '${name}' is not replaced but written, with copy_, so that it stays out of the graph`,
-        )
-      },
-    })
+    addBuffer(this, this.#buffers, name, buffer)
   }
 
   /**
@@ -118,7 +94,7 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly never[
    * else a field has. Containers give theirs under the names that they were given. @internal
    */
   ownEntries(): [name: string, value: unknown][] {
-    return fieldsOf(this).map(([name, value]): [string, unknown] => [snakeCase(name), value])
+    return fieldsOf(this, isModule).map(([name, value]): [string, unknown] => [snakeCase(name), value])
   }
 
   /**
@@ -140,7 +116,7 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly never[
    * @throws {ArgumentError} where a module stands below itself, or as of `namedChildren`
    */
   namedModules(prefix = ''): [name: string, module: Module][] {
-    return below(this, prefix, prefix, []).map(({ path, module }): [string, Module] => [path, module])
+    return below<Module>(this, prefix).map(({ path, module }): [string, Module] => [path, module])
   }
 
   /** All parameters with their paths, in the order of the fields. */
@@ -297,25 +273,8 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly never[
     for (const parameter of this.parameters()) parameter.zeroGrad()
   }
 
-  /** Parameters and buffers with their names, those of one that stands in several places each time. */
   #state(): StateEntry[] {
-    return below(this, '', '', []).flatMap(({ path, oldPath, module }) => {
-      const fields = Object.keys(module)
-      const parameters = module
-        .ownEntries()
-        .filter((entry): entry is [string, Parameter] => entry[1] instanceof Parameter)
-        .map(([name, tensor]) => ({
-          name: join(path, name),
-          oldName: join(oldPath, oldSnakeCase(fields.find((field) => snakeCase(field) === name) ?? name)),
-          tensor,
-        }))
-      const buffers = [...module.#buffers].map(([field, tensor]) => ({
-        name: join(path, snakeCase(field)),
-        oldName: join(oldPath, oldSnakeCase(field)),
-        tensor,
-      }))
-      return [...parameters, ...buffers]
-    })
+    return stateOf<Module>(this, (module) => module.#buffers)
   }
 
   /**
@@ -349,46 +308,4 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly never[
   }
 }
 
-function belongs(value: unknown): value is Module | Parameter {
-  return value instanceof Module || value instanceof Parameter
-}
-
-/** The fields of a module. @throws {ArgumentError} for what holds modules or parameters and is no module */
-function fieldsOf(module: Module): [name: string, value: unknown][] {
-  const fields: [string, unknown][] = Object.entries(module)
-  for (const [name, value] of fields) {
-    // Those that have a field of their own, too, are found.
-    const lost = heldBy(value, belongs).find((held) => !fields.some(([, field]) => field === held))
-    if (lost === undefined) continue
-    const [what, cure] =
-      lost instanceof Module
-        ? ['modules', `make it \`${name} = new nn.ModuleList([…])\``]
-        : ['parameters', 'give each a field of its own, or its module, in an nn.ModuleList']
-    throw new ArgumentError(
-      `${module.constructor.name}: the field '${name}' has ${what} in ${kindOf(value)}, which would not be found and stay untrained; ${cure}`,
-    )
-  }
-  return fields
-}
-
-/** A module with its path, and the one in older versions' state dicts. */
-interface Place {
-  path: string
-  oldPath: string
-  module: Module
-}
-
-/** A module and those below it. `above` are those that it stands below. */
-function below(module: Module, path: string, oldPath: string, above: readonly Module[]): Place[] {
-  if (above.includes(module)) {
-    throw new ArgumentError(
-      `${module.constructor.name}: the module stands below itself, as '${path}'; keep a reference to a parent out of the fields (in a private #field, or a WeakRef)`,
-    )
-  }
-  const fields = Object.keys(module)
-  const children = module.namedChildren().flatMap(([name, child]) => {
-    const field = fields.find((each) => snakeCase(each) === name) ?? name
-    return below(child, join(path, name), join(oldPath, field), [...above, module])
-  })
-  return [{ path, oldPath, module }, ...children]
-}
+const isModule = (value: unknown): value is Module => value instanceof Module

@@ -131,16 +131,19 @@ export class Sequential extends Module implements Iterable<Module> {
     return scoped((scope) =>
       fused(() => {
         let current = x
-        /** What was passed on, and may still be needed by a call that is held back. */
+        /** What was passed on, and is still needed by a call that is held back. */
         let passed: Tensor[] = []
         for (const [, module] of this.#entries) {
-          const next = callForward(module, current)
-          if (next === current) continue
-          passed.push(current)
-          current = next
-          if (isDeferred(current)) continue
+          const before = current
+          current = callForward(module, before)
+          if (current === before) continue
+          if (isDeferred(current)) {
+            passed.push(before)
+            continue
+          }
           for (const one of passed) release(scope, one, current)
-          passed = []
+          release(scope, before, current)
+          if (passed.length > 0) passed = []
         }
         return current
       }),

@@ -3,7 +3,7 @@
 // Prints as JSON whether every value is right. Each scenario works on tensors that were idle for some steps, so that
 // they may have left wasm memory, while that has no room: bringing them back makes it grow in the midst of a call.
 import { data, init, memory, nn, noGrad, ones, optim, SimdgradError, tensor, zeros } from 'simdgrad'
-import { instance } from '../../dist/bindings/instance.js'
+import { instance } from '../../dist/internals.node.js'
 import { outcome } from '../support/limit-memory.mjs'
 
 /** @typedef {import('simdgrad').Tensor} Tensor */

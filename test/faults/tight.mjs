@@ -4,7 +4,7 @@
 // threads of which one has not worked yet, so that what it needs for itself is still to be had. Prints as JSON what
 // came of it.
 import { cat, init, memory, nn, noGrad, ones, optim, SimdgradError, tensor } from 'simdgrad'
-import { instance } from '../../dist/bindings/instance.js'
+import { instance } from '../../dist/internals.node.js'
 import { limitMemory, outcome } from '../support/limit-memory.mjs'
 
 /** @typedef {import('simdgrad').Tensor} Tensor */

@@ -1,5 +1,4 @@
 /** State dicts as safetensors files, both ways with PyTorch. Reading by PyTorch itself needs a Python that has it. */
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,6 +20,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ConvBnNet } from '../support/conv-bn-net.js'
 import { fixturePath, readFixture } from '../support/fixtures.js'
 import { initForTest } from '../support/init.js'
+import { needPython, python, runFixtureScript, runPython } from '../support/python.js'
 
 /** What read_with_torch.py tells of a tensor. */
 interface Described {
@@ -38,15 +38,7 @@ const values = (x: Tensor) => [...x.toFloat32Array()]
 const contents = (state: StateDict) =>
   Object.fromEntries(Object.entries(state).map(([name, x]) => [name, { shape: x.shape, values: values(x) }]))
 
-/** A Python that has torch and safetensors: SIMDGRAD_PYTHON or python3. */
-const python = [process.env.SIMDGRAD_PYTHON, 'python3'].find(
-  (command) => command && spawnSync(command, ['-c', 'import torch, safetensors']).status === 0,
-)
-if (!python) {
-  console.log(
-    'Left out: PyTorch reading and hashing the files that we write (no Python with torch and safetensors; SIMDGRAD_PYTHON names one)',
-  )
-}
+needPython('PyTorch reading and hashing the files that we write')
 
 beforeAll(initForTest)
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -127,13 +119,7 @@ describe('our files', () => {
       }
       const path = join(folder, 'ours.safetensors')
       await saveSafetensors(path, state)
-      const { stdout, stderr, status } = spawnSync(python, [fixture('read_with_torch.py'), path], {
-        encoding: 'utf8',
-        env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
-        maxBuffer: 1 << 26,
-      })
-      expect(status, stderr).toBe(0)
-      const read = JSON.parse(stdout) as Record<string, Described>
+      const read = runFixtureScript<Record<string, Described>>('read_with_torch.py', [path])
       expect(Object.keys(read).sort()).toEqual(Object.keys(state).sort())
       for (const [name, x] of Object.entries(state)) {
         const { dtype, shape, values: theirs } = read[name]
@@ -168,9 +154,7 @@ describe('hashState', () => {
       const [, code = ''] = /```python\n(.*?)```/s.exec(guide) ?? []
       const state = { ...trained().stateDict(), scalar: tensor(0.1), ünïcode: tensor([[1e-30, -0]]) }
       await saveSafetensors(join(folder, 'net.safetensors'), state)
-      const { stdout, stderr, status } = spawnSync(python, ['-c', code], { cwd: folder, encoding: 'utf8' })
-      expect(status, stderr).toBe(0)
-      expect(stdout.trim()).toBe(await hashState(state))
+      expect(runPython(['-c', code], { cwd: folder }).trim()).toBe(await hashState(state))
     })
   }
 

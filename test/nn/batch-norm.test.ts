@@ -337,8 +337,8 @@ describe('what a layer can not take', () => {
   })
 
   it.each<[string, () => unknown]>([
-    ['expected a whole number of features, got 0', () => new nn.BatchNorm1d(0)],
-    ['expected a whole number of features, got 1.5', () => new nn.BatchNorm2d(1.5)],
+    ['numFeatures is a whole number of at least 1, got 0', () => new nn.BatchNorm1d(0)],
+    ['numFeatures is a whole number of at least 1, got 1.5', () => new nn.BatchNorm2d(1.5)],
     ['momentum is a number from 0 to 1 or null', () => new nn.BatchNorm1d(1, { momentum: 1.1 })],
     ['momentum is a number from 0 to 1 or null', () => new nn.BatchNorm1d(1, { momentum: Number.NaN })],
     ['eps is a number of at least 0', () => new nn.BatchNorm1d(1, { eps: -1 })],

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { expectClose } from '../support/all-close.js'
 import { decode, decodeTensor, type Encoded, readFixture } from '../support/fixtures.js'
 import { initForTest } from '../support/init.js'
+import { needPython, python, runFixtureScript } from '../support/python.js'
 
 interface Case {
   name: string
@@ -22,6 +23,7 @@ const cases = readFixture<Case[]>('optimizer-states.json').map((each) => [each.n
 const PYTORCH_ONLY = ['foreach', 'fused', 'capturable', 'differentiable']
 
 beforeAll(initForTest)
+needPython("PyTorch's optimisers going on from our state")
 
 /** The three parameters of a case in two groups, with other options than the case's where `options` are given. */
 function make({ type, options, second, initial }: Case, values = initial, plain = false) {
@@ -105,6 +107,36 @@ describe.each(cases)('%s', (_, each) => {
       expect(second.parameters[i].toFloat32Array()).toEqual(toFloat32Array.call(first.parameters[i]))
     }
   })
+})
+
+/** As the fixtures hold a tensor. */
+function encode(x: Tensor): Encoded {
+  return { shape: [...x.shape], data: Buffer.from(x.toFloat32Array().buffer).toString('base64') }
+}
+
+it.runIf(python)("PyTorch's own optimisers go on from our state, with its options", () => {
+  const asked = cases.map(([, each]) => {
+    const { parameters, optimizer } = make(each)
+    for (let i = 0; i < 3; i++) step(optimizer, parameters, each.gradients[i])
+    const { state, param_groups } = optimizer.stateDict()
+    const entries = Object.entries(state).map(([i, entry]) => [
+      i,
+      Object.fromEntries(Object.entries(entry).map(([name, x]) => [name, encode(x as Tensor)])),
+    ])
+    return {
+      type: each.type,
+      parameters: parameters.map(encode),
+      gradients: each.gradients.slice(3),
+      state: { state: Object.fromEntries(entries), param_groups },
+    }
+  })
+  const after = runFixtureScript<Encoded[][]>('continue_with_torch.py', [], JSON.stringify(asked))
+  for (const [i, [name, each]] of cases.entries()) {
+    for (const [j, expected] of each.parameters[5].entries()) {
+      const theirs = decodeTensor(after[i][j])
+      expectClose(theirs, decode(expected), { tolerance: 1e-5, what: `${name}, parameter ${j}` })
+    }
+  }
 })
 
 describe('loadStateDict', () => {

@@ -1,0 +1,2 @@
+/** The same for Node, in one file with the rest. */
+export * from './internals.js'
