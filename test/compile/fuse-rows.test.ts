@@ -143,7 +143,7 @@ describe('fused rows give the bits of the rows that they stand for', () => {
         const plain = run(net(), shape, true)
         const names = new Set<string>()
         setRowFusion((recorded) => {
-          fuseRecorded(recorded, 1)
+          fuseRecorded(recorded, 1, true)
           for (const row of recorded.rows) names.add(row.name)
         })
         const fused = run(net(), shape, true)
@@ -159,7 +159,7 @@ describe('rows are left as they are', () => {
   const names = (step: (x: Tensor) => unknown, x: Tensor) => {
     const found: string[] = []
     setRowFusion((recorded) => {
-      fuseRecorded(recorded, 1)
+      fuseRecorded(recorded, 1, true)
       for (const row of recorded.rows) found.push(row.name)
     })
     const compiled = compile(step)
