@@ -135,13 +135,9 @@ async function run(net: Module, data: Batches, options: RecalibrateOptions): Pro
   return gone
 }
 
-/** The batches, with turns of the event loop in between. */
+/** The batches, with turns of the event loop in between: those of an asynchronous iterable may be there at once. */
 async function* slowly(data: Batches): AsyncGenerator<readonly Tensor[] | Tensor> {
-  if (Symbol.asyncIterator in data) {
-    yield* data
-    return
-  }
-  for (const batch of data) {
+  for await (const batch of data) {
     yield batch
     if (timeToYield()) await yieldToEvents()
   }

@@ -27,11 +27,11 @@ const passLater = async (set: data.Dataset, options: object) => {
 
 describe('Subset', () => {
   it.each([
-    ['tensors', numbers(10)],
-    ['a class of its own', own(10)],
-    ['promises', later(10)],
-  ])('of %s has those samples, in that order', async (_, set) => {
-    const subset = new Subset<unknown>(set, [7, 1, 1, 9])
+    ['tensors', numbers],
+    ['a class of its own', own],
+    ['promises', later],
+  ])('of %s has those samples, in that order', async (_, make) => {
+    const subset = new Subset<unknown>(make(10), [7, 1, 1, 9])
     expect(subset.length).toBe(4)
     expect(await passLater(subset, { batchSize: 3 })).toEqual([[7, 1, 1], [9]])
     const nested = new Subset(subset, Uint32Array.of(3, 0))
@@ -59,10 +59,10 @@ describe('Subset', () => {
 
 describe('ConcatDataset', () => {
   it.each([
-    ['tensors', [numbers(3), numbers(4, 100), numbers(2, 50)]],
-    ['all kinds', [numbers(3), own(4, 100), later(2, 50)]],
-  ])('of %s has the samples of all', async (_, sets) => {
-    const set = new ConcatDataset<unknown>(sets)
+    ['tensors', [numbers, numbers, numbers]],
+    ['all kinds', [numbers, own, later]],
+  ])('of %s has the samples of all', async (_, [a, b, c]) => {
+    const set = new ConcatDataset<unknown>([a(3), b(4, 100), c(2, 50)])
     expect(set.length).toBe(9)
     const all = [0, 1, 2, 100, 101, 102, 103, 50, 51]
     expect((await passLater(set, { batchSize: 4 })).flat()).toEqual(all)

@@ -50,12 +50,15 @@ export const huberLoss = loss<Options & { delta?: number }>((x, t, { delta = 1 }
 
 /** Beyond the edges only by a finite difference, which is told of the kink. */
 export const binaryCrossEntropy = loss((x, t) => {
-  need(t > -1e-4 && t < 1 + 1e-4, 'a probability')
-  // At 0 and 1 the target's gradient is infinite, in PyTorch too.
-  need(x > 0 && x < 1, 'a probability that is certain')
-  kink(x)
-  kink(1 - x)
-  return -(t * Math.max(Math.log(x), -100) + (1 - t) * Math.max(Math.log1p(-x), -100))
+  need(
+    [x, t].every((p) => p > -1e-4 && p < 1 + 1e-4),
+    'probabilities',
+  )
+  // At 0 and 1 the target's gradient is infinite, in PyTorch too, however exactly it is met.
+  kink(x || Number.MIN_VALUE)
+  kink(1 - x || Number.MIN_VALUE)
+  const log = (p: number) => Math.max(p <= 0 ? Number.NEGATIVE_INFINITY : Math.log(p), -100)
+  return -(t * log(x) + (1 - t) * (x >= 1 ? -100 : Math.log1p(-x)))
 })
 
 /** `posWeight` is repeated to the target's shape first. */

@@ -85,7 +85,7 @@ struct Choice {
 
 /// One of `0..n`, by a word. (As even as 2³² is large.)
 fn below(word: u32, n: usize) -> i32 {
-    (u64::from(word) * n as u64 >> 32) as i32
+    ((u64::from(word) * n as u64) >> 32) as i32
 }
 
 impl Choice {
