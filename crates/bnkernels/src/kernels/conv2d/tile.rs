@@ -94,7 +94,7 @@ impl Run {
             sum::<R, 1, 4, 0>(taps, Place { tiles: whole, x_step: 16, y_step: 16, ..at }, w, &mut y, start);
             vectors = pixels * vectors % 4;
             at = Place { tiles: 1, x: x.offset(whole * 16), y: whole * 16, ..at };
-        } else if vectors <= 2 {
+        } else if cfg!(feature = "whole") && vectors <= 2 {
             // Few sums would wait for each other: some pixels side by side have more.
             let beside = 4 / vectors;
             let tiles = pixels / beside;
