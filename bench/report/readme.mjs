@@ -37,6 +37,9 @@ function netsTable(figures) {
   return markdown(['times as fast', ...columns.map(heading)], rows)
 }
 
+/** @param {Figure} figure */
+const isFolded = ({ table }) => table.includes('folded')
+
 /** A row for each table with targets: the range of its medians, and how many reach theirs. @param {import('../results.mjs').Results} results */
 function targetsTable({ parts }) {
   const rows = Object.entries(parts).flatMap(([name, part]) =>
@@ -80,7 +83,9 @@ export function withSpeed(text, results) {
     const [date] = provenance(nets)
     blocks.push(
       `How many times as fast a training step of other nets is, and the answer for one sample (${date.slice(0, 10)}); and what share of that speed (%) they have in a loop of a user's own, uncompiled:`,
-      netsTable(nets.figures.filter(({ unit }) => unit !== 'MB')),
+      netsTable(nets.figures.filter((one) => one.unit !== 'MB' && !isFolded(one))),
+      'How many times as fast answers are once batch norm is folded (`foldBatchNorm`):',
+      netsTable(nets.figures.filter(isFolded)),
       picture('nets', 'Bars: a training step and an answer against PyTorch, for each net'),
     )
   }
