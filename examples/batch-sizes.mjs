@@ -9,6 +9,7 @@
 import { parseArgs } from 'node:util'
 import { data, fit, init, manualSeed, nn, optim, recalibrate } from 'simdgrad'
 import { accuracy, first } from './shared/mnist.mjs'
+import { smallConvNet } from './shared/small-conv-net.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -30,19 +31,6 @@ const NORMS = {
   group: (channels) => new nn.GroupNorm(4, channels),
 }
 
-/** @param {(channels: number) => nn.Module} norm */
-const makeNet = (norm) =>
-  new nn.Sequential(
-    new nn.Conv2d(1, 8, 3, { padding: 1, stride: 2 }),
-    norm(8),
-    new nn.ReLU(),
-    new nn.Conv2d(8, 16, 3, { padding: 1, stride: 2 }),
-    norm(16),
-    new nn.ReLU(),
-    new nn.Flatten(),
-    new nn.Linear(784, 10),
-  )
-
 /** @param {readonly string[]} cells */
 const print = (cells) =>
   console.log(
@@ -62,7 +50,7 @@ for (const batchSize of values.sizes.split(',').map(Number)) {
   const row = [String(batchSize)]
   for (const [name, norm] of Object.entries(NORMS)) {
     manualSeed(0)
-    const net = makeNet((channels) => norm(channels, images / batchSize))
+    const net = smallConvNet((channels) => norm(channels, images / batchSize))
     await fit(net, {
       train: new data.DataLoader(part, { batchSize, shuffle: true }),
       // The rate grows with the root of the batch (Krizhevsky, 2014).

@@ -12,6 +12,7 @@
 import { parseArgs } from 'node:util'
 import { data, fit, init, manualSeed, nn, optim } from 'simdgrad'
 import { first } from './shared/mnist.mjs'
+import { smallConvNet } from './shared/small-conv-net.mjs'
 
 const { values } = parseArgs({ options: { images: { type: 'string', default: '10240' } } })
 const SIZES = [2, 8, 32, 128, 256]
@@ -26,19 +27,6 @@ const NORMS = {
   none: () => new nn.Identity(),
 }
 
-/** @param {(channels: number) => nn.Module} norm */
-const makeNet = (norm) =>
-  new nn.Sequential(
-    new nn.Conv2d(1, 8, 3, { padding: 1, stride: 2 }),
-    norm(8),
-    new nn.ReLU(),
-    new nn.Conv2d(8, 16, 3, { padding: 1, stride: 2 }),
-    norm(16),
-    new nn.ReLU(),
-    new nn.Flatten(),
-    new nn.Linear(784, 10),
-  )
-
 await init()
 const { train, test } = await data.mnist()
 const [part, seen] = [first(train, Number(values.images)), first(test, 1000)]
@@ -52,7 +40,7 @@ for (const batchSize of SIZES) {
   const row = [String(batchSize)]
   for (const norm of Object.values(NORMS)) {
     manualSeed(0)
-    const net = makeNet(norm)
+    const net = smallConvNet(norm)
     const { epochs } = await fit(net, {
       train: new data.DataLoader(part, { batchSize, shuffle: true }),
       valid: new data.DataLoader(seen, { batchSize: 500 }),

@@ -96,6 +96,13 @@ export function pair(name: string, what: string, value: Pair, least: number): re
   return [both[0], both[1]]
 }
 
+/** Whether it is an object such as `{ a: …, b: … }`. */
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
 /** Whether it is a Uint8Array (Node's Buffer is one), of whatever realm: Jest's tests have another one than Node. */
 export function isBytes(value: unknown): value is Uint8Array {
   return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]'

@@ -2,7 +2,7 @@
  * State of any form (state dicts, counters, lists of them) as what a safetensors file holds: its tensors by name, and JSON
  * for all the rest, in which each tensor's place has its name.
  */
-import { kindOf } from '../check.js'
+import { isPlainObject, kindOf } from '../check.js'
 import { ArgumentError, DataError } from '../errors.js'
 import { Tensor } from '../tensor/tensor.js'
 
@@ -57,7 +57,7 @@ function packed(value: unknown, path: string[], tensors: Record<string, Tensor>,
   const inside = (one: unknown, key: string | number) => packed(one, [...path, `${key}`], tensors, what)
   if (path.length < DEPTH) {
     if (Array.isArray(value)) return value.map((one, i) => inside(one ?? null, i))
-    if (isPlain(value)) {
+    if (isPlainObject(value)) {
       const entries = Object.entries(value)
         .filter(([, one]) => one !== undefined)
         .map(([key, one]) => [key, inside(one, key)])
@@ -72,12 +72,6 @@ function packed(value: unknown, path: string[], tensors: Record<string, Tensor>,
   throw new ArgumentError(
     `${what}: ${path.join('.') || 'it'} is ${kindOf(value)}; a state holds tensors, numbers, texts, booleans, null, and arrays and plain objects of them`,
   )
-}
-
-function isPlain(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
 }
 
 /**
@@ -107,7 +101,7 @@ export function unpack({ tensors, json }: Packed, where: string): unknown {
     }
     if (typeof $state === 'object' && $state !== null && $metadata !== undefined) {
       const state = unpacked($state, depth + 1)
-      if (isPlain(state)) {
+      if (isPlainObject(state)) {
         const hidden = { value: unpacked($metadata, depth + 1), enumerable: false }
         return Object.defineProperty(state, METADATA, hidden)
       }

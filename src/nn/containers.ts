@@ -1,5 +1,5 @@
 /** What the containers check: that they hold modules, under names that a state dict can have. */
-import { kindOf } from '../check.js'
+import { isPlainObject, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { type AnyModule, Module } from './module.js'
 
@@ -11,13 +11,6 @@ export function checkModules(name: string, modules: readonly unknown[]): void {
       Array.isArray(module) && name === 'Sequential' ? '; spread it: new nn.Sequential(...layers)' : ''
     throw new ArgumentError(`${name}: element ${i} is no module but ${kindOf(module)}${cure}`)
   }
-}
-
-/** Whether it is an object such as `{ a: …, b: … }`. */
-export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
 }
 
 /** @throws {ArgumentError} unless `key` can be a part of a state dict's name, and `module` is a module */

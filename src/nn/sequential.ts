@@ -1,9 +1,9 @@
 import { fused } from '../autograd/fuse.js'
-import { checkNumber, kindOf } from '../check.js'
+import { checkNumber, isPlainObject, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { eachTensor, type Scope, scoped } from '../tensor/scope.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkModules, checkNamed, isPlainObject, namedOf } from './containers.js'
+import { checkModules, checkNamed, namedOf } from './containers.js'
 import { callForward } from './layer.js'
 import { Module } from './module.js'
 

@@ -48,9 +48,16 @@ export class CheckpointIn implements Callback {
   readonly #folder: Folder
   readonly #options: CheckpointOptions
 
-  /** @param folder where the checkpoints are @param options as of Checkpoint */
-  constructor(folder: Folder, options: CheckpointOptions) {
+  /**
+   * @param open gives the folder of a path
+   * @param path where the checkpoints are
+   * @param options as of Checkpoint
+   */
+  constructor(open: (path: string) => Folder, path: string, options: CheckpointOptions) {
     const name = 'Checkpoint'
+    if (typeof path !== 'string' || path === '') {
+      throw new ArgumentError(`${name}: expected a folder's path, got ${kindOf(path)}`)
+    }
     checkOptions(name, options, ['everySteps', 'keep', 'resume', 'settings', 'onMessage'])
     const { everySteps, keep = 3, resume = false, settings = {}, onMessage = console.warn } = options
     if (everySteps !== undefined) checkNumber(name, 'everySteps', everySteps, { least: 1, whole: true })
@@ -62,7 +69,7 @@ export class CheckpointIn implements Callback {
     if (typeof onMessage !== 'function') {
       throw new ArgumentError(`${name}: onMessage is a function, got ${kindOf(onMessage)}`)
     }
-    this.#folder = folder
+    this.#folder = open(path)
     this.#options = { ...options, settings: settingsOf(settings) }
   }
 

@@ -1,5 +1,3 @@
-import { kindOf } from '../../check.js'
-import { ArgumentError } from '../../errors.js'
 import { diskFolder } from '../../io/folder.node.js'
 import { CheckpointIn, type CheckpointOptions } from './checkpoint.js'
 
@@ -17,9 +15,6 @@ export class Checkpoint extends CheckpointIn {
    * @throws {ArgumentError} for a folder that is no path, and an option that is unknown or out of range
    */
   constructor(folder: string, options: CheckpointOptions = {}) {
-    if (typeof folder !== 'string' || folder === '') {
-      throw new ArgumentError(`Checkpoint: expected a folder's path, got ${kindOf(folder)}`)
-    }
-    super(diskFolder(folder), options)
+    super(diskFolder, folder, options)
   }
 }
