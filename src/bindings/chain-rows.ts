@@ -1,7 +1,7 @@
 /** Rows that run elementwise rows block by block: what stands in them (crates/bnkernels/src/exports/steps.rs). */
 import type { Place, Row } from './recorded.js'
 import type { Storage } from './recording.js'
-import { CHAINS, SHORT_UNARY } from './rows.generated.js'
+import { CHAINS } from './rows.generated.js'
 
 /** Elementwise kernels; the arrays of each are of one length, or a number that is repeated. */
 const ELEMENTWISE = new Set([
@@ -66,9 +66,6 @@ export function stepOf(row: Row, n: number): Step {
   return { words, places: row.places, moving, lengths: [RANK + 1] }
 }
 
-/** Whether a unary function is so short that it is sooner computed again than read. */
-export const isShort = ({ words }: Row): boolean => SHORT_UNARY.includes(words[2])
-
 /** Temporaries: which storage is in which. */
 type Temporaries = Map<Storage, number>
 
@@ -112,8 +109,6 @@ export const chainRow = (n: number, steps: readonly Step[], temporaries: Tempora
 
 /** Words of `batchNormForward`, whose first says the layout, before its result, which is the first temporary. */
 const FORWARD = { layout: 2, first: 3, s: 5, y: 19 }
-/** Words of `batchNormBackward`. */
-const BACKWARD = { layout: 2, first: 3, dy: 8, mean: 10, training: 19, dx: 20 }
 const LANES = 1
 
 const named = (row: Row, name: string) =>
@@ -123,7 +118,7 @@ const named = (row: Row, name: string) =>
 const BLOCK = 16
 
 /**
- * Whether batch normalisation (or its gradient) runs in pieces long enough for steps to begin anew with each: one is of
+ * Whether batch normalisation runs in pieces long enough for steps to begin anew with each: one is of
  * a channel, in one block.
  *
  * @param fewest as of `elementsOf`: an eighth takes some times as long as to begin
@@ -138,37 +133,6 @@ export function normalised(row: Row): Place | undefined {
   return place && isWhole(row, place) ? place : undefined
 }
 
-/** Where the gradient of batch normalisation in lanes reads that of its result; undefined for other rows. */
-export function gradientOfNormalised(row: Row): Place | undefined {
-  if (!named(row, 'batchNormBackward')) return undefined
-  const place = row.places.find(({ word }) => word === BACKWARD.dy)
-  return place && isWhole(row, place) ? place : undefined
-}
-
-/** Whether the gradient is that of this normalisation: of the same arrays and numbers. */
-export function belongs(forward: Row, backward: Row): boolean {
-  // By their words: x, mean, residual, variance, eps, weight.
-  const pairs = [
-    [6, 6],
-    [8, 10],
-    [10, 12],
-    [12, 14],
-    [15, 17],
-  ]
-  const at = (row: Row, word: number) => row.places.find((place) => place.word === word)
-  const same = ([a, b]: readonly number[]) => {
-    const [one, other] = [at(forward, a), at(backward, b)]
-    return one?.storage === other?.storage && one?.delta === other?.delta
-  }
-  const numbers = [
-    [3, 3],
-    [4, 4],
-    [5, 5],
-    [14, 16],
-  ]
-  return pairs.every(same) && numbers.every(([a, b]) => forward.words[a] === backward.words[b])
-}
-
 /** Batch normalisation, and steps that have its result in the first temporary. */
 export function normaliseRow(row: Row, steps: readonly Step[], temporaries: Temporaries): Row {
   const head = [...row.words.subarray(FORWARD.first, FORWARD.y)]
@@ -176,34 +140,4 @@ export function normaliseRow(row: Row, steps: readonly Step[], temporaries: Temp
     .filter(({ word }) => word < FORWARD.y)
     .map((place) => ({ ...place, word: place.word - 1 }))
   return withSteps('batchNormChainForward', head, places, steps, temporaries)
-}
-
-/**
- * The gradient of batch normalisation, of what the steps leave in the first temporary.
- *
- * @param forward the normalisation, where the steps read its result, in the second temporary
- */
-export function normaliseBackwardRow(
-  row: Row,
-  forward: Row | undefined,
-  steps: readonly Step[],
-  temporaries: Temporaries,
-): Row {
-  const { words } = row
-  const head: number[] = []
-  const places: Place[] = []
-  const take = (from: Row, start: number, end: number) => {
-    for (const place of from.places) {
-      const { word } = place
-      if (word >= start && word < end) places.push({ ...place, word: 2 + head.length + word - start })
-    }
-    head.push(...from.words.subarray(start, end))
-  }
-  take(row, BACKWARD.first, BACKWARD.dy)
-  take(row, BACKWARD.mean, BACKWARD.training)
-  if (forward) take(forward, 17, FORWARD.y)
-  else head.push(0, 0)
-  head.push(words[BACKWARD.training], Number(forward !== undefined))
-  take(row, BACKWARD.dx, words.length)
-  return withSteps('batchNormChainBackward', head, places, steps, temporaries)
 }

@@ -20,12 +20,7 @@ export interface Item {
   readonly clears: readonly Row[]
   /** The batch normalisation before them. */
   readonly head?: Row
-  /** The row in its stead. */
-  readonly made?: Row
 }
-
-/** What an item has that no other is fused with. */
-export const LEFT = { n: undefined, chain: [], clears: [] }
 
 /** Rows that are further apart are left as they are. */
 const NEAR = 64
@@ -135,16 +130,6 @@ export class Fusing {
   otherUserOf(item: Item, storage: Storage): number {
     const others = [...this.usersOf(storage)].filter((user) => user !== item)
     return others.length === 1 ? this.#indexOf(others[0]) : -1
-  }
-
-  /** Whether what a row reads is the same at item `j` as at `i`. */
-  isUnchanged(places: readonly Place[], i: number, j: number): boolean {
-    const read = places.filter((place) => !place.written)
-    for (let k = i + 1; k < j; k++) {
-      const written = this.items[k].places.filter((place) => place.written)
-      if (this.#meets(read, written)) return false
-    }
-    return true
   }
 
   /** Lets `item` stand for items `i` and `j`. */

@@ -75,7 +75,6 @@ export const ROW_FORMS: readonly RowForm[] = [
   form(28, 0, 6, 8, 10, 12, 14, 16, 19, -22, -24, -26),
   form(3, 0),
   form(18, 0, 5, 7, 9, 11, 14, 16),
-  form(26, 0, 5, 7, 9, 11, 14, 16, -20, -22, -24),
   form(23, 0, 6, 8, 10, 12, -14, -16, -18, -20),
   form(31, 0, 6, 8, 10, 12, 14, 16, 18, 20, -22, -24, -26, -28),
   form(27, 1, 7, 9, 11, 13, -23, -25),
@@ -87,8 +86,4 @@ export const ROW_FORMS: readonly RowForm[] = [
 export const CHAINS = {
   chain: 56,
   batchNormChainForward: 57,
-  batchNormChainBackward: 58,
 } as const
-
-/** The unary functions (by their numbers) of a few instructions. */
-export const SHORT_UNARY: readonly number[] = [0, 1, 2, 5, 10, 14, 15, 16, 17, 18, 19, 22, 24, 27]

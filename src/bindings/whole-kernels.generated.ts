@@ -541,7 +541,7 @@ export function recurrentForward({ cell, t, n, h, weight, bias, h0, c0, gates, y
   const keptAt = kept?.address ?? 0
   const lastCellAt = lastCell?.address ?? 0
   const row = startRow()
-  row[0] = 59
+  row[0] = 58
   row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
   row[3] = t
   row[4] = n
@@ -621,7 +621,7 @@ export function recurrentBackward({ cell, t, n, h, weight, h0, c0, gates, y, kep
   const dh0At = dh0?.address ?? 0
   const dc0At = dc0?.address ?? 0
   const row = startRow()
-  row[0] = 60
+  row[0] = 59
   row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
   row[3] = t
   row[4] = n
@@ -700,7 +700,7 @@ export function attentionForward({ batch, t, s, e, ev, q, k, v, mask, boolean, c
   const yAt = y.address
   const logSumsAt = logSums.address
   const row = startRow()
-  row[0] = 61
+  row[0] = 60
   row[2] = batch
   row[3] = t
   row[4] = s
@@ -783,7 +783,7 @@ export function attentionBackward({ batch, t, s, e, ev, q, k, v, mask, boolean, 
   const dkAt = dk?.address ?? 0
   const dvAt = dv?.address ?? 0
   const row = startRow()
-  row[0] = 62
+  row[0] = 61
   row[2] = batch
   row[3] = t
   row[4] = s
@@ -867,7 +867,7 @@ export function augment({ sourceRows, channels, h, w, outH, outW, padding, shift
   const normsAt = norms.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 63
+  row[0] = 62
   row[2] = sourceRows
   row[3] = channels
   row[4] = h

@@ -28,7 +28,7 @@ function differs(a: Float32Array, b: Float32Array): boolean {
 }
 
 // The programs' arrays are so small that their rows would not be fused.
-setRowFusion((recorded) => fuseRecorded(recorded, 1, true))
+setRowFusion((recorded) => fuseRecorded(recorded, 1))
 
 /** @throws {Thrown} where the program itself can't run */
 export function compareCompiled(program: Program): CompiledOutcome {

@@ -13,7 +13,7 @@ import { initForTest } from '../support/init.js'
 
 beforeAll(initForTest)
 // As rows of larger arrays are.
-beforeAll(() => setRowFusion((recorded) => fuseRecorded(recorded, 1, true)))
+beforeAll(() => setRowFusion((recorded) => fuseRecorded(recorded, 1)))
 
 /** Allocations and requests for scratch memory so far. */
 const requests = () => instance().kernels.memory_requests()

@@ -35,8 +35,6 @@ pub struct Description {
     pub reads: [bool; 2],
     /// The numbers that it takes besides x.
     pub options: &'static [Number],
-    /// Whether it is short: several vectors are computed at a time.
-    pub short: bool,
 }
 
 /// A number that a function takes besides x.
@@ -80,7 +78,6 @@ macro_rules! unary {
             doc: &[$($doc),*],
             reads: [is_read(stringify!($bx)), is_read(stringify!($by))],
             options: &[$($(Number { name: stringify!($number), doc: &[$($of),*], default: $default }),+)?],
-            short: $u > 1,
         }),*];
     };
 }

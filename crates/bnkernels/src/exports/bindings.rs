@@ -86,10 +86,7 @@ fn rows() -> String {
         writeln!(out, "  {}: {number},", camel_case(kernel.name)).unwrap();
     }
     out += "} as const\n";
-    out += "\n/** The unary functions (by their numbers) of a few instructions. */\n";
-    let short = UNARY_DESCRIPTIONS.iter().enumerate().filter(|(_, row)| row.short);
-    let short: Vec<String> = short.map(|(number, _)| number.to_string()).collect();
-    out + &format!("export const SHORT_UNARY: readonly number[] = [{}]\n", short.join(", "))
+    out
 }
 
 /// The rows of the unary table that are functions, or those that are parts of one.

@@ -400,17 +400,6 @@ kernels! {
         requires chain::Steps::temporaries(&steps) > 0;
         => batch_norm::batch_norm_chain_forward(&shape, x, statistics, Affine { weight, bias }, &steps);
 
-    /// `batchNormBackward` in lanes, of the `dy` that elementwise kernels leave in their first temporary; `again` where
-    /// they read the normalised values, in their second.
-    batch_norm_chain_backward(n, c, s: size; x: input[lanes(n, c * s)]; mean: input[c]; residual: optional input[c];
-            variance: input[c]; eps: f32; weight, bias: optional input[c]; training, again: bool;
-            dx: optional output[lanes(n, c * s)]; dweight, dbias: optional output[c]; steps: steps) in whole
-        let shape = BatchNormShape { layout: Layout::Lanes, n, c, s };
-        let statistics = Statistics { mean, residual, var: variance, eps };
-        requires chain::Steps::temporaries(&steps) > usize::from(again);
-        => batch_norm::batch_norm_chain_backward(
-            &shape, x, statistics, Affine { weight, bias }, (training, again), dx, (dweight, dbias), &steps);
-
     /// All steps of a recurrent layer in one direction. `gates` come as the input's part, `x Wᵢₕᵀ + bᵢₕ`, and
     /// become the gates; `kept` is what a cell keeps beside them (LSTM and GRU); `lastCell` is the LSTM's.
     recurrent_forward(cell: choice[tanh, relu, lstm, gru]; t, n, h: size;

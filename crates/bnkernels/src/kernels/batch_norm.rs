@@ -19,7 +19,7 @@ mod rows;
 mod statistics;
 
 pub use backward::batch_norm_backward;
-pub use chain::{batch_norm_chain_backward, batch_norm_chain_forward};
+pub use chain::batch_norm_chain_forward;
 pub use forward::batch_norm_forward;
 pub use max_pool2d::batch_norm_max_pool2d_backward;
 pub use statistics::{batch_norm_statistics, batch_norm_update_running};

@@ -26,7 +26,7 @@ macro_rules! binary {
 
         #[cfg(not(target_arch = "wasm32"))]
         pub const BINARY_DESCRIPTIONS: &[Description] =
-            &[$(Description { name: stringify!($name), doc: &[$($doc),*], reads: [false; 2], options: &[], short: false }),*];
+            &[$(Description { name: stringify!($name), doc: &[$($doc),*], reads: [false; 2], options: &[] }),*];
     };
 }
 

@@ -41,7 +41,9 @@ pub fn batch_norm_backward(
                 })
             }
             Layout::Lanes => lanes::write(shape, dx, true, |channel, range| {
-                plain_gradient(Src::new(&dy[range.clone()], range.len()), scale[channel])
+                let dy = Src::new(&dy[range.clone()], range.len());
+                let scale = F32x4::splat(scale[channel]);
+                move |at| dy.load(at) * scale
             }),
         }
         return Ok(());
@@ -60,7 +62,9 @@ pub fn batch_norm_backward(
         }
         Layout::Lanes => lanes::write(shape, dx, true, |channel, range| {
             let [x, dy] = [x, dy].map(|values| Src::new(&values[range.clone()], range.len()));
-            gradient(x, dy, [mean[channel], shift[channel], slope[channel], scale[channel]])
+            let [mean, shift, slope, scale] =
+                [mean[channel], shift[channel], slope[channel], scale[channel]].map(F32x4::splat);
+            move |at| (mean - x.load(at)).mul_add(slope, dy.load(at) - shift) * scale
         }),
     }
     Ok(())
@@ -83,37 +87,13 @@ pub(super) fn sum_pieces(
         // Padding lanes of dy are zero, so they need no care.
         Layout::Lanes => lanes::for_each_piece(shape, [plain, products], |_, channel, range| {
             let [x, dy] = [x, dy].map(|values| Src::new(&values[range.clone()], range.len()));
-            lanes::sums(range.len(), terms(x, dy, mean[channel]))
+            let mean = F32x4::splat(mean[channel]);
+            lanes::sums(range.len(), |at, [plain, products]| {
+                let dy = dy.load(at);
+                [plain + dy, dy.mul_add(x.load(at) - mean, products)]
+            })
         }),
     }
-}
-
-/// What a vector of a piece adds to the sums of [`sum_pieces`].
-#[inline(always)]
-pub(super) fn terms<'a>(
-    x: Src<'a>,
-    dy: Src<'a>,
-    mean: f32,
-) -> impl Fn(usize, [F32x4; 2]) -> [F32x4; 2] + use<'a> {
-    let mean = F32x4::splat(mean);
-    move |at, [plain, products]| {
-        let dy = dy.load(at);
-        [plain + dy, dy.mul_add(x.load(at) - mean, products)]
-    }
-}
-
-/// The vectors of `dx` of a piece of one channel, with its mean and what [`finish`] gives: shift, slope and scale.
-#[inline(always)]
-pub(super) fn gradient<'a>(x: Src<'a>, dy: Src<'a>, factors: [f32; 4]) -> impl Fn(usize) -> F32x4 + use<'a> {
-    let [mean, shift, slope, scale] = factors.map(F32x4::splat);
-    move |at| (mean - x.load(at)).mul_add(slope, dy.load(at) - shift) * scale
-}
-
-/// As `gradient`, where the statistics do not depend on `x`.
-#[inline(always)]
-pub(super) fn plain_gradient(dy: Src<'_>, scale: f32) -> impl Fn(usize) -> F32x4 + use<'_> {
-    let scale = F32x4::splat(scale);
-    move |at| dy.load(at) * scale
 }
 
 /// Adds up the results of [`sum_pieces`]: writes the gradients, and gives for each channel, in

@@ -69,23 +69,6 @@ pub(super) fn write<M: Fn(usize) -> F32x4>(
     clear: bool,
     f: impl Fn(usize, Range<usize>) -> M + Sync,
 ) {
-    write_pieces(shape, y, clear, move |channel, range, piece| {
-        let length = piece.len();
-        let (mut dst, map) = (Dst::new(piece, length), f(channel, range));
-        for at in (0..length).step_by(4) {
-            dst.store(at, map(at));
-        }
-    });
-}
-
-/// As `write`, with what writes a piece: `f(channel, range in the array, piece)`.
-#[inline(always)]
-pub(super) fn write_pieces(
-    shape: &BatchNormShape,
-    y: &mut [f32],
-    clear: bool,
-    f: impl Fn(usize, Range<usize>, &mut [f32]) + Sync,
-) {
     let total = shape.results();
     let chunks = chunk_count(total, shape.len() / total.max(1));
     let pieces = |chunk| chunk_range(chunk, chunks, total, 1);
@@ -98,11 +81,14 @@ pub(super) fn write_pieces(
                 let (block, channel, range) = shape.lanes_piece(piece);
                 let (mine, rest) = std::mem::take(&mut y).split_at_mut(range.len());
                 y = rest;
-                f(channel, range, mine);
+                let length = mine.len();
+                let (mut dst, map) = (Dst::new(mine, length), f(channel, range));
+                for at in (0..length).step_by(4) {
+                    dst.store(at, map(at));
+                }
                 let (lanes, images) = (shape.blocks().width(block), shape.blocks().images(block));
                 if clear && images < lanes {
-                    let (length, last) = (mine.len(), Mask4::first(images - (lanes - 4)));
-                    let mut dst = Dst::new(mine, length);
+                    let last = Mask4::first(images - (lanes - 4));
                     for at in (lanes - 4..length).step_by(lanes) {
                         dst.store(at, last.select(dst.load(at), F32x4::zero()));
                     }
