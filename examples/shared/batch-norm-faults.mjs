@@ -160,6 +160,16 @@ export const FAULTS = [
       }),
     ],
   ),
+  ...[2, 4].map(
+    /** @returns {[string, AdviceCode, (digits: Digits) => Promise<Case>]} */ (batchSize) => [
+      `trained in batches of ${batchSize}, and inspected in larger ones`,
+      'tiny-batches',
+      async (digits) => ({
+        net: await trained(layered(), part(digits.train, 400 * batchSize), { batchSize, lr: 0.01 }),
+        data: loaded(digits),
+      }),
+    ],
+  ),
   [
     'trained on sorted classes',
     'sorted-by-class',

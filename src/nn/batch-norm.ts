@@ -1,4 +1,5 @@
 import { countedBatchNorm } from '../autograd/ops/batch-norm.js'
+import { isRecording } from '../autograd/tape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { checkInput } from './layer.js'
 import { checkMomentum, RunningNorm } from './running-norm.js'
@@ -23,6 +24,8 @@ export interface BatchNormLayerOptions {
 export abstract class BatchNorm extends RunningNorm {
   #momentum: number | null
   readonly #currentMomentum = () => this.#momentum
+  /** The most samples that training has normalised together; 0 before. An inspection asks, and puts it back. @internal */
+  mostTogether = 0
 
   /**
    * @param numFeatures channels C of the input, at least 1
@@ -60,6 +63,7 @@ export abstract class BatchNorm extends RunningNorm {
     const { runningMean = null, runningVar = null, numBatchesTracked, weight, bias, eps } = this
     const training = this.training || !runningMean
     const counted = this.training ? numBatchesTracked : undefined
+    if (this.training && isRecording()) this.mostTogether = Math.max(this.mostTogether, x.shape[0])
     const running = { runningMean, runningVar, numBatchesTracked: counted }
     return countedBatchNorm(x, {
       weight,

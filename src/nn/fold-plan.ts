@@ -22,6 +22,8 @@ export interface Fold {
   into: string
   /** Whether that stands before it or after. */
   side: 'before' | 'after'
+  /** Inputs of the layer after it that are of one channel, one beside the other: more than one behind a flatten. */
+  perChannel: number
 }
 
 /** A batch norm layer that stays. */
@@ -35,7 +37,7 @@ export interface Kept {
 }
 
 /** A neighbour, or why there is none. */
-type Found = { layer: LinearLike } | { reason: string }
+type Found = { layer: LinearLike; perChannel: number } | { reason: string }
 
 function isLinear(module: AnyModule): module is LinearLike {
   return [Linear, Conv1d, Conv2d, ConvTranspose2d].some((kind) => module instanceof kind)
@@ -81,14 +83,15 @@ class Plan {
       const [call] = calls
       const before = this.#before(call)
       if ('layer' in before) {
-        this.folds.push({ path, type, into: this.paths.get(before.layer) ?? '', side: 'before' })
+        this.folds.push({ path, type, into: this.paths.get(before.layer) ?? '', side: 'before', perChannel: 1 })
         // A second batch norm finds the same layer before it.
         this.#made.set(call.outputs[0], before.layer)
         return
       }
       const after = this.#after(call)
       if ('layer' in after) {
-        this.folds.push({ path, type, into: this.paths.get(after.layer) ?? '', side: 'after' })
+        const { layer, perChannel } = after
+        this.folds.push({ path, type, into: this.paths.get(layer) ?? '', side: 'after', perChannel })
       } else keep(`${before.reason}; ${after.reason}`)
     }
   }
@@ -104,17 +107,22 @@ class Plan {
     const others = readersOf(this.seen, x).filter((reader) => !own.has(reader))
     if (others.length > 0) return { reason: `what ${what} gives is read by ${this.#names(others)} too` }
     if (this.seen.outputs.includes(x)) return { reason: `what ${what} gives is a result of the net too` }
-    return { layer }
+    return { layer, perChannel: 1 }
   }
 
   #after({ outputs: [y] }: ModuleCall): Found {
-    const next = this.seen.calls.find(({ module, inputs }) => isLinear(module) && inputs[0] === y)
+    const next = this.seen.calls.find(
+      ({ module, inputs: [x] }) => isLinear(module) && (x === y || isFlattened(x, y)),
+    )
     const readers = readersOf(this.seen, y)
     if (!next) return { reason: `after it comes ${this.#names(readers) || 'the end of the net'}` }
-    const { module: layer } = next
+    const {
+      module: layer,
+      inputs: [x],
+    } = next
     if (!isLinear(layer)) return { reason: '' }
     const what = this.#text(layer)
-    const problem = this.#unfit(layer, y)
+    const problem = this.#unfit(layer, x)
     if (problem) return { reason: `${what} after it ${problem}` }
     if (layer instanceof ConvTranspose2d) {
       return { reason: `${what} after it does not see as many values at its edges as within` }
@@ -122,10 +130,15 @@ class Plan {
     if (isPadded(layer))
       return { reason: `${what} after it pads with zeros, which stand for no input's zero` }
     const own = insideOf(next)
-    const others = readers.filter((reader) => !own.has(reader))
+    const between = x === y ? [] : [x.producer]
+    const others = [...readers, ...readersOf(this.seen, x)].filter(
+      (reader) => !own.has(reader) && !between.includes(reader),
+    )
     if (others.length > 0) return { reason: `what it gives is read by ${this.#names(others)} too` }
-    if (this.seen.outputs.includes(y)) return { reason: 'what it gives is a result of the net too' }
-    return { layer }
+    if (this.seen.outputs.some((result) => result === y || result === x)) {
+      return { reason: 'what it gives is a result of the net too' }
+    }
+    return { layer, perChannel: layer instanceof Linear ? x.shape[1] / y.shape[1] : 1 }
   }
 
   /** Why the layer's weights can't be changed, if so. `x` is its result, or its input. */
@@ -171,6 +184,17 @@ class Plan {
     })
     return [...new Set(names.map((name) => name ?? 'a function of your own'))].join(' and ')
   }
+}
+
+/** Whether `x` is [N, C, …] as [N, C · …]. */
+function isFlattened(x: Tensor, y: Tensor): boolean {
+  return (
+    nameOf(x.producer) === 'reshape' &&
+    x.producer?.sources[0] === y &&
+    y.shape.length > 2 &&
+    x.shape.length === 2 &&
+    x.shape[0] === y.shape[0]
+  )
 }
 
 function isPadded({ ...layer }: Linear | Conv1d | Conv2d): boolean {

@@ -24,8 +24,11 @@ export function factorsOf(norm: BatchNorm): { scale: Float64Array; shift: Float6
   return { scale, shift }
 }
 
-/** The output and the input channel of the weight at `i`. */
-function channelsOf(layer: LinearLike): (i: number) => readonly [out: number, into: number] {
+/** The output and the input channel of the weight at `i`; `perChannel` inputs are one channel's. */
+function channelsOf(
+  layer: LinearLike,
+  perChannel: number,
+): (i: number) => readonly [out: number, into: number] {
   const [rows, columns] = layer.weight.shape
   const taps = sizeOf(layer.weight.shape.slice(2))
   const groups = 'options' in layer ? layer.options.groups : 1
@@ -38,7 +41,8 @@ function channelsOf(layer: LinearLike): (i: number) => readonly [out: number, in
   }
   return (i) => {
     const out = Math.floor(i / (columns * taps))
-    return [out, Math.floor(out / per) * columns + (Math.floor(i / taps) % columns)]
+    const into = Math.floor(out / per) * columns + (Math.floor(i / taps) % columns)
+    return [out, Math.floor(into / perChannel)]
   }
 }
 
@@ -48,14 +52,14 @@ function outputsOf(layer: LinearLike): number {
 }
 
 /** Folds, in `net`, what was planned. @returns what undoes it */
-export function applyFold(net: AnyModule, { path, into, side }: Fold): () => void {
+export function applyFold(net: AnyModule, { path, into, side, perChannel }: Fold): () => void {
   const layer = net.getSubmodule(into) as LinearLike
   const norm = net.getSubmodule(path)
   if (!(norm instanceof BatchNorm)) throw new Error(`there is no batch norm at ${path}`)
   const { scale, shift } = factorsOf(norm)
   const old = layer.weight.toFloat32Array()
   const biases = Float64Array.from(layer.bias?.toFloat32Array() ?? new Float32Array(outputsOf(layer)))
-  const channels = channelsOf(layer)
+  const channels = channelsOf(layer, perChannel)
   const before = side === 'before'
   const weights = old.map((w, i) => {
     const [out, input] = channels(i)

@@ -1,4 +1,5 @@
 /** What a look at a net may change and has to put back: modes, buffers, and tensors in fields. */
+import { BatchNorm } from '../nn/batch-norm.js'
 import { keepModes } from '../nn/modes.js'
 import { type AnyModule, Parameter } from '../nn/module.js'
 import { zeros } from '../tensor/create.js'
@@ -7,7 +8,10 @@ import { Tensor } from '../tensor/tensor.js'
 /** Puts back what was. */
 export interface KeptState {
   restoreModes(): void
-  /** Buffers, and tensors that are fields and no parameters: the same ones, with the same values. */
+  /**
+   * Buffers, and tensors that are fields and no parameters: the same ones, with the same values. And what batch norm
+   * remembers of training.
+   */
   restoreBuffers(): void
 }
 
@@ -21,6 +25,9 @@ export function keepState(net: AnyModule): KeptState {
       )
       .map(([field, value]) => ({ module, field, value })),
   )
+  const norms = net.namedModules().flatMap(([, module]) => {
+    return module instanceof BatchNorm ? [{ module, together: module.mostTogether }] : []
+  })
   const tensors = [...new Set([...net.buffers(), ...fields.map(({ value }) => value)])]
   const kept = tensors.map((tensor) => {
     return { tensor, version: tensor.version, values: zeros(tensor.shape).copy_(tensor) }
@@ -28,6 +35,7 @@ export function keepState(net: AnyModule): KeptState {
   return {
     restoreModes,
     restoreBuffers() {
+      for (const { module, together } of norms) module.mostTogether = together
       for (const { module, field, value } of fields) {
         if (Reflect.get(module, field) !== value) Reflect.set(module, field, value)
       }

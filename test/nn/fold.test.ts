@@ -99,6 +99,19 @@ describe('foldBatchNorm', () => {
     expect(Object.values(net.stateDict()).map(values)).toEqual(before)
   })
 
+  it.each([
+    [[4, 3, 4, 5], () => new Sequential(new BatchNorm2d(3), new nn.Flatten(), new Linear(60, 2))],
+    [
+      [4, 3, 7],
+      () => new Sequential(new BatchNorm1d(3), new nn.Flatten(), new Linear(21, 2, { bias: false })),
+    ],
+  ])('folds %j into a Linear behind a flatten', (inputs, make) => {
+    const net = shake(make())
+    const { net: folded, kept } = foldBatchNorm(net, { inputs })
+    expect(kept).toEqual([])
+    expectSame(net, folded, randn(inputs))
+  })
+
   it('names its places, and keeps the modes of the net', () => {
     const net = shake(cnn(true))
     const result = foldBatchNorm(net)
@@ -215,6 +228,21 @@ describe('foldBatchNorm', () => {
     const { kept, folded } = foldBatchNorm(net, x)
     expect(folded).toEqual([])
     expect(kept[0].reason).toMatch(reason)
+  })
+
+  it('leaves what is flattened for two readers', () => {
+    class Branches extends nn.Module {
+      bn = new BatchNorm2d(2)
+      a = new Linear(8, 3)
+      forward(x: Tensor): Tensor {
+        const y = this.bn.forward(x).flatten(1)
+        return this.a.forward(y).add(y.slice(1, 0, 3))
+      }
+    }
+    const net = shake(new Branches())
+    const { net: folded, kept } = foldBatchNorm(net, { inputs: [3, 2, 2, 2] })
+    expect(kept[0].reason).toMatch(/read by slice too/)
+    expectSame(net, folded, randn([3, 2, 2, 2]))
   })
 
   it('leaves shared weights and hooks alone', () => {

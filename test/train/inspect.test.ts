@@ -211,6 +211,21 @@ describe('inspectBatchNorm', () => {
     expect((await inspectBatchNorm(net, loader)).advice).toEqual([])
   })
 
+  it('remembers how many samples training normalised together, and an inspection adds nothing to it', async () => {
+    const layer = new nn.BatchNorm1d(4)
+    const codes = async () => {
+      return (await inspectBatchNorm(layer, [[randn([32, 4])]])).advice.map(({ code }) => code)
+    }
+    const step = compile((x: Tensor) => layer.forward(x).sum().backward())
+    for (let i = 0; i < 60; i++) step(randn([3, 4]))
+    expect(await codes()).toContain('tiny-batches')
+    expect(await codes()).toContain('tiny-batches')
+    await recalibrate(layer, [[randn([32, 4])]])
+    expect(await codes()).toContain('tiny-batches')
+    step(randn([16, 4]))
+    expect(await codes()).not.toContain('tiny-batches')
+  })
+
   it('has nothing to say of a net without batch norm, and of a folded one', async () => {
     const { net } = foldBatchNorm(cnn(true))
     const report = await inspectBatchNorm(net, new data.DataLoader(digits.test, { batchSize: 32 }))

@@ -106,9 +106,15 @@ function looksBiased(witness: Witness, batchSize: number): boolean {
 const TINY = 4
 
 export const tinyBatches: Look = ({ samples, modes }, left) => {
-  const { batchSize } = samples
+  const { batchSize, count } = samples
   const own = left.filter(({ report }) => report.mode !== 'frozen')
-  if (batchSize > TINY || own.length === 0 || samples.count <= TINY) return []
+  const trained = own.filter(({ together }) => together > 0 && together <= TINY)
+  const data = batchSize <= TINY && count > TINY
+  if (own.length === 0 || !(data || trained.length > 0)) return []
+  const size = data ? batchSize : trained[0].together
+  const what = data
+    ? `the data comes in batches of ${size}`
+    : `${named(trained)}: trained in batches of ${size} at most`
   const { training, evaluation } = modes
   const figures =
     training === undefined
@@ -116,11 +122,11 @@ export const tinyBatches: Look = ({ samples, modes }, left) => {
       : training.accuracy !== undefined
         ? `Accuracy in training mode is ${percent(training.accuracy)}, in evaluation ${percent(evaluation.accuracy)}.`
         : ''
-  const noise = 1 / Math.sqrt(Math.max(1, batchSize))
+  const noise = 1 / Math.sqrt(Math.max(1, size))
   const text =
-    `the data comes in batches of ${batchSize}: of so few samples a batch's mean is up to ${short(noise)} σ off by chance (1/√${batchSize}), in training as in what the running statistics are made of. ${figures} ` +
-    'Take batches of 16 or more, nn.GroupNorm, or nn.BatchRenorm2d; statistics of tiny batches are mended by recalibrate(net, loader, { precise: true }). (If only this loader is so small, give one as in training.)'
-  return [{ code: 'tiny-batches', witnesses: [], text }]
+    `${what}: of so few samples a batch's mean is up to ${short(noise)} σ off by chance (1/√${size}), in training as in what the running statistics are made of. ${figures} ` +
+    `Take batches of 16 or more, nn.GroupNorm, or nn.BatchRenorm2d; statistics of tiny batches are mended by recalibrate(net, loader, { precise: true }).${data ? ' (If only this loader is so small, give one as in training.)' : ''}`
+  return [{ code: 'tiny-batches', witnesses: data ? [] : trained, text }]
 }
 
 /** Data in which a batch has a class or two. */

@@ -13,6 +13,8 @@ export interface Witness {
   measured: Measured | undefined
   /** Forwards in training mode, and steps of the optimiser. */
   steps: { forwards: number; steps: number } | undefined
+  /** The most samples that training normalised together; 0 where nobody knows, as of a net from a file. */
+  together: number
 }
 
 /** All that was seen. */

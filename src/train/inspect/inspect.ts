@@ -164,6 +164,7 @@ class Inspection {
         layer: layers[i],
         measured: measured[i],
         steps: steps[i],
+        together: layers[i].together,
       })),
       rootTraining,
       modes,

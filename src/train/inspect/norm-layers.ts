@@ -27,6 +27,8 @@ export interface NormLayer {
   beta: Tensor | undefined
   /** Batches seen in training; undefined where it is not counted. */
   tracked(): number | undefined
+  /** The most samples that training normalised together, at the time; 0 where nobody knows. */
+  together: number
   /** Whether the variance is the paper's biased one on purpose, as in batch renormalisation. */
   biasedByDesign: boolean
 }
@@ -58,6 +60,7 @@ function ofLibrary(path: string, module: BatchNorm): NormLayer | undefined {
     gamma: weight ?? undefined,
     beta: bias ?? undefined,
     tracked: () => numBatchesTracked?.item(),
+    together: module.mostTogether,
     biasedByDesign: module instanceof BatchRenorm,
   }
 }
@@ -90,6 +93,7 @@ function byHand(path: string, module: AnyModule): NormLayer | undefined {
     gamma: parameter(/gamma|weight|scale/i),
     beta: parameter(/beta|bias|shift/i),
     tracked: () => undefined,
+    together: 0,
     biasedByDesign: false,
   }
 }
