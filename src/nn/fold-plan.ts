@@ -83,7 +83,13 @@ class Plan {
       const [call] = calls
       const before = this.#before(call)
       if ('layer' in before) {
-        this.folds.push({ path, type, into: this.paths.get(before.layer) ?? '', side: 'before', perChannel: 1 })
+        this.folds.push({
+          path,
+          type,
+          into: this.paths.get(before.layer) ?? '',
+          side: 'before',
+          perChannel: 1,
+        })
         // A second batch norm finds the same layer before it.
         this.#made.set(call.outputs[0], before.layer)
         return
