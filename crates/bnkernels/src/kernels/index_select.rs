@@ -6,6 +6,8 @@
 
 use super::reduce::ReduceShape;
 use crate::parallel::{for_each_part, scratch::take, OutOfMemory};
+use crate::simd::{Dst, F32x4, Src};
+use std::ops::Add;
 
 /// The first index that is no whole number in `0..n`.
 pub fn first_bad_index(index: &[f32], n: usize) -> Option<usize> {
@@ -94,35 +96,50 @@ fn sort_by_row(index: &[f32], ends: &mut [f32], order: &mut [f32]) {
 
 /// Rows that are summed in f32, at most; more are closed in f64.
 const BLOCK: usize = 64;
-/// Columns that are summed side by side.
-const WIDTH: usize = 16;
 
 /// `y = Σ x[pick]` of rows as long as `y`.
 fn sum_rows(x: &[f32], picks: &[f32], y: &mut [f32]) {
     let inner = y.len();
-    let row = |pick: &f32| &x[pick.to_bits() as usize * inner..][..inner];
     match picks {
         [] => return y.fill(0.0),
-        [pick] => return y.copy_from_slice(row(pick)),
+        [pick] => return y.copy_from_slice(&x[pick.to_bits() as usize * inner..][..inner]),
         _ => (),
     }
-    for (c, y) in y.chunks_mut(WIDTH).enumerate() {
-        let mut totals = [0.0; WIDTH];
-        for block in picks.chunks(BLOCK) {
-            let mut sums = [0.0f32; WIDTH];
-            for pick in block {
-                let x = &row(pick)[WIDTH * c..][..y.len()];
-                match x.first_chunk::<WIDTH>() {
-                    Some(x) => sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x),
-                    None => sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x),
-                }
-            }
-            totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += f64::from(sum));
+    let whole = inner / 4 * 4;
+    let (wide, narrow) = (whole / 32 * 32, whole);
+    (0..wide).step_by(32).for_each(|column| sum_columns::<8>(x, picks, column, y));
+    (wide..narrow).step_by(4).for_each(|column| sum_columns::<1>(x, picks, column, y));
+    for column in whole..inner {
+        let of = |pick: &f32| x[pick.to_bits() as usize * inner + column];
+        let blocks = picks.chunks(BLOCK).map(|block| f64::from(block.iter().map(of).fold(0.0, Add::add)));
+        y[column] = blocks.sum::<f64>() as f32;
+    }
+}
+
+/// `V` vectors of columns from `column` on.
+fn sum_columns<const V: usize>(x: &[f32], picks: &[f32], column: usize, y: &mut [f32]) {
+    let inner = y.len();
+    let block_sums = |block: &[f32]| {
+        let mut sums = [F32x4::zero(); V];
+        for pick in block {
+            let x = Src::new(&x[pick.to_bits() as usize * inner + column..], 4 * V);
+            sums = std::array::from_fn(|v| sums[v] + x.load(4 * v));
         }
-        for (y, total) in y.iter_mut().zip(totals) {
-            *y = total as f32;
+        sums
+    };
+    let mut to = Dst::new(&mut y[column..], 4 * V);
+    let mut blocks = picks.chunks(BLOCK).map(block_sums);
+    let first = blocks.next().unwrap_or([F32x4::zero(); V]);
+    if picks.len() <= BLOCK {
+        return (0..V).for_each(|v| to.store(4 * v, first[v]));
+    }
+    let mut totals = first.map(|sum| sum.to_array().map(f64::from));
+    for sums in blocks {
+        for (totals, sum) in totals.iter_mut().zip(sums) {
+            totals.iter_mut().zip(sum.to_array()).for_each(|(total, sum)| *total += f64::from(sum));
         }
     }
+    (0..V).for_each(|v| to.store(4 * v, F32x4::load(&totals[v].map(|total| total as f32))));
 }
 
 #[cfg(test)]
