@@ -6,7 +6,7 @@ import { peerRunner } from './turns.mjs'
 export const PYTORCH = 'PyTorch (eager)'
 export const COMPILED = 'torch.compile'
 
-/** No further net is compiled once torch.compile has taken so long. */
+/** No further net is compiled once torch.compile has taken so long, unless a part has more time. */
 const COMPILE_SECONDS = 15
 
 /**
@@ -15,8 +15,9 @@ const COMPILE_SECONDS = 15
  * @param {import('./children.mjs').Side} side
  * @param {number} threads
  * @param {string[]} missing is told what was not compiled, and why
+ * @param {number} [most] seconds that compiling may take, in all
  */
-export function torchRunners(side, threads, missing) {
+export function torchRunners(side, threads, missing, most = COMPILE_SECONDS) {
   let compiling = 0
   let givenUp = false
   /** @param {{ net: string } & Record<string, unknown>} job @param {string} [name] of the job */
@@ -26,7 +27,7 @@ export function torchRunners(side, threads, missing) {
       const eager = { ...job, threads: count }
       runners.push(await peerRunner(side, eager, `${PYTORCH} ${count}`, { spins: true }))
     }
-    if (compiling > COMPILE_SECONDS) {
+    if (compiling > most) {
       if (!givenUp)
         missing.push(`${COMPILED}, from ${name} on: compiling took ${Math.round(compiling)} s before`)
       givenUp = true

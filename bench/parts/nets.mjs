@@ -5,7 +5,7 @@ import { COMPILED, eagerOf, PYTORCH, torchRunners } from '../pytorch.mjs'
 import { digits } from '../report/tables.mjs'
 import { figure } from '../results.mjs'
 import { median, ratios } from '../statistics.mjs'
-import { ourRunner, takeTurns, WARM_UP } from '../turns.mjs'
+import { ourRunner, peerRunner, takeTurns, WARM_UP } from '../turns.mjs'
 import { memoryFigures } from './nets-memory.mjs'
 
 /**
@@ -27,6 +27,10 @@ export const FOLDS = [
   { row: 'MobileNetV2-like', net: 'mobilenet', batch: 1, infers: true },
 ]
 
+/** torch.compile takes half a minute for the largest of them. */
+const COMPILE_SECONDS = 240
+
+const JAX = 'JAX (jit)'
 const OURS = 'compiled'
 const LOOP = 'in a loop'
 /** Unless a job says another. */
@@ -68,6 +72,11 @@ export async function nets({ rounds, turn, threads, progress }) {
       return undefined
     })
     if (torch) sides.push(torch)
+    const jax = await startSide([python, here('peers/jax_nets.py')]).catch((error) => {
+      missing.push(`JAX: ${messageOf(error)} (SIMDGRAD_PYTHON names a Python that has it)`)
+      return undefined
+    })
+    if (jax) sides.push(jax)
     // Two processes, so that one's garbage is not collected in the other's time.
     const compiled = await startOurs(build, threads, ['--nets'])
     sides.push(compiled)
@@ -75,7 +84,10 @@ export async function nets({ rounds, turn, threads, progress }) {
     sides.push(loop)
     versions[build.build] = String(compiled.ready.runtime)
     if (torch) versions.torch = String(torch.ready.version)
-    const torchSide = torch && torchRunners(torch, threads, missing)
+    if (jax) versions.jax = String(jax.ready.version)
+    const torchSide = torch && torchRunners(torch, threads, missing, COMPILE_SECONDS)
+    /** @type {readonly string[]} */
+    const jaxNets = jax ? Object(jax.ready.nets) : []
 
     for (const job of JOBS) {
       const name = nameOf(job)
@@ -86,12 +98,15 @@ export async function nets({ rounds, turn, threads, progress }) {
         ...[await ourRunner(compiled, mine, OURS), await ourRunner(loop, plain, LOOP)],
         ...(torchSide ? await torchSide({ net, batch, infers }, name) : []),
       ]
+      const withJax = jax && !infers && jaxNets.includes(net)
+      if (withJax) runners.push(await peerRunner(jax, { net, batch, threads }, JAX, { compiles: true }))
       const samples = await takeTurns(runners, { rounds, turn })
       /** @type {Record<string, Answer>} */
       const answers = {
         [OURS]: await compiled.ask({ do: 'train', ...mine, steps: POOL }),
         [LOOP]: await loop.ask({ do: 'train', ...plain, steps: POOL }),
         ...(torch && { [PYTORCH]: await torch.ask({ net, batch, infers, threads, steps: POOL }) }),
+        ...(withJax && { [JAX]: await jax.ask({ net, batch, steps: POOL }) }),
       }
       missing.push(...doubts(name, answers, infers))
       figures.push(...figuresOf(job, build.build, samples, answers))
@@ -196,6 +211,7 @@ export function figuresOf(job, build, samples, answers) {
   const others = [
     [PYTORCH, ...eagerOf(samples), target],
     [COMPILED, COMPILED, samples.get(COMPILED), undefined],
+    [JAX, JAX, samples.get(JAX), undefined],
   ]
   const figures = others.flatMap(([peer, other, theirs, target]) => {
     if (!theirs) return []
