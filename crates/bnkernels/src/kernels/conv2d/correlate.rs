@@ -68,6 +68,9 @@ fn grid(blocks: usize, channels: usize, rows: usize, cost: usize, same: bool) ->
     (wanted.div_ceil(by_rows).min(channels), by_rows)
 }
 
+/// Tiles of outputs that must read a window for it to be copied together first.
+const AGAIN: usize = 4;
+
 /// A block of the batch.
 struct Block<'a> {
     of: &'a Correlation<'a>,
@@ -101,8 +104,9 @@ impl Block<'_> {
         for phase in 0..columns {
             let axis = &of.columns.phase(phase);
             let mut cut = Cut::new(of.inputs, of.outputs, lanes, vertical, axis);
-            if of.groups > 1 {
-                // Each group has inputs of its own, and few outputs to read them again.
+            if of.groups > 1 || tile.rows < AGAIN * ROWS {
+                // Few outputs read its inputs again: each group has its own, a chunk of channels (of an image of few
+                // rows) reads for itself.
                 cut.gathered = None;
             }
             let before = vertical.before * of.columns.kernel + vertical.taps * axis.before;

@@ -117,6 +117,9 @@ impl Run {
             4 if cfg!(feature = "whole") && whole == (1, 2) => {
                 sum_kernel::<R, 1, 2>(taps, at, w, &mut y, start);
             }
+            4 if cfg!(feature = "whole") && whole == (1, 3) => {
+                sum_kernel::<R, 1, 3>(taps, at, w, &mut y, start);
+            }
             4 if taps.x_tap == LANES => sum::<R, 1, 4, LANES>(taps, at, w, &mut y, start),
             4 => sum::<R, 1, 4, 0>(taps, at, w, &mut y, start),
             3 => sum::<R, 1, 3, 0>(taps, at, w, &mut y, start),
