@@ -54,8 +54,9 @@ impl Correlation<'_> {
     }
 }
 
-/// How a block is cut into chunks of some microseconds: by rows first where all channels of a row read
-/// the same inputs, then by channels; otherwise by channels first, so that a chunk's rows are in its cache.
+/// How a block is cut into chunks of some microseconds: by rows first where all channels of a row read the same inputs,
+/// and by channels, which then each copy their windows together, only where rows are too few for some threads;
+/// otherwise by channels first, so that a chunk's rows are in its cache.
 fn grid(blocks: usize, channels: usize, rows: usize, cost: usize, same: bool) -> (usize, usize) {
     const SMALLEST: usize = 131_072;
     let wanted = (blocks * channels * rows).saturating_mul(cost) / SMALLEST;
@@ -64,8 +65,10 @@ fn grid(blocks: usize, channels: usize, rows: usize, cost: usize, same: bool) ->
         let by_channels = wanted.min(channels);
         return (by_channels, wanted.div_ceil(by_channels).min(rows));
     }
+    const ENOUGH: usize = 16;
     let by_rows = wanted.min(rows);
-    (wanted.div_ceil(by_rows).min(channels), by_rows)
+    let by_channels = wanted.min(ENOUGH.div_ceil(blocks)).div_ceil(by_rows);
+    (by_channels.min(channels), by_rows)
 }
 
 /// Tiles of outputs that must read a window for it to be copied together first.
