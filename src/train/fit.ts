@@ -25,7 +25,14 @@ import { timeToYield, yieldToEvents } from './yield.js'
  * @throws {ShapeError} for a loss that is no single number, or in which [N, 1] stands against [N]
  */
 export function fit<N extends AnyModule, B>(net: N, options: FitOptions<N, B>): Promise<History>
-/** With a step of your own in place of the loss. */
+/**
+ * With a step of your own in place of the loss.
+ *
+ * @param net its mode is set and put back
+ * @throws {NumericError} as with a loss
+ * @throws {ArgumentError} as with a loss, and where the step gives no loss, or not what metrics need
+ * @throws {ShapeError} for a loss that is no single number
+ */
 export function fit<N extends AnyModule, B>(net: N, options: FitStepOptions<N, B>): Promise<History>
 export async function fit(net: AnyModule, options: Run['options']): Promise<History> {
   checkFit(net, options)

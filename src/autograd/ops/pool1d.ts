@@ -88,6 +88,7 @@ function pooled(
  *
  * @param x [N, C, L]
  * @param kernelSize the window
+ * @param options stride, padding, dilation, ceilMode, returnIndices
  * @returns [N, C, ⌊(L + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1], with `ceilMode` rounded up; with
  *   `returnIndices` a pair of it and the places, of the same shape
  * @throws {ShapeError} when the window does not fit
