@@ -5,8 +5,7 @@
 
 /** What every error of simdgrad is an instance of; `name` tells the kind. */
 export class SimdgradError extends Error {
-  // In letters, for bundlers rename classes.
-  /** @internal */
+  /** The kind of error. */
   override name = 'SimdgradError'
 
   /**
@@ -21,25 +20,25 @@ export class SimdgradError extends Error {
 
 /** Shapes that do not fit together, or a shape that an operation or layer can't take. */
 export class ShapeError extends SimdgradError {
-  /** @internal */
+  /** The kind of error. */
   override name = 'ShapeError'
 }
 
 /** An argument or option that is out of range, unknown or of the wrong type. */
 export class ArgumentError extends SimdgradError {
-  /** @internal */
+  /** The kind of error. */
   override name = 'ArgumentError'
 }
 
 /** A tensor used after `dispose()`. */
 export class DisposedError extends SimdgradError {
-  /** @internal */
+  /** The kind of error. */
   override name = 'DisposedError'
 }
 
 /** `backward()` where there is no graph, or no longer one, or one whose values were changed since. */
 export class AutogradError extends SimdgradError {
-  /** @internal */
+  /** The kind of error. */
   override name = 'AutogradError'
 }
 
@@ -59,7 +58,7 @@ export type InitErrorCode =
 
 /** `init` not called, called again with other options, or no binary that could be had and that this runtime takes. */
 export class InitError extends SimdgradError {
-  /** @internal */
+  /** The kind of error. */
   override name = 'InitError'
 
   /**
@@ -83,25 +82,25 @@ export class InitError extends SimdgradError {
  * team.
  */
 export class WorkerError extends SimdgradError {
-  /** @internal */
+  /** The kind of error. */
   override name = 'WorkerError'
 }
 
 /** More memory than the runtime gives. */
 export class OutOfMemoryError extends SimdgradError {
-  /** @internal */
+  /** The kind of error. */
   override name = 'OutOfMemoryError'
 }
 
 /** A file or byte sequence that is not what it should be: IDX, gzip, safetensors. */
 export class DataError extends SimdgradError {
-  /** @internal */
+  /** The kind of error. */
   override name = 'DataError'
 }
 
 /** A state dict that does not fit the module, optimiser or scheduler: missing, unexpected or misshapen entries. */
 export class StateDictError extends SimdgradError {
-  /** @internal */
+  /** The kind of error. */
   override name = 'StateDictError'
 }
 
@@ -110,6 +109,6 @@ export class StateDictError extends SimdgradError {
  * clipGradNorm_ was asked to throw.
  */
 export class NumericError extends SimdgradError {
-  /** @internal */
+  /** The kind of error. */
   override name = 'NumericError'
 }

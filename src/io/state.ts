@@ -109,7 +109,7 @@ function jsonOf(value: unknown): string | undefined {
 export function decodeMetadata(bytes: Uint8Array, where = 'the given bytes'): Record<string, string> {
   checkBytes('decodeMetadata', bytes)
   const { metadata } = readHeader(bytes, where)
-  for (const key of Object.keys(metadata)) if (key.startsWith(OWN)) delete metadata[key]
+  delete metadata[FROZEN]
   return metadata
 }
 
