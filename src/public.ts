@@ -36,7 +36,8 @@ export { getRngState, type RngState, setRngState } from './tensor/rng-state.js'
 export { type MultinomialOptions, multinomial, randint, randperm } from './tensor/sample.js'
 export type { Shape } from './tensor/shape.js'
 export { type NestedNumbers, Tensor } from './tensor/tensor.js'
-export { type EvaluateOptions, type Evaluation, evaluate } from './train/evaluate.js'
+export type { Tensors } from './train/batch.js'
+export { type EvaluateOptions, type EvaluateReport, type Evaluation, evaluate } from './train/evaluate.js'
 export { fit } from './train/fit.js'
 export { type InspectOptions, inspectBatchNorm } from './train/inspect/inspect.js'
 export type { Figures } from './train/inspect/passes.js'
@@ -58,4 +59,12 @@ export {
   type RecalibrateOptions,
   recalibrate,
 } from './train/recalibrate.js'
-export type { BatchProgress, EpochResult, FitOptions, History } from './train/training.js'
+export type {
+  BatchProgress,
+  EpochResult,
+  FitOptions,
+  FitSettings,
+  FitStepOptions,
+  History,
+  StepOutput,
+} from './train/training.js'

@@ -15,6 +15,8 @@ export interface Storage {
   write(values: ArrayLike<number>): void
   pin(): unknown
   unpin(): void
+  /** Overwrites the float at `index`. */
+  writeFloat(index: number, value: number): void
 }
 
 /** What has a gradient that a step sets: a tensor. */

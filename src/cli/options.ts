@@ -1,7 +1,7 @@
-/** The command line of `simdgrad`, parsed with node:util's parseArgs and checked value by value. */
-import { parseArgs } from 'node:util'
+/** The command line of `simdgrad`: which command, and its options, checked value by value. */
 import { ArgumentError } from '../errors.js'
 import { JOB_NAMES, JOBS, type JobName } from '../nets/index.js'
+import { type KnownOptions, scan } from './scan.js'
 import { didYouMean, positiveNumber, wholeNumber } from './values.js'
 
 /** What `--net all` trains: the notebook's four, in its order. */
@@ -101,7 +101,7 @@ const INSPECT = {
 /** Those of mnist that inspect has too. */
 const SHARED = ['net', 'data', 'batch-size', 'threads', 'json', 'report']
 
-const OPTIONS: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
+const OPTIONS: KnownOptions = {
   ...GENERAL,
   ...MNIST,
   ...INSPECT,
@@ -115,7 +115,7 @@ const OPTIONS: Record<string, { type: 'string' | 'boolean'; short?: string }> = 
  *   value that is missing, not a number, out of range or not allowed.
  */
 export function parseCommandLine(args: readonly string[]): Command {
-  const { texts, flags, words } = scan(args)
+  const { texts, flags, words } = scan(args, OPTIONS)
   if (flags.has('help')) return { command: 'help' }
   if (flags.has('version')) return { command: 'version' }
   const [word, unexpected] = words
@@ -184,49 +184,6 @@ export function netsOf({ net }: Pick<MnistOptions, 'net'>): readonly JobName[] {
 /** The file that the weights of `net` go to: `--save` itself, or NAME-net.safetensors for 'all'. */
 export function savePathFor(save: string, net: JobName, selection: MnistOptions['net']): string {
   return selection === 'all' ? save.replace(/\.safetensors$/, `-${net}.safetensors`) : save
-}
-
-interface Scanned {
-  /** The options with a value, by name. */
-  texts: Map<string, string>
-  flags: Set<string>
-  words: string[]
-}
-
-/** parseArgs' own strict mode has terser errors, so its tokens are checked here. */
-function scan(args: readonly string[]): Scanned {
-  const { tokens } = parseArgs({
-    args: [...args],
-    options: OPTIONS,
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  })
-  const scanned: Scanned = { texts: new Map(), flags: new Set(), words: [] }
-  for (const token of tokens) {
-    if (token.kind === 'positional') scanned.words.push(token.value)
-    if (token.kind !== 'option') continue
-    const { name, rawName, value, inlineValue } = token
-    const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined
-    if (option === undefined) {
-      const hint = rawName.startsWith('--') ? didYouMean(rawName, Object.keys(OPTIONS), '--') : ''
-      throw new ArgumentError(
-        `unknown option ${rawName}${hint}; the options are ` +
-          `${Object.keys(OPTIONS)
-            .map((known) => `--${known}`)
-            .join(', ')}.`,
-      )
-    }
-    if (option.type === 'boolean') {
-      if (value !== undefined) {
-        throw new ArgumentError(`${rawName} takes no value, and '${value}' was given. Leave it out.`)
-      }
-      scanned.flags.add(name)
-    } else if (value === undefined || value === '' || (!inlineValue && value.startsWith('--'))) {
-      throw new ArgumentError(`${rawName} needs a value, and none was given: ${rawName} VALUE.`)
-    } else scanned.texts.set(name, value)
-  }
-  return scanned
 }
 
 function mnistOptions(texts: Map<string, string>, flags: Set<string>): MnistOptions {

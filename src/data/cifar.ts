@@ -4,6 +4,7 @@
  */
 import { checkOptions, isBytes, kindOf } from '../check.js'
 import { ArgumentError, DataError } from '../errors.js'
+import { noting } from './cifar-files.js'
 import type { FindFile, FoundFile } from './files.js'
 import type { IdxArray } from './idx.js'
 import { ImageDataset } from './image-dataset.js'
@@ -73,12 +74,19 @@ export interface Cifar {
   test: ImageDataset
   /** Who made it, and where it is from. */
   source: string
+  /**
+   * Files that are not the known ones, in words: by their sizes and, of CIFAR-10 and in Node, Bun and Deno, their MD5.
+   * Empty where all are.
+   */
+  notes: readonly string[]
 }
 
 const SOURCE =
   'CIFAR: Alex Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009; https://www.cs.toronto.edu/~kriz/cifar.html'
 
 const NAMES_10 = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck']
+
+type Md5 = (bytes: Uint8Array) => string
 
 /** What becomes of the images of each part. */
 interface Transforms {
@@ -87,28 +95,32 @@ interface Transforms {
 }
 
 /** CIFAR-10 of its six files, one after the other. @throws {DataError} */
-export async function cifar10Of(find: FindFile, transforms: Transforms): Promise<Cifar> {
+export async function cifar10Of(given: FindFile, transforms: Transforms, md5Of?: Md5): Promise<Cifar> {
+  const notes: string[] = []
+  const find = noting(given, notes, md5Of)
   const train: FoundFile[] = []
   for (let i = 1; i <= 5; i++) train.push(await find(namesOf(`data_batch_${i}.bin`)))
   const test = await find(namesOf('test_batch.bin'))
   const make = (files: readonly FoundFile[], transform: Transform | undefined) =>
     join(files, { classes: 10 }, transform, NAMES_10)
-  return { train: make(train, transforms.train), test: make([test], transforms.test), source: SOURCE }
+  return { train: make(train, transforms.train), test: make([test], transforms.test), source: SOURCE, notes }
 }
 
 /** CIFAR-100 of its two files, and the one of names, where it is. @throws {DataError} */
 export async function cifar100Of(
-  find: FindFile,
+  given: FindFile,
   transforms: Transforms,
   labels: 'fine' | 'coarse',
 ): Promise<Cifar> {
+  const notes: string[] = []
+  const find = noting(given, notes)
   const [train, test] = [await find(namesOf('train.bin')), await find(namesOf('test.bin'))]
   const names = await find([`${labels}_label_names.txt`]).catch(() => undefined)
   const list = names && new TextDecoder().decode(names.bytes.slice()).split(/\r?\n/).filter(Boolean)
   const classes = list?.length === (labels === 'fine' ? 100 : 20) ? list : undefined
   const make = (file: FoundFile, transform: Transform | undefined) =>
     join([file], { classes: 100, labels }, transform, classes)
-  return { train: make(train, transforms.train), test: make(test, transforms.test), source: SOURCE }
+  return { train: make(train, transforms.train), test: make(test, transforms.test), source: SOURCE, notes }
 }
 
 const namesOf = (name: string) => [name, `${name}.gz`]

@@ -45,7 +45,7 @@ function at(values: readonly unknown[], place: string, top = false): unknown {
   const [first] = values
   if (values.length > 0 && values.every((value) => typeof value === 'string')) return values
   if (first instanceof Tensor || ArrayBuffer.isView(first)) return stacked(values as Values[], place)
-  if (isNumbers(first) && !(top && Array.isArray(first))) return tensor(values as number[])
+  if (isNumbers(first) && !(top && Array.isArray(first))) return nested(values as number[], place)
   if (Array.isArray(first) || isPlain(first)) {
     const keys = Object.keys(first)
     const odd = values.findIndex((value) => Object.keys(value ?? {}).length !== keys.length)
@@ -64,6 +64,19 @@ function at(values: readonly unknown[], place: string, top = false): unknown {
   throw new ArgumentError(
     `collate: nothing can be made of ${values.length ? `a ${place} that is ${kindOf(first)}` : 'no samples'}; expected numbers, typed arrays, tensors, texts, or arrays and plain objects of them, alike in all samples`,
   )
+}
+
+/** One tensor of nested arrays, which have one shape. */
+function nested(values: readonly number[], place: string): Tensor {
+  try {
+    return tensor(values)
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error
+    throw new ShapeError(
+      `collate: a ${place} is arrays of numbers, which become one tensor, and they differ in length; pad them, or, where they are several tensors, give each as a typed array, or name them in an object`,
+      { cause: error },
+    )
+  }
 }
 
 /** Whether it is a number or arrays of nothing else. */

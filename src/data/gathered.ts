@@ -3,8 +3,10 @@ import { ArgumentError } from '../errors.js'
 import { fromValues } from '../tensor/create.js'
 import { Indices } from '../tensor/gather.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { type Dataset, OPEN, type PassKey, type Source } from './dataset.js'
+import { collate } from './collate.js'
+import { type Dataset, OPEN, type PassKey, type PassOptions, type Source } from './dataset.js'
 import { isSize } from './idx.js'
+import { recollate } from './recollate.js'
 
 /** Samples that are tensors, of which the library makes batches. */
 export abstract class GatheredDataset implements Dataset<Tensor[]> {
@@ -37,7 +39,7 @@ export abstract class GatheredDataset implements Dataset<Tensor[]> {
         `${this.constructor.name}: index ${indices[bad]} is out of range for ${this.length} samples`,
       )
     }
-    const source = this[OPEN](order, { seed: 0, epoch: 0 })
+    const source = this[OPEN](order, { seed: 0, epoch: 0, collate })
     try {
       return source.batch(0, order.length) as Tensor[]
     } finally {
@@ -46,10 +48,10 @@ export abstract class GatheredDataset implements Dataset<Tensor[]> {
   }
 
   /** @internal */
-  [OPEN](order: Uint32Array, key: PassKey): Source {
+  [OPEN](order: Uint32Array, options: PassKey & Pick<PassOptions, 'collate'>): Source {
     const indices = new Indices(order)
     return {
-      batch: (first, count) => this.gather(indices, first, count, key),
+      batch: (first, count) => recollate(this.gather(indices, first, count, options), count, options.collate),
       close: () => indices.dispose(),
     }
   }

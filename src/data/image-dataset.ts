@@ -1,13 +1,12 @@
-import { kindOf } from '../check.js'
-import { ArgumentError, ShapeError } from '../errors.js'
+import { ShapeError } from '../errors.js'
 import { fromValues } from '../tensor/create.js'
-import { ByteArray, gather, gatherBytes, type Indices } from '../tensor/gather.js'
-import { outside } from '../tensor/scope.js'
-import { Tensor } from '../tensor/tensor.js'
+import { ByteArray, gather, type Indices } from '../tensor/gather.js'
+import type { Tensor } from '../tensor/tensor.js'
 import type { PassKey } from './dataset.js'
 import { GatheredDataset } from './gathered.js'
 import { checkIdx, type IdxArray } from './idx.js'
-import { checkTransform, type Normalization, normalize, type Transform } from './transforms.js'
+import { imageBatch, normsOf } from './image-gather.js'
+import { checkTransform, normalize, type Transform } from './transforms.js'
 
 /** Images of bytes with a class each: batches are [x: [N, C, H, W], y: [N]]. */
 export class ImageDataset extends GatheredDataset {
@@ -54,7 +53,7 @@ export class ImageDataset extends GatheredDataset {
     this.imageShape = shape
     this.length = length
     this.classes = classes
-    this.#norms = normsOf(transform, shape[0])
+    this.#norms = normsOf('ImageDataset', transform, shape[0])
     this.#images = new ByteArray(last ? channelsFirst(images.data, shape) : images.data)
     this.labels = fromValues(labels.data, [length])
     this.#transform = transform
@@ -62,40 +61,10 @@ export class ImageDataset extends GatheredDataset {
 
   /** @internal */
   protected gather(indices: Indices, first: number, count: number, key: PassKey): Tensor[] {
-    const transform = this.#transform
     const y = gather(this.labels, indices, first, count)
     const batch = { source: this.#images, shape: this.imageShape, norms: this.#norms, indices, first, count }
-    if ('gather' in transform) return [transform.gather(batch, key), y]
-    const x = gatherBytes(batch)
-    if (typeof transform !== 'function') return [x, y]
-    return [
-      transformed(
-        outside([x], () => transform(x)),
-        count,
-      ),
-      y,
-    ]
+    return [imageBatch('ImageDataset', this.#transform, batch, key), y]
   }
-}
-
-/** Scale and shift by turns: one pair for all channels, or one each. @throws {ShapeError} */
-function normsOf(transform: Transform, channels: number): Tensor {
-  const byte: Normalization = { scale: 1 / 255, shift: 0 }
-  const own = 'gather' in transform ? transform.normalization : transform
-  const { scale, shift } = typeof own === 'function' ? byte : own
-  const many = 'gather' in transform ? channels : 1
-  const list = (of: number | readonly number[]) =>
-    typeof of === 'number' ? Array<number>(many).fill(of) : of
-  const [scales, shifts] = [list(scale), list(shift)]
-  if (scales.length !== many && scales.length !== channels) {
-    throw new ShapeError(
-      `ImageDataset: the normalisation is of ${scales.length} channels, and the images have ${channels}`,
-    )
-  }
-  return fromValues(
-    scales.flatMap((one, c) => [one, shifts[c]]),
-    [2 * scales.length],
-  )
 }
 
 /** [C, H, W] of images, and whether the channels come last. */
@@ -122,15 +91,4 @@ function channelsFirst(data: Uint8Array, [channels, height, width]: readonly num
     }
   }
   return moved
-}
-
-/** What a user's transform gave, once it is a batch of as many samples. */
-function transformed(x: unknown, count: number): Tensor {
-  if (!(x instanceof Tensor)) {
-    throw new ArgumentError(`ImageDataset: transform gives a tensor, and it gave ${kindOf(x)}`)
-  }
-  if (x.shape[0] === count) return x
-  throw new ShapeError(
-    `ImageDataset: transform gives as many images as it is given, ${count}, and it gave shape [${x.shape}]`,
-  )
 }

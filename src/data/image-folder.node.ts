@@ -3,28 +3,28 @@ import { join } from 'node:path'
 import { kindOf } from '../check.js'
 import { ArgumentError, DataError } from '../errors.js'
 import { namesIn, readWhole } from './folder.node.js'
-import type { ImageDataset } from './image-dataset.js'
 import {
   checkImageFolder,
   IMAGE_FILE,
   type ImageFolderOptions,
-  type ImageSource,
   imageSetOf,
   MOST_PIXELS,
 } from './image-folder.js'
+import type { ImageFolder, ImageSource } from './image-folder-dataset.js'
 import type { Image } from './resize.js'
 
 /**
  * The images of a folder's folders, one a class: PNG and JPEG, in the order of their paths. As
  * https://pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html
  *
- * The decoders are optional packages: `npm install fast-png jpeg-js`. All images are read at once, and stay as bytes.
+ * The decoders are optional packages: `npm install fast-png jpeg-js`. Images are read when their batch is due.
  *
  * @param root a folder with a folder for each class
  * @throws {ArgumentError} for a root that is no text, or options that are none
- * @throws {DataError} for a folder that can't be read, no images, broken ones, or several sizes without a `size`
+ * @throws {DataError} for a folder that can't be read, no images, or a first one that is broken; when they are read, for
+ *   broken ones, and for images of several sizes without a `size`
  */
-export async function imageFolder(root: string, options: ImageFolderOptions = {}): Promise<ImageDataset> {
+export async function imageFolder(root: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
   checkImageFolder(options)
   if (typeof root !== 'string')
     throw new ArgumentError(`imageFolder: root is a folder's path, got ${kindOf(root)}`)

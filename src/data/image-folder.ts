@@ -1,9 +1,9 @@
 /** Images in folders, one a class. */
-import { checkOptions, kindOf, type Pair, pair } from '../check.js'
+import { checkBoolean, checkOptions, kindOf, type Pair, pair } from '../check.js'
 import { ArgumentError, DataError } from '../errors.js'
-import { ImageDataset } from './image-dataset.js'
-import { type Image, resize } from './resize.js'
-import { checkTransform, type Transform } from './transforms.js'
+import { ImageFolder, type ImageSource } from './image-folder-dataset.js'
+import type { Image } from './resize.js'
+import { checkTransform, normalize, type Transform } from './transforms.js'
 
 /** Options of `imageFolder`. */
 export interface ImageFolderOptions {
@@ -13,14 +13,11 @@ export interface ImageFolderOptions {
   channels?: 1 | 3
   /** What becomes of the images. Default: `normalize(0.5, 0.5)`, values from −1 to 1. */
   transform?: Transform
-}
-
-/** An image that is to be read. */
-export interface ImageSource {
-  /** Its path, for errors. */
-  readonly where: string
-  readonly label: string
-  read(): Promise<Image>
+  /**
+   * Whether what was read stays in memory, as bytes of the size that images are brought to: later passes then read no
+   * file. Default false.
+   */
+  cache?: boolean
 }
 
 /** More pixels than any image of a data set has: a file that says so is refused before it is decoded. */
@@ -30,62 +27,35 @@ export const IMAGE_FILE = /\.(png|jpe?g)$/i
 
 /** @throws {ArgumentError} */
 export function checkImageFolder(options: ImageFolderOptions): void {
-  checkOptions('imageFolder', options, ['size', 'channels', 'transform'])
+  checkOptions('imageFolder', options, ['size', 'channels', 'transform', 'cache'])
   const { size, channels = 3, transform } = options
   if (size !== undefined) pair('imageFolder', 'size', size, 1)
   if (channels !== 1 && channels !== 3) {
     throw new ArgumentError(`imageFolder: channels is 1 or 3, got ${kindOf(channels)}`)
   }
   if (transform !== undefined) checkTransform('imageFolder', transform)
+  checkBoolean('imageFolder', 'cache', options.cache ?? false)
 }
 
-/** Reads all images into one set, whose classes are the labels in order. @throws {DataError} */
+/** The set of some images, whose classes are the labels in order. Reads the first one. @throws {DataError} */
 export async function imageSetOf(
   sources: readonly ImageSource[],
   options: ImageFolderOptions,
   where: string,
-): Promise<ImageDataset> {
-  const { channels = 3, transform } = options
+): Promise<ImageFolder> {
   if (sources.length === 0) {
     throw new DataError(
       `${where} has no images: expected folders, one a class, with .png, .jpg or .jpeg files.`,
     )
   }
-  // By code units: the same order everywhere.
-  const classes = [...new Set(sources.map(({ label }) => label))].sort()
-  const labels = Uint8Array.from(sources, ({ label }) => classes.indexOf(label))
-  if (classes.length > 256)
-    throw new DataError(`${where} has ${classes.length} classes, and 256 are the most.`)
-  let size = options.size === undefined ? undefined : pair('imageFolder', 'size', options.size, 1)
-  let bytes = new Uint8Array()
-  for (const [i, source] of sources.entries()) {
-    const read = withChannels(await source.read(), channels)
-    size ??= [read.height, read.width]
-    const [height, width] = size
-    if (options.size === undefined && (read.height !== height || read.width !== width)) {
-      throw new DataError(
-        `${source.where} is ${read.height} × ${read.width} pixels, and the images before it ${height} × ${width}. Give imageFolder a size, { size: [${height}, ${width}] }, that all are brought to.`,
-      )
-    }
-    const row = height * width * channels
-    if (i === 0) {
-      if (row * sources.length >= 2 ** 31) {
-        throw new DataError(
-          `${where} takes ${row * sources.length} bytes, more than 2 GB. Give imageFolder a smaller size.`,
-        )
-      }
-      bytes = new Uint8Array(row * sources.length)
-    }
-    const { data } = resize(read, height, width)
-    // Channels come first.
-    const plane = height * width
-    for (let c = 0; c < channels; c++) {
-      for (let p = 0; p < plane; p++) bytes[i * row + c * plane + p] = data[p * channels + c]
-    }
-  }
-  const [height, width] = size ?? [0, 0]
-  const images = { shape: [sources.length, channels, height, width], data: bytes }
-  return new ImageDataset(images, { shape: [sources.length], data: labels }, transform, classes)
+  const { channels = 3, transform = normalize(0.5, 0.5), cache = false } = options
+  const own = sources.map(({ where, label, read }) => {
+    return { where, label, read: async () => withChannels(await read(), channels) }
+  })
+  const first = await own[0].read()
+  const given = options.size === undefined ? undefined : pair('imageFolder', 'size', options.size, 1)
+  const shape = [channels, ...(given ?? [first.height, first.width])]
+  return new ImageFolder(own, { shape, resizes: given !== undefined, transform, cache })
 }
 
 /** Grey from colours as Pillow and ITU-R 601 have it; transparency is left out. */
@@ -111,16 +81,18 @@ interface PageFile extends Blob {
 
 /**
  * The images of folders, one a class: of the files that an `<input type="file" webkitdirectory>` has, PNG and JPEG, in
- * the order of their paths. As https://pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html
+ * the order of their paths. They are read when their batch is due. As
+ * https://pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html
  *
  * @param files whose paths are …/class/image.png
  * @throws {ArgumentError} for what are no files, or options that are none
- * @throws {DataError} for no images, broken ones, or images of several sizes without a `size`
+ * @throws {DataError} for no images, or a first one that is broken; when they are read, for broken ones, and for images
+ *   of several sizes without a `size`
  */
 export async function imageFolder(
   files: Iterable<PageFile>,
   options: ImageFolderOptions = {},
-): Promise<ImageDataset> {
+): Promise<ImageFolder> {
   checkImageFolder(options)
   if (typeof files !== 'object' || files === null || !(Symbol.iterator in files)) {
     throw new ArgumentError(

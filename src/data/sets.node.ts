@@ -16,9 +16,10 @@ import {
 import { readMnistFiles } from './mnist-files.js'
 import { type CifarOptions, checkFiles, cifarAt, mnistAt } from './sets.js'
 
+const md5Of = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex')
+
 /** What differs from the known files: a word, no error, since other files of the format are data too. */
 function notesOf({ files }: MnistFiles, { md5 }: KnownSet): string[] {
-  const md5Of = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex')
   return files.flatMap(({ packed, bytes, where }, i) => {
     const known = md5[STEMS[i]]
     const sums = [md5Of(packed), ...(packed === bytes ? [] : [md5Of(bytes)])]
@@ -79,7 +80,7 @@ async function cifar(name: 'cifar10' | 'cifar100', options: CifarOptions): Promi
   const find = await filesIn(root, `the binary version of ${name}`)
   const { transform, testTransform = transform, labels = 'fine' } = options
   const transforms = { train: transform, test: testTransform }
-  return name === 'cifar10' ? cifar10Of(find, transforms) : cifar100Of(find, transforms, labels)
+  return name === 'cifar10' ? cifar10Of(find, transforms, md5Of) : cifar100Of(find, transforms, labels)
 }
 
 /** @throws {ArgumentError} */

@@ -2,6 +2,7 @@
 import { kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { fromValues } from '../tensor/create.js'
+import { outside } from '../tensor/scope.js'
 import { Tensor } from '../tensor/tensor.js'
 import { type Collated, collate } from './collate.js'
 import {
@@ -151,6 +152,44 @@ export class ConcatDataset<S = unknown> implements Dataset<S> {
     const from = places.map(([part]) => [part, next[part]++] as const)
     const join = (parts: unknown[]) => joined(parts, from) as Collated<S>
     return asked.some(isPromise) ? Promise.all(asked).then(join) : join(asked)
+  }
+
+  /** Each set is opened for its own samples of the pass, so that it knows which pass it is. @internal */
+  [OPEN](order: Uint32Array, options: PassOptions): Source {
+    const places = Array.from(order, (index) => this.#find(index))
+    const own = this.datasets.map((_, part) => places.filter(([of]) => of === part))
+    // Where a sample stands among those of its set.
+    const next = this.datasets.map(() => 0)
+    const ranks = places.map(([part]) => next[part]++)
+    const whole = options.collate === collate
+    const parts = whole ? options : { ...options, collate: (samples: unknown[]) => samples }
+    const sources = this.datasets.map((dataset, part) =>
+      openDataset(
+        dataset as Dataset,
+        Uint32Array.from(own[part], ([, index]) => index),
+        parts,
+      ),
+    )
+    return {
+      batch(first, count) {
+        const rows = places.slice(first, first + count).map(([part], i) => ({ part, rank: ranks[first + i] }))
+        const starts = sources.map((_, part) => rows.find((row) => row.part === part)?.rank ?? 0)
+        const asked = sources.map((source, part) => {
+          const size = rows.filter((row) => row.part === part).length
+          return size > 0 ? source.batch(starts[part], size) : undefined
+        })
+        const from = rows.map(({ part, rank }) => [part, rank - starts[part]] as const)
+        const join = (batches: unknown[]) => {
+          if (whole) return joined(batches, from)
+          const samples = from.map(([part, row]) => (batches[part] as unknown[])[row])
+          return outside([samples], () => options.collate(samples))
+        }
+        return asked.some(isPromise) ? Promise.all(asked).then(join) : join(asked)
+      },
+      close() {
+        for (const source of sources) source.close()
+      },
+    }
   }
 
   #find(index: number): [part: number, own: number] {

@@ -1,4 +1,4 @@
-import { checkOptions, isBytes, kindOf } from '../check.js'
+import { checkOptions, isBytes, isPlainObject, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { checkState, type StateDict } from '../nn/module.js'
 import { fromValues } from '../tensor/create.js'
@@ -25,7 +25,7 @@ export function entriesOf(name: string, state: StateDict): Record<string, Safete
 export interface SaveOptions {
   /**
    * What the file carries along, by name: class names, units, how inputs are prepared, what the net is. Texts are written
-   * as they are, everything else as JSON. Default: none.
+   * as they are, everything else as JSON. Names that begin with `simdgrad.` are the library's own. Default: none.
    */
   metadata?: Readonly<Record<string, unknown>>
 }
@@ -48,15 +48,24 @@ export function encodeStateFor(name: string, state: StateDict, options: SaveOpti
   const { metadata = {} } = options
   return encodeSafetensors(entriesOf(name, state), {
     format: 'pt',
-    ...frozenOf(state),
+    ...frozenOf(state, metadata),
     ...textsOf(name, metadata),
   })
 }
 
+/** Names of metadata that are the library's. */
+const OWN = 'simdgrad.'
+/** Which layers are frozen: a state dict's `_metadata`. */
+const FROZEN = `${OWN}metadata`
+/** Its name in old files: one that anybody may give. */
+const OLD = 'state'
+
 /** Which layers are frozen (freezeBatchNorm), as a string for the file's metadata. */
-function frozenOf(state: StateDict): Record<string, string> {
+function frozenOf(state: StateDict, others: object): Record<string, string> {
   const metadata: unknown = Object.getOwnPropertyDescriptor(state, '_metadata')?.value
-  return metadata === undefined ? {} : { state: JSON.stringify(metadata) }
+  // Beside a 'state' of a user's it is written in any case: that one is none of old.
+  if (metadata === undefined && !Object.hasOwn(others ?? {}, OLD)) return {}
+  return { [FROZEN]: JSON.stringify(metadata ?? {}) }
 }
 
 /** @throws {ArgumentError} for what is no object of what JSON holds */
@@ -67,6 +76,11 @@ function textsOf(name: string, metadata: Readonly<Record<string, unknown>>): Rec
     )
   }
   const texts = Object.entries(metadata).map(([key, value]) => {
+    if (key.startsWith(OWN)) {
+      throw new ArgumentError(
+        `${name}: the metadata's '${key}' begins with '${OWN}', which the library's own do; name it otherwise`,
+      )
+    }
     const text = typeof value === 'string' ? value : jsonOf(value)
     if (text !== undefined) return [key, text] as const
     throw new ArgumentError(`${name}: the metadata's '${key}' is ${kindOf(value)}, which JSON can't hold`)
@@ -85,7 +99,7 @@ function jsonOf(value: unknown): string | undefined {
 
 /**
  * What a safetensors file carries besides its tensors: texts by name (see `metadata` of `encodeState`; `JSON.parse` reads
- * what was written as JSON). The object has no prototype.
+ * what was written as JSON), but for the library's own, whose names begin with `simdgrad.`. The object has no prototype.
  *
  * @param bytes the whole file
  * @param where names the file in errors
@@ -94,7 +108,9 @@ function jsonOf(value: unknown): string | undefined {
  */
 export function decodeMetadata(bytes: Uint8Array, where = 'the given bytes'): Record<string, string> {
   checkBytes('decodeMetadata', bytes)
-  return readHeader(bytes, where).metadata
+  const { metadata } = readHeader(bytes, where)
+  delete metadata[FROZEN]
+  return metadata
 }
 
 /**
@@ -111,14 +127,17 @@ export function decodeState(bytes: Uint8Array, where = 'the given bytes'): State
   const state = Object.fromEntries(
     Object.entries(entries).map(([name, { shape, data }]) => [name, fromValues(data, shape)]),
   )
-  const value = metadataOf(metadata.state)
+  const value = metadataOf(metadata[FROZEN] ?? metadata[OLD])
   return value ? Object.defineProperty(state, '_metadata', { value, enumerable: false }) : state
 }
 
-/** What `frozenOf` wrote; undefined for what another program wrote under that name. */
+/** What `frozenOf` wrote; undefined for what another program, or a user, wrote under that name. */
 function metadataOf(text = ''): unknown {
   try {
-    return JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    const modules = isPlainObject(value) ? Object.values(value) : []
+    const fits = modules.length > 0 && modules.every((one) => isPlainObject(one) && one.frozen === true)
+    return fits ? value : undefined
   } catch {
     return undefined
   }

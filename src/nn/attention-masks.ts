@@ -6,6 +6,7 @@ import { checkMask, type MaskType } from '../autograd/ops/attention.js'
 import { reshape } from '../autograd/ops/rearrange.js'
 import { computeInJavaScript, eachValues } from '../autograd/recording.js'
 import { ArgumentError, ShapeError } from '../errors.js'
+import { tensor } from '../tensor/create.js'
 import { adopt } from '../tensor/scope.js'
 import { type Shape, sameShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -42,6 +43,14 @@ function hidden(mask: Tensor): Tensor {
   )
   adopt(scores)
   return scores
+}
+
+/** −∞ for keys behind the query's own place, [T, S]. */
+export function causalMask(t: number, s: number): Tensor {
+  const values = new Float32Array(t * s)
+  for (let i = 0; i < t; i++)
+    values.fill(Number.NEGATIVE_INFINITY, Math.min(i * s + i + 1, (i + 1) * s), (i + 1) * s)
+  return reshape(tensor(values), [1, 1, t, s])
 }
 
 /**

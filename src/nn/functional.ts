@@ -35,6 +35,12 @@ export { type KLDivOptions, klDiv } from '../autograd/ops/kl-div.js'
 export { type LayerNormOptions, layerNorm } from '../autograd/ops/layer-norm.js'
 export type { LossOptions, Reduction } from '../autograd/ops/loss.js'
 export { linear } from '../autograd/ops/matmul.js'
+export {
+  type MaxUnpool1dOptions,
+  type MaxUnpool2dOptions,
+  maxUnpool1d,
+  maxUnpool2d,
+} from '../autograd/ops/max-pool-indices.js'
 export { type MaxPool2dOptions, maxPool2d } from '../autograd/ops/max-pool2d.js'
 export { type NLLLossOptions, nllLoss } from '../autograd/ops/nll-loss.js'
 export { oneHot } from '../autograd/ops/one-hot.js'

@@ -14,6 +14,27 @@ export interface HookHandle {
   remove(): void
 }
 
+/** `T`, with a hint (an empty type) by which `[a, b]` in its place is a pair and not an array. */
+type Given<T> = T | (T & [])
+
+/** Something with a forward, as a hook sees it. */
+type Called = { forward(...inputs: readonly never[]): unknown }
+
+/** Is called after a forward; what it gives takes the output's place. */
+export type ForwardHook<M extends Called> = (
+  module: M,
+  inputs: Parameters<M['forward']>,
+  output: ReturnType<M['forward']>,
+  // biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks gives nothing
+) => Given<ReturnType<M['forward']>> | undefined | void
+
+/** Is called before a forward; what it gives takes the inputs' place: an array of them, or a single one. */
+export type ForwardPreHook<M extends Called> = (
+  module: M,
+  inputs: Parameters<M['forward']>,
+  // biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks gives nothing
+) => Given<Parameters<M['forward']>> | Given<Parameters<M['forward']>[0]> | undefined | void
+
 /** Options of `registerForwardHook` and `registerForwardPreHook`. */
 export interface HookOptions {
   /** Whether it runs before those that are there, instead of after. Default false. */

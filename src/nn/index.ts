@@ -46,6 +46,7 @@ export {
   type MultiheadAttentionOptions,
 } from './multihead-attention.js'
 export { ParameterList } from './parameter-list.js'
+export type { Pooled } from './pooling.js'
 export { AvgPool1d, MaxPool1d } from './pooling1d.js'
 export { PReLU, type PReLUOptions } from './prelu.js'
 export { GRU, LSTM, type LSTMState, RNN, type RNNOptions } from './recurrent.js'
@@ -67,5 +68,6 @@ export {
   type TransformerEncoderLayerOptions,
   type TransformerEncoderOptions,
 } from './transformer.js'
+export { MaxUnpool1d, MaxUnpool2d } from './unpooling.js'
 export { Upsample } from './upsample.js'
 export * as utils from './utils.js'

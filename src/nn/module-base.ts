@@ -3,10 +3,16 @@ import { checkBoolean, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { addBuffer } from './buffers.js'
-import { type HookHandle, type HookOptions, register } from './hooks.js'
+import {
+  type ForwardHook,
+  type ForwardPreHook,
+  type HookHandle,
+  type HookOptions,
+  register,
+} from './hooks.js'
 import { below, fieldsOf, stateOf } from './module-tree.js'
 import { Parameter } from './parameter.js'
-import { named, oneOf, splitPath, submodule } from './paths.js'
+import { member, submodule } from './paths.js'
 import {
   checkState,
   distinct,
@@ -19,9 +25,6 @@ import {
   snakeCase,
 } from './state-dict.js'
 import { watch } from './watch.js'
-
-/** `T`, with a hint (an empty type) by which `[a, b]` in its place is a pair and not an array. */
-type Given<T> = T | (T & [])
 
 /**
  * A layer, or a net of layers: what `nn.Module` is as a value, and `nn.AnyModule` as a type. https://pytorch.org/docs/stable/generated/torch.nn.Module.html
@@ -160,11 +163,9 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly never[
    * @throws {ArgumentError} for a path at which there is none
    */
   getParameter(path: string): Parameter {
-    const [above, last] = splitPath('getParameter', path)
-    const found = named(submodule<Module>('getParameter', this, above).ownEntries(), last)
-    if (found instanceof Parameter) return found
-    const known = this.namedParameters().map(([name]) => name)
-    throw new ArgumentError(`getParameter: there is no parameter '${path}'; ${oneOf(known)}`)
+    const own = (module: Module) =>
+      module.ownEntries().filter((entry): entry is [string, Parameter] => entry[1] instanceof Parameter)
+    return member<Module, Parameter>('getParameter', 'parameter', this, path, own, this.namedParameters())
   }
 
   /**
@@ -174,11 +175,8 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly never[
    * @throws {ArgumentError} for a path at which there is none
    */
   getBuffer(path: string): Tensor {
-    const [above, last] = splitPath('getBuffer', path)
-    const found = named([...submodule<Module>('getBuffer', this, above).#buffers], last)
-    if (found) return found
-    const known = this.namedBuffers().map(([name]) => name)
-    throw new ArgumentError(`getBuffer: there is no buffer '${path}'; ${oneOf(known)}`)
+    const own = (module: Module) => [...module.#buffers]
+    return member<Module, Tensor>('getBuffer', 'buffer', this, path, own, this.namedBuffers())
   }
 
   /**
@@ -224,12 +222,7 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly never[
    */
   registerForwardHook<M extends Module>(
     this: M,
-    hook: (
-      module: M,
-      inputs: Parameters<M['forward']>,
-      output: ReturnType<M['forward']>,
-      // biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks gives nothing
-    ) => Given<ReturnType<M['forward']>> | undefined | void,
+    hook: ForwardHook<M>,
     options: HookOptions = {},
   ): HookHandle {
     return register('registerForwardHook', 'after', this, hook, options)
@@ -246,11 +239,7 @@ export abstract class Module<Inputs extends readonly unknown[] = readonly never[
    */
   registerForwardPreHook<M extends Module>(
     this: M,
-    hook: (
-      module: M,
-      inputs: Parameters<M['forward']>,
-      // biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks gives nothing
-    ) => Given<Parameters<M['forward']>> | Given<Parameters<M['forward']>[0]> | undefined | void,
+    hook: ForwardPreHook<M>,
     options: HookOptions = {},
   ): HookHandle {
     return register('registerForwardPreHook', 'before', this, hook, options)

@@ -1,18 +1,20 @@
 import { add, mul } from '../autograd/ops/arithmetic.js'
 import { attend } from '../autograd/ops/attention.js'
 import { dropout } from '../autograd/ops/dropout.js'
+import { expand } from '../autograd/ops/expand.js'
 import { linear, matmul } from '../autograd/ops/matmul.js'
-import { permute, reshape, slice, transpose } from '../autograd/ops/rearrange.js'
+import { padConstant } from '../autograd/ops/pad-constant.js'
+import { cat, permute, reshape, slice, transpose } from '../autograd/ops/rearrange.js'
 import { mean } from '../autograd/ops/reduce.js'
 import { softmax } from '../autograd/ops/softmax.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, ShapeError } from '../errors.js'
-import { tensor, zeros } from '../tensor/create.js'
-import { fillUniform } from '../tensor/random.js'
+import { zeros } from '../tensor/create.js'
+import { fillUniform, randn } from '../tensor/random.js'
 import { scoped } from '../tensor/scope.js'
 import { sameShape } from '../tensor/shape.js'
 import { empty, Tensor } from '../tensor/tensor.js'
-import { type AttentionMasks, type AttentionSizes, additiveMask } from './attention-masks.js'
+import { type AttentionMasks, type AttentionSizes, additiveMask, causalMask } from './attention-masks.js'
 import { callForward } from './layer.js'
 import { Linear } from './linear.js'
 import { type AnyModule, Module, Parameter } from './module.js'
@@ -25,7 +27,17 @@ export interface MultiheadAttentionOptions {
   bias?: boolean
   /** Whether inputs and outputs are [N, T, E] instead of [T, N, E]. Default false. */
   batchFirst?: boolean
+  /** Size of the keys. Default E. */
+  kdim?: number
+  /** Size of the values. Default E. */
+  vdim?: number
+  /** Whether a trained key and value stand behind all others, for every query to see. Default false. */
+  addBiasKv?: boolean
+  /** Whether a key and a value of zeros stand there. Default false. */
+  addZeroAttn?: boolean
 }
+
+const OPTIONS = ['dropout', 'bias', 'batchFirst', 'kdim', 'vdim', 'addBiasKv', 'addZeroAttn'] as const
 
 /** What a MultiheadAttention's forward takes besides its three inputs. */
 export interface MultiheadAttentionForwardOptions extends AttentionMasks {
@@ -44,6 +56,12 @@ const FORWARD = [
   'averageAttnWeights',
 ] as const
 
+/** Of rows × columns, uniform by Xavier's bound (Glorot and Bengio, 2010). */
+function xavier(rows: number, columns: number): Parameter {
+  const bound = Math.sqrt(6 / (rows + columns))
+  return new Parameter(fillUniform(empty([rows, columns], 'rows', 'leaf'), -bound, bound))
+}
+
 /**
  * Attention of several heads, each with its own projections of queries, keys and values (Vaswani et al., 2017).
  * https://pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
@@ -52,21 +70,37 @@ export class MultiheadAttention extends Module<
   [query: Tensor, key: Tensor, value: Tensor, options?: MultiheadAttentionForwardOptions],
   [output: Tensor, weights: Tensor | null]
 > {
-  /** The projections of queries, keys and values, [3 · E, E]. */
-  readonly inProjWeight: Parameter
+  /** The projections of queries, keys and values, [3 · E, E]; null where keys or values have a size of their own. */
+  readonly inProjWeight: Parameter | null
+  /** In place of that: [E, E], */
+  readonly qProjWeight: Parameter | null
+  /** [E, kdim], */
+  readonly kProjWeight: Parameter | null
+  /** and [E, vdim]; else null. */
+  readonly vProjWeight: Parameter | null
   /** [3 · E], or null. */
   readonly inProjBias: Parameter | null
+  /** The key behind all others, [1, 1, E], or null. */
+  readonly biasK: Parameter | null
+  /** The value behind all others, [1, 1, E], or null. */
+  readonly biasV: Parameter | null
   /** The projection of all heads' results, E → E. */
   readonly outProj: Linear
   /** Probability with which a weight is 0, in training. */
   readonly dropout: number
   /** Whether inputs and outputs are [N, T, E]. */
   readonly batchFirst: boolean
+  /** Size of the keys. */
+  readonly kdim: number
+  /** Size of the values. */
+  readonly vdim: number
+  /** Whether a key and a value of zeros stand behind all others. */
+  readonly addZeroAttn: boolean
 
   /**
-   * @param embedDim E, the size of queries, keys, values and outputs
+   * @param embedDim E, the size of queries and outputs, and without `kdim` and `vdim` of keys and values
    * @param numHeads heads, of which each has E / numHeads of it
-   * @param options dropout, bias, batchFirst
+   * @param options dropout, bias, batchFirst, kdim, vdim, addBiasKv, addZeroAttn
    * @throws {ArgumentError} for an E that the heads do not divide, or an option that is unknown or out of range
    */
   constructor(
@@ -76,8 +110,9 @@ export class MultiheadAttention extends Module<
   ) {
     super()
     const name = 'MultiheadAttention'
-    checkOptions(name, options, ['dropout', 'bias', 'batchFirst'])
-    const { dropout = 0, bias = true, batchFirst = false } = options
+    checkOptions(name, options, OPTIONS)
+    const { dropout = 0, bias = true, batchFirst = false, addBiasKv = false, addZeroAttn = false } = options
+    const { kdim = embedDim, vdim = embedDim } = options
     checkNumber(name, 'embedDim', embedDim, { least: 1, whole: true })
     checkNumber(name, 'numHeads', numHeads, { least: 1, whole: true })
     if (embedDim % numHeads !== 0) {
@@ -88,14 +123,25 @@ export class MultiheadAttention extends Module<
     checkNumber(name, 'dropout', dropout, { least: 0, most: 1 })
     checkBoolean(name, 'bias', bias)
     checkBoolean(name, 'batchFirst', batchFirst)
+    checkNumber(name, 'kdim', kdim, { least: 1, whole: true })
+    checkNumber(name, 'vdim', vdim, { least: 1, whole: true })
+    checkBoolean(name, 'addBiasKv', addBiasKv)
+    checkBoolean(name, 'addZeroAttn', addZeroAttn)
     this.dropout = dropout
     this.batchFirst = batchFirst
-    // Xavier's (Glorot and Bengio, 2010) for E inputs and 3 · E outputs.
-    const bound = Math.sqrt(6 / (4 * embedDim))
-    this.inProjWeight = new Parameter(
-      fillUniform(empty([3 * embedDim, embedDim], 'rows', 'leaf'), -bound, bound),
-    )
+    this.kdim = kdim
+    this.vdim = vdim
+    this.addZeroAttn = addZeroAttn
+    const one = kdim === embedDim && vdim === embedDim
+    this.qProjWeight = one ? null : xavier(embedDim, embedDim)
+    this.kProjWeight = one ? null : xavier(embedDim, kdim)
+    this.vProjWeight = one ? null : xavier(embedDim, vdim)
+    this.inProjWeight = one ? xavier(3 * embedDim, embedDim) : null
     this.inProjBias = bias ? new Parameter(zeros([3 * embedDim])) : null
+    // Xavier's normal of [1, 1, E], of E inputs and E outputs.
+    const trained = () => (addBiasKv ? new Parameter(randn([1, 1, embedDim]).mul(embedDim ** -0.5)) : null)
+    this.biasK = trained()
+    this.biasV = trained()
     this.outProj = new Linear(embedDim, embedDim, { bias })
     this.outProj.bias?.fill_(0)
   }
@@ -109,11 +155,11 @@ export class MultiheadAttention extends Module<
    * What each query gets of the values, from all heads.
    *
    * @param query [T, N, E], with `batchFirst` [N, T, E]; without a batch [T, E]
-   * @param key [S, N, E] …
-   * @param value [S, N, E] …
+   * @param key [S, N, kdim] …
+   * @param value [S, N, vdim] …
    * @param options masks, isCausal, needWeights, averageAttnWeights
    * @returns the output, shaped as the query, and the weights: [N, T, S], without averaging [N, heads, T, S] (without a
-   *   batch no N), after dropout; null without `needWeights`
+   *   batch no N), after dropout; null without `needWeights`. `addBiasKv` and `addZeroAttn` add a key each to S
    * @throws {ShapeError} for inputs or masks of other shapes
    * @throws {ArgumentError} for what is no tensor, or an option that is unknown or out of range
    */
@@ -125,7 +171,8 @@ export class MultiheadAttention extends Module<
   ): [output: Tensor, weights: Tensor | null] {
     const name = 'MultiheadAttention'
     checkOptions(name, options, FORWARD)
-    const { isCausal = false, needWeights = true, averageAttnWeights = true } = options
+    const { needWeights = true, averageAttnWeights = true } = options
+    let { isCausal = false } = options
     for (const [what, flag] of Object.entries({ isCausal, needWeights, averageAttnWeights })) {
       checkBoolean(name, what, flag)
     }
@@ -133,8 +180,16 @@ export class MultiheadAttention extends Module<
     const { n, t, s, batched } = sizes
     const p = this.training ? this.dropout : 0
     return scoped(() => {
-      const mask = additiveMask(name, options, sizes)
-      const [q, k, v] = this.#project(query, key, value).map((x, i) => this.#heads(x, i === 0 ? t : s, n))
+      let mask = additiveMask(name, options, sizes)
+      const [q, ...given] = this.#project(query, key, value).map((x, i) => this.#heads(x, i === 0 ? t : s, n))
+      const [k, v] = given.map((x, i) => this.#withMore(x, i === 0 ? this.biasK : this.biasV, n))
+      const more = k.shape[2] - s
+      if (more > 0) {
+        // Every query sees what stands behind the keys.
+        if (isCausal) mask = mask ? add(mask, causalMask(t, s)) : causalMask(t, s)
+        if (mask) mask = padConstant(mask, { before: [0, 0, 0, 0], after: [0, 0, 0, more], value: 0 })
+        isCausal = false
+      }
       let [mixed, weights]: [Tensor, Tensor | null] = [q, null]
       if (needWeights) {
         weights = this.#weights(q, k, mask, isCausal, p)
@@ -155,12 +210,7 @@ export class MultiheadAttention extends Module<
     const [t, s] = [q.shape[2], k.shape[2]]
     let scores = matmul(mul(q, 1 / Math.sqrt(q.shape[3])), transpose(k, 2, 3))
     if (mask) scores = add(scores, mask)
-    if (isCausal) {
-      const values = new Float32Array(t * s)
-      for (let i = 0; i < t; i++)
-        values.fill(Number.NEGATIVE_INFINITY, Math.min(i * s + i + 1, (i + 1) * s), (i + 1) * s)
-      scores = add(scores, reshape(tensor(values), [t, s]))
-    }
+    if (isCausal) scores = add(scores, causalMask(t, s))
     return dropout(softmax(scores, 3), p, p > 0)
   }
 
@@ -169,13 +219,27 @@ export class MultiheadAttention extends Module<
     const { inProjWeight, inProjBias, embedDim } = this
     const last = query.shape.length - 1
     const cut = (x: Tensor, dim: number, i: number) => slice(x, dim, i * embedDim, (i + 1) * embedDim)
-    if (query === key && key === value) {
+    if (inProjWeight && query === key && key === value) {
       const all = linear(query, inProjWeight, inProjBias)
       return [0, 1, 2].map((i) => cut(all, last, i))
     }
-    return [query, key, value].map((x, i) =>
-      linear(x, cut(inProjWeight, 0, i), inProjBias && cut(inProjBias, 0, i)),
-    )
+    const own = [this.qProjWeight, this.kProjWeight, this.vProjWeight]
+    return [query, key, value].map((x, i) => {
+      const weight = inProjWeight ? cut(inProjWeight, 0, i) : own[i]
+      if (!weight) throw new ArgumentError('MultiheadAttention: the weights of its projections are gone')
+      return linear(x, weight, inProjBias && cut(inProjBias, 0, i))
+    })
+  }
+
+  /** Keys or values of the heads with what stands behind them, [N, heads, S + …, E / heads]. */
+  #withMore(x: Tensor, bias: Parameter | null, n: number): Tensor {
+    const { numHeads, embedDim, addZeroAttn } = this
+    let all = x
+    if (bias) {
+      const one = reshape(bias, [1, numHeads, 1, embedDim / numHeads])
+      all = cat([all, expand(one, [n, numHeads, 1, embedDim / numHeads])], 2)
+    }
+    return addZeroAttn ? padConstant(all, { before: [0, 0, 0, 0], after: [0, 0, 1, 0], value: 0 }) : all
   }
 
   /** [N, heads, length, E / heads]. */
@@ -200,12 +264,20 @@ export class MultiheadAttention extends Module<
     const [q, k, v] = shapes
     const batched = q.length === 3
     const [length, batch] = batched && this.batchFirst ? [1, 0] : [0, 1]
-    const alike = shapes.every((shape) => shape.length === q.length && shape.at(-1) === embedDim)
+    const { kdim, vdim } = this
+    const alike = shapes.every((shape, i) => {
+      return shape.length === q.length && shape.at(-1) === [embedDim, kdim, vdim][i]
+    })
     const rank = q.length === 2 || q.length === 3
-    if (!rank || !alike || !sameShape(k, v) || (batched && q[batch] !== k[batch])) {
+    const paired = sameShape(k.slice(0, -1), v.slice(0, -1))
+    if (!rank || !alike || !paired || (batched && q[batch] !== k[batch])) {
       const order = this.batchFirst ? ['[N, T', '[N, S'] : ['[T, N', '[S, N']
+      const pair =
+        kdim === vdim
+          ? `a key and value ${order[1]}, ${kdim}]`
+          : `a key ${order[1]}, ${kdim}] and a value ${order[1]}, ${vdim}]`
       throw new ShapeError(
-        `${name}: expected a query ${order[0]}, ${embedDim}] and a key and value ${order[1]}, ${embedDim}], or all without N, got [${q}], [${k}] and [${v}]`,
+        `${name}: expected a query ${order[0]}, ${embedDim}] and ${pair}, or all without N, got [${q}], [${k}] and [${v}]`,
       )
     }
     return { n: batched ? q[batch] : 1, heads: numHeads, t: q[length], s: k[length], batched }

@@ -36,16 +36,34 @@ export function submodule<M extends Parent<M>>(name: string, top: M, path: strin
   return at
 }
 
-/** What goes by a name, or by that of the field in camelCase. */
-export function named<T>(
-  entries: readonly (readonly [name: string, value: T])[],
+/**
+ * What a module has by itself at `path`, as a parameter or a buffer.
+ *
+ * @param own what each module has, by name
+ * @param all what there is at all, for the error
+ * @throws {ArgumentError} where there is none
+ */
+export function member<M extends Parent<M>, T>(
   name: string,
-): T | undefined {
+  what: string,
+  top: M,
+  path: string,
+  own: (module: M) => readonly (readonly [name: string, value: T])[],
+  all: readonly (readonly [name: string, value: T])[],
+): T {
+  const [above, last] = splitPath(name, path)
+  const found = named(own(submodule(name, top, above)), last)
+  if (found !== undefined) return found
+  throw new ArgumentError(`${name}: there is no ${what} '${path}'; ${oneOf(all.map(([each]) => each))}`)
+}
+
+/** What goes by a name, or by that of the field in camelCase. */
+function named<T>(entries: readonly (readonly [name: string, value: T])[], name: string): T | undefined {
   const found = entries.find(([each]) => each === name) ?? entries.find(([each]) => each === snakeCase(name))
   return (found ?? entries.find(([each]) => snakeCase(each) === name))?.[1]
 }
 
 /** What there is instead, for errors. */
-export function oneOf(known: readonly string[]): string {
+function oneOf(known: readonly string[]): string {
   return known.length === 0 ? 'there is none at all' : `there are ${known.slice(0, 20).join(', ')}`
 }

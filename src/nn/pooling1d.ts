@@ -10,40 +10,34 @@ import {
 } from '../autograd/ops/pool1d.js'
 import { checkOptions } from '../check.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { Module } from './module.js'
+import { maxText, type Pooled, Pooling, windowText } from './pooling.js'
 
 /**
- * The largest value in each window: [N, C, L] → [N, C, L'].
+ * The largest value in each window: [N, C, L] → [N, C, L'], with `returnIndices` a pair of it and the places.
  * https://pytorch.org/docs/stable/generated/torch.nn.MaxPool1d.html
  */
-export class MaxPool1d extends Module {
+export class MaxPool1d<Indices extends boolean = false> extends Pooling<
+  number,
+  MaxPool1dOptions,
+  Pooled<Indices>
+> {
   /**
    * @param kernelSize the window
-   * @param options stride, padding, dilation and ceilMode
+   * @param options stride, padding, dilation, ceilMode and returnIndices
    * @throws {ArgumentError} for an unknown option, a size below 1, or a padding of more than half the window
    */
-  constructor(
-    readonly kernelSize: number,
-    readonly options: MaxPool1dOptions = {},
-  ) {
-    super()
+  constructor(kernelSize: number, options: MaxPool1dOptions & { returnIndices?: Indices } = {}) {
+    super(kernelSize, options)
     checkOptions('MaxPool1d', options, MAX_POOL_OPTIONS)
     pool1dOptions('MaxPool1d', kernelSize, options)
   }
 
-  /** `maxPool1d(x, kernelSize, options)`. @throws {ShapeError} for an input that is not 3-D, or a window that does not fit */
-  override forward(x: Tensor): Tensor {
+  protected override pool(x: Tensor): unknown {
     return maxPool1d(x, this.kernelSize, this.options)
   }
 
-  /** @internal */
-  override get libraryForward(): unknown {
-    return MaxPool1d.prototype.forward
-  }
-
   override extraRepr(): string {
-    const { stride = this.kernelSize, padding = 0, dilation = 1, ceilMode = false } = this.options
-    return `kernelSize=${this.kernelSize}, stride=${stride}, padding=${padding}, dilation=${dilation}, ceilMode=${ceilMode}`
+    return windowText(this) + maxText(this.options)
   }
 }
 
@@ -51,29 +45,20 @@ export class MaxPool1d extends Module {
  * The mean of each window: [N, C, L] → [N, C, L'].
  * https://pytorch.org/docs/stable/generated/torch.nn.AvgPool1d.html
  */
-export class AvgPool1d extends Module {
+export class AvgPool1d extends Pooling<number, AvgPool1dOptions> {
   /**
    * @param kernelSize the window
    * @param options stride, padding and how the border counts
    * @throws {ArgumentError} for an unknown option, a size below 1, or a padding of more than half the window
    */
-  constructor(
-    readonly kernelSize: number,
-    readonly options: AvgPool1dOptions = {},
-  ) {
-    super()
+  constructor(kernelSize: number, options: AvgPool1dOptions = {}) {
+    super(kernelSize, options)
     checkOptions('AvgPool1d', options, AVG_POOL1D_OPTIONS)
     pool1dOptions('AvgPool1d', kernelSize, options)
   }
 
-  /** `avgPool1d(x, kernelSize, options)`. @throws {ShapeError} for an input that is not 3-D, or a window that does not fit */
-  override forward(x: Tensor): Tensor {
+  protected override pool(x: Tensor): unknown {
     return avgPool1d(x, this.kernelSize, this.options)
-  }
-
-  /** @internal */
-  override get libraryForward(): unknown {
-    return AvgPool1d.prototype.forward
   }
 
   override extraRepr(): string {

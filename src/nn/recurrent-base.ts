@@ -1,5 +1,6 @@
 /** What RNN, LSTM and GRU share: their options, parameters, checks, and the walk through layers and directions. */
 import { dropout } from '../autograd/ops/dropout.js'
+import { projected } from '../autograd/ops/projected.js'
 import { cat, permute, reshape, slice } from '../autograd/ops/rearrange.js'
 import { type Cell, GATES, type RecurrentWeights, recurrent } from '../autograd/ops/recurrent.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
@@ -42,7 +43,7 @@ export abstract class RecurrentBase<State> extends Module<
   [x: Tensor, hx?: State | null],
   [output: Tensor, state: State]
 > {
-  /** `weightIhL0` [gates · H, I] and `weightHhL0` [gates · H, H]; `weightIhL1`, `weightIhL0Reverse` and so on. */
+  /** `weightIhL0` [gates · H, I], `weightHhL0` [gates · H, H], with `projSize` P [gates · H, P] and `weightHrL0` [P, H]; `weightIhL1`, `weightIhL0Reverse` and so on. */
   readonly [weight: `weight${string}`]: Parameter
   /** `biasIhL0` and `biasHhL0`, [gates · H], and so on; undefined without biases. */
   readonly [bias: `bias${string}`]: Parameter | undefined
@@ -56,6 +57,8 @@ export abstract class RecurrentBase<State> extends Module<
   readonly bidirectional: boolean
   /** Whether there are biases. */
   readonly hasBias: boolean
+  /** Size of a step's output, and of h: the hidden size, or an LSTM's `projSize`. */
+  readonly outputSize: number
   readonly #cell: Cell
   readonly #name: string
 
@@ -67,7 +70,7 @@ export abstract class RecurrentBase<State> extends Module<
     readonly inputSize: number,
     /** Size of a state. */
     readonly hiddenSize: number,
-    options: RecurrentOptions,
+    options: RecurrentOptions & { projSize?: number },
     known: readonly string[] = RECURRENT_OPTIONS,
   ) {
     super()
@@ -86,17 +89,22 @@ export abstract class RecurrentBase<State> extends Module<
     this.dropout = dropout
     this.bidirectional = bidirectional
     this.hasBias = bias
+    const { projSize = 0 } = options
+    checkNumber(name, 'projSize', projSize, { least: 0, below: hiddenSize, whole: true })
+    this.outputSize = projSize || hiddenSize
     const rows = GATES[cell] * hiddenSize
     for (let layer = 0; layer < numLayers; layer++) {
-      const size = layer === 0 ? inputSize : this.directions * hiddenSize
+      const size = layer === 0 ? inputSize : this.directions * this.outputSize
       for (const suffix of this.#suffixes(layer)) {
         const make = (field: string, shape: Shape) =>
           Object.assign(this, { [field + suffix]: uniformByFanIn(shape, hiddenSize) })
         make('weightIh', [rows, size])
-        make('weightHh', [rows, hiddenSize])
-        if (!bias) continue
-        make('biasIh', [rows])
-        make('biasHh', [rows])
+        make('weightHh', [rows, this.outputSize])
+        if (bias) {
+          make('biasIh', [rows])
+          make('biasHh', [rows])
+        }
+        if (projSize > 0) make('weightHr', [projSize, hiddenSize])
       }
     }
   }
@@ -116,7 +124,7 @@ export abstract class RecurrentBase<State> extends Module<
     return this.bidirectional ? [`L${layer}`, `L${layer}Reverse`] : [`L${layer}`]
   }
 
-  #weights(suffix: string): RecurrentWeights {
+  #weights(suffix: string): RecurrentWeights & { weightHr: Tensor | undefined } {
     const field = (name: string): Tensor | undefined => {
       const found: unknown = Reflect.get(this, name + suffix)
       return found instanceof Parameter ? found : undefined
@@ -125,15 +133,18 @@ export abstract class RecurrentBase<State> extends Module<
     if (!weightIh || !weightHh) {
       throw new ArgumentError(`${this.#name}: the weights weightIh${suffix} and weightHh${suffix} are gone`)
     }
-    return { weightIh, weightHh, biasIh: field('biasIh'), biasHh: field('biasHh') }
+    return {
+      ...{ weightIh, weightHh, biasIh: field('biasIh'), biasHh: field('biasHh') },
+      weightHr: field('weightHr'),
+    }
   }
 
   /** Runs all layers; to be called in a scope. `given` are the first states, which the caller knows to be tensors. */
   protected run(x: Tensor, given: States | undefined): { output: Tensor; h: Tensor; c: Tensor | undefined } {
     this.#check(x)
     const batched = x.shape.length === 3
-    const h0 = this.#state('h', given?.h, x.shape)
-    const c0 = this.#state('c', given?.c, x.shape)
+    const h0 = this.#state('h', given?.h, x.shape, this.outputSize)
+    const c0 = this.#state('c', given?.c, x.shape, this.hiddenSize)
     let current = x
     if (!batched) current = reshape(x, [x.shape[0], 1, this.inputSize])
     else if (this.batchFirst) current = permute(x, [1, 0, 2])
@@ -147,9 +158,12 @@ export abstract class RecurrentBase<State> extends Module<
       for (const [direction, suffix] of this.#suffixes(layer).entries()) {
         const i = layer * this.directions + direction
         const first = (states: Tensor | undefined) =>
-          states && reshape(slice(states, 0, i, i + 1), [n, this.hiddenSize])
+          states && reshape(slice(states, 0, i, i + 1), [n, states.shape[2]])
         const attributes = { cell: this.#cell, reverse: direction === 1 }
-        const { output, h, c } = recurrent(current, this.#weights(suffix), first(h0), first(c0), attributes)
+        const { weightHr, ...weights } = this.#weights(suffix)
+        const { output, h, c } = weightHr
+          ? projected(current, { ...weights, weightHr }, first(h0), first(c0), attributes)
+          : recurrent(current, weights, first(h0), first(c0), attributes)
         outputs.push(output)
         hs.push(h)
         if (c) cs.push(c)
@@ -159,9 +173,9 @@ export abstract class RecurrentBase<State> extends Module<
     }
     const joined = (states: Tensor[]) => {
       const all = states.length === 1 ? states[0] : cat(states, 0)
-      return batched ? all : reshape(all, [states.length, this.hiddenSize])
+      return batched ? all : reshape(all, [states.length, all.shape[2]])
     }
-    if (!batched) current = reshape(current, [x.shape[0], this.directions * this.hiddenSize])
+    if (!batched) current = reshape(current, [x.shape[0], this.directions * this.outputSize])
     else if (this.batchFirst) current = permute(current, [1, 0, 2])
     return { output: current, h: joined(hs), c: cs.length > 0 ? joined(cs) : undefined }
   }
@@ -182,7 +196,7 @@ export abstract class RecurrentBase<State> extends Module<
   }
 
   /** The first states as [layers · directions, N, H]. */
-  #state(what: string, state: unknown, input: Shape): Tensor | undefined {
+  #state(what: string, state: unknown, input: Shape, size: number): Tensor | undefined {
     if (state === undefined) return undefined
     if (!(state instanceof Tensor)) {
       throw new ArgumentError(`${this.#name}: the first state ${what} is a tensor, got ${kindOf(state)}`)
@@ -190,19 +204,20 @@ export abstract class RecurrentBase<State> extends Module<
     const count = this.numLayers * this.directions
     const batched = input.length === 3
     const n = batched ? input[this.batchFirst ? 0 : 1] : 1
-    const expected = batched ? [count, n, this.hiddenSize] : [count, this.hiddenSize]
+    const expected = batched ? [count, n, size] : [count, size]
     if (!sameShape(state.shape, expected)) {
       throw new ShapeError(
-        `${this.#name}: expected a first state ${what} of shape [${expected}] (layers · directions${batched ? ', N' : ''}, hiddenSize), got [${state.shape}]`,
+        `${this.#name}: expected a first state ${what} of shape [${expected}] (layers · directions${batched ? ', N' : ''}, ${size === this.hiddenSize ? 'hiddenSize' : 'projSize'}), got [${state.shape}]`,
       )
     }
-    return batched ? state : reshape(state, [count, 1, this.hiddenSize])
+    return batched ? state : reshape(state, [count, 1, size])
   }
 
   override extraRepr(): string {
     const { numLayers, hasBias, batchFirst, dropout: p, bidirectional } = this
     return [
       `${this.inputSize}, ${this.hiddenSize}`,
+      ...(this.outputSize !== this.hiddenSize ? [`projSize=${this.outputSize}`] : []),
       ...(numLayers !== 1 ? [`numLayers=${numLayers}`] : []),
       ...(hasBias ? [] : ['bias=false']),
       ...(batchFirst ? ['batchFirst=true'] : []),

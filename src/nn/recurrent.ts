@@ -105,6 +105,15 @@ export class GRU extends RecurrentBase<Tensor> {
   }
 }
 
+/** Options of LSTM. */
+export interface LSTMOptions extends RecurrentOptions {
+  /**
+   * P, to which each step's h is projected (Sak et al., 2014): outputs and h are [.., P], and c stays [.., H]. Below
+   * hiddenSize. Default 0: none.
+   */
+  projSize?: number
+}
+
 /** An LSTM's states: h and c. */
 export type LSTMState = readonly [h: Tensor, c: Tensor]
 
@@ -116,11 +125,11 @@ export class LSTM extends RecurrentBase<LSTMState> {
   /**
    * @param inputSize size of an input's step
    * @param hiddenSize size of a state
-   * @param options numLayers, bias, batchFirst, dropout, bidirectional
+   * @param options numLayers, bias, batchFirst, dropout, bidirectional, projSize
    * @throws {ArgumentError} for a size below 1, or an option that is unknown or out of range
    */
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    super('LSTM', 'lstm', inputSize, hiddenSize, options)
+  constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
+    super('LSTM', 'lstm', inputSize, hiddenSize, options, [...RECURRENT_OPTIONS, 'projSize'])
   }
 
   /**
@@ -128,7 +137,8 @@ export class LSTM extends RecurrentBase<LSTMState> {
    *
    * @param x [T, N, I], with `batchFirst` [N, T, I]; without a batch [T, I]
    * @param hx the first states [h, c], each as RNN's `hx`; default 0
-   * @returns all h of the last layer, [T, N, directions · H], and the last [h, c] of each layer
+   * @returns all h of the last layer, [T, N, directions · H], and the last [h, c] of each layer; with `projSize` h has P
+   *   in place of H
    * @throws {ShapeError} for other shapes, or no step
    * @throws {ArgumentError} for what is no tensor, or states that are no pair of them
    */

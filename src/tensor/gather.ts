@@ -15,6 +15,11 @@ export class ByteArray {
     this.storage = new Storage(values.length, 'rows', 'leaf', 1)
     this.storage.write(values, 'u8')
   }
+
+  /** Frees the memory. */
+  dispose(): void {
+    this.storage.release()
+  }
 }
 
 /** An order of samples, made by a DataLoader; a Dataset hands it on to another one's `batch`. */
@@ -64,6 +69,11 @@ export interface BytesBatch {
   readonly indices: Indices
   readonly first: number
   readonly count: number
+  /**
+   * Of bytes that are there for this batch alone, the samples that they are: what is random in a sample goes by these.
+   * Without it, the indices tell.
+   */
+  readonly samples?: ArrayLike<number>
 }
 
 /** A gathering kernel's call, but for what it fills. */
@@ -92,6 +102,7 @@ export function gatherWith(batch: BytesBatch, out: Shape, call: GatherBytes): Te
   adopt(y)
   const from = { sourceRows, channels: norms.size / 2, source: source.storage, norms: norms.storage, count }
   check(call({ first, indices: indices.storage, y: y.storage, ...from }), sourceRows)
+  if (batch.samples) return y
   const { storage } = y
   storage.makeAgainBy(() =>
     indices.withPart(first, count, (part) => call({ first: 0, indices: part, y: storage, ...from })),

@@ -4,11 +4,11 @@ import { kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import type { Answers } from '../nn/losses/loss.js'
 import { outside } from '../tensor/scope.js'
-import type { Tensor } from '../tensor/tensor.js'
+import { Tensor } from '../tensor/tensor.js'
 
 /** As much of a loss as is looked at. */
 interface Judge {
-  answers?(prediction: Tensor, target: Tensor): Answers | undefined
+  answers?(prediction: never, target: never): Answers | undefined
   readonly libraryAnswers?: unknown
 }
 
@@ -16,12 +16,16 @@ interface Judge {
 const NONE_IGNORED = Number.NaN
 
 /** Right answers as the loss counts them; without its word, those of classes. @throws {ArgumentError} for what are none */
-export function answersOf(loss: Judge, prediction: Tensor, target: Tensor | undefined): Answers | undefined {
-  if (!target) return undefined
-  if (!loss.answers) return classAnswers(prediction, target, NONE_IGNORED)
-  if (loss.libraryAnswers === loss.answers) return loss.answers(prediction, target)
+export function answersOf(loss: Judge, prediction: unknown, target: unknown): Answers | undefined {
+  if (target === undefined) return undefined
+  if (!loss.answers) {
+    const single = prediction instanceof Tensor && target instanceof Tensor
+    return single ? classAnswers(prediction, target, NONE_IGNORED) : undefined
+  }
+  const [given, expected] = [prediction as never, target as never]
+  if (loss.libraryAnswers === loss.answers) return loss.answers(given, expected)
   // A user's own may keep what it is given.
-  const answers = outside([prediction, target], () => loss.answers?.(prediction, target))
+  const answers = outside([prediction, target], () => loss.answers?.(given, expected))
   if (answers === undefined) return undefined
   const { right, of } = (answers ?? {}) as Partial<Answers>
   if (typeof right === 'number' && typeof of === 'number' && right >= 0 && right <= of) return answers

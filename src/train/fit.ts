@@ -2,15 +2,15 @@ import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { DataLoader } from '../data/data-loader.js'
 import { isPromise } from '../data/dataset.js'
 import { ArgumentError } from '../errors.js'
-import { Module } from '../nn/module.js'
+import { type AnyModule, Module } from '../nn/module.js'
 import { Optimizer } from '../optim/optimizer.js'
 import { scoped } from '../tensor/scope.js'
 import { accuracyOf, sumOf } from './answers.js'
 import { exclusively } from './exclusive.js'
 import type { Loss } from './loss.js'
 import type { MetricValues } from './metrics/metric.js'
-import { type Batch, type StepResult, Steps } from './steps.js'
-import type { Callback, EpochResult, FitOptions, History, PassSums, Run } from './training.js'
+import { type StepResult, Steps } from './steps.js'
+import type { Callback, EpochResult, FitOptions, FitStepOptions, History, PassSums, Run } from './training.js'
 import { timeToYield, yieldToEvents } from './yield.js'
 
 /**
@@ -24,7 +24,17 @@ import { timeToYield, yieldToEvents } from './yield.js'
  *   one that uses parameters which it does not have as fields
  * @throws {ShapeError} for a loss that is no single number, or in which [N, 1] stands against [N]
  */
-export async function fit(net: Module, options: FitOptions): Promise<History> {
+export function fit<N extends AnyModule, B>(net: N, options: FitOptions<N, B>): Promise<History>
+/**
+ * With a step of your own in place of the loss.
+ *
+ * @param net its mode is set and put back
+ * @throws {NumericError} as with a loss
+ * @throws {ArgumentError} as with a loss, and where the step gives no loss, or not what metrics need
+ * @throws {ShapeError} for a loss that is no single number
+ */
+export function fit<N extends AnyModule, B>(net: N, options: FitStepOptions<N, B>): Promise<History>
+export async function fit(net: AnyModule, options: Run['options']): Promise<History> {
   checkFit(net, options)
   const { train, valid, epochs = 1, signal, onEpoch, scheduler } = options
   return exclusively('fit', net, async () => {
@@ -100,13 +110,14 @@ const inOrder = (callbacks: readonly Callback[] = []) =>
   callbacks.toSorted((a, b) => Number(!!a.last) - Number(!!b.last))
 
 /** @throws {ArgumentError} for what is missing, unknown or of another kind */
-function checkFit(net: Module, options: FitOptions): void {
+function checkFit(net: AnyModule, options: Run['options']): void {
   if (!(net instanceof Module)) throw new ArgumentError(`fit: expected a Module to train, got ${kindOf(net)}`)
   checkOptions('fit', options, [
     'train',
     'valid',
     'optimizer',
     'loss',
+    'step',
     'scheduler',
     'epochs',
     'metrics',
@@ -117,7 +128,7 @@ function checkFit(net: Module, options: FitOptions): void {
     'onProgress',
     'onEpoch',
   ])
-  const { train, valid, optimizer, loss, scheduler, epochs = 1, signal, onProgress, onEpoch } = options
+  const { train, valid, optimizer, loss, step, scheduler, epochs = 1, signal, onProgress, onEpoch } = options
   const expect = (what: string, fits: boolean, expected: string, value: unknown) => {
     if (!fits) throw new ArgumentError(`fit: ${what} is ${expected}, got ${kindOf(value)}`)
   }
@@ -131,13 +142,17 @@ function checkFit(net: Module, options: FitOptions): void {
     optimizer,
   )
   const computes = typeof (loss as Partial<Loss> | undefined)?.forward === 'function'
+  expect('step', step === undefined || typeof step === 'function', 'a function of the net and a batch', step)
+  if (step && loss !== undefined) {
+    throw new ArgumentError('fit: a step gives the loss itself; give fit either a loss or a step')
+  }
   expect(
     'loss',
-    computes,
+    computes || step !== undefined,
     'something with a forward(prediction, labels), such as new nn.CrossEntropyLoss()',
     loss,
   )
-  const { answers } = loss
+  const { answers } = loss ?? {}
   expect("the loss's answers", answers === undefined || typeof answers === 'function', 'a function', answers)
   // (By what it can do: a page without a scheduler downloads none.)
   const schedules = scheduler === undefined || typeof scheduler?.checkFit === 'function'
@@ -168,7 +183,7 @@ interface PassResult {
 /** One pass over a loader, training or not. */
 async function pass(
   steps: Steps,
-  loader: FitOptions['train'],
+  loader: Run['options']['train'],
   run: Run,
   call: Call,
   training: boolean,
@@ -191,11 +206,11 @@ async function pass(
   const size = training ? accumulate : 1
   try {
     while (!signal?.aborted) {
-      const group: Batch[] = []
+      const group: unknown[] = []
       // Runs a step when its batches are there; what has to be waited for, and those before it, are nobody's meanwhile.
-      const take = (next: unknown): StepResult[] | { next: unknown; group: Batch[] } => {
+      const take = (next: unknown): StepResult[] | { next: unknown; group: unknown[] } => {
         if (isPromise(next)) return { next, group }
-        if (next !== undefined && group.push(checkBatch(next)) < size) return take(source.next())
+        if (next !== undefined && group.push(steps.check(next)) < size) return take(source.next())
         return group.length > 0 ? steps.run(group, { epoch, batch: sums.batch, batches, training }) : []
       }
       // What nobody else can have seen is freed at the end of the step.
@@ -232,12 +247,4 @@ async function pass(
     seconds,
     metrics: Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, metric.compute()])),
   }
-}
-
-/** @throws {ArgumentError} for what is no [x, y, …] */
-function checkBatch(batch: unknown): Batch {
-  if (Array.isArray(batch)) return batch
-  throw new ArgumentError(
-    `fit: a batch is an array [x, y], and the loader gives ${kindOf(batch)}; a collate of the DataLoader's can make one of it`,
-  )
 }

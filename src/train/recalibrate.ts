@@ -6,14 +6,15 @@ import { isFrozen } from '../nn/freeze.js'
 import { type AnyModule, Module } from '../nn/module.js'
 import { fromValues } from '../tensor/create.js'
 import { Tensor } from '../tensor/tensor.js'
+import { checkBatch, predict, samplesOf, type Tensors } from './batch.js'
 import { exclusively } from './exclusive.js'
 import { Moments } from './moments.js'
 import { keepState } from './net-state.js'
 import { leaveOut } from './uncounted.js'
 import { timeToYield, yieldToEvents } from './yield.js'
 
-/** Batches, each an array of tensors whose first is the net's input, or that tensor alone. */
-export type Batches = Iterable<readonly Tensor[] | Tensor> | AsyncIterable<readonly Tensor[] | Tensor>
+/** Batches, each an array whose first is what the net's `forward` takes (as of `fit`), or one tensor alone. */
+export type Batches<B = readonly Tensor[] | Tensor> = Iterable<B> | AsyncIterable<B>
 
 /** Options of recalibrate. */
 export interface RecalibrateOptions {
@@ -59,14 +60,14 @@ export interface Recalibrated {
  * https://pytorch.org/docs/stable/optim.html#torch.optim.swa_utils.update_bn
  *
  * @param net what `forward` is called of
- * @param data batches, such as a DataLoader, or any iterable, asynchronous too: the first tensor of each is the input.
- *   Unless `precise`, batches count alike, whatever their size.
+ * @param data batches, such as a DataLoader, or any iterable, asynchronous too: the first of each is the input, several
+ *   of them in an array or an object, as of `fit`. Unless `precise`, batches count alike, whatever their size.
  * @returns what it went through
  * @throws {ArgumentError} for data without a batch; at this and any other error, the net is as it was
  */
 export async function recalibrate(
-  net: Module,
-  data: Batches,
+  net: AnyModule,
+  data: Batches<readonly Tensors[] | Tensor>,
   options: RecalibrateOptions = {},
 ): Promise<Recalibrated> {
   checkArguments(net, data, options)
@@ -81,7 +82,11 @@ export function movingLayers(net: AnyModule): BatchNorm[] {
     .filter((layer) => layer.runningMean !== undefined && !isFrozen(layer))
 }
 
-async function run(net: Module, data: Batches, options: RecalibrateOptions): Promise<Recalibrated> {
+async function run(
+  net: AnyModule,
+  data: Batches<readonly Tensors[] | Tensor>,
+  options: RecalibrateOptions,
+): Promise<Recalibrated> {
   const { precise = false, batches: most = Number.POSITIVE_INFINITY, signal, onProgress } = options
   const layers = movingLayers(net)
   const gone = { batches: 0, samples: 0, aborted: false }
@@ -101,10 +106,10 @@ async function run(net: Module, data: Batches, options: RecalibrateOptions): Pro
     if (signal?.aborted) gone.aborted = true
     else {
       for await (const batch of slowly(data)) {
-        const x = inputOf('recalibrate', batch)
-        noGrad(() => net.forward(x))
+        const [inputs] = checkBatch('recalibrate', batch instanceof Tensor ? [batch] : batch)
+        noGrad(() => predict(net, inputs))
         gone.batches++
-        gone.samples += x.shape[0]
+        gone.samples += samplesOf('recalibrate', inputs)
         onProgress?.({ batch: gone.batches, samples: gone.samples })
         if (signal?.aborted) gone.aborted = true
         if (gone.aborted || gone.batches >= most) break
@@ -136,7 +141,7 @@ async function run(net: Module, data: Batches, options: RecalibrateOptions): Pro
 }
 
 /** The batches, with turns of the event loop in between: those of an asynchronous iterable may be there at once. */
-async function* slowly(data: Batches): AsyncGenerator<readonly Tensor[] | Tensor> {
+async function* slowly<B>(data: Batches<B>): AsyncGenerator<B> {
   for await (const batch of data) {
     yield batch
     if (timeToYield()) await yieldToEvents()
@@ -163,7 +168,7 @@ export function checkBatches(name: string, data: unknown): void {
 }
 
 /** @throws {ArgumentError} */
-function checkArguments(net: Module, data: Batches, options: RecalibrateOptions): void {
+function checkArguments(net: AnyModule, data: unknown, options: RecalibrateOptions): void {
   if (!(net instanceof Module)) throw new ArgumentError(`recalibrate: expected a Module, got ${kindOf(net)}`)
   checkBatches('recalibrate', data)
   checkOptions('recalibrate', options, ['precise', 'batches', 'signal', 'onProgress'])

@@ -1,17 +1,18 @@
 /** The steps of `fit`: compiled where that can be, else as they are. */
+import { mapTensors } from '../autograd/arguments-tree.js'
+import { Call } from '../autograd/call.js'
 import { type Compiled, compileStep } from '../autograd/compile.js'
+import { unfused } from '../autograd/fuse.js'
 import { eachTime, eachValue } from '../autograd/recording.js'
 import { noGrad } from '../autograd/tape.js'
-import { kindOf } from '../check.js'
-import { ArgumentError, NumericError, ShapeError } from '../errors.js'
-import { callForward, isLibrary } from '../nn/layer.js'
+import { isPlainObject } from '../check.js'
+import { ArgumentError, NumericError } from '../errors.js'
 import type { Answers } from '../nn/losses/loss.js'
-import type { Module } from '../nn/module.js'
-import { outside } from '../tensor/scope.js'
-import { inLoss } from '../tensor/shape.js'
-import { Tensor } from '../tensor/tensor.js'
+import { adopt, outside } from '../tensor/scope.js'
+import type { Tensor } from '../tensor/tensor.js'
 import { answersOf } from './answers.js'
-import type { Loss } from './loss.js'
+import { checkBatch, checkLoss, lossOf, predict, samplesOf, whyNotCompiled } from './batch.js'
+import { updateMetric } from './metrics/update.js'
 import type { Callback, Run } from './training.js'
 
 /** Where a step is, for errors. */
@@ -29,31 +30,30 @@ export interface StepResult {
   answers: Answers | undefined
 }
 
-/** What a net gave for a batch, and the loss. */
+/** What a net gave for a batch, what it should have given, and the loss. */
 interface Measured {
-  prediction: Tensor
+  prediction: unknown
+  target: unknown
   value: Tensor
 }
 
-/** [x, y, …] */
-export type Batch = readonly Tensor[]
-type Step = (...batches: Batch[]) => Measured[]
+const CURE = "a collate of the DataLoader's can make one of it, or fit take a step in place of the loss"
+
+type Step = (...batches: unknown[]) => Measured[]
 
 export class Steps {
   readonly #run: Run
-  readonly #loss: Loss
   /** The step at hand, for errors in a recorded one. */
   #where: Where = { epoch: 0, batch: 0, batches: 0, training: true }
   readonly #train: Step
   readonly #evaluate: Step
-  readonly #compiled: Compiled<Batch[], Measured[]>[] = []
+  readonly #compiled: Compiled<unknown[], Measured[]>[] = []
   readonly #reason: string | undefined
 
   constructor(run: Run, callbacks: readonly Callback[]) {
     const { net, options } = run
-    const { loss, optimizer, compile } = options
+    const { loss, step, optimizer, compile } = options
     this.#run = run
-    this.#loss = loss
     // What callbacks do is JavaScript, which runs at each step, recorded or not.
     const call = (hook: 'onBeforeOptimizerStep' | 'onAfterOptimizerStep') => {
       if (!callbacks.some((callback) => callback[hook])) return
@@ -64,13 +64,14 @@ export class Steps {
       )
     }
     const train: Step = (...batches) => {
-      const samples = batches.reduce((sum, [x]) => sum + x.shape[0], 0)
+      const counts = batches.map((batch) => this.#count(batch))
+      const samples = counts.reduce((sum, count) => sum + count, 0)
       const measured = batches.map((batch, i) => {
         const one = this.#measure(batch)
         if (i === 0) optimizer.zeroGrad()
-        const loss = batches.length > 1 ? one.value.mul(batch[0].shape[0] / samples) : one.value
+        const loss = batches.length > 1 ? one.value.mul(counts[i] / samples) : one.value
         loss.backward()
-        return one
+        return { ...one, prediction: withoutGraph(one.prediction) }
       })
       call('onBeforeOptimizerStep')
       optimizer.step()
@@ -78,7 +79,7 @@ export class Steps {
       return measured
     }
     const evaluate: Step = (...batches) => noGrad(() => batches.map((batch) => this.#measure(batch)))
-    this.#reason = whyNot(net, loss, compile)
+    this.#reason = whyNotCompiled(net, { losses: loss ? [loss] : [], step: step !== undefined, compile })
     if (this.#reason === undefined) {
       this.#compiled = [train, evaluate].map((step) => compileStep(step, { strict: false }))
       ;[this.#train, this.#evaluate] = this.#compiled
@@ -97,37 +98,61 @@ export class Steps {
     return this.#reason ?? this.#compiled[0].report.reason
   }
 
+  /** The batch, if a step can take it. @throws {ArgumentError} @throws {ShapeError} */
+  check(batch: unknown): unknown {
+    if (!this.#run.options.step) checkBatch('fit', batch, CURE)
+    this.#count(batch)
+    return batch
+  }
+
   /** A step with a batch, or, in training, several of one update. To be called in a scope. */
-  run(batches: Batch[], where: Where): StepResult[] {
+  run(batches: unknown[], where: Where): StepResult[] {
     this.#where = where
-    const { metrics = {} } = this.#run.options
+    const { metrics = {}, loss = {} } = this.#run.options
     const measured = where.training ? this.#train(...batches) : this.#evaluate(...batches)
-    return measured.map(({ prediction, value }, i) => {
-      const [x, y] = batches[i]
-      for (const name in metrics) {
-        const metric = metrics[name]
-        if (metric.libraryUpdate === metric.update) metric.update(prediction, y)
-        else outside([prediction, y], () => metric.update(prediction, y))
-      }
-      return { loss: value.item(), count: x.shape[0], answers: answersOf(this.#loss, prediction, y) }
+    return measured.map(({ prediction, target, value }, i) => {
+      for (const name in metrics) updateMetric(metrics[name], prediction, target)
+      const answers = answersOf(loss, prediction, target)
+      return { loss: value.item(), count: this.#count(batches[i]), answers }
     })
   }
 
-  #measure([x, ...targets]: Batch): Measured {
-    const prediction = callForward(this.#run.net, x)
-    const value = inLoss(() => callForward(this.#loss, prediction, ...(targets as [Tensor])))
-    if (!(value instanceof Tensor)) {
-      throw new ArgumentError(`fit: the loss's forward gives a tensor with one element, got ${kindOf(value)}`)
-    }
-    if (value.size !== 1) {
-      throw new ShapeError(
-        `fit: the loss gives one number for a batch, got shape [${value.shape}]; take its mean() or sum()`,
-      )
-    }
-    eachValue(value, (number) => {
+  #count(batch: unknown): number {
+    const { step } = this.#run.options
+    return samplesOf('fit', step ? batch : (batch as readonly unknown[])[0])
+  }
+
+  #measure(batch: unknown): Measured {
+    const { loss, step } = this.#run.options
+    const measured = step ? this.#ownStep(batch) : this.#forward(batch, loss)
+    eachValue(measured.value, (number) => {
       if (!Number.isFinite(number)) throw notFinite(number, this.#where)
     })
-    return { prediction, value }
+    return measured
+  }
+
+  #forward(batch: unknown, loss: Run['options']['loss']): Measured {
+    const [inputs, ...rest] = checkBatch('fit', batch)
+    const prediction = predict(this.#run.net, inputs)
+    const value = lossOf('fit', loss as NonNullable<typeof loss>, [prediction, ...rest])
+    return { prediction, target: rest[0], value }
+  }
+
+  /** @throws {ArgumentError} for what the step gives and nobody can use */
+  #ownStep(batch: unknown): Measured {
+    const { net, options } = this.#run
+    const given: unknown = outside([batch], () =>
+      unfused([batch], () => options.step?.(net as never, batch as never)),
+    )
+    const { loss, prediction, target } = isPlainObject(given) ? given : { loss: given }
+    const value = checkLoss('fit', 'the step', loss)
+    for (const name in options.metrics) {
+      if (prediction !== undefined && target !== undefined) break
+      throw new ArgumentError(
+        `fit: metrics.${name} needs what the net gave and what it should have: let the step give { loss, prediction, target }`,
+      )
+    }
+    return { prediction, target, value }
   }
 
   /** Gives the memory of what was compiled back. */
@@ -136,20 +161,14 @@ export class Steps {
   }
 }
 
-/** Why the steps are not to be compiled, if so. */
-function whyNot(net: Module, loss: Loss, compile: boolean | undefined): string | undefined {
-  if (compile === true) return undefined
-  if (compile === false) return 'compile is false'
-  const own = net.namedModules().find(([, module]) => !isLibrary(module))
-  const what = own
-    ? `the net's ${own[1].constructor.name}${own[0] && ` (${own[0]})`}`
-    : isLibrary(loss)
-      ? undefined
-      : 'the loss'
-  return (
-    what &&
-    `${what} has a forward of its own, whose JavaScript would not run at each step; allow that with compile: true`
-  )
+/** An output that the loss does not go by has a graph still, which nobody will go through. */
+function withoutGraph(prediction: unknown): unknown {
+  return mapTensors(prediction, (x) => {
+    if (!(x.producer instanceof Call) || x.producer.spent) return x
+    const cut = x.detach()
+    adopt(cut)
+    return cut
+  })
 }
 
 function notFinite(value: number, { epoch, batch, batches, training }: Where): NumericError {

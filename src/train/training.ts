@@ -1,7 +1,7 @@
 /** What a training takes, is, and comes to. Types only: who has no callback and no metric downloads none. */
 import type { DataLoader } from '../data/data-loader.js'
 import type { Answers } from '../nn/losses/loss.js'
-import type { Module } from '../nn/module.js'
+import type { AnyModule, Module } from '../nn/module.js'
 import type { LRScheduler } from '../optim/lr-scheduler/scheduler.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -51,16 +51,57 @@ export interface BatchProgress {
   imagesPerSecond: number
 }
 
+/** What a step of a user's own gives. */
+export interface StepOutput {
+  /** One number. */
+  loss: Tensor
+  /** What the net gave, for metrics. */
+  prediction?: unknown
+  /** What it should have given. */
+  target?: unknown
+}
+
+/** What a net's `forward` gives. */
+type OutputOf<N extends AnyModule> = ReturnType<N['forward']>
+/** The second of a batch. */
+type TargetOf<B> = B extends readonly [unknown, infer T, ...unknown[]]
+  ? T
+  : B extends readonly (infer T)[]
+    ? T
+    : never
+
 /** What `fit` takes besides the net. */
-export interface FitOptions {
-  /** Batches [x, y] to train on; what comes after y goes to the loss, as further arguments. */
-  train: DataLoader<unknown, readonly Tensor[]>
+export interface FitOptions<N extends AnyModule = Module, B = readonly Tensor[]>
+  extends FitSettings<B, OutputOf<N>, TargetOf<B>> {
+  /**
+   * Such as `new nn.CrossEntropyLoss()`, or one of your own, `{ forward: (prediction, target) => … }`, which is given what
+   * the net gives, and what stands behind the inputs in a batch.
+   */
+  loss: Loss<OutputOf<N>, TargetOf<B>>
+}
+
+/** What `fit` takes in place of FitOptions where the step is your own. */
+export interface FitStepOptions<N extends AnyModule = Module, B = readonly Tensor[]>
+  extends FitSettings<B, never, never> {
+  /**
+   * Computes the loss of a batch, whatever the batch is: `(net, { image, label }) => …`, as Lightning's training_step. It
+   * is called in the validation too (`net.training` tells). For metrics it gives { loss, prediction, target }. Gradients
+   * and update are `fit`'s.
+   */
+  step: (net: N, batch: B) => Tensor | StepOutput
+}
+
+/** What `fit` takes besides the net and what says how well it does. */
+export interface FitSettings<B, Prediction = Tensor, Target = Tensor> {
+  /**
+   * Batches [x, y] to train on. x is what `forward` is called with: a tensor; an array of its arguments; or an object of
+   * tensors, as its one argument. y may be several as well. What comes after y goes to the loss, as further arguments.
+   */
+  train: DataLoader<unknown, B>
   /** Batches [x, y] to validate on after each epoch. */
-  valid?: DataLoader<unknown, readonly Tensor[]> | undefined
+  valid?: DataLoader<unknown, B> | undefined
   /** Made of the net's parameters. */
   optimizer: Optimizer
-  /** Such as `new nn.CrossEntropyLoss()`, or one of your own. */
-  loss: Loss
   /**
    * Changes the optimiser's learning rates: it is stepped once after each epoch, ReduceLROnPlateau with the validation
    * loss. (One that is stepped after each update, as OneCycleLR, goes into `callbacks.StepScheduler`.)
@@ -69,7 +110,7 @@ export interface FitOptions {
   /** Passes over the training data. Default 1. */
   epochs?: number
   /** Further figures of both passes, by names of your own, such as `{ f1: new metrics.F1Score() }`. */
-  metrics?: Readonly<Record<string, Metric>> | undefined
+  metrics?: Readonly<Record<string, Metric<Prediction, Target>>> | undefined
   /** What else takes part, such as `new callbacks.EarlyStopping()`, or callbacks of your own. */
   callbacks?: readonly Callback[] | undefined
   /**
@@ -83,8 +124,8 @@ export interface FitOptions {
   /**
    * Whether the steps are compiled (see `compile`): recorded, and then run as one list of kernels, with the same bits.
    * Default: where the net and the loss are made of the library's own layers. true compiles a net with a `forward` of
-   * its own as well, whose JavaScript (a counter, a `console.log`) then runs only while it is recorded; false compiles
-   * none. What can't be compiled runs as it is, and the result tells the reason.
+   * its own, or a step, as well, whose JavaScript (a counter, a `console.log`) then runs only while it is recorded; false
+   * compiles none. What can't be compiled runs as it is, and the result tells the reason.
    */
   compile?: boolean | undefined
   /** Called now and then while an epoch runs (some dozen times a second). */
@@ -124,9 +165,12 @@ export interface PassSums {
 /** A training at work. */
 export interface Run {
   /** What is trained. */
-  readonly net: Module
+  readonly net: AnyModule
   /** As given to `fit`. */
-  readonly options: FitOptions
+  readonly options: FitSettings<unknown, never, never> & {
+    readonly loss?: Loss<never, never> | undefined
+    readonly step?: ((net: never, batch: never) => unknown) | undefined
+  }
   /** The epochs so far; what `fit` will resolve with. */
   readonly history: History
   /** The epoch at hand, from 0. */

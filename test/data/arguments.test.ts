@@ -113,7 +113,11 @@ describe('a pass over a dataset of a user', () => {
       [[[ones([2])], [ones([1])]], /a sample.0 is a Tensor of shape \[1\] and the first one has \[2\]/],
       [[[new Float32Array(1)], [undefined]], /a sample.0 is undefined/],
       [[[new BigInt64Array(2)], [new BigInt64Array(2)]], /a sample.0 is a BigInt64Array/],
-      [[[[1, 2]], [[1]]], /the arrays of dimension 1 have different lengths/],
+      [
+        [[[1, 2]], [[1]]],
+        /collate: a sample.0 is arrays of numbers, which become one tensor, and they differ/,
+      ],
+      [[[[[1, 2], [1]]], [[[1, 2], [1]]]], /where they are several tensors, give each as a typed array/],
       [[[1, 2], [1]], /alike in all samples/],
       [[{ x: 1 }, { y: 1 }], /expected numbers/],
       [[{ x: 1 }, 5], /alike in all samples/],

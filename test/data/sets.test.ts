@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { ArgumentError, DataError, data } from 'simdgrad'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { noting } from '../../src/data/cifar-files.js'
 import * as web from '../../src/data/sets.js'
 import { initForTest } from '../support/init.js'
 
@@ -181,6 +182,29 @@ describe('cifar10 and cifar100', () => {
     ])
     const coarse = await data.cifar100({ root, labels: 'coarse' })
     expect([coarse.train.labels.toArray(), coarse.train.classes?.[3]]).toEqual([[3, 19], 'c3'])
+  })
+
+  it('note which files are not the known ones', async () => {
+    // Of the known size, and other bytes.
+    const root = folder({ ...CIFAR10, 'data_batch_3.bin': Buffer.alloc(10_000 * 3073) })
+    const { notes } = await data.cifar10({ root })
+    expect(notes).toHaveLength(6)
+    expect(notes[0]).toMatch(/data_batch_1\.bin is not the file .* it has 6146 bytes, expected 30730000/)
+    expect(notes[2]).toMatch(
+      /data_batch_3\.bin .* MD5 is [0-9a-f]{32}, expected 942cd6a4bcdd0dd3c604fbe906cb4421/,
+    )
+    expect((await web.cifar10({ url: `${base}/cifar` })).notes).toHaveLength(6)
+    const { notes: of100 } = await data.cifar100({ root: folder(CIFAR100) })
+    expect(of100.map((note) => note.match(/has .*/)?.[0])).toEqual([
+      'has 6148 bytes, expected 153700000',
+      'has 3074 bytes, expected 30740000',
+    ])
+    // The known one is.
+    const own: string[] = []
+    const find = async () => ({ bytes: Buffer.alloc(10_000 * 3073), where: 'x', packed: Buffer.alloc(0) })
+    await noting(find, own, () => '803d5f7f4d78ea53de84dbe85f74fb6d')(['test_batch.bin'])
+    await noting(find, own)(['batches.meta.txt'])
+    expect(own).toEqual([])
   })
 
   it('refuse other files', async () => {

@@ -57,6 +57,59 @@ describe('Subset', () => {
   })
 })
 
+describe('the library’s sets', () => {
+  const images = () =>
+    new data.ImageDataset(
+      { shape: [6, 4, 4], data: Uint8Array.from({ length: 96 }, (_, i) => (i * 37) % 256) },
+      { shape: [6], data: Uint8Array.of(0, 1, 2, 3, 4, 5) },
+      data.augment({ noise: 0.1, shift: 1 }),
+    )
+  type Sample = Tensor[]
+  const passesOf = (set: data.Dataset<Sample>, collate?: (samples: Sample[]) => unknown) => {
+    const loader = new DataLoader(set, {
+      batchSize: 4,
+      seed: 3,
+      ...(collate && { collate: collate as never }),
+    })
+    return [0, 1].map(() => Array.from(loader as Iterable<unknown>))
+  }
+
+  it.each<[string, () => data.Dataset<Sample>]>([
+    ['an ImageDataset', images],
+    ['a Subset', () => new Subset(images(), [0, 1, 2, 3, 4, 5])],
+    ['a ConcatDataset', () => new ConcatDataset([images()])],
+  ])('%s hands its samples to a collate of one’s own, each as changed in this pass', (_, make) => {
+    const whole = passesOf(images()) as [Tensor, Tensor][][]
+    const flat = (batches: [Tensor, Tensor][]) => batches.map(([x, y]) => [x.toArray(), y.toArray()])
+    expect(flat(whole[0])).not.toEqual(flat(whole[1]))
+    const sizes: number[] = []
+    const own = passesOf(make(), (samples) => {
+      sizes.push(samples.length)
+      expect(samples[0].map(({ shape }) => shape)).toEqual([[1, 4, 4], []])
+      return data.collate(samples)
+    }) as [Tensor, Tensor][][]
+    expect(sizes).toEqual([4, 2, 4, 2])
+    expect(own.map(flat)).toEqual(whole.map(flat))
+    expect((passesOf(make()) as [Tensor, Tensor][][]).map(flat)).toEqual(whole.map(flat))
+  })
+
+  it('joined keep what one’s own samples are, in any order', () => {
+    const words = { length: 3, get: (i: number) => ['abc'.slice(0, i + 1), i] as [string, number] }
+    const set = new ConcatDataset<[string, number]>([words, new Subset(words, [2, 1])])
+    const seen = Array.from(
+      new DataLoader(set, {
+        batchSize: 2,
+        shuffle: true,
+        seed: 1,
+        collate: (samples) => samples.map(([text]) => text),
+      }),
+    ).flat()
+    expect([...seen].sort()).toEqual(['a', 'ab', 'ab', 'abc', 'abc'])
+    const collated = Array.from(new DataLoader(set, { batchSize: 5 }))
+    expect(collated[0][0]).toEqual(['a', 'ab', 'abc', 'abc', 'ab'])
+  })
+})
+
 describe('ConcatDataset', () => {
   it.each([
     ['tensors', [numbers, numbers, numbers]],

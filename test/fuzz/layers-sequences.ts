@@ -31,21 +31,25 @@ const recurrentLayer = (name: string, gates: number, states: readonly number[][]
     if (!isSequence(shape)) return undefined
     const [h, size] = [d.between(1, 4), shape[2]]
     const [numLayers, bidirectional, bias] = [d.chance(0.3) ? 2 : 1, d.chance(0.3), d.chance(0.7)]
+    const projSize = name === 'LSTM' && h > 1 && d.chance(0.3) ? d.between(1, h - 1) : 0
+    const output = projSize || h
     const options: { [option: string]: Arg } = {
       ...(numLayers > 1 ? { numLayers } : {}),
       ...(bidirectional ? { bidirectional } : {}),
       ...(bias ? {} : { bias }),
       ...(d.chance(0.5) ? { batchFirst: true } : {}),
+      ...(projSize > 0 ? { projSize } : {}),
       ...(name === 'RNN' ? { nonlinearity: d.pick(['tanh', 'relu']) } : {}),
     }
     const shapes: { [field: string]: readonly number[] } = {}
     for (let layer = 0; layer < numLayers; layer++) {
       for (const suffix of bidirectional ? ['', 'Reverse'] : ['']) {
-        const [input, of] = [layer === 0 ? size : h * (bidirectional ? 2 : 1), `L${layer}${suffix}`]
+        const [input, of] = [layer === 0 ? size : output * (bidirectional ? 2 : 1), `L${layer}${suffix}`]
         shapes[`weightIh${of}`] = [gates * h, input]
-        shapes[`weightHh${of}`] = [gates * h, h]
+        shapes[`weightHh${of}`] = [gates * h, output]
         if (bias) shapes[`biasIh${of}`] = [gates * h]
         if (bias) shapes[`biasHh${of}`] = [gates * h]
+        if (projSize > 0) shapes[`weightHr${of}`] = [projSize, h]
       }
     }
     return { args: [name, [size, h, options], d.pick([[0], ...states])], tensors: inner(d, shapes) }
@@ -92,21 +96,29 @@ export const SEQUENCES: Readonly<Record<string, LayerEntry>> = {
       const e = shape[2]
       const heads = d.pick([1, 2, 3].filter((count) => e % count === 0))
       const [bias, batchFirst, path] = [d.chance(0.7), d.chance(0.5), d.below(2)]
+      const [addBiasKv, addZeroAttn] = [d.chance(0.3), d.chance(0.3)]
       const own = {
         inProjWeight: [3 * e, e],
+        // Without a value that the output reads, what stands behind the values has no gradient.
+        ...(addBiasKv ? { biasK: [1, 1, e] } : {}),
+        ...(addBiasKv && path === 0 ? { biasV: [1, 1, e] } : {}),
         ...(bias ? { inProjBias: [3 * e] } : {}),
         // The weights do not depend on the last projection.
         ...(path === 0 ? { 'outProj.weight': [e, e] } : {}),
         ...(path === 0 && bias ? { 'outProj.bias': [e] } : {}),
       }
       return {
-        args: ['MultiheadAttention', [e, heads, { bias, batchFirst }], [path]],
+        args: ['MultiheadAttention', [e, heads, { bias, batchFirst, addBiasKv, addZeroAttn }], [path]],
         tensors: inner(d, own),
       }
     },
     twin(x, [, args], tensors) {
-      const [, heads, { batchFirst }] = args as readonly [number, number, { batchFirst: boolean }]
-      const { y, weights } = multiheadAttention(x, heads, tensors, batchFirst)
+      const [, heads, options] = args as readonly [
+        number,
+        number,
+        { batchFirst: boolean; addZeroAttn: boolean },
+      ]
+      const { y, weights } = multiheadAttention(x, heads, tensors, options)
       return y ?? weights
     },
   },

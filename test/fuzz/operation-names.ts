@@ -40,7 +40,9 @@ export function layerNames(): string[] {
   const others = ['TransformerEncoder', 'TransformerEncoderLayer']
   // Through r and d they have no gradient, which finite differences see: test/nn/batch-norm-kinds.test.ts has a twin.
   const stopped = ['BatchRenorm1d', 'BatchRenorm2d']
-  const out = [...lists, ...others, ...stopped]
+  // These take the places besides, and call maxUnpool1d and maxUnpool2d, which are drawn.
+  const unpooling = ['MaxUnpool1d', 'MaxUnpool2d']
+  const out = [...lists, ...others, ...stopped, ...unpooling]
   return Object.entries(nn)
     .filter(([name, it]) => isLayer(it) && !out.includes(name))
     .map(([name]) => name)

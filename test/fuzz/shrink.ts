@@ -69,9 +69,10 @@ function* fewerSteps(program: Program): Generator<Program> {
       return false
     })
     yield { ...program, steps: rest }
-    const shape = String(at.values.get(steps[i].out)?.shape)
+    // What reads a result may as well read what it was made of, where that has as many elements.
+    const size = at.values.get(steps[i].out)?.data.length
     for (const input of new Set(inputsOf(steps[i], nets))) {
-      if (String(at.values.get(input)?.shape) !== shape) continue
+      if (at.values.get(input)?.data.length !== size) continue
       yield { ...program, steps: others.map((step) => rename(step, steps[i].out, input)) }
     }
     yield { ...program, leaves: [...program.leaves, ...asLeaves(made, at)], steps: others }

@@ -10,8 +10,10 @@ import {
   decodeMetadata,
   decodeState,
   encodeState,
+  freezeBatchNorm,
   loadMetadata,
   loadSafetensors,
+  nn,
   ones,
   saveSafetensors,
   Tensor,
@@ -138,6 +140,43 @@ describe('metadata', () => {
   ])('that JSON can not hold are refused: %#', (wrong, message) => {
     expect(() => encodeState({}, { metadata: wrong })).toThrow(ArgumentError)
     expect(() => encodeState({}, { metadata: wrong })).toThrow(message)
+  })
+
+  it.each([
+    '{"norm":{"frozen":true}}',
+    'a state of mind',
+    '{}',
+    '{"norm":{"frozen":1}}',
+  ])('named as the library’s own once were stay the user’s: %s', (state) => {
+    const net = new nn.Sequential(new nn.BatchNorm1d(2))
+    const plain = encodeState(net.stateDict(), { metadata: { state } })
+    expect({ ...decodeMetadata(plain) }).toEqual({ format: 'pt', state })
+    expect(decodeState(plain)).not.toHaveProperty('_metadata')
+    freezeBatchNorm(net)
+    const frozen = encodeState(net.stateDict(), { metadata: { state } })
+    expect({ ...decodeMetadata(frozen) }).toEqual({ format: 'pt', state })
+    expect(decodeState(frozen)).toHaveProperty('_metadata', { 0: { frozen: true } })
+    // What is read can be written again.
+    encodeState(decodeState(frozen), { metadata: decodeMetadata(frozen) })
+  })
+
+  it('of frozen layers are read from old files, which call them otherwise', () => {
+    const net = freezeBatchNorm(new nn.Sequential(new nn.BatchNorm1d(2)))
+    const text = Buffer.from(encodeState(net.stateDict())).toString('latin1')
+    expect(text).toContain('"simdgrad.metadata":')
+    const old = Buffer.from(text.replace('"simdgrad.metadata":', '"state":            '), 'latin1')
+    expect(decodeState(old)).toHaveProperty('_metadata', { 0: { frozen: true } })
+    const other = Buffer.from(
+      text.replace('"simdgrad.metadata":', '"state":            ').replace('true', 'null'),
+      'latin1',
+    )
+    expect(decodeState(other)).not.toHaveProperty('_metadata')
+  })
+
+  it('with the library’s own names are refused', () => {
+    const metadata = { 'simdgrad.metadata': 'x' }
+    expect(() => encodeState({}, { metadata })).toThrow(ArgumentError)
+    expect(() => encodeState({}, { metadata })).toThrow(/'simdgrad.metadata' begins with 'simdgrad.'/)
   })
 
   it('named __proto__ pollute nothing', () => {

@@ -1,5 +1,6 @@
-import { manualSeed, nn, optim, type Tensor, tensor } from 'simdgrad'
+import { arange, data, fit, hashState, manualSeed, nn, optim, type Tensor, tensor } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { expectClose } from '../support/all-close.js'
 import { initForTest } from '../support/init.js'
 
 beforeAll(initForTest)
@@ -42,6 +43,59 @@ describe('Embedding', () => {
     expect(Object.keys(layer.stateDict())).toEqual(['weight'])
     expect(String(new nn.Embedding(10, 3))).toBe('Embedding(10, 3)')
     expect(String(new nn.Embedding(10, 3, { paddingIdx: -1 }))).toBe('Embedding(10, 3, paddingIdx=9)')
+  })
+
+  // As torch.nn.Embedding(4, 2, max_norm=1.5, norm_type=p, scale_grad_by_freq=True) gives them.
+  it.each([
+    [2, [0.9, 1.2, -0.9, 1.2]],
+    [1, [0.6428571343, 0.8571428657, -0.6428571343, 0.8571428657]],
+    [3, [1.0004576445, 1.3339434862, -1.0004575253, 1.333943367]],
+  ])('scales rows that are looked up to a largest norm, in the weight: p = %d', (normType, [a, b, c, d]) => {
+    const layer = new nn.Embedding(4, 2, { maxNorm: 1.5, normType, scaleGradByFreq: true })
+    const weight = [3, 4, 0.3, 0.4, -6, 8, 1, -1]
+    layer.weight.copy_(tensor(weight, { shape: [4, 2] }))
+    const y = layer.forward(tensor([0, 2, 0, 1]).reshape([2, 2]))
+    expectClose(y, [a, b, c, d, a, b, 0.3, 0.4], { tolerance: 1e-6 })
+    y.mul(arange(8).reshape([2, 2, 2]))
+      .sum()
+      .backward()
+    expectClose(layer.weight, [a, b, 0.3, 0.4, c, d, 1, -1], { tolerance: 1e-6 })
+    expect(layer.weight.grad?.toArray()).toEqual([
+      [2, 3],
+      [6, 7],
+      [2, 3],
+      [0, 0],
+    ])
+    // An index that is no row changes nothing.
+    layer.weight.copy_(tensor(weight, { shape: [4, 2] }))
+    expect(() => layer.forward(tensor([0, 4]))).toThrow(/index 1 is 4/)
+    expect(values(layer.weight)).toEqual(values(tensor(weight)))
+    const made = layer.weight.mul(2)
+    expect(() => nn.functional.embedding(tensor([0]), made, { maxNorm: 1 })).toThrow(/an operation's result/)
+  })
+
+  it.each([true, false])('does so in fit, compiled %s, to the same bits', async (compile) => {
+    const train = async (how: boolean) => {
+      manualSeed(3)
+      const net = new nn.Sequential(
+        new nn.Embedding(5, 4, { maxNorm: 0.7, scaleGradByFreq: true, paddingIdx: 1 }),
+        new nn.Flatten(),
+        new nn.Linear(12, 2),
+      )
+      const x = tensor(Array.from({ length: 60 }, (_, i) => (i * 7) % 5)).reshape([20, 3])
+      const y = tensor(Array.from({ length: 20 }, (_, i) => i % 2))
+      const { reason } = await fit(net, {
+        train: new data.DataLoader(new data.TensorDataset(x, y), { batchSize: 5 }),
+        optimizer: new optim.SGD(net.parameters(), { lr: 0.5 }),
+        loss: new nn.CrossEntropyLoss(),
+        epochs: 4,
+        compile: how,
+      })
+      return { hash: await hashState(net.stateDict()), reason }
+    }
+    const { hash, reason } = await train(compile)
+    expect(reason === undefined).toBe(compile)
+    expect(hash).toBe((await train(!compile)).hash)
   })
 
   it('has a padding row of 0 without a gradient, which training leaves at 0', () => {

@@ -78,7 +78,7 @@ function types(): void {
   cell.forward(y, h).relu()
   // @ts-expect-error a number, as declared
   scaled.forward(y, h)
-  // @ts-expect-error fit calls a net with one tensor
+  // @ts-expect-error fit's loss is one of what the net gives
   void fit(cell, options)
   // @ts-expect-error nor is it a layer of a Sequential
   new nn.Sequential(new nn.Linear(2, 2), cell)
@@ -107,11 +107,11 @@ describe('a forward of several inputs and outputs', () => {
     const root = fileURLToPath(new URL('../..', import.meta.url))
     const folder = mkdtempSync(join(root, 'test/nn/types-'))
     try {
-      const head = "import { nn, randn, fit, type Tensor } from 'simdgrad'\n"
+      const head = "import { nn, randn, fit, type FitOptions, type Tensor } from 'simdgrad'\n"
       const cell =
         'class Cell extends nn.Module { override forward(x: Tensor, h: Tensor): [Tensor, Tensor] { return [x, h] } }\n'
-      const good = `${head}${cell}export const [y] = new Cell().forward(randn([2]), randn([2]))\nvoid fit\n`
-      const bad = `${good}void fit(new Cell(), {} as never)\nnew nn.Sequential(new Cell())\nnew Cell().forward(y)\n`
+      const good = `${head}${cell}export const [y] = new Cell().forward(randn([2]), randn([2]))\nvoid fit(new nn.Linear(2, 1), {} as FitOptions)\n`
+      const bad = `${good}void fit(new Cell(), {} as FitOptions)\nnew nn.Sequential(new Cell())\nnew Cell().forward(y)\n`
       writeFileSync(join(folder, 'good.ts'), good)
       writeFileSync(join(folder, 'bad.ts'), bad)
       writeFileSync(

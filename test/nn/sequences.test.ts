@@ -176,6 +176,37 @@ describe('attention', () => {
     expect(dropped?.toFloat32Array().some((weight) => weight === 0)).toBe(true)
   })
 
+  it.each([true, false])('lets every query see what stands behind the keys: weights %s', (needWeights) => {
+    const layer = new nn.MultiheadAttention(4, 2, { batchFirst: true, addBiasKv: true, addZeroAttn: true })
+    const attnMask = tensor(Array.from({ length: 36 }, (_, i) => Number(i % 6 > Math.floor(i / 6)))).reshape([
+      6, 6,
+    ])
+    const [causal, seen] = layer.forward(x(), x(), x(), { isCausal: true, needWeights })
+    const [masked] = layer.forward(x(), x(), x(), { attnMask, maskType: 'boolean', needWeights })
+    expectClose(causal, masked.toFloat32Array(), { tolerance: 1e-6, what: 'output' })
+    if (!seen) return
+    expect(seen.shape).toEqual([1, 6, 8])
+    const [first] = (seen.toArray() as number[][][])[0]
+    expect(first.map((weight) => weight > 0)).toEqual([true, ...Array<boolean>(5).fill(false), true, true])
+  })
+
+  it('of keys and values of other sizes says what it expects', () => {
+    const layer = new nn.MultiheadAttention(4, 2, { kdim: 3, vdim: 5 })
+    const [q, k, v] = [zeros([2, 1, 4]), zeros([3, 1, 3]), zeros([3, 1, 5])]
+    expect(layer.forward(q, k, v)[0].shape).toEqual([2, 1, 4])
+    refuses(() => layer.forward(q, v, k), ShapeError, 'a key [S, N, 3] and a value [S, N, 5]')
+    refuses(() => layer.forward(q, k, zeros([2, 1, 5])), ShapeError, 'a key [S, N, 3] and a value [S, N, 5]')
+    refuses(() => new nn.MultiheadAttention(4, 2, { kdim: 0 }), ArgumentError, 'kdim')
+    refuses(() => new nn.LSTM(3, 4, { projSize: 4 }), ArgumentError, 'projSize')
+    const lstm = new nn.LSTM(3, 4, { projSize: 2 })
+    refuses(
+      () => lstm.forward(zeros([5, 2, 3]), [zeros([1, 2, 4]), zeros([1, 2, 4])]),
+      ShapeError,
+      'first state h of shape [1,2,2] (layers · directions, N, projSize)',
+    )
+    expect(String(lstm)).toBe('LSTM(3, 4, projSize=2)')
+  })
+
   it('drops weights with the probability, and its gradient is that of the same weights', () => {
     manualSeed(4)
     const [n, s] = [200, 50]

@@ -1,8 +1,22 @@
 /** Convolutions and poolings beside Conv2d's and MaxPool2d's simple ones: names, initial weights, errors, edges. */
-import { ArgumentError, arange, manualSeed, nn, ones, randn, ShapeError, type Tensor, tensor } from 'simdgrad'
+import {
+  ArgumentError,
+  arange,
+  compile,
+  manualSeed,
+  nn,
+  noGrad,
+  ones,
+  randn,
+  ShapeError,
+  type Tensor,
+  tensor,
+  zeros,
+} from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { expectClose } from '../support/all-close.js'
 import { initForTest } from '../support/init.js'
+import { refuses } from '../support/refuses.js'
 
 beforeAll(initForTest)
 
@@ -21,6 +35,82 @@ it.each<[string, () => { weight: Tensor; bias: Tensor | null } & nn.Module, numb
   expect(largest).toBeLessThanOrEqual(Math.fround(bound))
   expect(largest).toBeGreaterThan(0.8 * bound)
   expect(layer.bias?.toFloat32Array().every((v) => Math.abs(v) <= bound)).toBe(true)
+})
+
+describe('max pooling with its places', () => {
+  it('gives both, typed, and goes back', () => {
+    const x = tensor(Array.from({ length: 24 }, (_, i) => (i * 7) % 24)).reshape([1, 2, 3, 4])
+    const pool = new nn.MaxPool2d([3, 2], { returnIndices: true })
+    const [y, indices] = pool.forward(x)
+    expect(y.toArray()).toEqual([[[[15, 22]], [[23, 17]]]])
+    expect(indices.toArray()).toEqual([[[[9, 10]], [[5, 11]]]])
+    const back = new nn.MaxUnpool2d([3, 2]).forward(y, indices)
+    expect(back.shape).toEqual([1, 2, 3, 4])
+    expect(
+      back
+        .sub(x.mul(back.gt(0)))
+        .abs()
+        .sum()
+        .item(),
+    ).toBe(0)
+    expect(String(pool)).toBe(
+      'MaxPool2d(kernelSize=[3, 2], stride=[3, 2], padding=0, dilation=1, ceilMode=false)',
+    )
+    expect(String(new nn.MaxUnpool2d(2))).toBe('MaxUnpool2d(kernelSize=2, stride=2, padding=0)')
+    const one = new nn.MaxPool1d(2, { returnIndices: true })
+    const [z, places] = one.forward(tensor([[[1, 3, 2, 5, 4]]]))
+    expect([z.toArray(), places.toArray()]).toEqual([[[[3, 5]]], [[[1, 3]]]])
+    const unpool = new nn.MaxUnpool1d(2)
+    expect(unpool.forward(z, places, [5]).toArray()).toEqual([[[0, 3, 0, 5, 0]]])
+    expect(unpool.forward(z, places, [1, 1, 5]).toArray()).toEqual([[[0, 3, 0, 5, 0]]])
+  })
+
+  it('takes the last NaN for the largest, as PyTorch', () => {
+    const x = tensor([
+      [
+        [
+          [1, Number.NaN],
+          [Number.NaN, 9],
+        ],
+      ],
+    ])
+    const [y, indices] = nn.functional.maxPool2d(x, 2, { returnIndices: true })
+    expect([y.item(), indices.item()]).toEqual([Number.NaN, 2])
+    const low = tensor([[[[Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]]]])
+    expect(nn.functional.maxPool2d(low, [1, 2], { returnIndices: true })[1].item()).toBe(0)
+  })
+
+  it('is compiled to the same bits, and fused neighbours are computed', () => {
+    const net = new nn.Sequential(new nn.BatchNorm2d(2), new nn.ReLU())
+    const x = tensor(Array.from({ length: 64 }, (_, i) => Math.sin(i * i))).reshape([2, 2, 4, 4])
+    const step = (input: Tensor) =>
+      noGrad(() => nn.functional.maxPool2d(net.forward(input), 2, { returnIndices: true }))
+    const expected = step(x).map((one) => one.toArray())
+    const compiled = compile(step)
+    for (let i = 0; i < 4; i++) {
+      expect(compiled(x).map((one) => one.toArray())).toEqual(expected)
+    }
+    expect(compiled.report.replayed).toBeGreaterThan(0)
+  })
+
+  it('refuses what does not fit', () => {
+    const [x, i] = [zeros([1, 1, 2, 2]), zeros([1, 1, 2, 2])]
+    const F = nn.functional
+    refuses(() => F.maxUnpool2d(x, zeros([1, 1, 2, 3]), 2), ShapeError, 'indices of the same shape')
+    refuses(
+      () => F.maxUnpool2d(x, i, 2, { outputSize: [6, 4] }),
+      ShapeError,
+      'outputSize is [4,4], or less than a stride',
+    )
+    refuses(() => F.maxUnpool2d(x, i.add(16), 2), ArgumentError, '16')
+    refuses(
+      () => F.maxUnpool1d(zeros([1, 1, 2]), zeros([1, 1, 2]), [2, 2] as never),
+      ArgumentError,
+      'kernelSize',
+    )
+    refuses(() => new nn.MaxUnpool2d(2, { outputSize: [4, 4] } as never), ArgumentError, 'outputSize')
+    refuses(() => new nn.MaxPool2d(2, { returnIndices: 1 as never }), ArgumentError, 'returnIndices')
+  })
 })
 
 describe('convolutions', () => {

@@ -10,6 +10,7 @@ import { failures } from './failures.mjs'
 import { cleanUp, pack } from './fresh.mjs'
 import { guide } from './guide.mjs'
 import { manifest } from './manifest.mjs'
+import { ownData } from './own-data.mjs'
 import { readme } from './readme.mjs'
 import { RUNTIMES } from './runtimes.mjs'
 import { closeBrowsers, WEB } from './web.mjs'
@@ -20,7 +21,7 @@ const { values, positionals } = parseArgs({
 })
 
 /** @type {Record<string, (packed: { tarball: string, files: string[] }) => Promise<void>>} */
-const SHARES = { manifest, readme, ...RUNTIMES, ...WEB, guide, checkpoints, failures }
+const SHARES = { manifest, readme, ...RUNTIMES, ...WEB, guide, checkpoints, 'own-data': ownData, failures }
 const QUICK = [
   'manifest',
   'readme',
@@ -30,6 +31,7 @@ const QUICK = [
   'static',
   'guide',
   'checkpoints',
+  'own-data',
   'failures',
 ]
 

@@ -2,6 +2,7 @@
 import {
   ArgumentError,
   data,
+  type FitOptions,
   fit,
   manualSeed,
   nn,
@@ -18,7 +19,7 @@ import { initForTest } from '../support/init.js'
 beforeAll(initForTest)
 beforeEach(() => manualSeed(0))
 
-type Loss = Parameters<typeof fit>[1]['loss']
+type Loss = FitOptions['loss']
 
 /** A net whose prediction is its input times 1: what it says is what the data set says. */
 class Echo extends nn.Module {

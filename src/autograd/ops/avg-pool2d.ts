@@ -25,7 +25,7 @@ export interface AvgPool2dOptions {
   divisorOverride?: number | null
 }
 
-const OPTIONS = ['stride', 'padding', 'ceilMode', 'countIncludePad', 'divisorOverride']
+export const AVG_POOL_OPTIONS = ['stride', 'padding', 'ceilMode', 'countIncludePad', 'divisorOverride']
 
 interface Attributes extends Windows {
   ceilMode: boolean
@@ -83,7 +83,7 @@ const operation = defineOperation<Attributes>({
 export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPool2dOptions = {}): Tensor {
   needWhole('avgPool2d')
   checkTensor('avgPool2d', 'input', x)
-  checkOptions('avgPool2d', options, OPTIONS)
+  checkOptions('avgPool2d', options, AVG_POOL_OPTIONS)
   const { ceilMode = false, countIncludePad = true, divisorOverride = null } = options
   const kernel = pair('avgPool2d', 'kernelSize', kernelSize, 1)
   const stride = pair('avgPool2d', 'stride', options.stride === undefined ? kernelSize : options.stride, 1)

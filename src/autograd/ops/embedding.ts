@@ -1,9 +1,10 @@
 /** Rows of a table, by index. */
 import { fill, indexSelectBackward, indexSelectForward } from '../../bindings/kernels.generated.js'
 import { Part } from '../../bindings/memory.js'
-import { checkNumber, checkOptions } from '../../check.js'
-import { ShapeError } from '../../errors.js'
-import type { Tensor } from '../../tensor/tensor.js'
+import { eachRun, type Storage } from '../../bindings/recording.js'
+import { checkBoolean, checkNumber, checkOptions } from '../../check.js'
+import { ArgumentError, ShapeError } from '../../errors.js'
+import { type Tensor, toLayout } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
 import { defineOperation } from '../operation.js'
 import { run } from '../tape.js'
@@ -13,6 +14,25 @@ import { checkFound } from './indexing.js'
 export interface EmbeddingOptions {
   /** The row that gets no gradient, −1 being the last. Default: none. */
   paddingIdx?: number
+  /**
+   * The largest norm of a row: those that are looked up and have a larger one are scaled to it, in the weight itself and
+   * unrecorded. Default: none.
+   */
+  maxNorm?: number
+  /** Which norm, above 0: (Σ |w|ᵖ)^(1/p). Default 2. */
+  normType?: number
+  /** Whether a row's gradient is divided by how often the row was looked up. Default false. */
+  scaleGradByFreq?: boolean
+}
+
+export const EMBEDDING_OPTIONS = ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq'] as const
+
+/** @throws {ArgumentError} for an option that is out of range */
+export function checkEmbedding(name: string, options: EmbeddingOptions): void {
+  const { maxNorm, normType = 2, scaleGradByFreq = false } = options
+  if (maxNorm !== undefined) checkNumber(name, 'maxNorm', maxNorm, { least: 0 })
+  checkNumber(name, 'normType', normType, { least: Number.MIN_VALUE })
+  checkBoolean(name, 'scaleGradByFreq', scaleGradByFreq)
 }
 
 /** Sets a row of a matrix in rows to 0, in place and unrecorded. */
@@ -21,7 +41,37 @@ export function clearRow(x: Tensor, row: number): void {
   if (width > 0) fill({ y: new Part(x.storage, row * width, width), value: 0 })
 }
 
-const operation = defineOperation<{ padding: number | undefined }>({
+/** How often each row is looked up, by its index. */
+function countsOf(index: Storage): Map<number, number> {
+  const counts = new Map<number, number>()
+  for (const row of new Float32Array(index.copyOut().buffer)) counts.set(row, (counts.get(row) ?? 0) + 1)
+  return counts
+}
+
+/**
+ * Scales rows of `weight` [n, width] that are looked up to a norm of at most `most`, by `most / (norm + 1e-7)` as PyTorch
+ * does. Where an index is no row, all stay as they are: the look-up then tells.
+ */
+function renormalise(input: Tensor, weight: Tensor, most: number, p: number): void {
+  const [n, width] = weight.shape
+  weight.toRows_()
+  const rows = input.layout === 'rows' ? input : toLayout(input, 'rows')
+  eachRun([rows.storage, weight.storage], ([index, table]) => {
+    const used = [...countsOf(index).keys()]
+    if (!used.every((row) => Number.isInteger(row) && row >= 0 && row < n)) return
+    for (const row of used) {
+      let sum = 0
+      for (let i = row * width; i < (row + 1) * width; i++) sum += Math.abs(table.readFloat(i)) ** p
+      const norm = sum ** (1 / p)
+      if (!(norm > most)) continue
+      const scale = most / (norm + 1e-7)
+      for (let i = row * width; i < (row + 1) * width; i++) table.writeFloat(i, table.readFloat(i) * scale)
+    }
+  })
+  if (rows !== input) rows.release()
+}
+
+const operation = defineOperation<{ padding: number | undefined; scaleGradByFreq: boolean }>({
   name: 'embedding',
   inputs: { input: 'rows', weight: 'rows' },
   output: 'rows',
@@ -40,7 +90,17 @@ const operation = defineOperation<{ padding: number | undefined }>({
     const [n, inner] = dweight.shape
     const arrays = { dy: call.dy.storage, index: input.storage, dx: dweight.storage }
     indexSelectBackward({ outer: 1, n, inner, count: input.size, ...arrays })
-    const { padding } = call.attributes
+    const { padding, scaleGradByFreq } = call.attributes
+    if (scaleGradByFreq) {
+      eachRun([input.storage, dweight.storage], ([index, gradient]) => {
+        for (const [row, count] of countsOf(index)) {
+          if (count === 1) continue
+          for (let i = row * inner; i < (row + 1) * inner; i++) {
+            gradient.writeFloat(i, gradient.readFloat(i) / count)
+          }
+        }
+      })
+    }
     if (padding !== undefined) clearRow(dweight, padding)
   },
 })
@@ -57,7 +117,7 @@ export function paddingRow(name: string, paddingIdx: number | undefined, rows: n
  *
  * @param input whole numbers from 0 to below `rows`, of any shape
  * @param weight [rows, features]
- * @param options paddingIdx
+ * @param options paddingIdx, maxNorm, normType, scaleGradByFreq
  * @returns [...input's shape, features]
  * @throws {ShapeError} for a weight that is no matrix
  * @throws {ArgumentError} for an index that is no row, which the message names, before anything is computed
@@ -70,9 +130,21 @@ export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptio
 export function embeddingFor(name: string, input: Tensor, weight: Tensor, options: EmbeddingOptions): Tensor {
   checkTensor(name, 'input', input)
   checkTensor(name, 'weight', weight)
-  checkOptions(name, options, ['paddingIdx'])
+  checkOptions(name, options, EMBEDDING_OPTIONS)
+  checkEmbedding(name, options)
   if (weight.shape.length !== 2) {
     throw new ShapeError(`${name}: expected a weight of shape [rows, features], got [${weight.shape}]`)
   }
-  return run(operation, [input, weight], { padding: paddingRow(name, options.paddingIdx, weight.shape[0]) })
+  const { maxNorm, normType = 2, scaleGradByFreq = false } = options
+  const padding = paddingRow(name, options.paddingIdx, weight.shape[0])
+  if (maxNorm !== undefined) {
+    // An operation's result can't be changed under the graph that made it.
+    if (weight.producer) {
+      throw new ArgumentError(
+        `${name}: maxNorm changes the weight in place, and this one is an operation's result; give a Parameter, or no maxNorm`,
+      )
+    }
+    renormalise(input, weight, maxNorm, normType)
+  }
+  return run(operation, [input, weight], { padding, scaleGradByFreq })
 }

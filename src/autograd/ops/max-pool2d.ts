@@ -7,9 +7,10 @@ import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
 import { defineOperation } from '../operation.js'
 import { run } from '../tape.js'
-import { extentOf, outputSize } from './window.js'
+import { maxPoolIndices } from './max-pool-indices.js'
+import { extentOf, type MaxWindows, outputSize, type Windows } from './window.js'
 
-export const MAX_POOL_OPTIONS = ['stride', 'padding', 'dilation', 'ceilMode']
+export const MAX_POOL_OPTIONS = ['stride', 'padding', 'dilation', 'ceilMode', 'returnIndices']
 
 /** What `maxPool2d` takes besides the kernel size. */
 export interface MaxPool2dOptions {
@@ -21,20 +22,11 @@ export interface MaxPool2dOptions {
   dilation?: Pair
   /** Whether a last window may begin inside and end outside. Default false. */
   ceilMode?: boolean
+  /** Whether to give the places of the largest values as well, y · W + x in each plane. Default false. */
+  returnIndices?: boolean
 }
 
-/** The windows of a pooling. */
-export interface Windows {
-  kernel: readonly [number, number]
-  stride: readonly [number, number]
-  padding: readonly [number, number]
-}
-
-/** The windows of a max pooling, whose elements may lie apart. */
-export interface MaxWindows extends Windows {
-  dilation: readonly [number, number]
-  ceilMode: boolean
-}
+export type { MaxWindows, Windows } from './window.js'
 
 /** The sizes as the kernels take them, but for the result's. */
 export function poolSizes([n, c, h, w]: Shape, { kernel, stride, padding }: Windows) {
@@ -96,21 +88,45 @@ export const maxPool2dOperation = defineOperation<MaxWindows>({
  *
  * @param x [N, C, H, W]
  * @param kernelSize the window
- * @returns [N, C, ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, …], with `ceilMode` rounded up
+ * @param options stride, padding, dilation, ceilMode, returnIndices
+ * @returns [N, C, ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, …], with `ceilMode` rounded up; with
+ *   `returnIndices` a pair of it and the places, of the same shape
  * @throws {ShapeError} when the window does not fit
  * @throws {ArgumentError} for a padding of more than half the window
  */
-export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
+export function maxPool2d(
+  x: Tensor,
+  kernelSize: Pair,
+  options: MaxPool2dOptions & { returnIndices: true },
+): [y: Tensor, indices: Tensor]
+export function maxPool2d(
+  x: Tensor,
+  kernelSize: Pair,
+  options?: MaxPool2dOptions & { returnIndices?: false },
+): Tensor
+export function maxPool2d(
+  x: Tensor,
+  kernelSize: Pair,
+  options?: MaxPool2dOptions,
+): Tensor | [y: Tensor, indices: Tensor]
+export function maxPool2d(
+  x: Tensor,
+  kernelSize: Pair,
+  options: MaxPool2dOptions = {},
+): Tensor | [y: Tensor, indices: Tensor] {
   checkTensor('maxPool2d', 'input', x)
   checkOptions('maxPool2d', options, MAX_POOL_OPTIONS)
-  const { dilation = 1, ceilMode = false } = options
+  const { dilation = 1, ceilMode = false, returnIndices = false } = options
   const kernel = pair('maxPool2d', 'kernelSize', kernelSize, 1)
   const stride = pair('maxPool2d', 'stride', options.stride === undefined ? kernelSize : options.stride, 1)
   const padding = pair('maxPool2d', 'padding', options.padding === undefined ? 0 : options.padding, 0)
   const apart = pair('maxPool2d', 'dilation', dilation, 1)
   checkPadding('maxPool2d', kernel, padding)
   checkBoolean('maxPool2d', 'ceilMode', ceilMode)
-  return run(maxPool2dOperation, [x], { kernel, stride, padding, dilation: apart, ceilMode })
+  checkBoolean('maxPool2d', 'returnIndices', returnIndices)
+  const windows = { kernel, stride, padding, dilation: apart, ceilMode }
+  const y = run(maxPool2dOperation, [x], windows)
+  return returnIndices ? [y, maxPoolIndices(x, y.shape, windows)] : y
 }
 
 /** @throws {ArgumentError} for a padding of more than half the window, which some windows would not leave */

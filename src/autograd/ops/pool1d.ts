@@ -19,6 +19,8 @@ export interface MaxPool1dOptions {
   dilation?: number
   /** Whether a last window may begin inside and end outside. Default false. */
   ceilMode?: boolean
+  /** Whether to give the places of the largest values as well. Default false. */
+  returnIndices?: boolean
 }
 
 /** What `avgPool1d` takes besides the kernel size. */
@@ -35,12 +37,14 @@ export interface AvgPool1dOptions {
 
 export const AVG_POOL1D_OPTIONS = ['stride', 'padding', 'ceilMode', 'countIncludePad']
 
+type Sizes = Required<Omit<MaxPool1dOptions & AvgPool1dOptions, 'returnIndices'>>
+
 /** The options, with their defaults. @throws {ArgumentError} for what is out of range */
 export function pool1dOptions(
   name: string,
   kernelSize: number,
   options: MaxPool1dOptions & AvgPool1dOptions,
-): Required<MaxPool1dOptions & AvgPool1dOptions> {
+): Sizes {
   const { padding = 0, dilation = 1, ceilMode = false, countIncludePad = true } = options
   const most = 2 ** 31 - 1
   checkNumber(name, 'kernelSize', kernelSize, { least: 1, most, whole: true })
@@ -51,6 +55,7 @@ export function pool1dOptions(
   checkPadding(name, [kernelSize], [padding])
   checkBoolean(name, 'ceilMode', ceilMode)
   checkBoolean(name, 'countIncludePad', countIncludePad)
+  checkBoolean(name, 'returnIndices', options.returnIndices ?? false)
   return { stride, padding, dilation, ceilMode, countIncludePad }
 }
 
@@ -59,9 +64,9 @@ function pooled(
   name: string,
   x: Tensor,
   kernelSize: number,
-  { stride, padding, dilation, ceilMode }: Required<MaxPool1dOptions>,
-  pool: (image: Tensor) => Tensor,
-): Tensor {
+  { stride, padding, dilation, ceilMode }: Sizes,
+  pool: (image: Tensor) => Tensor | [Tensor, Tensor],
+): Tensor[] {
   if (x.shape.length !== 3)
     throw new ShapeError(`${name}: expected an input of shape [N, C, L], got [${x.shape}]`)
   const [n, c, length] = x.shape
@@ -73,7 +78,7 @@ function pooled(
   }
   return scoped(() => {
     const y = pool(reshape(x, [n, c, 1, length]))
-    return reshape(y, [n, c, y.shape[3]])
+    return (Array.isArray(y) ? y : [y]).map((one) => reshape(one, [n, c, one.shape[3]]))
   })
 }
 
@@ -83,23 +88,47 @@ function pooled(
  *
  * @param x [N, C, L]
  * @param kernelSize the window
- * @returns [N, C, ⌊(L + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1], with `ceilMode` rounded up
+ * @param options stride, padding, dilation, ceilMode, returnIndices
+ * @returns [N, C, ⌊(L + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1], with `ceilMode` rounded up; with
+ *   `returnIndices` a pair of it and the places, of the same shape
  * @throws {ShapeError} when the window does not fit
  * @throws {ArgumentError} for a padding of more than half the window
  */
-export function maxPool1d(x: Tensor, kernelSize: number, options: MaxPool1dOptions = {}): Tensor {
+export function maxPool1d(
+  x: Tensor,
+  kernelSize: number,
+  options: MaxPool1dOptions & { returnIndices: true },
+): [y: Tensor, indices: Tensor]
+export function maxPool1d(
+  x: Tensor,
+  kernelSize: number,
+  options?: MaxPool1dOptions & { returnIndices?: false },
+): Tensor
+export function maxPool1d(
+  x: Tensor,
+  kernelSize: number,
+  options?: MaxPool1dOptions,
+): Tensor | [y: Tensor, indices: Tensor]
+export function maxPool1d(
+  x: Tensor,
+  kernelSize: number,
+  options: MaxPool1dOptions = {},
+): Tensor | [y: Tensor, indices: Tensor] {
   checkTensor('maxPool1d', 'input', x)
   checkOptions('maxPool1d', options, MAX_POOL_OPTIONS)
   const all = pool1dOptions('maxPool1d', kernelSize, options)
   const { stride, padding, dilation, ceilMode } = all
-  return pooled('maxPool1d', x, kernelSize, all, (image) =>
+  const { returnIndices = false } = options
+  const [y, indices] = pooled('maxPool1d', x, kernelSize, all, (image) =>
     maxPool2d(image, [1, kernelSize], {
       stride: [1, stride],
       padding: [0, padding],
       dilation: [1, dilation],
       ceilMode,
+      returnIndices,
     }),
   )
+  return returnIndices ? [y, indices] : y
 }
 
 /**
@@ -116,7 +145,7 @@ export function avgPool1d(x: Tensor, kernelSize: number, options: AvgPool1dOptio
   checkOptions('avgPool1d', options, AVG_POOL1D_OPTIONS)
   const all = pool1dOptions('avgPool1d', kernelSize, options)
   const { stride, padding, ceilMode, countIncludePad } = all
-  return pooled('avgPool1d', x, kernelSize, all, (image) =>
+  const [y] = pooled('avgPool1d', x, kernelSize, all, (image) =>
     avgPool2d(image, [1, kernelSize], {
       stride: [1, stride],
       padding: [0, padding],
@@ -124,4 +153,5 @@ export function avgPool1d(x: Tensor, kernelSize: number, options: AvgPool1dOptio
       countIncludePad,
     }),
   )
+  return y
 }

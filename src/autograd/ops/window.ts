@@ -1,5 +1,18 @@
 /** Windows that move over an image, as of convolutions and pooling. */
 
+/** The windows of a pooling. */
+export interface Windows {
+  kernel: readonly [number, number]
+  stride: readonly [number, number]
+  padding: readonly [number, number]
+}
+
+/** The windows of a max pooling, whose elements may lie apart. */
+export interface MaxWindows extends Windows {
+  dilation: readonly [number, number]
+  ceilMode: boolean
+}
+
 /** The elements from a window's first to its last, where they lie `dilation` apart. */
 export function extentOf(taps: number, dilation: number): number {
   return (taps - 1) * dilation + 1

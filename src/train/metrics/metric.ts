@@ -1,16 +1,16 @@
 import type { Tensor } from '../../tensor/tensor.js'
 
 /** A figure of a whole pass, such as `metrics.Accuracy`; any object with these functions will do. */
-export interface Metric {
+export interface Metric<Prediction = Tensor, Target = Tensor> {
   /** Begins anew. */
   reset(): void
   /**
    * Takes a batch in.
    *
    * @param prediction what the net gave
-   * @param target the second tensor of the batch
+   * @param target the second of the batch
    */
-  update(prediction: Tensor, target: Tensor): void
+  update(prediction: Prediction, target: Target): void
   /** The figure of all batches since `reset`: a number, or lists of numbers. */
   compute(): MetricValue
   /** What a checkpoint keeps in mid-pass: what JSON holds. Without it, such a pass begins anew. */

@@ -43,7 +43,9 @@ export abstract class SumsMetric implements Metric {
   protected check(prediction: unknown, target: unknown): void {
     for (const [what, value] of Object.entries({ prediction, target })) {
       if (!(value instanceof Tensor)) {
-        throw new ArgumentError(`${this.name}: the ${what} is a tensor, got ${kindOf(value)}`)
+        throw new ArgumentError(
+          `${this.name}: the ${what} is a tensor, got ${kindOf(value)}; of several, metrics.OutputMetric takes one`,
+        )
       }
     }
   }

@@ -1,9 +1,11 @@
 /** Slips with metrics, callbacks and weighted losses. */
-import { ArgumentError, nn, optim } from 'simdgrad'
+import { ArgumentError, metrics, nn, optim } from 'simdgrad'
 import { linear, made, type Slip, t } from './slip.js'
 
 const argument = { error: ArgumentError }
 const byName = /by name|option/
+
+const accuracy = made('accuracy', () => new metrics.Accuracy())
 
 const plateau = made('plateau', () => {
   const optimizer = new optim.SGD([new nn.Parameter(t(1).make() as never)], { lr: 0.1 })
@@ -22,6 +24,9 @@ export const CALLBACKS: Slip[] = [
   ['metrics.Accuracy', [{ top_k: 5 }], /topK/, argument],
   ['metrics.Accuracy', [{ topK: 0 }], /topK/, argument],
   ['metrics.Accuracy', [{ threshold: 'x' }], /threshold/, argument],
+  ['metrics.OutputMetric', [accuracy], /name, or a place/, argument],
+  ['metrics.OutputMetric', ['kind'], /metric/, argument],
+  ['metrics.OutputMetric', [-1, accuracy], /place/, argument],
   ['metrics.ConfusionMatrix', [3], byName, argument],
   ['metrics.ConfusionMatrix', [{ ignoreIndex: null }], /ignoreIndex/, argument],
   ['callbacks.ClipGrad', [1], byName, argument],

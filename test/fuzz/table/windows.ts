@@ -1,5 +1,6 @@
 /** What slides windows over sequences, transposed convolution, and resampling. */
 import * as resample from '../../support/interpreter/resample.js'
+import { maxUnpool2d } from '../../support/interpreter/windows.js'
 import type { Draw } from '../draw.js'
 import type { Arg, Ref } from '../program.js'
 import type { Table } from './entry.js'
@@ -11,6 +12,10 @@ const sequence = (d: Draw): Ref =>
     (v) => v.shape.length === 3 && v.shape.slice(1).every((s) => s > 0),
     () => [d.batch(), d.between(1, 5), d.between(1, 9)],
   )
+
+/** Places of a plane, which may come again. */
+const placesOf = (d: Draw, shape: readonly number[], classes: number): Ref =>
+  d.leaf(shape, { kind: 'labels', classes, requiresGrad: false, parameter: false })
 
 function conv1dArguments(d: Draw): Arg[] {
   const x = sequence(d)
@@ -63,6 +68,27 @@ function interpolateArguments(d: Draw): Arg[] {
 export const windows: Table = {
   conv1d: { draw: conv1dArguments, twin: resample.conv1d },
   convTranspose2d: { draw: convTranspose2dArguments, twin: resample.convTranspose2d },
+  maxUnpool1d: {
+    draw: (d) => {
+      const x = sequence(d)
+      const { shape } = d.known(x)
+      const [kernel, stride] = [d.between(1, 3), d.between(1, 3)]
+      const places = (shape[2] - 1) * stride + kernel
+      return [x, placesOf(d, shape, places), kernel, { stride }]
+    },
+    twin: resample.maxUnpool1d,
+  },
+  maxUnpool2d: {
+    draw: (d) => {
+      const x = d.image()
+      const { shape } = d.known(x)
+      const [kernel, stride] = [pair(d, 1, 3), d.between(1, 2)]
+      const [kh, kw] = Array.isArray(kernel) ? (kernel as number[]) : [kernel as number, kernel as number]
+      const places = ((shape[2] - 1) * stride + kh) * ((shape[3] - 1) * stride + kw)
+      return [x, placesOf(d, shape, places), kernel, { stride }]
+    },
+    twin: maxUnpool2d,
+  },
   maxPool1d: {
     draw: (d) => poolArguments(d, () => ({ dilation: d.between(1, 2) })),
     twin: resample.maxPool1d,

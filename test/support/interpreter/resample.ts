@@ -7,6 +7,7 @@ import {
   type ConvolutionOptions,
   conv2d,
   maxPool2d,
+  maxUnpool2d,
   type Pair,
   type WindowOptions,
 } from './windows.js'
@@ -51,6 +52,16 @@ function pooling({ stride, padding, dilation = 1, ...rest }: AvgPoolOptions, ker
 
 export function maxPool1d(x: Value, kernel: number, options: WindowOptions = {}): Value {
   return sequence(maxPool2d(row(x), [1, kernel], pooling(options, kernel)))
+}
+
+export function maxUnpool1d(
+  x: Value,
+  indices: Value,
+  kernel: number,
+  options: { stride?: number } = {},
+): Value {
+  const { stride = kernel } = options
+  return sequence(maxUnpool2d(row(x), row(indices), [1, kernel], { stride: [1, stride] }))
 }
 
 export function avgPool1d(x: Value, kernel: number, options: AvgPoolOptions = {}): Value {

@@ -80,14 +80,19 @@ export function recurrent(
       const [weightIh, weightHh] = [of('weightIh'), of('weightHh')]
       if (!weightIh || !weightHh) throw new Error('weights')
       need(input.shape[2] === weightIh.shape[1], 'inputs of the size')
-      const zeros = value([n, weightHh.shape[1]])
-      let state: State = { h: zeros, c: zeros }
+      const weightHr = of('weightHr')
+      const first = (size: number) => value([n, size])
+      let state: State = {
+        h: first(weightHh.shape[1]),
+        c: first(weightHr ? weightHr.shape[1] : weightHh.shape[1]),
+      }
       const outputs = new Array<Value>(t)
       for (let k = 0; k < t; k++) {
         const at = suffix === '' ? k : t - 1 - k
         const one = reshape(slice(input, 0, at, at + 1), [n, input.shape[2]])
         const p = linear(one, weightIh, of('biasIh') ?? null)
         state = step(p, linear(state.h, weightHh, of('biasHh') ?? null), state)
+        if (weightHr) state = { h: linear(state.h, weightHr, null), c: state.c }
         outputs[at] = reshape(state.h, [1, ...state.h.shape])
       }
       last.push(state)
@@ -107,12 +112,15 @@ export function recurrent(
   }
 }
 
-/** Self-attention of several heads: the output, if there is a projection for it; and the mean of all heads' weights, [N, T, T]. */
+/**
+ * Self-attention of several heads: the output, if there is a projection for it; and the mean of all heads' weights,
+ * [N, T, S], S being T and what stands behind the keys.
+ */
 export function multiheadAttention(
   x: Value,
   heads: number,
   tensors: LayerTensors,
-  batchFirst: boolean,
+  { batchFirst, addZeroAttn = false }: { batchFirst: boolean; addZeroAttn?: boolean },
 ): { y: Value | undefined; weights: Value } {
   need(x.shape.length === 3 && sizeOf(x.shape) > 0, 'a sequence')
   const [weight, out] = [tensors['inner.inProjWeight'], tensors['inner.outProj.weight']]
@@ -123,15 +131,25 @@ export function multiheadAttention(
   const all = linear(rows, weight, tensors['inner.inProjBias'] ?? null)
   const headsOf = (part: number) =>
     permute(reshape(slice(all, 2, part * e, (part + 1) * e), [n, t, heads, e / heads]), [0, 2, 1, 3])
-  const [q, k, v] = [0, 1, 2].map(headsOf)
+  const [biasK, biasV] = [tensors['inner.biasK'], tensors['inner.biasV']]
+  const withMore = (heads4: Value, bias: Value | undefined) => {
+    const [, heads, , size] = heads4.shape
+    const rows = [heads4]
+    const each = bias && reshape(bias, [1, heads, 1, size])
+    if (each) rows.push(cat(Array<Value>(n).fill(each), 0))
+    if (addZeroAttn) rows.push(value([n, heads, 1, size]))
+    return rows.length === 1 ? heads4 : cat(rows, 2)
+  }
+  const [q, k, v] = [headsOf(0), withMore(headsOf(1), biasK), withMore(headsOf(2), biasV)]
+  const s = k.shape[2]
   const scores = map(matmul(q, permute(k, [0, 1, 3, 2])), (score) => score / Math.sqrt(e / heads))
   const each = softmax(scores, -1)
   const mixed = reshape(permute(matmul(each, v), [0, 2, 1, 3]), [n, t, e])
   const y = out && linear(mixed, out, tensors['inner.outProj.bias'] ?? null)
-  const weights = value([n, t, t])
+  const weights = value([n, t, s])
   each.data.forEach((one, at) => {
-    const [matrix, place] = [Math.floor(at / (t * t)), at % (t * t)]
-    weights.data[Math.floor(matrix / heads) * t * t + place] += one / heads
+    const [matrix, place] = [Math.floor(at / (t * s)), at % (t * s)]
+    weights.data[Math.floor(matrix / heads) * t * s + place] += one / heads
   })
   return { y: y && (batchFirst ? y : permute(y, [1, 0, 2])), weights }
 }

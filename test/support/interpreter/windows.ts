@@ -79,6 +79,23 @@ export function maxPool2d(x: Value, kernel: Pair, options: WindowOptions = {}): 
   })
 }
 
+/** Each value at its place in a plane of zeros, [N, C, (H − 1) · stride + kernel, …]; of several the last. */
+export function maxUnpool2d(
+  x: Value,
+  indices: Value,
+  kernel: Pair,
+  { stride = kernel }: WindowOptions = {},
+): Value {
+  const [n, c, h, w] = x.shape
+  const [[kh, kw], [sh, sw]] = [pair(kernel), pair(stride)]
+  const [oh, ow] = [(h - 1) * sh + kh, (w - 1) * sw + kw]
+  const y = value([n, c, oh, ow])
+  for (let i = 0; i < x.data.length; i++) {
+    y.data[Math.floor(i / (h * w)) * oh * ow + indices.data[i]] = x.data[i]
+  }
+  return y
+}
+
 export interface AvgPoolOptions extends WindowOptions {
   countIncludePad?: boolean
   divisorOverride?: number | null
