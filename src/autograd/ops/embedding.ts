@@ -1,11 +1,11 @@
 /** Rows of a table, by index. */
 import { fill, indexSelectBackward, indexSelectForward } from '../../bindings/kernels.generated.js'
-import { Part } from '../../bindings/memory.js'
+import { Part } from '../../bindings/part.js'
 import { checkNumber, checkOptions } from '../../check.js'
 import { ShapeError } from '../../errors.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 import { checkFound } from './indexing.js'
 
@@ -33,6 +33,7 @@ const operation = defineOperation<{ padding: number | undefined }>({
     const bad = indexSelectForward({ outer: 1, n, inner, count: input.size, ...arrays })
     checkFound('embedding', bad, input, n, `weight [${weight.shape}]`)
   },
+  repeats: unchanged,
   backward(call) {
     const dweight = call.gradient(1)
     if (!dweight) return
