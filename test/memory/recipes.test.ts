@@ -2,6 +2,7 @@
 import {
   compile,
   manualSeed,
+  memory,
   nn,
   noGrad,
   OutOfMemoryError,
@@ -239,6 +240,24 @@ describe('what was dropped', () => {
     const before = makes.mock.calls.length
     for (const one of all) bits(one)
     expect(makes.mock.calls.length).toBe(before)
+  })
+
+  it('does not fill the memory where much of it is looked at, one after the other', () => {
+    const all = Array.from({ length: 80 }, () => {
+      const y = randn([1 << 19])
+        .exp()
+        .neg()
+      idle()
+      return y
+    })
+    let most = 0
+    for (const y of all) {
+      expect(y.storage.present).toBe(false)
+      y.toFloat32Array()
+      most = Math.max(most, memory().liveBytes)
+    }
+    // Each brings 6 MB with it; a step ends with 64.
+    expect(most).toBeLessThan(260 * 2 ** 20)
   })
 
   it('of several steps is no chain: a state that goes on for ever holds the last step alone', () => {
