@@ -88,7 +88,7 @@ export interface Definition<A> {
   backward(call: OperationCall<A>): void
   /**
    * How the result is made again, to the bit and without any other effect: the attributes to run `forward` with, and
-   * how many of the inputs it then reads (all, if not told). An idle result without that is copied (bindings/recipes.ts).
+   * how many of the inputs it then reads (all, if not told). Not of a view. An idle result without that is copied (bindings/recipes.ts).
    */
   repeats?(attributes: A): Repeat<A>
   /** Lets go of what the attributes hold for backward, which will not come (again). */
@@ -120,7 +120,6 @@ export function defineOperation<A>(definition: Definition<A>): Operation<A> {
   const { name, inputs, makes = [], gradients } = definition
   if (all.has(name)) throw new Error(`the operation '${name}' is declared twice`)
   if (!definition.forward === !definition.view) throw new Error(`'${name}' has forward or view, not both`)
-  if (definition.view && definition.repeats) throw new Error(`'${name}': a view has nothing to make again`)
   const inputNames = Object.keys(inputs)
   const source = (read: string): Source => {
     if (read === 'output') return { kind: 'output' }

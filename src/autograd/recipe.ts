@@ -1,6 +1,6 @@
 /** Notes how results are made again from what their operations read (see bindings/recipes.ts). */
 import type { Storage } from '../bindings/memory.js'
-import { deservesRecipe, type Ingredient, Recipe } from '../bindings/recipes.js'
+import { type Ingredient, Recipe, recipeLimits } from '../bindings/recipes.js'
 import { recorder } from '../bindings/recording.js'
 import type { Shape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -15,7 +15,7 @@ export function noteRecipe<A>(
   output: Tensor,
 ): void {
   const { storage, shape } = output
-  if (!operation.repeats || recorder || !deservesRecipe(storage.bytes)) return
+  if (!operation.repeats || recorder || storage.bytes < recipeLimits.leastBytes) return
   const [repeated, count = inputs.length] = operation.repeats(attributes)
   const ingredients: (Ingredient<Storage> | undefined)[] = new Array(count)
   const shapes: Shape[] = new Array(count)

@@ -20,30 +20,14 @@ export interface Holder {
   release(): void
 }
 
-/** When a recipe is worth its while. */
-export interface RecipeLimits {
+/** When a recipe is worth its while; tests have other numbers. */
+export const recipeLimits = {
   /** Results of fewer bytes have none: they are copied in less time than it takes to note how they were made. */
-  leastBytes: number
+  leastBytes: 32 << 10,
   /** A result that somebody keeps may hold so many times its size: what its step's recipes read. */
-  mostHeld: number
+  mostHeld: 4,
   /** Copies of what recipes read are at most that part of what they make; each counts for 4 kB at least. */
-  copiedPart: number
-}
-
-const LEAST_COPY = 4 << 10
-
-let limits: RecipeLimits = { leastBytes: 32 << 10, mostHeld: 4, copiedPart: 1 / 8 }
-
-/** Other limits from now on, for tests; gives those before. */
-export function setRecipeLimits(next: RecipeLimits): RecipeLimits {
-  const before = limits
-  limits = next
-  return before
-}
-
-/** Whether a result of that size is to have a recipe. */
-export function deservesRecipe(bytes: number): boolean {
-  return bytes >= limits.leastBytes
+  copiedPart: 1 / 8,
 }
 
 /** What the recipes of a step make and read, in bytes. */
@@ -69,41 +53,36 @@ export class Source<S extends Holder> {
   needed = false
   /** Whether they are gone: nothing can be made of them any more. */
   lost = false
-  #storage: S | undefined
   #copy: Uint8Array<ArrayBuffer> | undefined
   readonly #ledger = ledgerNow()
   readonly #bytes: number
 
   /** `restore` makes a storage of a copy. */
   constructor(
-    storage: S,
+    public storage: S | undefined,
     readonly restore: (copy: Uint8Array<ArrayBuffer>) => S,
   ) {
-    this.#storage = storage
-    this.#bytes = storage.bytes
+    this.#bytes = storage?.bytes ?? 0
     this.#ledger.read += this.#bytes
   }
 
   /** The storage is to change, or to go: `copy` gives its values as they are. */
   leave(copy: () => Uint8Array<ArrayBuffer>): void {
     const { copied, made } = this.#ledger
-    const all = copied + Math.max(this.#bytes, LEAST_COPY)
-    if (this.needed || all <= made * limits.copiedPart) {
+    const all = copied + Math.max(this.#bytes, 4096)
+    if (this.needed || all <= made * recipeLimits.copiedPart) {
       this.#copy = copy()
       this.#ledger.copied = all
     } else {
       this.lost = true
     }
-    this.#storage = undefined
+    this.storage = undefined
   }
 
-  /** A storage that has the values; `done` releases it where it is one of its own. */
-  lend(): { storage: S; done(): void } {
-    const storage = this.#storage
-    if (storage) return { storage, done: () => {} }
+  /** A new storage with the values, once the old one has others or is gone. */
+  restored(): S {
     if (!this.#copy) throw new Error('the values that a recipe reads are lost')
-    const restored = this.restore(this.#copy)
-    return { storage: restored, done: () => restored.release() }
+    return this.restore(this.#copy)
   }
 }
 
@@ -142,7 +121,7 @@ export class Recipe<S extends Holder> {
 
   /** Whether the values may be dropped; from then on they can be made at any time. */
   rely(): boolean {
-    if (this.#lost || this.#bytes * limits.mostHeld < this.#ledger.read) return false
+    if (this.#lost || this.#bytes * recipeLimits.mostHeld < this.#ledger.read) return false
     if (this.#relied) return true
     const behind = this.#behind((recipe) => !recipe.#relied)
     for (const recipe of behind) {
@@ -171,38 +150,35 @@ export class Recipe<S extends Holder> {
     for (const { ingredients } of order) {
       for (const one of ingredients) if (one) readers.set(one, (readers.get(one) ?? 0) + 1)
     }
-    const values = new Map<Ingredient<S>, { storage: S; done(): void }>()
+    const values = new Map<Ingredient<S> | undefined, S>()
+    /** Storages that nobody else has. */
+    const own = new Set<S>()
+    const release = (storage: S | undefined) => {
+      if (storage && own.delete(storage)) storage.release()
+    }
     try {
       for (const recipe of order) {
-        const read = recipe.ingredients.map((one) => {
-          if (!one) return undefined
-          let found = values.get(one)
-          if (!found) {
-            found = one instanceof Source ? one.lend() : { storage: one.storage as S, done: () => {} }
-            values.set(one, found)
-          }
-          return found.storage
-        })
-        const made = recipe.run(read)
-        const { storage } = recipe
-        let done = () => made.release()
-        if (storage) {
-          storage.take(made)
-          made.release()
-          done = () => {}
+        const { ingredients, storage } = recipe
+        for (const one of ingredients) {
+          if (!one || values.has(one)) continue
+          const found = one.storage ?? (one as Source<S>).restored()
+          if (!one.storage) own.add(found)
+          values.set(one, found)
         }
-        values.set(recipe, { storage: storage ?? made, done })
-        for (const one of recipe.ingredients) {
+        const made = recipe.run(ingredients.map((one) => values.get(one)))
+        own.add(made)
+        storage?.take(made)
+        if (storage) release(made)
+        values.set(recipe, storage ?? made)
+        for (const one of ingredients) {
           if (!one) continue
           const left = (readers.get(one) ?? 0) - 1
           readers.set(one, left)
-          if (left > 0) continue
-          values.get(one)?.done()
-          values.delete(one)
+          if (left === 0) release(values.get(one))
         }
       }
     } finally {
-      for (const { done } of values.values()) done()
+      for (const storage of own) storage.release()
     }
   }
 
