@@ -160,10 +160,9 @@ class Queue {
       again = false
       for (let end = current.length; end > 1 && !again; end--) {
         for (const row of this.rows) {
+          if (!endsWith(current, end, row)) continue
           const start = end - row.pattern.length
-          if (start < 0) continue
           const part = current.slice(start, end)
-          if (!part.every(({ operation }, i) => operation === row.pattern[i])) continue
           if (!(row.matches?.(part) ?? true)) continue
           const [{ inputs }] = part
           const [first, ...others] = row.fuse(part)
@@ -176,6 +175,14 @@ class Queue {
     }
     return current
   }
+}
+
+/** Whether the calls before `end` are of a row's operations: asked of every call, so nothing is made for it. */
+function endsWith(calls: readonly Pending[], end: number, { pattern }: Fusion): boolean {
+  const start = end - pattern.length
+  if (start < 0) return false
+  for (let i = 0; i < pattern.length; i++) if (calls[start + i].operation !== pattern[i]) return false
+  return true
 }
 
 /** Gives a result that was held back its values. */

@@ -51,6 +51,14 @@ export interface OperationCall<A> {
   hold(x: Tensor): Tensor
 }
 
+/** Attributes, and a number of inputs. */
+export type Repeat<A> = readonly [attributes: A, inputs?: number]
+
+/** Of an operation that depends on its inputs and attributes alone, and changes nothing. */
+export function unchanged<A>(attributes: A): Repeat<A> {
+  return [attributes]
+}
+
 /** What an operation declares and computes. `A` are its attributes: what it takes besides tensors. */
 export interface Definition<A> {
   readonly name: string
@@ -78,6 +86,11 @@ export interface Definition<A> {
   view?(x: Tensor, shape: Shape): Tensor
   /** Gives the gradients that are wanted (`call.gradient`, `call.pass`) from `call.dy` and what was declared to be read. */
   backward(call: OperationCall<A>): void
+  /**
+   * How the result is made again, to the bit and without any other effect: the attributes to run `forward` with, and
+   * how many of the inputs it then reads (all, if not told). Not of a view. An idle result without that is copied (bindings/recipes.ts).
+   */
+  repeats?(attributes: A): Repeat<A>
   /** Lets go of what the attributes hold for backward, which will not come (again). */
   free?(attributes: A): void
 }

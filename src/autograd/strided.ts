@@ -5,7 +5,8 @@
  */
 import type { Dimensions } from '../bindings/call.js'
 import { binary, copyStrided, sumForward } from '../bindings/kernels.generated.js'
-import { type Memory, Part } from '../bindings/memory.js'
+import type { Memory } from '../bindings/memory.js'
+import { Part } from '../bindings/part.js'
 import { type Piece, piecesOf, startOf } from '../tensor/lanes.js'
 import {
   broadcastStrides,

@@ -8,6 +8,7 @@ import type { Shape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { Call } from './call.js'
 import type { Operation } from './operation.js'
+import { noteRecipe } from './recipe.js'
 
 let recording = true
 /** Calls recorded since the last `backward()`. */
@@ -69,6 +70,7 @@ export function execute<A>(
     output = call.compute()
   }
   if (recorder) for (const input of inputs) if (input && !input.producer) reliesOnLeaf(input)
+  noteRecipe(operation, inputs, attributes, output)
   if (call.end(recording)) {
     output.requiresGrad = true
     output.producer = call

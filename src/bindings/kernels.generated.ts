@@ -59,6 +59,7 @@ export interface UnaryForward {
  * numbers that it takes besides `x`, 0 where it takes fewer.
  */
 export function unaryForward({ op, first, second, x, y }: UnaryForward): void {
+  y.willChange()
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
@@ -91,6 +92,7 @@ export interface UnaryBackward {
 
 /** `dx = f′(x) · dy`; `x` or `y` may be missing where the gradient does not read it. */
 export function unaryBackward({ op, first, second, x, y, dy, dx }: UnaryBackward): void {
+  dx.willChange()
   const xAt = x?.address ?? 0
   const yAt = y?.address ?? 0
   const dyAt = dy.address
@@ -129,6 +131,7 @@ export interface Binary {
  * and the strides with which `a` and `b` are read: 0 where one is repeated; the innermost are 0 or 1.
  */
 export function binary({ op, a, b, y, dims }: Binary): void {
+  y.willChange()
   const aAt = a.address
   const bAt = b.address
   const yAt = y.address
@@ -157,6 +160,7 @@ export interface PowForward {
 
 /** `y = xᵉ`; NaN where a negative base meets a broken exponent. */
 export function powForward({ x, exponent, y }: PowForward): void {
+  y.willChange()
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
@@ -183,6 +187,7 @@ export interface PowBackward {
 
 /** `dx = dy · e · xᵉ⁻¹`; 0 for the exponent 0. */
 export function powBackward({ x, exponent, dy, dx }: PowBackward): void {
+  dx.willChange()
   const xAt = x.address
   const dyAt = dy.address
   const dxAt = dx.address
@@ -209,6 +214,7 @@ export interface Accumulate {
 
 /** `y += x`. */
 export function accumulate({ x, y }: Accumulate): void {
+  y.willChange()
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
@@ -230,6 +236,7 @@ export interface Fill {
 
 /** Every float of `y` becomes `value`. */
 export function fill({ y, value }: Fill): void {
+  y.willChange()
   const yAt = y.address
   const row = startRow()
   row[0] = 6
@@ -254,6 +261,7 @@ export interface SumForward {
 
 /** `y[o][i] = scale · Σₙ x[o][n][i]`. */
 export function sumForward({ outer, n, inner, x, scale, y }: SumForward): void {
+  y.willChange()
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
@@ -285,6 +293,8 @@ export interface MaxForward {
 
 /** `y[o][i] = maxₙ x[o][n][i]`, and at which `n`: the first; NaN counts as the largest. */
 export function maxForward({ outer, n, inner, x, y, index }: MaxForward): void {
+  y.willChange()
+  index.willChange()
   const xAt = x.address
   const yAt = y.address
   const indexAt = index.address
@@ -319,6 +329,7 @@ export interface MaxBackward {
 
 /** `dx` is `dy` at the maxima and 0 elsewhere. */
 export function maxBackward({ outer, n, inner, index, dy, dx }: MaxBackward): void {
+  dx.willChange()
   const indexAt = index.address
   const dyAt = dy.address
   const dxAt = dx.address
@@ -353,6 +364,7 @@ export interface CopyStrided {
  * stay. `dims` are the shape, the strides of `x` and those of `y`.
  */
 export function copyStrided({ xStart, yStart, x, y, dims }: CopyStrided): void {
+  y.willChange()
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
@@ -380,6 +392,7 @@ export interface RowsToLanes {
 
 /** From rows to lanes; padding lanes become 0. */
 export function rowsToLanes({ n, image, x, y }: RowsToLanes): void {
+  y.willChange()
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
@@ -404,6 +417,7 @@ export interface ClearPadding {
 
 /** The lanes past `n`, of an array in lanes, become 0. */
 export function clearPadding({ n, image, y }: ClearPadding): void {
+  y.willChange()
   const yAt = y.address
   const row = startRow()
   row[0] = 12
@@ -427,6 +441,7 @@ export interface LanesToRows {
 
 /** From lanes to rows. */
 export function lanesToRows({ n, image, x, y }: LanesToRows): void {
+  y.willChange()
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
@@ -464,6 +479,7 @@ export interface Matmul {
  * operand and the next: 0 where it is repeated. No dimensions are one product.
  */
 export function matmul({ form, m, n, k, a, b, bias, c, dims }: Matmul): void {
+  c.willChange()
   const aAt = a.address
   const bAt = b.address
   const biasAt = bias?.address ?? 0
@@ -499,6 +515,7 @@ export interface SoftmaxForward {
 
 /** The softmax of each row. */
 export function softmaxForward({ rows, cols, x, y }: SoftmaxForward): void {
+  y.willChange()
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
@@ -527,6 +544,7 @@ export interface SoftmaxBackward {
 
 /** `dx = y (dy - Σ dy y)`. */
 export function softmaxBackward({ rows, cols, y, dy, dx }: SoftmaxBackward): void {
+  dx.willChange()
   const yAt = y.address
   const dyAt = dy.address
   const dxAt = dx.address
@@ -556,6 +574,7 @@ export interface LogSoftmaxForward {
 
 /** The logarithm of the softmax of each row. */
 export function logSoftmaxForward({ rows, cols, x, y }: LogSoftmaxForward): void {
+  y.willChange()
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
@@ -584,6 +603,7 @@ export interface LogSoftmaxBackward {
 
 /** `dx = dy - e^y Σ dy`. */
 export function logSoftmaxBackward({ rows, cols, y, dy, dx }: LogSoftmaxBackward): void {
+  dx.willChange()
   const yAt = y.address
   const dyAt = dy.address
   const dxAt = dx.address
@@ -620,6 +640,8 @@ export interface CrossEntropyForward {
  * (then nothing was written), or -1.
  */
 export function crossEntropyForward({ n, classes, logits, labels, logProbabilities, losses }: CrossEntropyForward): number {
+  logProbabilities.willChange()
+  losses.willChange()
   const logitsAt = logits.address
   const labelsAt = labels.address
   const logProbabilitiesAt = logProbabilities.address
@@ -658,6 +680,7 @@ export interface CrossEntropyBackward {
 
 /** `dlogits[i] = (softmax(logits[i]) - onehot(labels[i])) scale[i]`; `scale` is one for each row, or one. */
 export function crossEntropyBackward({ n, classes, logProbabilities, labels, scale, dlogits }: CrossEntropyBackward): void {
+  dlogits.willChange()
   const logProbabilitiesAt = logProbabilities.address
   const labelsAt = labels.address
   const scaleAt = scale.address
@@ -726,6 +749,8 @@ export interface SgdStep {
  * `momentum` is not 0.
  */
 export function sgdStep({ p, g, momentumBuffer, lr, momentum, dampening, weightDecay, nesterov, maximize, firstStep }: SgdStep): void {
+  p.willChange()
+  momentumBuffer?.willChange()
   const pAt = p.address
   const gAt = g.address
   const momentumBufferAt = momentumBuffer?.address ?? 0
@@ -776,6 +801,10 @@ export interface AdamStep {
  * from 1.
  */
 export function adamStep({ p, g, m, v, largest, lr, beta1, beta2, eps, weightDecay, decoupled, maximize, step }: AdamStep): void {
+  p.willChange()
+  m.willChange()
+  v.willChange()
+  largest?.willChange()
   const pAt = p.address
   const gAt = g.address
   const mAt = m.address
@@ -819,6 +848,7 @@ export interface Lerp {
 
 /** `y += weight · (x - y)`. */
 export function lerp({ x, y, weight }: Lerp): void {
+  y.willChange()
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
@@ -846,6 +876,7 @@ export interface FillUniform {
 
 /** Uniform in `low` ≤ y < `high`. Uses `ceil(y.length / 4)` blocks of the stream. */
 export function fillUniform({ y, seedLow, seedHigh, offsetLow, offsetHigh, low, high }: FillUniform): void {
+  y.willChange()
   const yAt = y.address
   const row = startRow()
   row[0] = 28
@@ -875,6 +906,7 @@ export interface FillNormal {
 
 /** Normal. Uses `ceil(y.length / 4)` blocks of the stream. */
 export function fillNormal({ y, seedLow, seedHigh, offsetLow, offsetHigh, mean, std }: FillNormal): void {
+  y.willChange()
   const yAt = y.address
   const row = startRow()
   row[0] = 29
@@ -904,6 +936,7 @@ export interface FillBernoulli {
 
 /** `scale` with the probability `keep`, else 0. Uses `ceil(y.length / 4)` blocks of the stream. */
 export function fillBernoulli({ y, seedLow, seedHigh, offsetLow, offsetHigh, keep, scale }: FillBernoulli): void {
+  y.willChange()
   const yAt = y.address
   const row = startRow()
   row[0] = 30
@@ -931,6 +964,7 @@ export interface RandomPermutation {
 
 /** The numbers below `y.length` in random order. Gives how many blocks of the stream it used. */
 export function randomPermutation({ y, seedLow, seedHigh, offsetLow, offsetHigh }: RandomPermutation): number {
+  y.willChange()
   const yAt = y.address
   const row = startRow()
   row[0] = 31
@@ -968,6 +1002,7 @@ export interface GatherU8 {
  * written), or -1.
  */
 export function gatherU8({ sourceRows, channels, plane, first, count, source, indices, norms, y }: GatherU8): number {
+  y.willChange()
   const sourceAt = source.address
   const indicesAt = indices.address
   const normsAt = norms.address
@@ -1008,6 +1043,7 @@ export interface GatherF32 {
 
 /** `y[i] = source[indices[first + i]]`. Gives what `gatherU8` gives. */
 export function gatherF32({ sourceRows, width, first, count, source, indices, y }: GatherF32): number {
+  y.willChange()
   const sourceAt = source.address
   const indicesAt = indices.address
   const yAt = y.address
@@ -1047,6 +1083,7 @@ export interface IndexSelectForward {
  * (then nothing was written), or -1.
  */
 export function indexSelectForward({ outer, n, inner, count, x, index, y }: IndexSelectForward): number {
+  y.willChange()
   const xAt = x.address
   const indexAt = index.address
   const yAt = y.address
@@ -1083,6 +1120,7 @@ export interface IndexSelectBackward {
 
 /** `dx[o][j][i] = Σ dy[o][k][i]` over the `k` with `index[k] = j`. Gives what `indexSelectForward` gives. */
 export function indexSelectBackward({ outer, n, inner, count, dy, index, dx }: IndexSelectBackward): number {
+  dx.willChange()
   const dyAt = dy.address
   const indexAt = index.address
   const dxAt = dx.address
@@ -1119,6 +1157,7 @@ export interface GatherForward {
 
 /** `y[o][k][i] = x[o][index[o][k][i]][i]` for `count` values of `k`. Gives what `indexSelectForward` gives. */
 export function gatherForward({ outer, n, inner, count, x, index, y }: GatherForward): number {
+  y.willChange()
   const xAt = x.address
   const indexAt = index.address
   const yAt = y.address
@@ -1155,6 +1194,7 @@ export interface GatherBackward {
 
 /** `dx[o][j][i] = Σ dy[o][k][i]` over the `k` with `index[o][k][i] = j`. Gives what `indexSelectForward` gives. */
 export function gatherBackward({ outer, n, inner, count, dy, index, dx }: GatherBackward): number {
+  dx.willChange()
   const dyAt = dy.address
   const indexAt = index.address
   const dxAt = dx.address
@@ -1189,6 +1229,7 @@ export interface Cumsum {
 
 /** `y[o][k][i] = Σ x[o][j][i]` over the `j` up to `k`, or, `reverse`, from `k` on. */
 export function cumsum({ outer, n, inner, reverse, x, y }: Cumsum): void {
+  y.willChange()
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
@@ -1220,6 +1261,7 @@ export interface Triangle {
 
 /** `y` is `x` where `col ≤ row + diagonal`, or, `upper`, where `col ≥ row + diagonal`; else 0. */
 export function triangle({ batch, rows, cols, upper, diagonal, x, y }: Triangle): void {
+  y.willChange()
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
@@ -1270,6 +1312,7 @@ export interface Conv2dForward {
  * image.
  */
 export function conv2dForward({ n, c, h, w, oc, oh, ow, kh, kw, strideH, strideW, paddingH, paddingW, dilationH, dilationW, groups, x, weight, bias, y }: Conv2dForward): void {
+  y.willChange()
   const xAt = x.address
   const weightAt = weight.address
   const biasAt = bias?.address ?? 0
@@ -1337,6 +1380,7 @@ export interface Conv2dBackwardInput {
  * lanes.
  */
 export function conv2dBackwardInput({ n, c, h, w, oc, oh, ow, kh, kw, strideH, strideW, paddingH, paddingW, dilationH, dilationW, groups, dy, weight, bias, dx }: Conv2dBackwardInput): void {
+  dx.willChange()
   const dyAt = dy.address
   const weightAt = weight.address
   const biasAt = bias?.address ?? 0
@@ -1401,6 +1445,8 @@ export interface Conv2dBackwardWeight {
 
 /** The gradients of weight and bias; `x` and `dy` in lanes. */
 export function conv2dBackwardWeight({ n, c, h, w, oc, oh, ow, kh, kw, strideH, strideW, paddingH, paddingW, dilationH, dilationW, groups, x, dy, dweight, dbias }: Conv2dBackwardWeight): void {
+  dweight?.willChange()
+  dbias?.willChange()
   const xAt = x.address
   const dyAt = dy.address
   const dweightAt = dweight?.address ?? 0
@@ -1465,6 +1511,7 @@ export interface MaxPool2dForward {
  * the padding. With `factors` the tap whose multiple by its channel's is the largest.
  */
 export function maxPool2dForward({ n, c, h, w, oh, ow, kh, kw, strideH, strideW, paddingH, paddingW, dilationH, dilationW, x, factors, y }: MaxPool2dForward): void {
+  y.willChange()
   const xAt = x.address
   const factorsAt = factors?.address ?? 0
   const yAt = y.address
@@ -1522,6 +1569,7 @@ export interface MaxPool2dBackward {
 
 /** `dx` is `dy` at the tap that forward took; all in lanes. */
 export function maxPool2dBackward({ n, c, h, w, oh, ow, kh, kw, strideH, strideW, paddingH, paddingW, dilationH, dilationW, x, y, dy, dx }: MaxPool2dBackward): void {
+  dx.willChange()
   const xAt = x.address
   const yAt = y.address
   const dyAt = dy.address
@@ -1575,6 +1623,9 @@ export interface BatchNormStatistics {
  * The mean is the sum of `mean` and `residual`.
  */
 export function batchNormStatistics({ layout, n, c, s, x, mean, residual, variance }: BatchNormStatistics): void {
+  mean.willChange()
+  residual.willChange()
+  variance.willChange()
   const xAt = x.address
   const meanAt = mean.address
   const residualAt = residual.address
@@ -1623,6 +1674,9 @@ export interface BatchNormUpdateRunning {
  * `tracked` counts them.
  */
 export function batchNormUpdateRunning({ c, count, mean, variance, momentum, average, runningMean, runningVar, tracked }: BatchNormUpdateRunning): void {
+  runningMean.willChange()
+  runningVar.willChange()
+  tracked?.willChange()
   const meanAt = mean.address
   const varianceAt = variance.address
   const runningMeanAt = runningMean.address
@@ -1675,6 +1729,7 @@ export interface BatchNormForward {
 
 /** `y = (x - mean) / √(variance + eps) · weight + bias`; the mean is `mean + residual`. */
 export function batchNormForward({ layout, n, c, s, x, mean, residual, variance, eps, weight, bias, y }: BatchNormForward): void {
+  y.willChange()
   const xAt = x.address
   const meanAt = mean.address
   const residualAt = residual?.address ?? 0
@@ -1737,6 +1792,9 @@ export interface BatchNormBackward {
 
 /** The gradients; `training` says whether the statistics are those of `x`. */
 export function batchNormBackward({ layout, n, c, s, x, dy, mean, residual, variance, eps, weight, training, dx, dweight, dbias }: BatchNormBackward): void {
+  dx?.willChange()
+  dweight?.willChange()
+  dbias?.willChange()
   const xAt = x.address
   const dyAt = dy.address
   const meanAt = mean.address
@@ -1813,6 +1871,9 @@ export interface BatchNormMaxPool2dBackward {
  * took by its weight.
  */
 export function batchNormMaxPool2dBackward({ n, c, h, w, x, z, dy, mean, residual, variance, eps, weight, training, dx, dweight, dbias }: BatchNormMaxPool2dBackward): void {
+  dx?.willChange()
+  dweight?.willChange()
+  dbias?.willChange()
   const xAt = x.address
   const zAt = z.address
   const dyAt = dy.address

@@ -2,6 +2,7 @@
 import { DisposedError } from '../errors.js'
 import { allocate, bytes, floats } from './allocate.js'
 import { instance } from './instance.js'
+import { type Ingredient, type Recipe, Source } from './recipes.js'
 import { recorder } from './recording.js'
 import { currentStep, enter, type Lifetime, leave, relieve } from './steps.js'
 
@@ -19,6 +20,8 @@ export interface Memory {
   readonly length: number
   /** Counts changes in place. */
   version: number
+  /** To be called before a change in place. */
+  willChange(): void
 }
 
 /**
@@ -32,12 +35,16 @@ export class Storage implements Memory {
   #outside: Uint8Array<ArrayBuffer> | undefined
   /** Makes the values that it had in that version. */
   #again: { make: () => void; version: number } | undefined
+  /** How its values are made again, while it has those that an operation gave it. */
+  #recipe: Recipe<Storage> | undefined
+  /** Its values as recipes read them. */
+  #source: Source<Storage> | undefined
   #owners = 1
   #saves = 0
   /** Who needs it to stay where it is. */
   #pins = 0
   readonly #lifetime: Lifetime
-  readonly #elementBytes: number
+  readonly #elementBytes: 1 | 4
 
   /** `length` uninitialised elements. @throws {OutOfMemoryError} */
   constructor(
@@ -65,7 +72,10 @@ export class Storage implements Memory {
   /** Where it lies in wasm memory: moved back in if need be. Valid until the step ends. */
   get address(): number {
     this.#lastUsed = currentStep()
-    if (this.#address === 0) this.#moveIn()
+    if (this.#address === 0) {
+      this.#checkAlive()
+      this.#moveIn()
+    }
     recorder?.asks(this, this.#address)
     return this.#address
   }
@@ -76,6 +86,11 @@ export class Storage implements Memory {
 
   get resident(): boolean {
     return this.#address !== 0
+  }
+
+  /** Whether its values are here or outside, and not dropped. */
+  get present(): boolean {
+    return this.resident || this.#outside !== undefined
   }
 
   /** Whether a single tensor has it, and the tape not. */
@@ -95,6 +110,10 @@ export class Storage implements Memory {
 
   #copyOut(): Uint8Array<ArrayBuffer> {
     this.#checkAlive()
+    return this.#copy()
+  }
+
+  #copy(): Uint8Array<ArrayBuffer> {
     if (this.#outside) return this.#outside.slice()
     if (!this.resident) this.#moveIn()
     // A slice of an array on shared memory lies in memory of its own; it is not filled with zeros first.
@@ -113,6 +132,7 @@ export class Storage implements Memory {
   /** Overwrites the float at `index`. */
   writeFloat(index: number, value: number): void {
     recorder?.writes(this)
+    this.willChange()
     // The address first: moving in may make the memory grow.
     const { address } = this
     floats()[address / 4 + index] = value
@@ -122,6 +142,7 @@ export class Storage implements Memory {
   /** Overwrites all of it with these elements. */
   write(values: ArrayLike<number>, as: 'f32' | 'u32' | 'u8' = 'f32'): void {
     recorder?.writes(this)
+    this.willChange()
     // The address first: moving in may make the memory grow.
     const { address } = this
     const { buffer } = instance().memory
@@ -168,6 +189,8 @@ export class Storage implements Memory {
 
   /** Somebody needs it to stay where it is in wasm memory, even when no tensor has it any more. */
   pin(): this {
+    // What a compiled step does to it, nobody hears of.
+    this.willChange()
     void this.address
     this.#pins++
     return this
@@ -189,14 +212,80 @@ export class Storage implements Memory {
     this.#again = { make, version: this.version }
   }
 
+  /** Gives the way in which the values that it has now are made again, where somebody asks for idle ones. */
+  makeAgainFrom(recipe: Recipe<Storage>): void {
+    this.#recipe = recipe
+  }
+
+  /** Its values as a recipe of this step reads them; undefined where they may change unnoticed. */
+  get ingredient(): Ingredient<Storage> | undefined {
+    if (this.#pins > 0) return undefined
+    if (this.#recipe?.isOfNow) return this.#recipe
+    // (An operation may not have looked at an input.)
+    this.#leaveRecipe()
+    this.#source ??= new Source<Storage>(this, (copy) => this.#like(copy))
+    return this.#source
+  }
+
+  /** To be called before its values change: those who rely on them get a copy. */
+  willChange(): void {
+    if (this.#source) this.#endSource()
+    this.#leaveRecipe()
+  }
+
+  /** Needs its recipe no longer: has its values. */
+  #leaveRecipe(): void {
+    if (!this.#recipe) return
+    if (!this.present) this.#moveIn()
+    this.#forgetRecipe()
+  }
+
+  #endSource(): void {
+    this.#source?.leave(() => this.#copy())
+    this.#source = undefined
+  }
+
+  #forgetRecipe(): void {
+    if (this.#recipe) this.#recipe.storage = undefined
+    this.#recipe = undefined
+  }
+
+  /** Takes the values that its recipe has made. @internal */
+  take(from: Storage): void {
+    const { address } = from
+    this.#enter()
+    this.#lastUsed = currentStep()
+    bytes().copyWithin(this.#address, address, address + this.bytes)
+    this.#forgetRecipe()
+  }
+
+  /** A new one of its size, with the values of a copy. */
+  #like(copy: Uint8Array<ArrayBuffer>): Storage {
+    const storage = new Storage(this.length, this.layout, 'temporary', this.#elementBytes)
+    bytes().set(copy, storage.address)
+    return storage
+  }
+
   moveOut(): void {
-    if (this.#again?.version !== this.version) this.#outside = this.#copyOut()
+    if (!this.#canBeMade()) {
+      this.#outside = this.#copyOut()
+      this.#forgetRecipe()
+    }
     this.#leave()
   }
 
+  /** Whether its values can be made again; not those that a backward to come reads, and waits for. */
+  #canBeMade(): boolean {
+    if (this.#again?.version === this.version) return true
+    return this.#saves === 0 && (this.#recipe?.rely() ?? false)
+  }
+
   #moveIn(): void {
-    this.#checkAlive()
     const outside = this.#outside
+    if (!outside && this.#recipe) {
+      this.#recipe.make()
+      return
+    }
     if (!outside && !this.#again) throw new DisposedError('a storage has lost its values')
     this.#enter()
     if (outside) bytes().set(outside, this.#address)
@@ -206,13 +295,17 @@ export class Storage implements Memory {
 
   #makeAgain(): void {
     const { version } = this
+    // The values are the same: what remembers the version need not mind, nor who reads them.
+    const source = this.#source
+    this.#source = undefined
     try {
       this.#again?.make()
     } catch (error) {
       this.#leave()
       throw error
+    } finally {
+      this.#source = source
     }
-    // The values are the same: what remembers the version need not mind.
     this.version = version
   }
 
@@ -230,6 +323,8 @@ export class Storage implements Memory {
   }
 
   #free(): void {
+    if (this.#source) this.#endSource()
+    this.#forgetRecipe()
     this.#outside = undefined
     this.#again = undefined
     this.#leave()
@@ -241,26 +336,5 @@ export class Storage implements Memory {
         'this tensor was disposed of; use it before dispose(), or keep a copy (toFloat32Array)',
       )
     }
-  }
-}
-
-/** A part of a storage, as a kernel takes it: `length` elements from `start` on. */
-export class Part implements Memory {
-  constructor(
-    readonly of: Memory,
-    readonly start: number,
-    readonly length: number,
-  ) {}
-
-  get address(): number {
-    return this.of.address + 4 * this.start
-  }
-
-  get version(): number {
-    return this.of.version
-  }
-
-  set version(version: number) {
-    this.of.version = version
   }
 }

@@ -120,6 +120,7 @@ export class Program {
     for (const [of, storage] of this.#gradients) {
       if (of.gradientStorage !== storage) of.gradientStorage = storage
     }
+    for (const storage of this.#written) storage.willChange()
     try {
       for (const segment of this.#segments) this.#runSegment(segment, inputs)
     } catch (error) {
@@ -227,7 +228,7 @@ const COPY_WORDS = 12
 /** Copies all floats of a storage to an address. */
 function copyAll(storage: Storage, to: number): void {
   const length = storage.bytes / 4
-  const [x, y] = [storage.address, to].map((address) => ({ address, length, version: 0 }))
+  const [x, y] = [storage.address, to].map((address) => ({ address, length, version: 0, willChange() {} }))
   copyStrided({ xStart: 0, yStart: 0, x, y, dims: [[length], [1], [1]] })
 }
 

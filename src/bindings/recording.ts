@@ -10,6 +10,7 @@ export interface Storage {
   readonly bytes: number
   readonly isLeaf: boolean
   version: number
+  willChange(): void
   readFloat(index: number): number
   copyOut(): Uint8Array<ArrayBuffer>
   write(values: ArrayLike<number>): void

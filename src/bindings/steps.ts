@@ -18,8 +18,8 @@ export interface Resident {
 /**
  * Memory looks after itself: finalizers run only when the event loop turns, so a synchronous training
  * loop would never get its memory back. Instead, what was not used for two steps moves out of wasm
- * memory into an ArrayBuffer that only its Storage owns, and garbage collection does the rest; when it is
- * used again, it moves back in. A step ends with `backward()`, with the outermost `noGrad`, or when many
+ * memory into an ArrayBuffer that only its Storage owns, or is dropped where it can be made again (recipes.ts), and
+ * garbage collection does the rest; when it is used again, it moves back in. A step ends with `backward()`, with the outermost `noGrad`, or when many
  * bytes, or many storages, were made without either. (Many small ones are as bad: each holds an object.)
  */
 const IDLE_STEPS = 2

@@ -33,6 +33,10 @@ export interface NadamStep {
 
 /** A step of NAdam; see `optim.NAdam`. `muProduct` is 1 before the first; `step` counts from 1. */
 export function nadamStep({ p, g, m, v, muProduct, lr, beta1, beta2, eps, weightDecay, momentumDecay, decoupled, maximize, step }: NadamStep): void {
+  p.willChange()
+  m.willChange()
+  v.willChange()
+  muProduct.willChange()
   const pAt = p.address
   const gAt = g.address
   const mAt = m.address
@@ -91,6 +95,10 @@ export interface RmspropStep {
  * `momentum` is not 0.
  */
 export function rmspropStep({ p, g, v, mean, momentumBuffer, lr, alpha, eps, weightDecay, momentum, maximize }: RmspropStep): void {
+  p.willChange()
+  v.willChange()
+  mean?.willChange()
+  momentumBuffer?.willChange()
   const pAt = p.address
   const gAt = g.address
   const vAt = v.address
@@ -139,6 +147,8 @@ export interface AdagradStep {
 
 /** A step of Adagrad; see `optim.Adagrad`. `step` counts from 1. */
 export function adagradStep({ p, g, sum, lr, lrDecay, eps, weightDecay, maximize, step }: AdagradStep): void {
+  p.willChange()
+  sum.willChange()
   const pAt = p.address
   const gAt = g.address
   const sumAt = sum.address
@@ -188,6 +198,7 @@ export interface AvgPool2dForward {
  * padding (`ceil_mode`). `divisorOverride` is what to divide by instead, or 0.
  */
 export function avgPool2dForward({ n, c, h, w, kh, kw, strideH, strideW, paddingH, paddingW, oh, ow, countIncludePad, divisorOverride, x, y }: AvgPool2dForward): void {
+  y.willChange()
   const xAt = x.address
   const yAt = y.address
   const row = startRow()
@@ -238,6 +249,7 @@ export interface AvgPool2dBackward {
 
 /** Each tap's share of its windows' `dy`; all in lanes. */
 export function avgPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddingH, paddingW, oh, ow, countIncludePad, divisorOverride, dy, dx }: AvgPool2dBackward): void {
+  dx.willChange()
   const dyAt = dy.address
   const dxAt = dx.address
   const row = startRow()
@@ -288,6 +300,9 @@ export interface LayerNormForward {
  * `rstd = 1 / √(variance + eps)`.
  */
 export function layerNormForward({ rows, cols, x, weight, bias, eps, y, mean, rstd }: LayerNormForward): void {
+  y.willChange()
+  mean.willChange()
+  rstd.willChange()
   const xAt = x.address
   const weightAt = weight?.address ?? 0
   const biasAt = bias?.address ?? 0
@@ -341,6 +356,9 @@ export interface LayerNormBackward {
 
 /** The gradients. */
 export function layerNormBackward({ rows, cols, x, dy, mean, rstd, weight, dx, dweight, dbias }: LayerNormBackward): void {
+  dx?.willChange()
+  dweight?.willChange()
+  dbias?.willChange()
   const xAt = x.address
   const dyAt = dy.address
   const meanAt = mean.address
@@ -400,6 +418,10 @@ export interface GroupNormForward {
 
 /** Group normalisation of `[n, c, s]`, all in lanes. The mean is the sum of `mean` and `residual`. */
 export function groupNormForward({ n, c, s, groups, x, weight, bias, eps, y, mean, residual, rstd }: GroupNormForward): void {
+  y.willChange()
+  mean.willChange()
+  residual.willChange()
+  rstd.willChange()
   const xAt = x.address
   const weightAt = weight?.address ?? 0
   const biasAt = bias?.address ?? 0
@@ -463,6 +485,9 @@ export interface GroupNormBackward {
 
 /** The gradients. */
 export function groupNormBackward({ n, c, s, groups, x, dy, mean, residual, rstd, weight, dx, dweight, dbias }: GroupNormBackward): void {
+  dx?.willChange()
+  dweight?.willChange()
+  dbias?.willChange()
   const xAt = x.address
   const dyAt = dy.address
   const meanAt = mean.address
@@ -532,6 +557,10 @@ export interface RecurrentForward {
  * become the gates; `kept` is what a cell keeps beside them (LSTM and GRU); `lastCell` is the LSTM's.
  */
 export function recurrentForward({ cell, t, n, h, weight, bias, h0, c0, gates, y, kept, lastCell, reverse }: RecurrentForward): void {
+  gates.willChange()
+  y.willChange()
+  kept?.willChange()
+  lastCell?.willChange()
   const weightAt = weight.address
   const biasAt = bias?.address ?? 0
   const h0At = h0?.address ?? 0
@@ -608,6 +637,10 @@ export interface RecurrentBackward {
  * of the first states.
  */
 export function recurrentBackward({ cell, t, n, h, weight, h0, c0, gates, y, kept, dy, dlastCell, dp, dq, dh0, dc0, reverse }: RecurrentBackward): void {
+  dp.willChange()
+  dq?.willChange()
+  dh0?.willChange()
+  dc0?.willChange()
   const weightAt = weight.address
   const h0At = h0?.address ?? 0
   const c0At = c0?.address ?? 0
@@ -693,6 +726,8 @@ export interface AttentionForward {
  * mask's shape, `[…batch, t, s]`, and its strides. Dropout uses `ceil(s / 4)` blocks of the stream a row.
  */
 export function attentionForward({ batch, t, s, e, ev, q, k, v, mask, boolean, causal, scale, p, seedLow, seedHigh, offsetLow, offsetHigh, y, logSums, dims }: AttentionForward): void {
+  y.willChange()
+  logSums.willChange()
   const qAt = q.address
   const kAt = k.address
   const vAt = v.address
@@ -772,6 +807,9 @@ export interface AttentionBackward {
 
 /** The gradients, from what forward read and wrote. */
 export function attentionBackward({ batch, t, s, e, ev, q, k, v, mask, boolean, causal, scale, p, seedLow, seedHigh, offsetLow, offsetHigh, y, logSums, dy, dq, dk, dv, dims }: AttentionBackward): void {
+  dq?.willChange()
+  dk?.willChange()
+  dv?.willChange()
   const qAt = q.address
   const kAt = k.address
   const vAt = v.address
@@ -862,6 +900,7 @@ export interface Augment {
  * [channels, out_h, out_w].
  */
 export function augment({ sourceRows, channels, h, w, outH, outW, padding, shift, cutout, first, count, flip, flipVertical, degrees, scaleLeast, scaleMost, noise, fill, seedLow, seedHigh, epoch, source, indices, norms, y }: Augment): number {
+  y.willChange()
   const sourceAt = source.address
   const indicesAt = indices.address
   const normsAt = norms.address

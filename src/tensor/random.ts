@@ -11,6 +11,7 @@ import { empty, type Tensor } from './tensor.js'
  * that threads can share it out and the numbers are the same everywhere.
  */
 let seed = 0
+
 /** Blocks of four words that were used up. */
 let position = 0
 
@@ -84,6 +85,8 @@ export function takeBlocks(blocks: number): StreamPlace {
   return state
 }
 
+const NOWHERE: StreamPlace = { seedLow: 0, seedHigh: 0, offsetLow: 0, offsetHigh: 0 }
+
 /** Blocks of four words that a tensor's memory takes. */
 const blocksOf = ({ length }: Storage) => Math.ceil(length / 4)
 
@@ -101,10 +104,24 @@ export function fillNormal(x: Tensor, mean: number, std: number): Tensor {
   return x
 }
 
-/** Fills a tensor, in either layout, with `scale` with probability `keep`, else 0. */
-export function fillBernoulli(x: Tensor, keep: number, scale: number): void {
+/**
+ * Fills a tensor, in either layout, with `scale` with probability `keep`, else 0.
+ *
+ * @param place where in the stream; by default the next one, which is then taken
+ * @returns the place
+ */
+export function fillBernoulli(x: Tensor, keep: number, scale: number, place?: StreamPlace): StreamPlace {
   const y = x.storage
-  live(() => kernels.fillBernoulli({ y, keep, scale, ...takeBlocks(blocksOf(y)) }))
+  if (place) {
+    kernels.fillBernoulli({ y, keep, scale, ...place })
+    return place
+  }
+  let taken = NOWHERE
+  live(() => {
+    taken = takeBlocks(blocksOf(y))
+    kernels.fillBernoulli({ y, keep, scale, ...taken })
+  })
+  return taken
 }
 
 /** Uniform numbers from [0, 1), multiples of 2⁻²⁴. */

@@ -1,7 +1,7 @@
 /**
  * Who owns a tensor, so that memory is given back as early as nobody can tell. There are two owners: a
  * **scope** of the library's, which releases what it owns at its end, and the **user**, whose tensors stay
- * readable for ever (they move out of wasm memory when idle, see bindings/memory.ts).
+ * readable for ever (they leave wasm memory when idle, see bindings/steps.ts).
  *
  * What an operation makes belongs to the innermost scope. It becomes the user's when code that is not the
  * library's gets to see it: `outside` runs such code, and what it is given, makes and gives back is the

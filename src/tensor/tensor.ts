@@ -1,7 +1,7 @@
 import { clearPadding, fill, lanesToRows, rowsToLanes } from '../bindings/kernels.generated.js'
 import { type Layout, Storage } from '../bindings/memory.js'
 import { recorder } from '../bindings/recording.js'
-import type { Lifetime } from '../bindings/steps.js'
+import { endStepIfLarge, type Lifetime } from '../bindings/steps.js'
 import { checkNumber, kindOf } from '../check.js'
 import { ArgumentError, DisposedError, ShapeError } from '../errors.js'
 import { copyValues } from './copy.js'
@@ -164,6 +164,8 @@ export class Tensor {
 
   /** A copy of the values in row-major order. @throws {DisposedError} after `dispose()` */
   toFloat32Array(): Float32Array {
+    // Who looks at much of what was kept has it move in, and ends no step.
+    if (!this.storage.resident) endStepIfLarge()
     if (this.layout === 'lanes') {
       const rows = toLayout(this, 'rows')
       const values = rows.toFloat32Array()

@@ -6,7 +6,7 @@ import { scalar } from '../../tensor/create.js'
 import { broadcastShapes } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation, type OperationCall } from '../operation.js'
+import { defineOperation, type OperationCall, unchanged } from '../operation.js'
 import { combine, sumTo } from '../strided.js'
 import { run } from '../tape.js'
 import { neg } from './unary.generated.js'
@@ -33,6 +33,7 @@ export function binary(name: string, code: number, a?: Rule, b?: Rule) {
     gradients: { ...(a ? { a: a.reads } : {}), ...(b ? { b: b.reads } : {}) },
     shape: ([x, y]) => broadcastShapes(name, x.shape, y.shape),
     forward: ({ inputs: [x, y], output }) => void combine(code, x, y, output),
+    repeats: unchanged,
     backward(call) {
       if (a && call.wants(0)) call.pass(0, sumTo(call, a.of(call), call.shapeOf(0)))
       if (b && call.wants(1)) call.pass(1, sumTo(call, b.of(call), call.shapeOf(1)))

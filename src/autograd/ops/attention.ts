@@ -8,7 +8,7 @@ import { type StreamPlace, takeBlocks } from '../../tensor/random.js'
 import { broadcastStrides, type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 
 /** What the numbers of a mask say; a tensor has no type of its own that could. */
@@ -86,6 +86,7 @@ const operation = defineOperation<Attributes>({
       ...place,
     })
   },
+  repeats: unchanged,
   backward(call) {
     const [q, k, v, mask] = call.inputs as readonly [Tensor, Tensor, Tensor, Tensor | undefined]
     const [dq, dk, dv] = [call.gradient(0), call.gradient(1), call.gradient(2)]

@@ -6,7 +6,7 @@ import { ShapeError } from '../../errors.js'
 import type { Shape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 import { checkPadding, poolSizes, type Windows } from './max-pool2d.js'
 import { outputSize } from './window.js'
@@ -64,6 +64,7 @@ const operation = defineOperation<Attributes>({
   forward({ inputs: [x], output, attributes }) {
     avgPool2dForward({ x: x.storage, y: output.storage, ...sizesOf(x.shape, attributes) })
   },
+  repeats: unchanged,
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return

@@ -14,7 +14,7 @@ import { ArgumentError, ShapeError } from '../../errors.js'
 import type { Shape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
-import { defineOperation, type OperationCall } from '../operation.js'
+import { defineOperation, type OperationCall, type Repeat } from '../operation.js'
 import { run } from '../tape.js'
 import { type MaxWindows, maxPoolSizes } from './max-pool2d.js'
 
@@ -121,6 +121,10 @@ function moveRunning({ inputs, attributes }: BatchNormCall, own: readonly Tensor
   })
 }
 
+/** Made again, it moves nothing: training reads the batch, weight and bias alone. */
+const repeated = (attributes: BatchNormAttributes): Repeat<BatchNormAttributes> =>
+  attributes.training ? [{ ...attributes, momentum: undefined }, 3] : [attributes]
+
 const STATISTICS = ['mean', 'residual', 'variance']
 
 /** What the gradients read, in training and in evaluation. */
@@ -148,6 +152,7 @@ export const batchNormOperation = defineOperation<BatchNormAttributes>({
     normalise(call, call.inputs[0], statisticsOf(call, call.made))
     moveRunning(call, call.made)
   },
+  repeats: repeated,
   backward(call) {
     const [x, weight] = call.inputs
     const { layout, n, c, s } = sizesOf(x.shape)
@@ -204,6 +209,7 @@ export const batchNormMaxPool2dOperation = defineOperation<BatchNormAttributes>(
     normalise(call, pooled, statisticsOf(call, own))
     moveRunning(call, own)
   },
+  repeats: repeated,
   backward(call) {
     const [x, weight] = call.inputs
     const [n, c, h, w] = x.shape

@@ -1,7 +1,7 @@
 import { copyValues } from '../../tensor/copy.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 
 const cloneOperation = defineOperation<undefined>({
@@ -11,6 +11,7 @@ const cloneOperation = defineOperation<undefined>({
   gradients: { x: [] },
   shape: ([x]) => x.shape,
   forward: ({ inputs: [x], output }) => copyValues(x.storage, output.storage),
+  repeats: unchanged,
   backward: (call) => call.pass(0, call.dy),
 })
 

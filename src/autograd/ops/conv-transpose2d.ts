@@ -7,7 +7,7 @@ import { checkOptions, type Pair, pair } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { type Tensor, view } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { sumTo } from '../strided.js'
 import { run } from '../tape.js'
 import { type ConvolutionAttributes, convolutionAttributes, convolutionSizes } from './convolution.js'
@@ -78,6 +78,7 @@ const operation = defineOperation<Attributes>({
     const dx = call.output.storage
     conv2dBackwardInput({ dy: x.storage, weight: weight.storage, bias: bias?.storage, dx, ...sizes })
   },
+  repeats: unchanged,
   backward(call) {
     const sizes = convolutionSizes(call.dy.shape, call.shapeOf(1), call.shapeOf(0), call.attributes)
     const dy = call.dy.storage

@@ -9,7 +9,7 @@ import { checkOptions, type Pair } from '../../check.js'
 import { ShapeError } from '../../errors.js'
 import { type Tensor, view } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { sumTo } from '../strided.js'
 import { run } from '../tape.js'
 import { type ConvolutionAttributes, convolutionAttributes, convolutionSizes } from './convolution.js'
@@ -79,6 +79,7 @@ const operation = defineOperation<ConvolutionAttributes>({
     const y = call.output.storage
     conv2dForward({ x: x.storage, weight: weight.storage, bias: bias?.storage, y, ...sizes })
   },
+  repeats: unchanged,
   backward(call) {
     if (call.dy.shape[1] === 0) {
       for (const i of [0, 1, 2]) {

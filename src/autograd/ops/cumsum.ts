@@ -3,7 +3,7 @@ import { cumsum as kernel } from '../../bindings/kernels.generated.js'
 import { dimension, reduceShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 
 function sumAlong(dim: number, reverse: boolean, x: Tensor, y: Tensor): void {
@@ -18,6 +18,7 @@ const operation = defineOperation<number>({
   gradients: { x: [] },
   shape: ([x]) => x.shape,
   forward: ({ inputs: [x], output, attributes: dim }) => sumAlong(dim, false, x, output),
+  repeats: unchanged,
   backward(call) {
     const dx = call.gradient(0)
     // An element is in all sums from its own on.

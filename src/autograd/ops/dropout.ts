@@ -2,15 +2,23 @@
 import { BINARY } from '../../bindings/kernels.generated.js'
 import { checkBoolean, kindOf } from '../../check.js'
 import { ArgumentError } from '../../errors.js'
-import { fillBernoulli } from '../../tensor/random.js'
+import { fillBernoulli, type StreamPlace } from '../../tensor/random.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
 import { defineOperation } from '../operation.js'
 import { combine } from '../strided.js'
 import { run } from '../tape.js'
 
-/** The attribute is the probability of 0. */
-const operation = defineOperation<number>({
+interface Attributes {
+  /** The probability of 0. */
+  p: number
+  /** Where the numbers start; by default where the stream is. */
+  place?: StreamPlace
+  /** Where they started. */
+  drawn?: StreamPlace
+}
+
+const operation = defineOperation<Attributes>({
   name: 'dropout',
   inputs: { x: 'any' },
   output: 'any',
@@ -18,10 +26,12 @@ const operation = defineOperation<number>({
   made: ([x], _, layout) => [{ shape: x.shape, layout }],
   gradients: { x: ['mask'] },
   shape: ([x]) => x.shape,
-  forward({ inputs: [x], output, made: [mask], attributes: p }) {
-    fillBernoulli(mask, 1 - p, p === 1 ? 0 : 1 / (1 - p))
+  forward({ inputs: [x], output, made: [mask], attributes }) {
+    const { p, place } = attributes
+    attributes.drawn = fillBernoulli(mask, 1 - p, p === 1 ? 0 : 1 / (1 - p), place)
     combine(BINARY.mul, x, mask, output)
   },
+  repeats: ({ p, drawn }) => [{ p, ...(drawn && { place: drawn }) }],
   backward(call) {
     const dx = call.gradient(0)
     if (dx) combine(BINARY.mul, call.dy, call.made[0], dx)
@@ -44,5 +54,5 @@ export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
   }
   checkBoolean('dropout', 'training', training)
   if (!training || p === 0) return x
-  return run(operation, [x], p)
+  return run(operation, [x], { p })
 }

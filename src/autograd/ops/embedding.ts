@@ -1,12 +1,12 @@
 /** Rows of a table, by index. */
 import { fill, indexSelectBackward, indexSelectForward } from '../../bindings/kernels.generated.js'
-import { Part } from '../../bindings/memory.js'
+import { Part } from '../../bindings/part.js'
 import { eachRun, type Storage } from '../../bindings/recording.js'
 import { checkBoolean, checkNumber, checkOptions } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { type Tensor, toLayout } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 import { checkFound } from './indexing.js'
 
@@ -83,6 +83,7 @@ const operation = defineOperation<{ padding: number | undefined; scaleGradByFreq
     const bad = indexSelectForward({ outer: 1, n, inner, count: input.size, ...arrays })
     checkFound('embedding', bad, input, n, `weight [${weight.shape}]`)
   },
+  repeats: unchanged,
   backward(call) {
     const dweight = call.gradient(1)
     if (!dweight) return

@@ -5,7 +5,7 @@ import { scoped } from '../../tensor/scope.js'
 import { broadcastStrides, checkShape, type Shape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { copyRegion, sumTo } from '../strided.js'
 import { run } from '../tape.js'
 import { reshape } from './rearrange.js'
@@ -19,6 +19,7 @@ const operation = defineOperation<Shape>({
   forward({ inputs: [x], output }) {
     copyRegion(output.shape, { of: x, strides: broadcastStrides(x.shape, output.shape) }, { of: output })
   },
+  repeats: unchanged,
   backward: (call) => call.pass(0, sumTo(call, call.dy, call.shapeOf(0))),
 })
 

@@ -11,7 +11,7 @@ import { scoped } from '../../tensor/scope.js'
 import { type Shape, sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 import { add, mul } from './arithmetic.js'
 import { batchNorm } from './batch-norm.js'
@@ -63,6 +63,7 @@ const operation = defineOperation<{ groups: number; eps: number }>({
     const own = { weight: weight?.storage, bias: bias?.storage }
     groupNormForward({ n, c, s: h * w, groups, x: x.storage, ...own, eps, y: output.storage, ...made })
   },
+  repeats: unchanged,
   backward(call) {
     const [x, weight] = call.inputs
     const [mean, residual, rstd] = call.made

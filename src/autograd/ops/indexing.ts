@@ -13,7 +13,7 @@ import { scoped } from '../../tensor/scope.js'
 import { dimension, reduceShape, type Shape } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 import { add } from './arithmetic.js'
 import { padTo } from './pad-constant.js'
@@ -66,6 +66,7 @@ const indexSelectOperation = defineOperation<number>({
     const bad = indexSelectForward({ outer, n, inner, count: index.size, ...arrays })
     checkFound('indexSelect', bad, index, n, `dimension ${dim} of [${x.shape}]`)
   },
+  repeats: unchanged,
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return
@@ -156,6 +157,7 @@ const gatherOperation = defineOperation<number>({
     })
     checkFound('gather', bad, index, x.shape[dim] ?? 1, `dimension ${dim}`)
   },
+  repeats: unchanged,
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return
@@ -223,6 +225,7 @@ const scatterOperation = defineOperation<{ dim: number; n: number }>({
     })
     checkFound('scatterAdd', bad, index, n, `dimension ${dim}`)
   },
+  repeats: unchanged,
   backward(call) {
     const dsrc = call.gradient(0)
     if (!dsrc) return

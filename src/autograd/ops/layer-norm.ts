@@ -7,7 +7,7 @@ import { ShapeError } from '../../errors.js'
 import { type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 import { normalized } from './normalized-shape.js'
 
@@ -52,6 +52,7 @@ const operation = defineOperation<Attributes>({
       rstd: rstd.storage,
     })
   },
+  repeats: unchanged,
   backward(call) {
     const [x, weight] = call.inputs
     const [mean, rstd] = call.made

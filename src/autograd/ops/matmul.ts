@@ -6,7 +6,7 @@ import { scoped } from '../../tensor/scope.js'
 import { broadcastShapes, broadcastStrides, type Shape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { sumOver, sumTo } from '../strided.js'
 import { run } from '../tape.js'
 import { reshape } from './rearrange.js'
@@ -49,6 +49,7 @@ const matmulOperation = defineOperation<undefined>({
     ...b.shape.slice(-1),
   ],
   forward: ({ inputs: [a, b], output }) => void product('NN', a, b, output),
+  repeats: unchanged,
   backward(call) {
     const { dy } = call
     const [a, b] = call.inputs
@@ -118,6 +119,7 @@ const linearOperation = defineOperation<undefined>({
     return [x.shape[0], out]
   },
   forward: ({ inputs: [x, weight, bias], output }) => void product('NT', x, weight, output, bias),
+  repeats: unchanged,
   backward(call) {
     const { dy } = call
     const [x, weight] = call.inputs

@@ -5,7 +5,7 @@ import { ArgumentError, ShapeError } from '../../errors.js'
 import type { Shape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 import { maxPoolIndices } from './max-pool-indices.js'
 import { extentOf, type MaxWindows, outputSize, type Windows } from './window.js'
@@ -73,6 +73,7 @@ export const maxPool2dOperation = defineOperation<MaxWindows>({
     const y = output.storage
     maxPool2dForward({ x: x.storage, factors: undefined, y, ...maxPoolSizes(x.shape, attributes) })
   },
+  repeats: unchanged,
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return

@@ -2,7 +2,7 @@
 import { fill } from '../../bindings/kernels.generated.js'
 import { type Shape, sameShape, stridesOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { copyRegion, type Region } from '../strided.js'
 import { run } from '../tape.js'
 
@@ -39,6 +39,7 @@ const operation = defineOperation<Padding>({
     const [shape, from, to] = common(x, output, attributes)
     copyRegion(shape, from, to)
   },
+  repeats: unchanged,
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return

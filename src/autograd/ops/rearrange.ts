@@ -5,7 +5,7 @@ import { ArgumentError, ShapeError } from '../../errors.js'
 import { checkShape, dimension, type Shape, sizeOf, stridesOf } from '../../tensor/shape.js'
 import { type Tensor, view } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { copyRegion } from '../strided.js'
 import { run } from '../tape.js'
 
@@ -80,6 +80,7 @@ const permuteOperation = defineOperation<readonly number[]>({
     const strides = stridesOf(x.shape)
     copyRegion(output.shape, { of: x, strides: order.map((d) => strides[d]) }, { of: output })
   },
+  repeats: unchanged,
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return
@@ -131,6 +132,7 @@ const sliceOperation = defineOperation<Cut>({
     const strides = stridesOf(x.shape)
     copyRegion(output.shape, { of: x, start: start * strides[dim], strides }, { of: output })
   },
+  repeats: unchanged,
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return
@@ -188,6 +190,7 @@ const catOperation = defineOperation<number>({
       start += x.shape[dim] * strides[dim]
     }
   },
+  repeats: unchanged,
   backward(call) {
     const { dy, attributes: dim } = call
     const strides = stridesOf(dy.shape)

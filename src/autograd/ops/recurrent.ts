@@ -1,6 +1,6 @@
 /** A recurrent layer in one direction: all of its steps are one operation. */
 import { accumulate, matmul, sumForward } from '../../bindings/kernels.generated.js'
-import { Part } from '../../bindings/memory.js'
+import { Part } from '../../bindings/part.js'
 import { needWhole } from '../../bindings/whole.js'
 import {
   type RecurrentForward,
@@ -9,7 +9,7 @@ import {
 } from '../../bindings/whole-kernels.generated.js'
 import type { Shape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
-import { defineOperation, type OperationCall } from '../operation.js'
+import { defineOperation, type OperationCall, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 import { slice } from './rearrange.js'
 
@@ -113,6 +113,7 @@ const operation = defineOperation<Attributes>({
       reverse,
     })
   },
+  repeats: unchanged,
   backward(call) {
     const { cell, reverse } = call.attributes
     const [x, weightIh, weightHh, , , h0, c0] = call.inputs as readonly (Tensor | undefined)[]

@@ -7,7 +7,7 @@ import { scoped } from '../../tensor/scope.js'
 import { broadcastStrides, dimension, type Shape } from '../../tensor/shape.js'
 import { type Tensor, view } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { combine, copyRegion, reducedPieces, sumOver } from '../strided.js'
 import { run } from '../tape.js'
 import { neg } from './unary.generated.js'
@@ -76,6 +76,7 @@ const sumOperation = defineOperation<Reduction & { scale: number }>({
   forward({ inputs: [x], output, attributes: { first, last, scale } }) {
     sumOver(x, first, last, scale, output)
   },
+  repeats: unchanged,
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return
@@ -148,6 +149,7 @@ const maxOperation = defineOperation<Reduction>({
   forward({ inputs: [x], output, made: [index], attributes: { first, last } }) {
     findMax(x, first, last, output, index)
   },
+  repeats: unchanged,
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return
@@ -179,6 +181,7 @@ const argmaxOperation = defineOperation<Reduction>({
   forward({ inputs: [x], output, made: [max], attributes: { first, last } }) {
     findMax(x, first, last, max, output)
   },
+  repeats: unchanged,
   backward() {},
 })
 

@@ -4,7 +4,7 @@ import { scoped } from '../../tensor/scope.js'
 import { dimension } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 import { transpose } from './rearrange.js'
 
@@ -25,6 +25,7 @@ function overDimension(name: string, forward: Forward, backward: Backward) {
     gradients: { x: ['output'] },
     shape: ([x]) => x.shape,
     forward: ({ inputs: [x], output }) => forward({ x: x.storage, y: output.storage, ...matrix(x) }),
+    repeats: unchanged,
     backward(call) {
       const dx = call.gradient(0)
       if (dx) backward({ y: call.output.storage, dy: call.dy.storage, dx: dx.storage, ...matrix(dx) })

@@ -5,7 +5,7 @@ import { ShapeError } from '../../errors.js'
 import { sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 
 interface Triangle {
@@ -26,6 +26,7 @@ const operation = defineOperation<Triangle>({
   gradients: { x: [] },
   shape: ([x]) => x.shape,
   forward: ({ inputs: [x], output, attributes }) => keep(attributes, x, output),
+  repeats: unchanged,
   backward(call) {
     const dx = call.gradient(0)
     if (dx) keep(call.attributes, call.dy, dx)

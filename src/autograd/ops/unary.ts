@@ -3,7 +3,7 @@ import { powBackward, powForward, unaryBackward, unaryForward } from '../../bind
 import { checkNumber, checkOptions } from '../../check.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation, type Operation } from '../operation.js'
+import { defineOperation, type Operation, unchanged } from '../operation.js'
 import { run } from '../tape.js'
 
 /** The numbers that a function takes besides its tensor, as its kernel takes them: 0 where it takes fewer. */
@@ -104,6 +104,7 @@ function elementwise(name: string, code: number, reads: readonly ('x' | 'y')[]):
     forward({ inputs: [x], output, attributes: [first, second] }) {
       unaryForward({ op: code, first, second, x: x.storage, y: output.storage })
     },
+    repeats: unchanged,
     backward(call) {
       const dx = call.gradient(0)
       if (!dx) return
@@ -123,6 +124,7 @@ const powOperation = defineOperation<number>({
   shape: ([x]) => x.shape,
   forward: ({ inputs: [x], output, attributes }) =>
     powForward({ x: x.storage, exponent: attributes, y: output.storage }),
+  repeats: unchanged,
   backward(call) {
     const dx = call.gradient(0)
     if (!dx) return

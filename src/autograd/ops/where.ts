@@ -6,7 +6,7 @@ import { scalar } from '../../tensor/create.js'
 import { broadcastShapes } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { defineOperation } from '../operation.js'
+import { defineOperation, unchanged } from '../operation.js'
 import { combine, sumTo } from '../strided.js'
 import { run } from '../tape.js'
 
@@ -25,6 +25,7 @@ const whereOperation = defineOperation<string>({
     const dropped = combine(BINARY.drop, condition, b, call.temporary(shape, layout))
     combine(BINARY.join, kept, dropped, call.output)
   },
+  repeats: unchanged,
   backward(call) {
     for (const [i, op] of [
       [1, BINARY.keep],

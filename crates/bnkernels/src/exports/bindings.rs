@@ -279,7 +279,11 @@ fn function(number: usize, kernel: &Description) -> String {
     let list: Vec<&str> = arguments.iter().map(|argument| argument.name.as_str()).collect();
     let result = if kernel.number { "number" } else { "void" };
     writeln!(out, "export function {function}({{ {} }}: {name}): {result} {{", list.join(", ")).unwrap();
-    // An address may move a storage into memory, which makes views of the memory stale: first of all.
+    // What changes its values, or moves a storage into memory, may make views of the memory stale: first of all.
+    for Argument { name, optional, .. } in arguments.iter().filter(|argument| argument.written) {
+        let condition = if *optional { "?" } else { "" };
+        writeln!(out, "  {name}{condition}.willChange()").unwrap();
+    }
     for Argument { name, optional, .. } in arguments.iter().filter(|argument| argument.is_array()) {
         let address = if *optional { "?.address ?? 0" } else { ".address" };
         writeln!(out, "  const {name}At = {name}{address}").unwrap();
