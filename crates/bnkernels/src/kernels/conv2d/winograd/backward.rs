@@ -6,9 +6,9 @@
 //!
 //! A chunk has some rows of tiles of a block, and a part of the sums for the weight.
 
-use super::correlate::{transform_inputs, Side};
+use super::correlate::{groups_in_cache, transform_inputs, Side};
 use super::gradient::{add_parts, transform_gradients, write_taps, ADDED};
-use super::patches::{write_outputs, Image, Plane, Tiles, Values, GROUPS};
+use super::patches::{write_outputs, Image, Plane, Tiles, Values};
 use super::products::{add_dots, multiply, sums_apart, Matrices, CHANNEL};
 use super::weights::Kernels;
 use super::{pays, PRODUCTS, TILE};
@@ -38,11 +38,17 @@ pub(in super::super) fn chunks_of_block(s: &Conv2dShape) -> Option<usize> {
     let blocks = s.x().count();
     let of_row = (across * s.x().width(0) / 4).div_ceil(4);
     let groups = blocks * rows * of_row;
+    let most = groups_in_cache(channels_of_group(s));
     let wanted = (groups / GROUPS_OF_CHUNK).clamp(WANTED.0, WANTED.1).div_ceil(blocks);
     // What a chunk's sums gather has a limit.
-    let chunks = wanted.max((rows * of_row).div_ceil(GROUPS * ADDED)).min(rows);
-    let added = rows.div_ceil(chunks) * of_row.div_ceil(GROUPS);
+    let chunks = wanted.max((rows * of_row).div_ceil(most * ADDED)).min(rows);
+    let added = rows.div_ceil(chunks) * of_row.div_ceil(most);
     ((FEWEST..=MOST).contains(&(blocks * chunks)) && added <= 2 * ADDED).then_some(chunks)
+}
+
+/// Channels that a group of `dy`'s patches has room for: the sums for `dx` take the place of what they are made of.
+fn channels_of_group(s: &Conv2dShape) -> usize {
+    s.oc.max(s.c).next_multiple_of(2)
 }
 
 /// Overwrites `dx`, `dw` and `db`; `x`, `dy` and `dx` in lanes. `chunks` are of a block.
@@ -62,9 +68,9 @@ pub(in super::super) fn backward(
     let across = to.w.div_ceil(TILE);
     let outputs = from.channels.next_multiple_of(2);
     let inputs = to.channels.next_multiple_of(4);
-    // The sums for `dx` take the place of what they are made of.
-    let of_group = outputs.max(to.channels.next_multiple_of(2));
-    let [of_dy, of_x] = [of_group, inputs].map(|channels| GROUPS * channels * CHANNEL);
+    let of_group = channels_of_group(s);
+    let most = groups_in_cache(of_group);
+    let [of_dy, of_x] = [of_group, inputs].map(|channels| most * channels * CHANNEL);
     let of_sums = PRODUCTS * sums_apart(outputs, inputs);
     let mut matrices = take(PRODUCTS * kernels.apart())?;
     let mut parts = take(x_blocks.count() * chunks * dw.len())?;
@@ -88,7 +94,7 @@ pub(in super::super) fn backward(
             let (mut at, end) = (first / TILE * across, end.div_ceil(TILE) * across);
             while at < end {
                 beat();
-                let some = (tiles, at..end.min(at + tiles.fitting(GROUPS)));
+                let some = (tiles, at..end.min(at + tiles.fitting(most)));
                 at = some.1.end;
                 let groups = tiles.groups(some.1.len());
                 let image = Image { values: &dy[dy_blocks.range(b)], plane: from.plane(lanes), before };
