@@ -1482,6 +1482,82 @@ export function conv2dBackwardWeight({ n, c, h, w, oc, oh, ow, kh, kw, strideH, 
   if (dbias) dbias.version++
 }
 
+/** The arguments of `conv2dBackward`. */
+export interface Conv2dBackward {
+  readonly n: number
+  readonly c: number
+  readonly h: number
+  readonly w: number
+  readonly oc: number
+  readonly oh: number
+  readonly ow: number
+  readonly kh: number
+  readonly kw: number
+  readonly strideH: number
+  readonly strideW: number
+  readonly paddingH: number
+  readonly paddingW: number
+  readonly dilationH: number
+  readonly dilationW: number
+  readonly groups: number
+  /** `lanes(n, c * h * w)` floats. */
+  readonly x: Memory
+  /** `lanes(n, oc * oh * ow)` floats. */
+  readonly dy: Memory
+  /** `oc * (c / groups) * kh * kw` floats. */
+  readonly weight: Memory
+  /** `lanes(n, c * h * w)` floats; written. */
+  readonly dx: Memory
+  /** `oc * (c / groups) * kh * kw` floats; written. */
+  readonly dweight: Memory
+  /** `oc` floats; written. */
+  readonly dbias?: Memory | undefined
+}
+
+/** Both gradients of a convolution at once, which then share work, and the bias's; `x`, `dy` and `dx` in lanes. */
+export function conv2dBackward({ n, c, h, w, oc, oh, ow, kh, kw, strideH, strideW, paddingH, paddingW, dilationH, dilationW, groups, x, dy, weight, dx, dweight, dbias }: Conv2dBackward): void {
+  const xAt = x.address
+  const dyAt = dy.address
+  const weightAt = weight.address
+  const dxAt = dx.address
+  const dweightAt = dweight.address
+  const dbiasAt = dbias?.address ?? 0
+  const row = startRow()
+  row[0] = 43
+  row[2] = n
+  row[3] = c
+  row[4] = h
+  row[5] = w
+  row[6] = oc
+  row[7] = oh
+  row[8] = ow
+  row[9] = kh
+  row[10] = kw
+  row[11] = strideH
+  row[12] = strideW
+  row[13] = paddingH
+  row[14] = paddingW
+  row[15] = dilationH
+  row[16] = dilationW
+  row[17] = groups
+  row[18] = xAt
+  row[19] = x.length
+  row[20] = dyAt
+  row[21] = dy.length
+  row[22] = weightAt
+  row[23] = weight.length
+  row[24] = dxAt
+  row[25] = dx.length
+  row[26] = dweightAt
+  row[27] = dweight.length
+  row[28] = dbiasAt
+  row[29] = dbias?.length ?? 0
+  call(row, 'conv2dBackward')
+  dx.version++
+  dweight.version++
+  if (dbias) dbias.version++
+}
+
 /** The arguments of `maxPool2dForward`. */
 export interface MaxPool2dForward {
   readonly n: number
@@ -1516,7 +1592,7 @@ export function maxPool2dForward({ n, c, h, w, oh, ow, kh, kw, strideH, strideW,
   const factorsAt = factors?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 43
+  row[0] = 44
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1575,7 +1651,7 @@ export function maxPool2dBackward({ n, c, h, w, oh, ow, kh, kw, strideH, strideW
   const dyAt = dy.address
   const dxAt = dx.address
   const row = startRow()
-  row[0] = 44
+  row[0] = 45
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1631,7 +1707,7 @@ export function batchNormStatistics({ layout, n, c, s, x, mean, residual, varian
   const residualAt = residual.address
   const varianceAt = variance.address
   const row = startRow()
-  row[0] = 51
+  row[0] = 52
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1683,7 +1759,7 @@ export function batchNormUpdateRunning({ c, count, mean, variance, momentum, ave
   const runningVarAt = runningVar.address
   const trackedAt = tracked?.address ?? 0
   const row = startRow()
-  row[0] = 52
+  row[0] = 53
   row[2] = c
   row[3] = count
   row[4] = meanAt
@@ -1738,7 +1814,7 @@ export function batchNormForward({ layout, n, c, s, x, mean, residual, variance,
   const biasAt = bias?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 53
+  row[0] = 54
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1805,7 +1881,7 @@ export function batchNormBackward({ layout, n, c, s, x, dy, mean, residual, vari
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 54
+  row[0] = 55
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1885,7 +1961,7 @@ export function batchNormMaxPool2dBackward({ n, c, h, w, x, z, dy, mean, residua
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 55
+  row[0] = 56
   row[2] = n
   row[3] = c
   row[4] = h

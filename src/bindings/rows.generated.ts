@@ -60,6 +60,7 @@ export const ROW_FORMS: readonly RowForm[] = [
   form(26, 0, 18, 20, 22, -24),
   form(26, 0, 18, 20, 22, -24),
   form(26, 0, 18, 20, -22, -24),
+  form(30, 0, 18, 20, 22, -24, -26, -28),
   form(22, 0, 16, 18, -20),
   form(24, 0, 16, 18, 20, -22),
   form(20, 0, 16, -18),
@@ -84,6 +85,6 @@ export const ROW_FORMS: readonly RowForm[] = [
 
 /** The numbers of the kernels that run rows of others: such a row ends with them (exports/steps.rs). */
 export const CHAINS = {
-  chain: 56,
-  batchNormChainForward: 57,
+  chain: 57,
+  batchNormChainForward: 58,
 } as const

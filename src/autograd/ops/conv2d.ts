@@ -1,5 +1,6 @@
 /** 2-D convolution, with dilation and in groups. */
 import {
+  conv2dBackward,
   conv2dBackwardInput,
   conv2dBackwardWeight,
   conv2dForward,
@@ -91,13 +92,16 @@ const operation = defineOperation<ConvolutionAttributes>({
     const sizes = convolutionSizes(call.shapeOf(0), call.shapeOf(1), call.dy.shape, call.attributes)
     const dy = call.dy.storage
     const [x, weight] = call.inputs
-    const dx = call.gradient(0)
-    if (dx) conv2dBackwardInput({ dy, weight: weight.storage, bias: undefined, dx: dx.storage, ...sizes })
-    const dweight = call.gradient(1)
-    if (dweight) {
-      const dbias = call.gradient(2)?.storage
-      conv2dBackwardWeight({ x: x.storage, dy, dweight: dweight.storage, dbias, ...sizes })
-    } else if (call.wants(2)) {
+    const [dx, dweight] = [call.gradient(0)?.storage, call.gradient(1)?.storage]
+    const dbias = dweight && call.gradient(2)?.storage
+    if (dx && dweight) {
+      conv2dBackward({ x: x.storage, dy, weight: weight.storage, dx, dweight, dbias, ...sizes })
+    } else if (dx) {
+      conv2dBackwardInput({ dy, weight: weight.storage, bias: undefined, dx, ...sizes })
+    } else if (dweight) {
+      conv2dBackwardWeight({ x: x.storage, dy, dweight, dbias, ...sizes })
+    }
+    if (!dweight && call.wants(2)) {
       // Of a frozen weight the input was not kept.
       call.pass(2, call.hold(view(sumTo(call, call.dy, [sizes.oc, 1, 1]), [sizes.oc])))
     }

@@ -275,6 +275,16 @@ kernels! {
         let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding, dilation, groups, output };
         requires s.is_valid(); => conv2d::conv2d_backward_weight(&s, x, dy, dweight, dbias);
 
+    /// Both gradients of a convolution at once, which then share work, and the bias's; `x`, `dy` and `dx` in lanes.
+    conv2d_backward(n, c, h, w, oc, oh, ow, kh, kw, stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w,
+            groups: size; x: input[lanes(n, c * h * w)]; dy: input[lanes(n, oc * oh * ow)];
+            weight: input[oc * (c / groups) * kh * kw]; dx: output[lanes(n, c * h * w)];
+            dweight: output[oc * (c / groups) * kh * kw]; dbias: optional output[oc])
+        let (stride, padding, dilation) = ((stride_h, stride_w), (padding_h, padding_w), (dilation_h, dilation_w));
+        let output = Some((oh, ow));
+        let s = Conv2dShape { n, c, h, w, oc, kh, kw, stride, padding, dilation, groups, output };
+        requires s.is_valid(); => conv2d::conv2d_backward(&s, (x, dy, weight), dx, dweight, dbias);
+
     /// The largest tap of each window; `x` and `y` in lanes. `oh` and `ow` windows, of which the last may end past
     /// the padding. With `factors` the tap whose multiple by its channel's is the largest.
     max_pool2d_forward(n, c, h, w, oh, ow, kh, kw, stride_h, stride_w, padding_h, padding_w, dilation_h,

@@ -16,8 +16,8 @@ pub mod team;
 mod wait;
 
 pub use partition::{
-    chunk_count, chunk_range, for_each_block_tile, for_each_part, for_each_range, for_each_stripe,
-    for_each_tile, is_worth_sharing, largest_range, Stripe, Tile,
+    chunk_count, chunk_range, for_each_block_tile, for_each_block_tile_and_part, for_each_part,
+    for_each_range, for_each_stripe, for_each_tile, is_worth_sharing, largest_range, Stripe, Tile,
 };
 pub use scratch::OutOfMemory;
 pub use team::beat;

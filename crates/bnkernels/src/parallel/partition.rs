@@ -305,6 +305,19 @@ pub fn for_each_block_tile(
     step: (usize, usize),
     f: impl Fn(usize, Tile) + Sync,
 ) {
+    for_each_block_tile_and_part(output, blocks, channels, chunks, step, &mut [], |b, tile, _| f(b, tile));
+}
+
+/// The same, and each tile has its part of `parts`, in order and all of one length.
+pub fn for_each_block_tile_and_part(
+    output: &mut [f32],
+    blocks: Blocks,
+    channels: usize,
+    chunks: (usize, usize),
+    step: (usize, usize),
+    parts: &mut [f32],
+    f: impl Fn(usize, Tile, &mut [f32]) + Sync,
+) {
     assert_eq!(output.len(), blocks.len());
     if output.is_empty() {
         return;
@@ -312,9 +325,10 @@ pub fn for_each_block_tile(
     assert_eq!(blocks.image % channels, 0);
     let pixels = blocks.image / channels;
     let tiles = chunks.0 * chunks.1;
-    let pointer = SendPointer(output.as_mut_ptr());
-    let pointer = &pointer;
+    let part = parts.len() / (blocks.count() * tiles);
+    let pointers = &(SendPointer(output.as_mut_ptr()), SendPointer(parts.as_mut_ptr()));
     region(blocks.count() * tiles, &move |chunk| {
+        let (pointer, parts) = pointers;
         let (block, tile) = (chunk / tiles, chunk % tiles);
         let lanes = blocks.width(block);
         let r = chunk_range(tile / chunks.1, chunks.0, channels, step.0);
@@ -330,7 +344,9 @@ pub fn for_each_block_tile(
             stride: pixels * lanes,
             of: PhantomData,
         };
-        f(block, tile);
+        // SAFETY: in bounds, as `part` is a share of the length, and each chunk's own.
+        let part = unsafe { std::slice::from_raw_parts_mut(parts.0.add(chunk * part), part) };
+        f(block, tile, part);
     });
 }
 
@@ -423,5 +439,17 @@ mod tests {
             }
         });
         assert!(batch.iter().all(|&value| value == 1.0));
+    }
+
+    #[test]
+    fn each_tile_of_a_batch_has_its_part() {
+        let blocks = Blocks::new(21, 3 * 10);
+        let (mut batch, mut parts) = (vec![0.0; blocks.len()], vec![0.0; 2 * 6 * 5]);
+        for_each_block_tile_and_part(&mut batch, blocks, 3, (3, 2), (1, 5), &mut parts, |b, tile, part| {
+            assert_eq!(part.len(), 5);
+            part.iter_mut()
+                .for_each(|value| *value += (b * 6 + tile.row * 2 + usize::from(tile.col > 0)) as f32);
+        });
+        assert_eq!(parts, (0..60).map(|i| (i / 5) as f32).collect::<Vec<_>>());
     }
 }

@@ -10,6 +10,7 @@
 //! of 3×3 between many channels by Winograd's way ([`winograd`]), where that is faster; a single image is cut into
 //! bands ([`bands`]) in forward. The core binary has the direct way only: small nets gain nothing by the others.
 
+mod backward;
 mod backward_input;
 mod backward_weight;
 mod bands;
@@ -21,6 +22,7 @@ mod plan;
 mod tile;
 mod winograd;
 
+pub use backward::conv2d_backward;
 pub use backward_input::conv2d_backward_input;
 pub use backward_weight::conv2d_backward_weight;
 pub use forward::conv2d_forward;

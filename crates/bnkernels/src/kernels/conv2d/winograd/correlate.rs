@@ -48,6 +48,11 @@ const CHANNELS: usize = 32;
 /// Floats that the values of some groups of tiles take, if there are several: part of a second-level cache.
 const CACHED: usize = 96 * 1024;
 
+/// Groups of tiles that are done together, of so many channels.
+pub(super) fn groups_in_cache(channels: usize) -> usize {
+    (CACHED / (channels * CHANNEL)).clamp(1, GROUPS)
+}
+
 impl Correlation<'_> {
     pub fn run(&self, x: &[f32], y: &mut [f32]) -> Result<(), OutOfMemory> {
         let Self { from, to, kernels, .. } = self;
@@ -59,7 +64,7 @@ impl Correlation<'_> {
         let channels = to.channels.div_ceil(2).div_ceil(grid.0) * 2;
         let mut matrices = take(PRODUCTS * kernels.apart())?;
         let of_group = from.channels.max(channels);
-        let groups = (CACHED / (of_group * CHANNEL)).clamp(1, GROUPS);
+        let groups = groups_in_cache(of_group);
         let scratch = &per_thread(groups * of_group * CHANNEL)?;
         kernels.transform(&mut matrices);
         let matrices = &matrices[..];

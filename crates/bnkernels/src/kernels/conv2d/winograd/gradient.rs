@@ -22,7 +22,7 @@ const CHUNKS: usize = 16;
 const SUMMED: usize = 160 * 1024;
 const CHANNELS: usize = 64;
 /// Times that something is added to a sum of a chunk, at most: then the size of the batch costs no digits.
-const ADDED: usize = 64;
+pub(super) const ADDED: usize = 64;
 
 /// Overwrites `dw` and `db`; `x` and `dy` in lanes.
 pub(in super::super) fn backward_weight(
@@ -89,10 +89,10 @@ pub(in super::super) fn backward_weight(
                     let of_outputs =
                         Values { values: &mut *dy_values, channels: outputs, cleared: outputs > real };
                     transform_gradients(image, some, of_outputs);
-                    add_dots((dy_values, outputs), (x_values, inputs), groups, sums);
+                    add_dots((dy_values, outputs, outputs), (x_values, inputs), groups, sums);
                     at += count;
                 }
-                write_taps((sums, outputs, inputs), taps, out);
+                write_taps((sums, outputs, inputs), false, taps, out);
             });
         },
     );
@@ -104,13 +104,19 @@ pub(in super::super) fn backward_weight(
 }
 
 #[inline(never)]
-fn transform_gradients(image: Image, tiles: (Tiles, Range<usize>), to: Values) {
+pub(super) fn transform_gradients(image: Image, tiles: (Tiles, Range<usize>), to: Values) {
     transform::<TILE>(image, tiles, to, Factors::gradient);
 }
 
-/// The gradients of the taps, `[outputs][c][3][3]`, from the sums of products, `[36][outputs][inputs]`.
+/// The gradients of the taps, `[outputs][c][3][3]`, from the sums of products, `[36][outputs][inputs]`; if they are
+/// `rotated`, by half a turn.
 #[inline(never)]
-fn write_taps((sums, outputs, inputs): (&[f32], usize, usize), taps: usize, out: &mut [f32]) {
+pub(super) fn write_taps(
+    (sums, outputs, inputs): (&[f32], usize, usize),
+    rotated: bool,
+    taps: usize,
+    out: &mut [f32],
+) {
     let apart = sums_apart(outputs, inputs);
     let sums = Src::new(sums, PRODUCTS * apart);
     let (mut lines, mut between) = ([0.0; 9 * 4], BETWEEN);
@@ -132,7 +138,8 @@ fn write_taps((sums, outputs, inputs): (&[f32], usize, usize), taps: usize, out:
             let mut out = Dst::new(out, end);
             for i in 0..end / 9 {
                 for t in 0..black_box(9) {
-                    out.set(i * 9 + t, taps.get(t * 4 + i));
+                    let tap = if rotated { 8 - t } else { t };
+                    out.set(i * 9 + t, taps.get(tap * 4 + i));
                 }
             }
         }
@@ -140,7 +147,8 @@ fn write_taps((sums, outputs, inputs): (&[f32], usize, usize), taps: usize, out:
 }
 
 /// The sums over all parts, in order, with what they lose.
-fn add_parts(parts: &[f32], dw: &mut [f32]) {
+#[inline(never)]
+pub(super) fn add_parts(parts: &[f32], dw: &mut [f32]) {
     let length = dw.len();
     for_each_part([dw], [1], (length, parts.len() / length, 4), |range, [dw]| {
         for (i, dw) in range.step_by(4).zip(dw.chunks_mut(4)) {

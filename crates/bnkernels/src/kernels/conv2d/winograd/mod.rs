@@ -5,7 +5,7 @@
 //! `Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`, where the sum over input channels is taken inside of the brackets: 36
 //! independent matrix products. The gradient of the weight is the transpose of that map,
 //! `dg = Gᵀ [Σ (Bᵀ d B) ⊙ (A dY Aᵀ)] G`; the gradient of the input is the correlation itself, with the kernels
-//! rotated, the channels exchanged and a padding of 2 − p.
+//! rotated, the channels exchanged and a padding of 2 − p. Both gradients at once share transforms ([`backward`]).
 //! Source: Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, <https://arxiv.org/abs/1509.09308>.
 //!
 //! The matrices are those of the points 0, ±1/√2, ±√2, ∞ ([`transform`] writes them out): errors stay near 1e-6
@@ -16,6 +16,7 @@
 //! of the weight has it in all taps of the channel pair. So do values whose sums of 36 overflow. Images do not
 //! mix.
 
+mod backward;
 mod correlate;
 mod gradient;
 mod patches;
@@ -27,6 +28,7 @@ mod weights;
 
 use super::Conv2dShape;
 use crate::parallel::OutOfMemory;
+pub(super) use backward::{backward, chunks_of_block};
 use correlate::{Correlation, Side};
 pub(super) use gradient::backward_weight;
 use weights::Kernels;

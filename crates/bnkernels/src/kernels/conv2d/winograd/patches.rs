@@ -26,15 +26,24 @@ impl Tiles {
         groups * 4 / self.vectors
     }
 
-    /// The first rows and columns of some tiles.
-    fn corners(self, range: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+    /// Some tiles as runs of neighbours in a row.
+    fn runs(self, range: Range<usize>) -> impl Iterator<Item = Run> {
         let (mut row, mut column) = (range.start / self.across, range.start % self.across);
-        range.map(move |_| {
-            let corner = (row * TILE, column * TILE);
-            (row, column) = if column + 1 < self.across { (row, column + 1) } else { (row + 1, 0) };
-            corner
+        let mut left = range.len();
+        std::iter::from_fn(move || {
+            let tiles = left.min(self.across - column);
+            let run = Run { row: row * TILE, column: column * TILE, tiles };
+            (row, column, left) = (row + 1, 0, left - tiles);
+            (tiles > 0).then_some(run)
         })
     }
+}
+
+/// Tiles side by side: where the first one's outputs begin.
+struct Run {
+    row: usize,
+    column: usize,
+    tiles: usize,
 }
 
 /// Channels of the images of a block, `[channels][h][w][lanes]`; channels are `apart`.
@@ -63,6 +72,13 @@ pub(super) struct Image<'a> {
 
 /// Groups of tiles, at most.
 pub(super) const GROUPS: usize = 4;
+
+/// Floats of a line of the patches of a run, at most: the tiles', and two pixels that the last patch has beside them.
+pub(super) const LINE: usize = GROUPS * LANES * TILE + (PATCH - TILE) * LANES;
+/// What a run's patches, or products, are between the transforms of both dimensions: so many lines.
+const STRIP: usize = PATCH * LINE;
+/// A line outside of the image.
+static OUTSIDE: [f32; LINE] = [0.0; LINE];
 
 /// Where the transformed patches go: groups of so many channels (see [`super::products`]), whose first product is where
 /// `values` begins. Where there are more channels than the image has, they are `cleared`.
@@ -107,35 +123,33 @@ fn transform_vectors<const N: usize, const W: usize>(
     f: impl Fn(&Factors, [F32x4; N]) -> [F32x4; PATCH],
 ) {
     let Plane { channels, apart, h, w, lanes } = plane;
-    let image = Src::new(values, channels * apart);
+    let (image, outside) = (Src::new(values, channels * apart), Src::new(&OUTSIDE, LINE));
     let factors = Factors::new();
-    // A patch that reaches out of the image is put together here, each at its own place, around which it stays 0.
-    let mut padded = [0.0; GROUPS * PRODUCTS * LANES];
-    let size = N * N * 4 * W;
+    let mut strip = [0.0; STRIP];
     for c in 0..channels {
         let mut vector = 0;
-        for (row, column) in tiles.corners(range.clone()) {
-            let (row, column) = (row as isize - before.0, column as isize - before.1);
-            let (rows, columns) = (inside(row, N, h), inside(column, N, w));
-            // (It may lie before the image, which is then not read from there.)
-            let first = (row * w as isize + column) * lanes as isize;
-            for v in (0..tiles.vectors).step_by(W) {
-                let mut patch = (image.offset(c * apart + 4 * v).offset(first as usize), (w * lanes, lanes));
-                if rows.len() < N || columns.len() < N {
-                    let padded = &mut padded[vector * PRODUCTS * 4..][..size];
-                    let mut copy = Dst::new(padded, size);
-                    for r in rows.clone() {
-                        for i in columns.clone() {
-                            let pixel = patch.0.offset(r * w * lanes + i * lanes);
-                            let mut copy = copy.offset((r * N + i) * 4 * W);
-                            (0..W).for_each(|v| copy.store(4 * v, pixel.load(4 * v)));
-                        }
-                    }
-                    patch = (Src::new(padded, size), (N * 4 * W, 4 * W));
+        for run in tiles.runs(range.clone()) {
+            let (row, column) = (run.row as isize - before.0, run.column as isize - before.1);
+            let pixels = run.tiles * TILE + N - TILE;
+            let (rows, columns) = (inside(row, N, h), inside(column, pixels, w));
+            // (Of no line that is read the first pixel lies outside.)
+            let first = (row * w as isize + column + columns.start as isize) * lanes as isize;
+            let first = image.offset(c * apart).offset(first as usize);
+            let line = |r: usize| if rows.contains(&r) { first.offset(r * w * lanes) } else { outside };
+            let (mut strip, within) = (Dst::new(&mut strip, STRIP), columns.start * lanes);
+            let (before, behind) = (0..within, columns.end * lanes..pixels * lanes);
+            for at in before.chain(behind).step_by(4) {
+                (0..PATCH).for_each(|r| strip.store(r * LINE + at, F32x4::zero()));
+            }
+            let lines = std::array::from_fn(line);
+            factors.columns::<N, W>(lines, columns.len() * lanes, strip.offset(within), &f);
+            for tile in 0..run.tiles {
+                for v in (0..tiles.vectors).step_by(W) {
+                    let patch = strip.offset(tile * TILE * lanes + 4 * v);
+                    let to = to.offset((vector / 4 * of_to + c) * CHANNEL + vector % 4 * 4);
+                    factors.widen::<N, W>((patch, lanes), to, &f);
+                    vector += W;
                 }
-                let to = to.offset((vector / 4 * of_to + c) * CHANNEL + vector % 4 * 4);
-                factors.widen::<N, W>(patch, to, &f);
-                vector += W;
             }
         }
     }
@@ -168,24 +182,22 @@ fn write_vectors<const W: usize>(
 ) {
     let Plane { channels, apart, h, w, lanes } = plane;
     let factors = Factors::new();
+    let mut strip = [0.0; STRIP];
     for o in 0..channels {
         let bias = F32x4::splat(bias.map_or(0.0, |bias| bias[o]));
         let mut vector = 0;
-        for (row, column) in tiles.corners(range.clone()) {
-            let (rows, columns) = (TILE.min(h - row), TILE.min(w - column));
-            for v in (0..tiles.vectors).step_by(W) {
-                let mut to = to.offset(o * apart + (row * w + column) * lanes + 4 * v);
-                let values = values.offset((vector / 4 * of_values + o) * CHANNEL + vector % 4 * 4);
-                factors.narrow::<W>(values, rows, |r, v, row| {
-                    let mut to = to.offset(r * w * lanes);
-                    for (i, value) in row.into_iter().enumerate() {
-                        if i < columns {
-                            to.offset(i * lanes).store(4 * v, value + bias);
-                        }
-                    }
-                });
-                vector += W;
+        for run in tiles.runs(range.clone()) {
+            let mut strip = Dst::new(&mut strip, STRIP);
+            for tile in 0..run.tiles {
+                for v in (0..tiles.vectors).step_by(W) {
+                    let products = values.offset((vector / 4 * of_values + o) * CHANNEL + vector % 4 * 4);
+                    factors.narrow::<W>(products, (strip.offset(tile * TILE * lanes + 4 * v), lanes));
+                    vector += W;
+                }
             }
+            let (rows, columns) = (TILE.min(h - run.row), (run.tiles * TILE).min(w - run.column));
+            let to = to.offset(o * apart + (run.row * w + run.column) * lanes);
+            factors.outputs::<W>(strip, columns * lanes, (to, w * lanes, rows), bias);
         }
     }
 }

@@ -109,21 +109,24 @@ pub(super) fn sums_apart(outputs: usize, inputs: usize) -> usize {
 }
 
 /// `sums[p][o][c] += Σ dy[o][p] · x[c][p]` over groups and lanes, for an even number of outputs and whole fours of
-/// inputs. Both have product `p` at place `p`.
+/// inputs. Both have product `p` at place `p`, `x` in groups of as many channels as inputs, `dy` of `channels`.
 #[inline(never)]
 pub(super) fn add_dots(
-    (dy, outputs): (&[f32], usize),
+    (dy, channels, outputs): (&[f32], usize, usize),
     (x, inputs): (&[f32], usize),
     groups: usize,
     sums: &mut [f32],
 ) {
-    let (x, dy) = (Src::new(x, groups * inputs * CHANNEL), Src::new(dy, groups * outputs * CHANNEL));
+    // (Of a channel's last place, which is no product's, nothing is read.)
+    let reach = groups * channels * CHANNEL - (CHANNEL - PRODUCTS * LANES);
+    let (x, dy) = (Src::new(x, groups * inputs * CHANNEL), Src::new(dy, reach));
+    assert!(outputs <= channels);
     let mut sums = Dst::new(sums, PRODUCTS * sums_apart(outputs, inputs));
     for p in 0..PRODUCTS {
         let (x, dy) = (x.offset(p * LANES), dy.offset(p * LANES));
         for o in (0..outputs).step_by(2) {
             for c in (0..inputs).step_by(4) {
-                let apart = (inputs * CHANNEL, outputs * CHANNEL);
+                let apart = (inputs * CHANNEL, channels * CHANNEL);
                 let tile = dot(x.offset(c * CHANNEL), dy.offset(o * CHANNEL), apart, groups);
                 for (r, row) in tile.into_iter().enumerate() {
                     // The lanes of each of the four, summed in pairs.

@@ -1,5 +1,7 @@
 use super::*;
-use crate::kernels::conv2d::{conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+use crate::kernels::conv2d::{
+    conv2d_backward, conv2d_backward_input, conv2d_backward_weight, conv2d_forward,
+};
 use crate::reference::guarded::Guarded;
 use crate::reference::{assert_close, conv2d as reference, random, to_lanes, to_rows};
 
@@ -47,6 +49,23 @@ fn check(s: Conv2dShape) {
     let mut without = Guarded::unwritten(s.weight());
     backward_weight(&s, x, dy, without.values_mut(), None).unwrap();
     assert_eq!(without.values(), actual.values());
+    check_both_gradients(&s, (x, dy, &weight), [&dx, &dw, &db]);
+}
+
+/// Both gradients at once, whatever the number of chunks.
+fn check_both_gradients(s: &Conv2dShape, operands: (&[f32], &[f32], &[f32]), expected: [&[f64]; 3]) {
+    let (image, rows) = (s.c * s.h * s.w, s.h.div_ceil(TILE));
+    let real = to_lanes(&vec![1.0; s.n * image], s.n, image);
+    for chunks in [1, 3.min(rows)] {
+        let mut dx = Guarded::unwritten(s.x().len());
+        let (mut dw, mut db) = (Guarded::unwritten(s.weight()), Guarded::unwritten(s.oc));
+        let (of_x, of_w, of_b) = (dx.values_mut(), dw.values_mut(), db.values_mut());
+        backward(s, chunks, operands, of_x, of_w, Some(of_b)).unwrap();
+        let [dx, dw, db] = [dx, dw, db].map(|values| values.values().to_vec());
+        let all = [to_rows(&dx, s.n, image), dw, db];
+        all.iter().zip(expected).for_each(|(actual, expected)| assert_close(actual, expected, 5e-6));
+        assert!(dx.iter().zip(&real).all(|(&value, &real)| real == 1.0 || value == 0.0), "{s:?}");
+    }
 }
 
 #[test]
@@ -105,7 +124,11 @@ fn the_size_of_the_batch_costs_no_digits() {
         backward_weight(&s, &x, &dy, &mut dw, Some(&mut db)).unwrap();
         let terms = (s.n * s.oh() * s.ow()) as f64;
         let exact = |value: f32| vec![f64::from(value) * terms; 1];
-        dw.iter().for_each(|&dw| assert_close(&[dw], &[exact(of_dy)[0] * f64::from(of_x)], 3e-6));
+        let near = |dw: &f32| assert_close(&[*dw], &[exact(of_dy)[0] * f64::from(of_x)], 3e-6);
+        dw.iter().for_each(near);
+        let (weight, mut dx) = (vec![0.0; s.weight()], vec![f32::NAN; s.x().len()]);
+        backward(&s, 1, (&x, &dy, &weight), &mut dx, &mut dw, None).unwrap();
+        dw.iter().for_each(near);
         db.iter().for_each(|&db| assert_close(&[db], &exact(of_dy), 1e-6));
     }
 }
@@ -150,6 +173,41 @@ fn it_is_chosen_by_the_shape() {
     assert!(pays(&Conv2dShape { n: 1, ..chosen }) && pays(&Conv2dShape { n: 100, ..chosen }));
 }
 
+/// Both gradients share work where that pays, and are what each is alone elsewhere.
+#[test]
+fn both_gradients_are_chosen_by_the_shape() {
+    let shared = Conv2dShape { n: 20, c: 16, oc: 16, h: 32, w: 32, ..SHAPE };
+    let of = |s: Conv2dShape| chunks_of_block(&s);
+    assert_eq!([of(shared), of(Conv2dShape { n: 64, ..shared })], [Some(8), Some(4)]);
+    // Fewer chunks where each has few tiles.
+    let deep = Conv2dShape { n: 64, c: 32, oc: 64, h: 8, w: 8, ..SHAPE };
+    assert_eq!([of(deep), of(Conv2dShape { n: 320, ..deep })], [Some(2), Some(1)]);
+    let apart = [
+        Conv2dShape { stride: (2, 2), ..shared },
+        Conv2dShape { c: 64, oc: 64, ..shared },
+        Conv2dShape { c: 1, oc: 6, ..shared },
+        Conv2dShape { n: 16, ..deep },
+        Conv2dShape { n: 16 * 65, ..deep },
+        Conv2dShape { n: 16, c: 3, oc: 3, w: 8192, h: 4, ..SHAPE },
+    ];
+    apart.iter().for_each(|s| assert_eq!(of(*s), None, "{s:?}"));
+    for s in [shared, Conv2dShape { n: 3, ..apart[0] }] {
+        let (x, dy, weight) = (random(1, s.x().len()), random(2, s.y().len()), random(3, s.weight()));
+        let results = || (vec![f32::NAN; s.x().len()], vec![f32::NAN; s.weight()], vec![f32::NAN; s.oc]);
+        let (mut actual, mut expected) = (results(), results());
+        let (dx, dw, db) = (&mut actual.0, &mut actual.1, &mut actual.2);
+        conv2d_backward(&s, (&x, &dy, &weight), dx, dw, Some(db)).unwrap();
+        let (dx, dw, db) = (&mut expected.0, &mut expected.1, &mut expected.2);
+        if let Some(chunks) = of(s) {
+            backward(&s, chunks, (&x, &dy, &weight), dx, dw, Some(db)).unwrap();
+        } else {
+            conv2d_backward_input(&s, &dy, &weight, None, dx).unwrap();
+            conv2d_backward_weight(&s, &x, &dy, Some(dw), Some(db)).unwrap();
+        }
+        assert_eq!(actual, expected);
+    }
+}
+
 #[test]
 fn of_no_images() {
     let s = Conv2dShape { n: 0, c: 16, oc: 16, ..SHAPE };
@@ -159,6 +217,9 @@ fn of_no_images() {
     let (mut dw, mut db) = (vec![1.0; s.weight()], vec![1.0; s.oc]);
     conv2d_backward_weight(&s, &[], &[], Some(&mut dw), Some(&mut db)).unwrap();
     assert!(dw.iter().chain(&db).all(|&value| value == 0.0));
+    dw.fill(1.0);
+    conv2d_backward(&s, (&[], &[], &weight), &mut [], &mut dw, None).unwrap();
+    assert!(dw.iter().all(|&value| value == 0.0));
 }
 
 /// What is not finite stays in its image, and in the tiles whose patches have it.

@@ -11,6 +11,7 @@
 //!
 //! (The two columns of Aᵀ for ±b are halved and those rows of G doubled, which saves factors.)
 
+use super::patches::LINE;
 use super::products::LANES;
 use super::{PATCH, PRODUCTS};
 use crate::simd::{Dst, F32x4, Src};
@@ -81,30 +82,41 @@ impl Factors {
         ]
     }
 
-    /// Transforms a matrix of `N` × `N` pixels of `W` vectors by `f`, one dimension after the other: pixels are
-    /// `apart.0` from row to row, and `apart.1` from column to column. The results are `LANES` apart in `to`.
+    /// Transforms columns of `N` pixels by `f`, `length` floats of each of the lines. The results are lines, too.
     #[inline(always)]
-    pub fn widen<const N: usize, const W: usize>(
+    pub fn columns<const N: usize, const W: usize>(
         &self,
-        (x, apart): (Src, (usize, usize)),
+        lines: [Src; N],
+        length: usize,
         mut to: Dst,
         f: impl Fn(&Self, [F32x4; N]) -> [F32x4; PATCH],
     ) {
-        // (`N` is not more than `patch`.)
-        for i in 0..self.patch - (PATCH - N) {
-            let rows: [Src; N] = std::array::from_fn(|r| x.offset(i * apart.1 + r * apart.0));
-            let mut to = to.offset(i * LANES);
+        for at in (0..length).step_by(4 * W) {
+            let lines = lines.map(|line| line.offset(at));
+            let mut to = to.offset(at);
             for v in 0..W {
-                let column = f(self, rows.map(|row| row.load(4 * v)));
+                let column = f(self, lines.map(|line| line.load(4 * v)));
                 for (r, value) in column.into_iter().enumerate() {
-                    to.store(r * PATCH * LANES + 4 * v, value);
+                    to.store(r * LINE + 4 * v, value);
                 }
             }
         }
+    }
+
+    /// Transforms the rows of a patch, `N` pixels of `W` vectors of each line, by `f`; pixels are `apart`. The results
+    /// are `LANES` apart in `to`.
+    #[inline(always)]
+    pub fn widen<const N: usize, const W: usize>(
+        &self,
+        (patch, apart): (Dst, usize),
+        mut to: Dst,
+        f: impl Fn(&Self, [F32x4; N]) -> [F32x4; PATCH],
+    ) {
+        let apart = pixels_apart::<W>(apart);
         for r in 0..self.patch {
             let mut to = to.offset(r * PATCH * LANES);
             for v in 0..W {
-                let row = f(self, std::array::from_fn(|i| to.load(i * LANES + 4 * v)));
+                let row = f(self, std::array::from_fn(|i| patch.load(r * LINE + i * apart + 4 * v)));
                 for (i, value) in row.into_iter().enumerate() {
                     to.store(i * LANES + 4 * v, value);
                 }
@@ -112,31 +124,55 @@ impl Factors {
         }
     }
 
-    /// The outputs of a tile, to which `bias` is added, from its products, `LANES` apart, which are overwritten.
-    /// `store` takes the first `rows` rows, vector by vector.
+    /// Makes four pixels, which are `apart`, of each row of a tile's products, which are `LANES` apart; to each row its
+    /// line.
     #[inline(always)]
-    pub fn narrow<const W: usize>(
-        &self,
-        mut products: Dst,
-        rows: usize,
-        mut store: impl FnMut(usize, usize, [F32x4; 4]),
-    ) {
-        for i in 0..self.patch {
-            let mut column = products.offset(i * LANES);
+    pub fn narrow<const W: usize>(&self, products: Dst, (mut to, apart): (Dst, usize)) {
+        let apart = pixels_apart::<W>(apart);
+        for r in 0..self.patch {
             for v in 0..W {
-                let at = |r: usize| r * PATCH * LANES + 4 * v;
-                let outputs = self.output(std::array::from_fn(|r| column.load(at(r))));
-                for (r, value) in outputs.into_iter().enumerate() {
-                    column.store(at(r), value);
+                let row =
+                    self.output(std::array::from_fn(|i| products.load((r * PATCH + i) * LANES + 4 * v)));
+                for (i, value) in row.into_iter().enumerate() {
+                    to.store(r * LINE + i * apart + 4 * v, value);
                 }
             }
         }
-        for r in 0..rows {
-            let row = products.offset(r * PATCH * LANES);
+    }
+
+    /// The first `rows` rows of outputs, `apart` in `to`, and `bias` with them: `length` floats of each, of the columns
+    /// of six lines.
+    #[inline(always)]
+    pub fn outputs<const W: usize>(
+        &self,
+        lines: Dst,
+        length: usize,
+        (mut to, apart, rows): (Dst, usize, usize),
+        bias: F32x4,
+    ) {
+        let mut lines = lines;
+        for at in (0..length).step_by(4 * W) {
+            let lines = lines.offset(at);
+            let mut to = to.offset(at);
             for v in 0..W {
-                store(r, v, self.output(std::array::from_fn(|i| row.load(i * LANES + 4 * v))));
+                let column = self.output(std::array::from_fn(|r| lines.load(r * LINE + 4 * v)));
+                for (r, value) in column.into_iter().enumerate() {
+                    if r < rows {
+                        to.offset(r * apart).store(4 * v, value + bias);
+                    }
+                }
             }
         }
+    }
+}
+
+/// How far pixels are apart that are, where all vectors of a pixel are done together, as many.
+#[inline(always)]
+fn pixels_apart<const W: usize>(lanes: usize) -> usize {
+    if W == 1 {
+        lanes
+    } else {
+        4 * W
     }
 }
 
