@@ -118,17 +118,6 @@ impl Product {
         (a, b)
     }
 
-    /// Chunks of rows and of columns of C that the threads share.
-    fn grid(&self) -> (usize, usize) {
-        let Self { m, n, k, .. } = *self;
-        let (a, b) = self.views(&[], &[]);
-        match self.way() {
-            Way::ShortSums => (1, 1),
-            Way::Dot => dot::grid((m, n, k)),
-            Way::Outer => outer::Packing::new((m, n, k), a, b).grid((m, n, k)),
-        }
-    }
-
     /// Floats of scratch memory where C is cut so: for copies of whole operands, and for each thread.
     fn scratch(&self, grid: (usize, usize)) -> (usize, usize) {
         let Self { m, n, k, .. } = *self;
@@ -148,7 +137,13 @@ impl Product {
     }
 
     fn ask(&self) -> Result<Memory, OutOfMemory> {
-        let (copies, each) = self.scratch(self.grid());
+        let Self { m, n, k, .. } = *self;
+        let (a, b) = self.views(&[], &[]);
+        let (copies, each) = match self.way() {
+            Way::ShortSums => (0, 0),
+            Way::Dot => dot::scratch((m, n, k), a, b, dot::grid((m, n, k))),
+            Way::Outer => outer::Packing::new((m, n, k), a, b).shared_scratch((m, n, k)),
+        };
         Ok(Memory { copies: take(copies)?, each: per_thread(each)? })
     }
 
@@ -342,9 +337,16 @@ mod tests {
 
     #[test]
     fn the_first_columns_of_wider_rows() {
-        for (form, m, n, k) in
-            [(Form::NN, 5, 3, 9), (Form::NN, 16, 24, 16), (Form::TN, 16, 18, 70), (Form::NN, 130, 20, 300)]
-        {
+        for (form, m, n, k) in [
+            (Form::NN, 5, 3, 9),
+            (Form::NN, 16, 24, 16),
+            (Form::TN, 16, 18, 70),
+            (Form::NN, 130, 20, 300),
+            // Long sums, whose blocks the threads share.
+            (Form::NN, 130, 21, 1300),
+            (Form::TN, 130, 21, 1300),
+            (Form::TN, 67, 110, 1300),
+        ] {
             let (a, b) = (random(1, m * k), random(2, k * (n + 7)));
             let narrow: Vec<f32> = b.chunks(n + 7).flat_map(|row| row[..n].to_vec()).collect();
             let (mut c, mut expected) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);

@@ -7,11 +7,15 @@
 //! than packing them twice.
 
 use super::merge::{merge, LONG};
-use super::pack::{pack_panel, pack_rows, Columns, PANEL};
+use super::pack::{pack_panels, pack_rows, transpose, Columns, GROUP, PANEL};
 use super::tiles::{Left, Panel};
 use super::{Finish, Memory, View};
-use crate::parallel::{beat, for_each_tile, is_worth_sharing, largest_range, Tile};
+use crate::parallel::scratch::PerThread;
+use crate::parallel::{
+    beat, chunk_range, for_each_part, for_each_range, for_each_tile, is_worth_sharing, largest_range, Tile,
+};
 use crate::simd::Dst;
+use std::ops::Range;
 
 /// A panel of this depth (16 KB, or 8) takes half of the first cache at most.
 const K_BLOCK: usize = 256;
@@ -24,8 +28,14 @@ const COL_BLOCK: usize = 256;
 const ROWS_TO_PACK: (usize, usize) = (100, 24);
 /// Chunks that pack are no lower than this, unless the matrix is; the second number is for a large A.
 const ROWS_PER_PACK: (usize, usize) = (128, 48);
-/// Rows of A that lie across k are copied where they are longer than this.
+/// Rows of A that lie across k are copied where they are longer than this, and C has more than so many columns: for
+/// fewer, what a copy saves is less than it takes.
 const MOST_STEPS: usize = 96;
+const COLS_FOR_COPY: usize = 96;
+/// Floats of the sums of all blocks of a long k, at most, where each block is summed by itself.
+const MOST_SUMS: usize = 1 << 19;
+/// The least rows of such a block's parts, where there are too few blocks for all threads.
+const ROWS_PER_PART: usize = 64;
 /// Heights and widths of chunks are multiples of these.
 const STEP: (usize, usize) = (2, PANEL);
 /// A chunk has at least so many multiply-adds: one or two microseconds' work.
@@ -34,16 +44,17 @@ const SMALLEST_CHUNK: usize = 32_768;
 const ENOUGH_CHUNKS: usize = 16;
 
 /// Which of the matrices are copied first.
+#[derive(Clone, Copy)]
 pub(super) struct Packing {
     a: bool,
     b: bool,
 }
 
 impl Packing {
-    pub(super) fn new((m, _, k): (usize, usize, usize), a: View, b: View) -> Self {
+    pub(super) fn new((m, n, k): (usize, usize, usize), a: View, b: View) -> Self {
         let rows_to_pack = if fits_cache(b.inner, k) { ROWS_TO_PACK.0 } else { ROWS_TO_PACK.1 };
         Self {
-            a: a.inner != 1 && (k > MOST_STEPS || !fits_cache(a.inner, k)),
+            a: a.inner != 1 && n > COLS_FOR_COPY && (k > MOST_STEPS || !fits_cache(a.inner, k)),
             b: b.outer != 1 || m >= rows_to_pack,
         }
     }
@@ -68,17 +79,35 @@ impl Packing {
         (rows.max(enough.div_ceil(cols).min(m / least)), cols)
     }
 
+    /// Into how many parts of rows each block of a long k is cut, where the blocks are summed by themselves and then
+    /// added up: each operand is then read once, and a block of it is in the second cache.
+    fn parts(&self, (m, n, k): (usize, usize, usize)) -> Option<usize> {
+        let blocks = k.div_ceil(K_BLOCK);
+        let sums = m.saturating_mul(n).saturating_mul(blocks);
+        let splits = k > LONG && sums <= MOST_SUMS && is_worth_sharing(m * n * k);
+        splits.then(|| ENOUGH_CHUNKS.div_ceil(blocks).min(m / ROWS_PER_PART).max(1))
+    }
+
+    /// As `scratch`, of a product that threads share.
+    pub(super) fn shared_scratch(&self, (m, n, k): (usize, usize, usize)) -> (usize, usize) {
+        let Some(parts) = self.parts((m, n, k)) else {
+            return self.scratch((m, n, k), self.grid((m, n, k)));
+        };
+        let left = if self.a { largest_range(parts, m, STEP.0) * left_stride(K_BLOCK) } else { 0 };
+        (k.div_ceil(K_BLOCK) * m * n, (self.panels(k) + left).max(m * n))
+    }
+
     /// Floats of the copy of A, and of each thread's memory (see [`Room`]).
     pub(super) fn scratch(&self, (m, n, k): (usize, usize, usize), grid: (usize, usize)) -> (usize, usize) {
         let rows = if k > LONG { largest_range(grid.0, m, STEP.0) } else { 0 };
         let sums = rows * (PANEL + largest_range(grid.1, n, STEP.1));
-        (if self.a { m * k } else { 0 }, self.panel(k) + sums)
+        (if self.a { m * k } else { 0 }, self.panels(k) + sums)
     }
 
-    /// Floats of a panel of B.
-    fn panel(&self, k: usize) -> usize {
+    /// Floats of a group of panels of B.
+    fn panels(&self, k: usize) -> usize {
         if self.b {
-            K_BLOCK.min(k) * PANEL
+            K_BLOCK.min(k) * GROUP
         } else {
             0
         }
@@ -94,8 +123,13 @@ pub(super) fn run(
     c: &mut [f32],
     memory: &mut Memory,
 ) {
+    let (packing, each) = (Packing::new((m, n, k), a, b), &memory.each);
+    if let Some(parts) = packing.parts((m, n, k)) {
+        let product = Product { a, b, k, bias, packing, blocks: Blocks::Apart };
+        return product.run_apart((m, n), parts, c, (&mut memory.copies, each));
+    }
+    let grid = packing.grid((m, n, k));
     let product = Product::new((m, n, k), a, b, bias, &mut memory.copies);
-    let (grid, each) = (product.packing.grid((m, n, k)), &memory.each);
     for_each_tile(c, (m, n), grid, STEP, |tile| each.with(|room| product.chunk(tile, room)));
 }
 
@@ -117,10 +151,26 @@ fn fits_cache(stride: usize, depth: usize) -> bool {
     depth.min(K_BLOCK) << stride.trailing_zeros().min(10) <= 4096
 }
 
+/// From a row to the next of a copy of some rows of A, `depth` long: no power of two.
+fn left_stride(depth: usize) -> usize {
+    depth + 4
+}
+
+/// Where the sums over a block of k go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Blocks {
+    /// To C, which the first block's are, and all others' are added to.
+    Added,
+    /// The same, of a long k (see [`merge`]).
+    Merged,
+    /// Each to a matrix of its own.
+    Apart,
+}
+
 /// A thread's scratch memory.
 struct Room<'a> {
-    /// A packed panel.
-    panel: &'a mut [f32],
+    /// A group of packed panels.
+    panels: &'a mut [f32],
     /// The sums over a block of k of a panel, and what those of the whole chunk have lost; for a long k.
     block: &'a mut [f32],
     lost: &'a mut [f32],
@@ -129,9 +179,9 @@ struct Room<'a> {
 impl<'a> Room<'a> {
     /// Of a chunk of some rows.
     fn of(scratch: &'a mut [f32], product: &Product, rows: usize) -> Self {
-        let (panel, scratch) = scratch.split_at_mut(product.packing.panel(product.k));
+        let (panels, scratch) = scratch.split_at_mut(product.packing.panels(product.k));
         let (block, lost) = scratch.split_at_mut(if product.k > LONG { rows * PANEL } else { 0 });
-        Self { panel, block, lost }
+        Self { panels, block, lost }
     }
 }
 
@@ -141,6 +191,7 @@ struct Product<'a> {
     k: usize,
     bias: Option<&'a [f32]>,
     packing: Packing,
+    blocks: Blocks,
 }
 
 impl<'a> Product<'a> {
@@ -153,7 +204,59 @@ impl<'a> Product<'a> {
     ) -> Self {
         let packing = Packing::new((m, n, k), a, b);
         let a = if packing.a { pack_rows(a, m, k, copies) } else { a };
-        Self { a, b, k, bias, packing }
+        let blocks = if k > LONG { Blocks::Merged } else { Blocks::Added };
+        Self { a, b, k, bias, packing, blocks }
+    }
+
+    /// Sums each block of k by itself, each in some parts of rows, and then adds them up as [`merge`] does.
+    fn run_apart(
+        &self,
+        (m, n): (usize, usize),
+        parts: usize,
+        c: &mut [f32],
+        (sums, each): (&mut [f32], &PerThread),
+    ) {
+        let blocks = self.k.div_ceil(K_BLOCK);
+        let rows = |chunk| chunk_range(chunk % parts, parts, m, STEP.0);
+        for_each_range(
+            [&mut sums[..blocks * m * n]],
+            blocks * parts,
+            |chunk| {
+                let (start, rows) = (chunk / parts * m * n, rows(chunk));
+                [start + rows.start * n..start + rows.end * n]
+            },
+            |chunk, [sums]| each.with(|room| self.block(chunk / parts * K_BLOCK, rows(chunk), n, sums, room)),
+        );
+        let sums = &*sums;
+        for_each_part([c], [n], (m, n * blocks, 1), |rows, [c]| {
+            each.with(|lost| {
+                for i in 0..blocks {
+                    let block = &sums[(i * m + rows.start) * n..][..rows.len() * n];
+                    let to = (&mut Dst::new(c, rows.len() * n), n);
+                    merge(block, n, to, (&mut lost[..rows.len() * n], n), (i == 0, i + 1 == blocks));
+                }
+            });
+        });
+    }
+
+    /// The sums of some rows over the block of k that starts at `p`.
+    fn block(&self, p: usize, rows: Range<usize>, n: usize, sums: &mut [f32], room: &mut [f32]) {
+        let (panels, left) = room.split_at_mut(self.packing.panels(self.k));
+        let mut tile = Tile::whole(sums, (rows.len(), n));
+        let depth = K_BLOCK.min(self.k - p);
+        let a = self.a.skip(p);
+        let a = View { data: &a.data[(rows.start * a.outer).min(a.data.len())..], ..a };
+        let a = if self.packing.a {
+            let stride = left_stride(depth);
+            transpose((a.data, a.inner), depth, rows.len(), left, stride);
+            View { data: left, outer: stride, inner: 1 }
+        } else {
+            a
+        };
+        let product = Product { a, b: self.b.skip(p), k: depth, bias: self.bias.filter(|_| p == 0), ..*self };
+        let mut room = Room { panels, block: &mut [], lost: &mut [] };
+        let columns = Columns::of(n);
+        columns.groups().chain(columns.last).for_each(|at| product.part(at, 0, &mut tile, &mut room));
     }
 
     fn chunk(&self, mut tile: Tile, room: &mut [f32]) {
@@ -164,40 +267,45 @@ impl<'a> Product<'a> {
         let mut part = |at, p| self.part(at, p, &mut tile, &mut room);
         // The rows of A that stay in the cache decide what stays beside them: C or a block of k.
         if few_rows {
-            columns.whole().for_each(|at| depths.clone().for_each(|p| part(at, p)));
+            columns.groups().for_each(|at| depths.clone().for_each(|p| part(at, p)));
         } else {
-            depths.clone().for_each(|p| columns.whole().for_each(|at| part(at, p)));
+            depths.clone().for_each(|p| columns.groups().for_each(|at| part(at, p)));
         }
         // Only now that the columns which it sums once more are done.
         columns.last.into_iter().for_each(|at| depths.clone().for_each(|p| part(at, p)));
     }
 
-    /// Adds up a panel (its first column in the tile and its width) over the block of k that starts at `p`.
+    /// Adds up a group of panels (its first column in the tile and its width) over the block of k that starts at `p`.
     fn part(&self, (col, width): (usize, usize), p: usize, tile: &mut Tile, room: &mut Room) {
         assert!(col + width <= tile.cols);
-        beat();
         let (depth, finish) = (K_BLOCK.min(self.k - p), Finish::new(self.bias, p));
         let (a, b) = (self.a.skip(p), self.b.skip(p));
-        let first = tile.col + col;
-        let (data, stride) = if self.packing.b {
-            let panel = &mut room.panel[..depth * width];
-            pack_panel(b, first, width, depth, panel);
-            (&*panel, width)
-        } else {
-            (&b.data[first.min(b.data.len())..], b.inner)
-        };
-        let start = finish.start(first);
-        let is_long = self.k > LONG;
-        let panel = Panel { data, stride, width, depth, start, add_to_c: finish.add_to_c && !is_long };
+        if self.packing.b {
+            pack_panels(b, tile.col + col, width, depth, room.panels);
+        }
         let data = &a.data[(tile.row * a.outer).min(a.data.len())..];
         let left = Left { data, row: a.outer, step: a.inner };
-        let (rows, cols, (mut c, stride)) = (tile.rows, tile.cols, tile.cursor());
-        if is_long {
-            let block = &mut room.block[..rows * width];
-            panel.sweep(left, rows, &mut Dst::new(block, rows * width), width);
-            let (at, ends) = ((&mut c.offset(col), stride), (p == 0, p + depth == self.k));
-            return merge(block, width, at, (&mut room.lost[col..], cols), ends);
+        let (first, rows, cols, (mut c, stride)) = (tile.col + col, tile.rows, tile.cols, tile.cursor());
+        for at in (0..width).step_by(PANEL) {
+            beat();
+            let width = PANEL.min(width - at);
+            let (data, b_stride) = if self.packing.b {
+                (&room.panels[at * depth..][..width * depth], width)
+            } else {
+                (&b.data[(first + at).min(b.data.len())..], b.inner)
+            };
+            let (start, add_to_c) =
+                (finish.start(first + at), finish.add_to_c && self.blocks == Blocks::Added);
+            let panel = Panel { data, stride: b_stride, width, depth, start, add_to_c };
+            let mut c = c.offset(col + at);
+            if self.blocks == Blocks::Merged {
+                let block = &mut room.block[..rows * width];
+                panel.sweep(left, rows, &mut Dst::new(block, rows * width), width);
+                let ends = (p == 0, p + depth == self.k);
+                merge(block, width, (&mut c, stride), (&mut room.lost[col + at..], cols), ends);
+            } else {
+                panel.sweep(left, rows, &mut c, stride);
+            }
         }
-        panel.sweep(left, rows, &mut c.offset(col), stride);
     }
 }

@@ -7,6 +7,9 @@ use crate::simd::{reach, Dst, F32x4, Src};
 /// Columns of a panel, a tile's width: see [`super::tiles`].
 pub(super) const PANEL: usize = if cfg!(target_feature = "relaxed-simd") { 8 } else { 16 };
 
+/// Columns of panels that are packed together: 16 floats of a row are a line of the cache.
+pub(super) const GROUP: usize = 16;
+
 /// How four columns and more are cut into panels whose widths are multiples of 4. Where their number is
 /// none, the last panel overlaps the one before: it sums some columns once more, to the same bits.
 pub(super) struct Columns {
@@ -27,21 +30,26 @@ impl Columns {
         Self { whole, last: Some((cols - width, width)) }
     }
 
-    /// First column and width of each panel but the last.
-    pub fn whole(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+    /// First column and width of each group of panels, without the last panel.
+    pub fn groups(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let whole = self.whole;
-        (0..whole).step_by(PANEL).map(move |col| (col, PANEL.min(whole - col)))
+        (0..whole).step_by(GROUP).map(move |col| (col, GROUP.min(whole - col)))
     }
 }
 
-/// Writes the panel of `width` columns from `col` on: `[depth][width]`.
-pub(super) fn pack_panel(from: View, col: usize, width: usize, depth: usize, to: &mut [f32]) {
+/// Writes the panels of the `width` columns from `col` on, one after the other: each is `[depth][its width]`.
+pub(super) fn pack_panels(from: View, col: usize, width: usize, depth: usize, to: &mut [f32]) {
     if depth == 0 {
         return;
     }
     let data = &from.data[col * from.outer..];
     if from.outer != 1 {
-        return transpose((data, from.outer), width, depth, to, width);
+        for at in (0..width).step_by(PANEL) {
+            let width = PANEL.min(width - at);
+            let data = &data[at * from.outer..];
+            transpose((data, from.outer), width, depth, &mut to[at * depth..], width);
+        }
+        return;
     }
     match width {
         16 => copy::<16>(data, from.inner, depth, to),
@@ -51,15 +59,20 @@ pub(super) fn pack_panel(from: View, col: usize, width: usize, depth: usize, to:
     }
 }
 
-/// The first `WIDTH` columns of `from`, whose rows are `stride` apart.
+/// The panels of the first `WIDTH` columns of `from`, whose rows are `stride` apart.
 fn copy<const WIDTH: usize>(from: &[f32], stride: usize, depth: usize, to: &mut [f32]) {
     let mut from = Src::new(from, reach([(depth, stride)], WIDTH));
-    let mut to = Dst::new(to, depth * WIDTH);
+    let (first, second) = to.split_at_mut(WIDTH.min(PANEL) * depth);
+    let (left, right) = (WIDTH.min(PANEL), WIDTH.saturating_sub(PANEL));
+    let mut to = (Dst::new(first, depth * left), Dst::new(second, depth * right));
     for _ in 0..depth {
-        for v in (0..WIDTH).step_by(4) {
-            to.store(v, from.load(v));
+        for v in (0..left).step_by(4) {
+            to.0.store(v, from.load(v));
         }
-        (from, to) = (from.offset(stride), to.advance(WIDTH));
+        for v in (0..right).step_by(4) {
+            to.1.store(v, from.load(left + v));
+        }
+        (from, to) = (from.offset(stride), (to.0.advance(left), to.1.advance(right)));
     }
 }
 
