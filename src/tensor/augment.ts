@@ -1,5 +1,6 @@
 /** Images of bytes that are changed at random while they are gathered. */
-import { type Memory, Part } from '../bindings/memory.js'
+import type { Memory } from '../bindings/memory.js'
+import { Part } from '../bindings/part.js'
 import { needWhole } from '../bindings/whole.js'
 import { type Augment, augment as augmentKernel } from '../bindings/whole-kernels.generated.js'
 import { type BytesBatch, gatherWith } from './gather.js'
@@ -61,5 +62,5 @@ export function augmentBytes(
 
 /** Some of the bytes of a memory. */
 function bytesOf(of: Memory, start: number, length: number): Memory {
-  return { address: of.address + start, length, version: of.version }
+  return { address: of.address + start, length, version: of.version, willChange: () => of.willChange() }
 }
