@@ -84,7 +84,9 @@ impl Packing {
     fn parts(&self, (m, n, k): (usize, usize, usize)) -> Option<usize> {
         let blocks = k.div_ceil(K_BLOCK);
         let sums = m.saturating_mul(n).saturating_mul(blocks);
-        let splits = k > LONG && sums <= MOST_SUMS && is_worth_sharing(m * n * k);
+        // (A page with an MLP has few such sums: the core binary does without.)
+        let is_long = cfg!(feature = "whole") && k > LONG;
+        let splits = is_long && sums <= MOST_SUMS && is_worth_sharing(m * n * k);
         splits.then(|| ENOUGH_CHUNKS.div_ceil(blocks).min(m / ROWS_PER_PART).max(1))
     }
 
