@@ -1516,6 +1516,9 @@ export interface Conv2dBackward {
 
 /** Both gradients of a convolution at once, which then share work, and the bias's; `x`, `dy` and `dx` in lanes. */
 export function conv2dBackward({ n, c, h, w, oc, oh, ow, kh, kw, strideH, strideW, paddingH, paddingW, dilationH, dilationW, groups, x, dy, weight, dx, dweight, dbias }: Conv2dBackward): void {
+  dx.willChange()
+  dweight.willChange()
+  dbias?.willChange()
   const xAt = x.address
   const dyAt = dy.address
   const weightAt = weight.address
