@@ -6,8 +6,7 @@
 
 use super::reduce::ReduceShape;
 use crate::parallel::{for_each_part, scratch::take, OutOfMemory};
-use crate::simd::{Dst, F32x4, Src};
-use std::ops::Add;
+use crate::simd::{F32x4, Src};
 
 /// The first index that is no whole number in `0..n`.
 pub fn first_bad_index(index: &[f32], n: usize) -> Option<usize> {
@@ -97,49 +96,39 @@ fn sort_by_row(index: &[f32], ends: &mut [f32], order: &mut [f32]) {
 /// Rows that are summed in f32, at most; more are closed in f64.
 const BLOCK: usize = 64;
 
+/// Columns that are summed side by side.
+const WIDTH: usize = 16;
+
 /// `y = Σ x[pick]` of rows as long as `y`.
 fn sum_rows(x: &[f32], picks: &[f32], y: &mut [f32]) {
     let inner = y.len();
-    match picks {
-        [] => return y.fill(0.0),
-        [pick] => return y.copy_from_slice(&x[pick.to_bits() as usize * inner..][..inner]),
-        _ => (),
-    }
-    let whole = inner / 4 * 4;
-    let (wide, narrow) = (whole / 32 * 32, whole);
-    (0..wide).step_by(32).for_each(|column| sum_columns::<8>(x, picks, column, y));
-    (wide..narrow).step_by(4).for_each(|column| sum_columns::<1>(x, picks, column, y));
-    for column in whole..inner {
-        let of = |pick: &f32| x[pick.to_bits() as usize * inner + column];
-        let blocks = picks.chunks(BLOCK).map(|block| f64::from(block.iter().map(of).fold(0.0, Add::add)));
-        y[column] = blocks.sum::<f64>() as f32;
-    }
-}
-
-/// `V` vectors of columns from `column` on.
-fn sum_columns<const V: usize>(x: &[f32], picks: &[f32], column: usize, y: &mut [f32]) {
-    let inner = y.len();
-    let block_sums = |block: &[f32]| {
-        let mut sums = [F32x4::zero(); V];
-        for pick in block {
-            let x = Src::new(&x[pick.to_bits() as usize * inner + column..], 4 * V);
-            sums = std::array::from_fn(|v| sums[v] + x.load(4 * v));
+    for (c, y) in y.chunks_mut(WIDTH).enumerate() {
+        let mut totals = [0.0; WIDTH];
+        for block in picks.chunks(BLOCK) {
+            let mut sums = [F32x4::zero(); WIDTH / 4];
+            for pick in block {
+                let row = &x[pick.to_bits() as usize * inner + WIDTH * c..][..y.len()];
+                match row.first_chunk::<WIDTH>() {
+                    Some(row) => {
+                        let row = Src::new(row, WIDTH);
+                        sums = std::array::from_fn(|v| sums[v] + row.load(4 * v));
+                    }
+                    None => sums.iter_mut().zip(row.chunks(4)).for_each(|(sum, row)| {
+                        *sum = *sum + F32x4::load_tail(row, 0.0);
+                    }),
+                }
+            }
+            let sums = sums.map(F32x4::to_array);
+            if picks.len() <= BLOCK {
+                y.copy_from_slice(&sums.as_flattened()[..y.len()]);
+            } else {
+                totals.iter_mut().zip(sums.as_flattened()).for_each(|(total, &sum)| *total += f64::from(sum));
+            }
         }
-        sums
-    };
-    let mut to = Dst::new(&mut y[column..], 4 * V);
-    let mut blocks = picks.chunks(BLOCK).map(block_sums);
-    let first = blocks.next().unwrap_or([F32x4::zero(); V]);
-    if picks.len() <= BLOCK {
-        return (0..V).for_each(|v| to.store(4 * v, first[v]));
-    }
-    let mut totals = first.map(|sum| sum.to_array().map(f64::from));
-    for sums in blocks {
-        for (totals, sum) in totals.iter_mut().zip(sums) {
-            totals.iter_mut().zip(sum.to_array()).for_each(|(total, sum)| *total += f64::from(sum));
+        if picks.len() > BLOCK || picks.is_empty() {
+            y.iter_mut().zip(totals).for_each(|(y, total)| *y = total as f32);
         }
     }
-    (0..V).for_each(|v| to.store(4 * v, F32x4::load(&totals[v].map(|total| total as f32))));
 }
 
 #[cfg(test)]

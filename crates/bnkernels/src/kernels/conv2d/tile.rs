@@ -107,7 +107,9 @@ impl Run {
         }
         let whole = if x_tap == LANES && w_row == columns { (rows, columns) } else { (0, 0) };
         match vectors {
-            4 if whole == (3, 3) => sum_kernel::<R, 3, 3>(taps, at, w, &mut y, start),
+            4 if whole == (3, 3) && (R > 1 || cfg!(feature = "whole")) => {
+                sum_kernel::<R, 3, 3>(taps, at, w, &mut y, start)
+            }
             4 if cfg!(feature = "whole") && whole == (2, 2) => {
                 sum_kernel::<R, 2, 2>(taps, at, w, &mut y, start);
             }
@@ -120,12 +122,17 @@ impl Run {
             4 if cfg!(feature = "whole") && whole == (1, 3) => {
                 sum_kernel::<R, 1, 3>(taps, at, w, &mut y, start);
             }
-            4 if taps.x_tap == LANES => sum::<R, 1, 4, LANES>(taps, at, w, &mut y, start),
+            4 if taps.x_tap == LANES && (R > 1 || cfg!(feature = "whole")) => {
+                sum::<R, 1, 4, LANES>(taps, at, w, &mut y, start)
+            }
             4 => sum::<R, 1, 4, 0>(taps, at, w, &mut y, start),
-            3 => sum::<R, 1, 3, 0>(taps, at, w, &mut y, start),
-            2 => sum::<R, 1, 2, 0>(taps, at, w, &mut y, start),
-            1 => sum::<R, 1, 1, 0>(taps, at, w, &mut y, start),
-            _ => (),
+            3 if cfg!(feature = "whole") => sum::<R, 1, 3, 0>(taps, at, w, &mut y, start),
+            2 if cfg!(feature = "whole") => sum::<R, 1, 2, 0>(taps, at, w, &mut y, start),
+            // (The core binary has one loop for what is left of a batch, and for an odd channel.)
+            _ => (0..vectors).for_each(|v| {
+                let at = Place { x: at.x.offset(4 * v), y: at.y + 4 * v, ..at };
+                sum::<R, 1, 1, 0>(taps, at, w, &mut y, start);
+            }),
         }
     }
 }
