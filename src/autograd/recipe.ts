@@ -1,14 +1,18 @@
-/** Notes how results are made again from what their operations read (see bindings/recipes.ts). */
+/**
+ * Notes how results are made again from what their operations read (see bindings/recipes.ts). The operations whose nets
+ * have large results import it; a page without them, as with an MLP, downloads none of it.
+ */
 import type { Storage } from '../bindings/memory.js'
-import { type Ingredient, Recipe, recipeLimits } from '../bindings/recipes.js'
+import { type Ingredient, Recipe, recipeLimits, Source } from '../bindings/recipes.js'
 import { recorder } from '../bindings/recording.js'
 import type { Shape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { Call } from './call.js'
 import type { Operation } from './operation.js'
+import { setRecipes } from './recipe-notes.js'
 
 /** Gives a result its recipe, where its operation says how it can be repeated and nothing writes down a step. */
-export function noteRecipe<A>(
+function noteRecipe<A>(
   operation: Operation<A>,
   inputs: readonly (Tensor | undefined)[],
   attributes: A,
@@ -22,7 +26,7 @@ export function noteRecipe<A>(
   for (let i = 0; i < count; i++) {
     const input = inputs[i]
     if (!input) continue
-    const { ingredient } = input.storage
+    const ingredient = input.storage.ingredient(Source)
     if (!ingredient) return
     ingredients[i] = ingredient
     shapes[i] = input.shape
@@ -36,3 +40,5 @@ export function noteRecipe<A>(
   }
   storage.makeAgainFrom(new Recipe<Storage>(storage, ingredients, run))
 }
+
+setRecipes(noteRecipe)

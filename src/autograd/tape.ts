@@ -8,7 +8,7 @@ import type { Shape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { Call } from './call.js'
 import type { Operation } from './operation.js'
-import { noteRecipe } from './recipe.js'
+import { noteRecipe } from './recipe-notes.js'
 
 let recording = true
 /** Calls recorded since the last `backward()`. */

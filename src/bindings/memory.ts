@@ -2,7 +2,7 @@
 import { DisposedError } from '../errors.js'
 import { allocate, bytes, floats } from './allocate.js'
 import { instance } from './instance.js'
-import { type Ingredient, type Recipe, Source } from './recipes.js'
+import type { Ingredient, Recipe, Source } from './recipes.js'
 import { recorder } from './recording.js'
 import { currentStep, enter, type Lifetime, leave, relieve } from './steps.js'
 
@@ -218,12 +218,12 @@ export class Storage implements Memory {
   }
 
   /** Its values as a recipe of this step reads them; undefined where they may change unnoticed. */
-  get ingredient(): Ingredient<Storage> | undefined {
+  ingredient(Values: typeof Source): Ingredient<Storage> | undefined {
     if (this.#pins > 0) return undefined
     if (this.#recipe?.isOfNow) return this.#recipe
     // (An operation may not have looked at an input.)
     this.#leaveRecipe()
-    this.#source ??= new Source<Storage>(this, (copy) => this.#like(copy))
+    this.#source ??= new Values<Storage>(this, (copy) => this.#like(copy))
     return this.#source
   }
 

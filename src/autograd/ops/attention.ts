@@ -9,6 +9,7 @@ import { broadcastStrides, type Shape, sameShape, sizeOf } from '../../tensor/sh
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
 import { defineOperation, unchanged } from '../operation.js'
+import '../recipe.js'
 import { run } from '../tape.js'
 
 /** What the numbers of a mask say; a tensor has no type of its own that could. */

@@ -7,6 +7,7 @@ import { ArgumentError, ShapeError } from '../../errors.js'
 import { type Tensor, toLayout } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
 import { defineOperation, unchanged } from '../operation.js'
+import '../recipe.js'
 import { run } from '../tape.js'
 import { checkFound } from './indexing.js'
 

@@ -8,6 +8,7 @@ import { type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
 import { defineOperation, unchanged } from '../operation.js'
+import '../recipe.js'
 import { run } from '../tape.js'
 import { normalized } from './normalized-shape.js'
 

@@ -10,6 +10,7 @@ import {
 import type { Shape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { defineOperation, type OperationCall, unchanged } from '../operation.js'
+import '../recipe.js'
 import { run } from '../tape.js'
 import { slice } from './rearrange.js'
 
