@@ -1,6 +1,6 @@
 /** A folder on a disk. Node, Bun and Deno only. */
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { SimdgradError } from '../errors.js'
 import { checkWritable, LEFT_BEHIND, writeFileAtomic } from './atomic-write.js'
 import type { Folder } from './folder.js'
@@ -11,7 +11,7 @@ export function diskFolder(path: string): Folder {
   return {
     path,
     async prepare() {
-      await told(`the folder ${path} can't be made`, () => mkdir(path, { recursive: true }))
+      await told(`the folder ${path} can't be made`, () => makeFolder(path))
       await told(`the folder ${path} takes no new file`, () => checkWritable(at('probe')))
     },
     list: () =>
@@ -27,8 +27,23 @@ export function diskFolder(path: string): Folder {
   }
 }
 
+/** Makes a folder and those above it. (Node's `recursive` never ends where a file system takes none, as in /proc.) */
+async function makeFolder(path: string): Promise<void> {
+  const make = () =>
+    mkdir(path).catch(async (error) => {
+      if (codeOf(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
+    })
+  await make().catch(async (error) => {
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await make()
+  })
+}
+
+const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : undefined)
+
 function noneIfMissing(error: unknown): string[] {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+  if (codeOf(error) === 'ENOENT') return []
   throw error
 }
 

@@ -338,6 +338,20 @@ describe('what does not fit', () => {
     await expect(train({ checkpoint: {} })).rejects.toThrow(SimdgradError)
   })
 
+  it('is a folder below one that takes none, at any depth', async () => {
+    // (Of such a path Node's own way of making folders never comes back.)
+    const before = folder
+    folder = join(folder, 'file', 'deeper', 'still')
+    writeFileSync(join(before, 'file'), '')
+    await expect(train({ checkpoint: {} })).rejects.toThrow(/the folder .* can't be (read|made)/)
+    folder = '/proc/simdgrad/deeper'
+    await expect(train({ checkpoint: {} })).rejects.toThrow(/the folder .* can't be made/)
+    folder = join(before, 'new', 'and', 'deep')
+    await train({ checkpoint: {} })
+    expect(names().length).toBeGreaterThan(0)
+    folder = before
+  })
+
   it('is a folder without rights, which is told before the first step', async () => {
     // Root writes everywhere but where the kernel itself says no.
     const root = process.getuid?.() === 0
