@@ -250,7 +250,7 @@ export class Storage implements Memory {
     this.#recipe = undefined
   }
 
-  /** Takes the values that its recipe has made. @internal */
+  /** Takes the values that its recipe has made. */
   take(from: Storage): void {
     const { address } = from
     this.#enter()

@@ -263,6 +263,26 @@ const FUNCTIONS: Readonly<Record<string, fc.Arbitrary<Check>>> = {
   maxPool2d: windows.map(({ shape, kernel, options }) => {
     return { f: (x) => F.maxPool2d(x, kernel, options), inputs: [[shape, 'distinct']] }
   }),
+  maxUnpool1d: fc.tuple(size, size, size).map(([n, c, l]) => {
+    const places = tensor(
+      Array.from({ length: n * c * l }, (_, i) => 2 * (i % l)),
+      { shape: [n, c, l] },
+    )
+    return { f: (x) => F.maxUnpool1d(x, places, 2), inputs: [[[n, c, l], 'normal']] }
+  }),
+  maxUnpool2d: windows.map(({ shape, kernel, options }) => {
+    const length = shape.reduce((a, b) => a * b)
+    const x = tensor(
+      Array.from({ length }, (_, i) => (i * 7919) % 101),
+      { shape },
+    )
+    const [, places] = F.maxPool2d(x, kernel, { ...options, returnIndices: true })
+    const f: Check['f'] = (y) => {
+      const all = { ...options, outputSize: shape.slice(2) as [number, number] }
+      return F.maxUnpool2d(y, places, kernel, all)
+    }
+    return { f, inputs: [[places.shape, 'normal']] }
+  }),
   avgPool2d: fc
     .tuple(windows, fc.boolean(), fc.boolean(), fc.constantFrom(null, 1, 5))
     .map(([{ shape, kernel, options }, ceilMode, countIncludePad, divisorOverride]) => {

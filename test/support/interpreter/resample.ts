@@ -6,7 +6,7 @@ import {
   avgPool2d,
   type ConvolutionOptions,
   conv2d,
-  maxPool2d,
+  maxPool2dAndPlaces,
   maxUnpool2d,
   type Pair,
   type WindowOptions,
@@ -50,18 +50,26 @@ function pooling({ stride, padding, dilation = 1, ...rest }: AvgPoolOptions, ker
   }
 }
 
+export function maxPool1dAndPlaces(x: Value, kernel: number, options: WindowOptions = {}): [Value, Value] {
+  const [y, places] = maxPool2dAndPlaces(row(x), [1, kernel], pooling(options, kernel))
+  return [sequence(y), sequence(places)]
+}
+
 export function maxPool1d(x: Value, kernel: number, options: WindowOptions = {}): Value {
-  return sequence(maxPool2d(row(x), [1, kernel], pooling(options, kernel)))
+  return maxPool1dAndPlaces(x, kernel, options)[0]
 }
 
 export function maxUnpool1d(
   x: Value,
   indices: Value,
   kernel: number,
-  options: { stride?: number } = {},
+  options: { stride?: number; padding?: number; outputSize?: readonly number[] } = {},
 ): Value {
-  const { stride = kernel } = options
-  return sequence(maxUnpool2d(row(x), row(indices), [1, kernel], { stride: [1, stride] }))
+  const { stride = kernel, padding = 0, outputSize } = options
+  const own = outputSize && { outputSize: [1, ...outputSize.slice(-1)] }
+  return sequence(
+    maxUnpool2d(row(x), row(indices), [1, kernel], { stride: [1, stride], padding: [0, padding], ...own }),
+  )
 }
 
 export function avgPool1d(x: Value, kernel: number, options: AvgPoolOptions = {}): Value {

@@ -69,29 +69,47 @@ function elements(x: Value, plane: number, rows: readonly number[], columns: rea
   return rows.flatMap((i) => columns.map((j) => x.data[plane + i * w + j]))
 }
 
-/** The largest value in each window; the padding is −∞. */
-export function maxPool2d(x: Value, kernel: Pair, options: WindowOptions = {}): Value {
+/** Of each window the largest value, and its place in the plane; the padding is −∞. */
+export function maxPool2dAndPlaces(x: Value, kernel: Pair, options: WindowOptions = {}): [Value, Value] {
   const [, , h, w] = x.shape
   const gap = pair(options.dilation ?? 1)
-  return pool(x, kernel, options, (plane, rows, columns) => {
-    const found = elements(x, plane, inside(rows, h, gap[0]), inside(columns, w, gap[1]))
-    return found[largestAt(Float64Array.from(found))]
+  const places: number[] = []
+  const y = pool(x, kernel, options, (plane, rows, columns) => {
+    const [i, j] = [inside(rows, h, gap[0]), inside(columns, w, gap[1])]
+    const found = elements(x, plane, i, j)
+    const at = largestAt(Float64Array.from(found))
+    places.push(i[Math.floor(at / j.length)] * w + j[at % j.length])
+    return found[at]
   })
+  return [y, value(y.shape, Float64Array.from(places))]
 }
 
-/** Each value at its place in a plane of zeros, [N, C, (H − 1) · stride + kernel, …]; of several the last. */
+/** The largest value in each window; the padding is −∞. */
+export function maxPool2d(x: Value, kernel: Pair, options: WindowOptions = {}): Value {
+  return maxPool2dAndPlaces(x, kernel, options)[0]
+}
+
+export interface UnpoolOptions extends Pick<WindowOptions, 'stride' | 'padding'> {
+  /** The last of them count. */
+  outputSize?: readonly number[]
+}
+
+/**
+ * Each value at its place in a plane of zeros, [N, C, (H − 1) · stride − 2 · padding + kernel, …]; of several the
+ * last.
+ */
 export function maxUnpool2d(
   x: Value,
   indices: Value,
   kernel: Pair,
-  { stride = kernel }: WindowOptions = {},
+  { stride = kernel, padding = 0, outputSize }: UnpoolOptions = {},
 ): Value {
-  const [n, c, h, w] = x.shape
-  const [[kh, kw], [sh, sw]] = [pair(kernel), pair(stride)]
-  const [oh, ow] = [(h - 1) * sh + kh, (w - 1) * sw + kw]
+  const [n, c, ...size] = x.shape
+  const [k, s, p] = [kernel, stride, padding].map((each) => pair(each as Pair))
+  const [oh, ow] = outputSize?.slice(-2) ?? size.map((length, d) => (length - 1) * s[d] - 2 * p[d] + k[d])
   const y = value([n, c, oh, ow])
   for (let i = 0; i < x.data.length; i++) {
-    y.data[Math.floor(i / (h * w)) * oh * ow + indices.data[i]] = x.data[i]
+    y.data[Math.floor(i / (size[0] * size[1])) * oh * ow + indices.data[i]] = x.data[i]
   }
   return y
 }
