@@ -74,6 +74,20 @@ describe('compare', () => {
     expect(losses.map(({ id }) => id)).toEqual(lost ? ['jobs/epoch/a/strict'] : [])
   })
 
+  it.each([
+    ['is as fast as before, beside a faster copy', 'Xeon', [10, 10, 10], false],
+    ['is slower too', 'Xeon', [7, 7, 7], true],
+    ['is on another machine', 'EPYC', [10, 10, 10], true],
+  ])('a share of a bound that fell, of a kernel that %s', (_, cpu, rates, lost) => {
+    const of = (cpu: string, share: number, rates: number[]): Part => ({
+      ...part({ a: share }, '%'),
+      machine: { cpu },
+      figures: part({ a: share }, '%').figures.map((one) => ({ ...one, more: { rates } })),
+    })
+    const { losses } = compare(results(of('Xeon', 50, [10, 11, 9])), { jobs: of(cpu, 35, rates) })
+    expect(losses).toHaveLength(lost ? 1 : 0)
+  })
+
   it('tells how much was lost', () => {
     const { losses } = compare(results(part({ a: 4 })), { jobs: part({ a: 3 }) })
     expect(losses).toEqual([{ id: 'jobs/epoch/a/strict', before: 4, after: 3, loss: 0.25 }])
