@@ -307,6 +307,9 @@ export class Storage implements Memory {
       this.#source = source
     }
     this.version = version
+    // Who asked for it once may do so each epoch, as of a data set: from now on it is copied, and what it was gathered
+    // from (all of MNIST) need not come back for it.
+    this.#again = undefined
   }
 
   #enter(): void {

@@ -60,9 +60,9 @@ it('is no change in place: backward still takes it', () => {
 })
 
 it('fails where memory does not suffice, and is there when it does', () => {
-  const [x] = batches()
-  const before = x.toFloat32Array()
   for (const k of [1, 2]) {
+    const [x] = batches()
+    const before = x.toFloat32Array()
     leaveIdle(x)
     try {
       instance().kernels.memory_fail_from(k)
@@ -72,5 +72,20 @@ it('fails where memory does not suffice, and is there when it does', () => {
     }
     expect(x.storage.resident).toBe(false)
     expect(x.toFloat32Array()).toEqual(before)
+  }
+})
+
+it('is copied once somebody has asked for it: what it was gathered from need not come back each time', () => {
+  const [x] = batches()
+  leaveIdle(x)
+  const before = x.toFloat32Array()
+  leaveIdle(x)
+  try {
+    // Its own place; gathering takes one for the indices too.
+    instance().kernels.memory_fail_from(2)
+    expect(x.toFloat32Array()).toEqual(before)
+    expect(noGrad(() => x.storage.address)).toBeGreaterThan(0)
+  } finally {
+    instance().kernels.memory_fail_from(0)
   }
 })
