@@ -1,32 +1,8 @@
 // Checkpoints and files in the file system that a browser keeps for a page's origin (OPFS): in real browsers, in the page
 // and in a Worker.
-import { join } from 'node:path'
-import { files, ISOLATION, serve } from '../../bench/browsers.mjs'
-import { viteBuild } from './bundles.mjs'
-import { check } from './checks.mjs'
-import { freshProject } from './fresh.mjs'
-import { browsers, resultOf } from './web.mjs'
+import { inPageAndWorker } from './page-and-worker.mjs'
 
-const HTML = `<!doctype html>
-<link rel="icon" href="data:,">
-<script type="module" src="./page.js"></script>
-`
-
-const PAGE = `
-import { train } from './train.js'
-const { where } = JSON.parse(decodeURIComponent(location.search.slice(1)))
-if (where === 'worker') {
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
-  worker.onmessage = ({ data }) => { globalThis.result = data }
-} else globalThis.result = await train()
-`
-
-const WORKER = `
-import { train } from './train.js'
-train().then((result) => postMessage(result))
-`
-
-const TRAIN = `
+const MAIN = `
 import { callbacks, data, fit, hashState, init, loadMetadata, loadSafetensors, manualSeed, nn, optim, randn, saveSafetensors } from 'simdgrad'
 
 async function run(folder, stop) {
@@ -45,7 +21,7 @@ async function run(folder, stop) {
   return { net, hash: await hashState(net.stateDict()), resumedFrom: checkpoint?.resumedFrom }
 }
 
-export async function train() {
+export async function main() {
   try {
     await init()
     const folder = 'runs/' + Math.random()
@@ -65,33 +41,19 @@ export async function train() {
 }
 `
 
-export async function checkpoints() {
-  const parts = { 'index.html': HTML, 'page.js': PAGE, 'worker.js': WORKER, 'train.js': TRAIN }
-  const folder = freshProject('checkpoints', [], parts)
-  let built = false
-  await check(['checkpoints', 'Vite', 'builds'], async () => {
-    await viteBuild(folder)
-    built = true
-    return ''
+export const checkpoints = () =>
+  inPageAndWorker('checkpoints', {
+    main: MAIN,
+    does: 'go on',
+    judge(result) {
+      const { same, resumedFrom = '', loaded, classes, missing, fetched } = result
+      const fits =
+        same &&
+        loaded &&
+        classes === '["a"]' &&
+        /checkpoint-0000000013\.safetensors$/.test(resumedFrom) &&
+        /: no\/such\.safetensors can't be read: [^:]*$/.test(missing) &&
+        /: blob:.*is no safetensors file/.test(fetched)
+      if (!fits) throw new Error(JSON.stringify(result))
+    },
   })
-  if (!built) return
-  const { url, close } = await serve(files((path) => join(folder, 'dist', path), ISOLATION))
-  for (const browser of await browsers()) {
-    for (const where of ['page', 'worker']) {
-      await check(['checkpoints', browser.name, `go on, in the ${where}`], async () => {
-        const { result, tries } = await resultOf(browser, url, { where })
-        const { same, resumedFrom = '', loaded, classes, missing, fetched } = result
-        const fits =
-          same &&
-          loaded &&
-          classes === '["a"]' &&
-          /checkpoint-0000000013\.safetensors$/.test(resumedFrom) &&
-          /: no\/such\.safetensors can't be read: [^:]*$/.test(missing) &&
-          /: blob:.*is no safetensors file/.test(fetched)
-        if (!fits) throw new Error(JSON.stringify(result))
-        return tries
-      })
-    }
-  }
-  close()
-}

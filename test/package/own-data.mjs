@@ -1,34 +1,9 @@
 // A user's own data in real browsers, in the page and in a Worker: files from a URL with progress, gzip by the platform,
 // and a folder of images, which the browser decodes.
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { files, ISOLATION, serve } from '../../bench/browsers.mjs'
-import { viteBuild } from './bundles.mjs'
-import { check } from './checks.mjs'
-import { freshProject } from './fresh.mjs'
-import { browsers, resultOf } from './web.mjs'
+import { inPageAndWorker } from './page-and-worker.mjs'
 
-const HTML = `<!doctype html>
-<link rel="icon" href="data:,">
-<script type="module" src="./page.js"></script>
-`
-
-const PAGE = `
-import { run } from './run.js'
-const { where } = JSON.parse(decodeURIComponent(location.search.slice(1)))
-if (where === 'worker') {
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
-  worker.onmessage = ({ data }) => { globalThis.result = data }
-} else globalThis.result = await run()
-`
-
-const WORKER = `
-import { run } from './run.js'
-run().then((result) => postMessage(result))
-`
-
-const RUN = `
+const MAIN = `
 import { data, init, tensor } from 'simdgrad'
 
 const image = (path, bytes, type) =>
@@ -43,7 +18,7 @@ async function picture(type, colour, width, height) {
   return canvas.convertToBlob({ type, quality: 1 })
 }
 
-export async function run() {
+export async function main() {
   try {
     await init()
     // From a URL.
@@ -123,28 +98,14 @@ function wrong({ lengths, labels, seen, missing, aborted, classes, shape, batche
   return Object.entries(fits).flatMap(([what, right]) => (right ? [] : [what]))
 }
 
-export async function ownData() {
-  const parts = { 'index.html': HTML, 'page.js': PAGE, 'worker.js': WORKER, 'run.js': RUN }
-  const folder = freshProject('own-data', [], parts)
-  let built = false
-  await check(['own-data', 'Vite', 'builds'], async () => {
-    await viteBuild(folder)
-    for (const [name, file] of Object.entries(SERVED)) writeFileSync(join(folder, 'dist', name), file)
-    built = true
-    return ''
+export const ownData = () =>
+  inPageAndWorker('own-data', {
+    main: MAIN,
+    does: 'is read',
+    served: SERVED,
+    judge(result) {
+      if (result.error) throw new Error(result.error)
+      const differs = wrong(result)
+      if (differs.length > 0) throw new Error(`${differs.join(', ')}: ${JSON.stringify(result)}`)
+    },
   })
-  if (!built) return
-  const { url, close } = await serve(files((path) => join(folder, 'dist', path), ISOLATION))
-  for (const browser of await browsers()) {
-    for (const where of ['page', 'worker']) {
-      await check(['own-data', browser.name, `is read, in the ${where}`], async () => {
-        const { result, tries } = await resultOf(browser, url, { where })
-        if (result.error) throw new Error(result.error)
-        const differs = wrong(result)
-        if (differs.length > 0) throw new Error(`${differs.join(', ')}: ${JSON.stringify(result)}`)
-        return tries
-      })
-    }
-  }
-  close()
-}
