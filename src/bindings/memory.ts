@@ -4,7 +4,7 @@ import { allocate, bytes, floats } from './allocate.js'
 import { instance } from './instance.js'
 import type { Ingredient, Recipe, Source } from './recipes.js'
 import { recorder } from './recording.js'
-import { currentStep, enter, type Lifetime, leave, relieve } from './steps.js'
+import { currentStep, enter, type Lifetime, leave, relieve, settle } from './steps.js'
 
 /**
  * How the values of a tensor lie in memory: `rows` is row-major; `lanes` is batch in lanes, for activations
@@ -43,7 +43,7 @@ export class Storage implements Memory {
   #saves = 0
   /** Who needs it to stay where it is. */
   #pins = 0
-  readonly #lifetime: Lifetime
+  #lifetime: Lifetime
   readonly #elementBytes: 1 | 4
 
   /** `length` uninitialised elements. @throws {OutOfMemoryError} */
@@ -62,6 +62,16 @@ export class Storage implements Memory {
   /** Whether it was made to stay. */
   get isLeaf(): boolean {
     return this.#lifetime === 'leaf'
+  }
+
+  /** It was made in a step, and is there to stay after all: a user makes his data of it. */
+  stay(): void {
+    if (this.isLeaf) return
+    void this.address
+    this.#lifetime = 'leaf'
+    // When idle it is copied: what it was gathered from (all of MNIST) need not come back for it.
+    this.#again = undefined
+    settle(this)
   }
 
   /** Its size in bytes. */

@@ -59,6 +59,12 @@ export function enter(piece: Resident, lifetime: Lifetime): void {
   counted.storages++
 }
 
+/** A piece that an operation made, in wasm memory, is a leaf from now on. */
+export function settle(piece: Resident): void {
+  temporaries = temporaries.filter((one) => one !== piece)
+  leaves.push(piece)
+}
+
 /** A piece left it. */
 export function leave({ bytes }: Resident): void {
   liveBytes -= bytes

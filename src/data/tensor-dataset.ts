@@ -31,6 +31,8 @@ export class TensorDataset extends GatheredDataset {
       }
     }
     this.tensors = tensors.map((tensor) => tensor.toRows_())
+    // Between two epochs it may idle for many steps, while a net is validated.
+    for (const { storage } of this.tensors) storage.stay()
     this.length = tensors[0].shape[0]
   }
 

@@ -1,8 +1,8 @@
 /** An idle batch of images is dropped, and gathered again when somebody looks at it: it must be as it was. */
-import { data, noGrad, OutOfMemoryError, randn, type Tensor } from 'simdgrad'
+import { data, memory, noGrad, OutOfMemoryError, randn, type Tensor } from 'simdgrad'
 import { beforeAll, expect, it } from 'vitest'
 import { instance } from '../../src/bindings/instance.js'
-import { endStep } from '../../src/bindings/steps.js'
+import { endStep, makeRoom } from '../../src/bindings/steps.js'
 import { initForTest } from '../support/init.js'
 
 beforeAll(initForTest)
@@ -88,4 +88,19 @@ it('is copied once somebody has asked for it: what it was gathered from need not
   } finally {
     instance().kernels.memory_fail_from(0)
   }
+})
+
+it('stays where it is once a data set is made of it, and is copied out when room is made', () => {
+  const [x] = batches()
+  const before = x.toFloat32Array()
+  leaveIdle(x)
+  const { tensors } = new data.TensorDataset(x)
+  for (let step = 0; step < 4; step++) endStep()
+  expect(x.storage.resident).toBe(true)
+  makeRoom()
+  expect(x.storage.resident).toBe(false)
+  const { liveBytes } = memory()
+  expect(tensors[0].toFloat32Array()).toEqual(before)
+  // It was not gathered again, for which its images would have come back.
+  expect(memory().liveBytes).toBe(liveBytes)
 })
