@@ -25,11 +25,18 @@ export type Dimensions = readonly [shape: readonly number[], a: readonly number[
 let cached = new Float64Array(0)
 let cachedOf: Instance | undefined
 
+/** The row of the kernel with that number, to be written at once: it is stale as soon as anything is allocated. */
+export function startRow(kernel: number): Float64Array {
+  const row = rowNow()
+  row[0] = kernel
+  return row
+}
+
 /**
- * The row, to be written at once: it is stale as soon as anything is allocated. (A memory that has grown leaves a
- * view of nothing, or where it is shared one that is as good as before; to ask it for its buffer takes longer.)
+ * The row as it is. (A memory that has grown leaves a view of nothing, or where it is shared one that is as good as
+ * before; to ask it for its buffer takes longer.)
  */
-export function startRow(): Float64Array {
+function rowNow(): Float64Array {
   const current = instance()
   if (cachedOf !== current || cached.length === 0) {
     cached = new Float64Array(current.memory.buffer, current.kernels.row(), ROW_WORDS)
@@ -60,7 +67,7 @@ export function call(row: Float64Array, name: string): number {
   }
   if (status === DONE) {
     // Of a memory that has grown, the old view may be empty.
-    const written = row.length > 0 ? row : startRow()
+    const written = row.length > 0 ? row : rowNow()
     recorder?.ran(written, name)
     return written[1]
   }

@@ -62,8 +62,7 @@ export function unaryForward({ op, first, second, x, y }: UnaryForward): void {
   y.willChange()
   const xAt = x.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 0
+  const row = startRow(0)
   row[2] = op
   row[3] = first
   row[4] = second
@@ -97,8 +96,7 @@ export function unaryBackward({ op, first, second, x, y, dy, dx }: UnaryBackward
   const yAt = y?.address ?? 0
   const dyAt = dy.address
   const dxAt = dx.address
-  const row = startRow()
-  row[0] = 1
+  const row = startRow(1)
   row[2] = op
   row[3] = first
   row[4] = second
@@ -135,8 +133,7 @@ export function binary({ op, a, b, y, dims }: Binary): void {
   const aAt = a.address
   const bAt = b.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 2
+  const row = startRow(2)
   row[2] = op
   row[3] = aAt
   row[4] = a.length
@@ -163,8 +160,7 @@ export function powForward({ x, exponent, y }: PowForward): void {
   y.willChange()
   const xAt = x.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 3
+  const row = startRow(3)
   row[2] = xAt
   row[3] = x.length
   row[4] = exponent
@@ -191,8 +187,7 @@ export function powBackward({ x, exponent, dy, dx }: PowBackward): void {
   const xAt = x.address
   const dyAt = dy.address
   const dxAt = dx.address
-  const row = startRow()
-  row[0] = 4
+  const row = startRow(4)
   row[2] = xAt
   row[3] = x.length
   row[4] = exponent
@@ -217,8 +212,7 @@ export function accumulate({ x, y }: Accumulate): void {
   y.willChange()
   const xAt = x.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 5
+  const row = startRow(5)
   row[2] = xAt
   row[3] = x.length
   row[4] = yAt
@@ -238,8 +232,7 @@ export interface Fill {
 export function fill({ y, value }: Fill): void {
   y.willChange()
   const yAt = y.address
-  const row = startRow()
-  row[0] = 6
+  const row = startRow(6)
   row[2] = yAt
   row[3] = y.length
   row[4] = value
@@ -264,8 +257,7 @@ export function sumForward({ outer, n, inner, x, scale, y }: SumForward): void {
   y.willChange()
   const xAt = x.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 7
+  const row = startRow(7)
   row[2] = outer
   row[3] = n
   row[4] = inner
@@ -298,8 +290,7 @@ export function maxForward({ outer, n, inner, x, y, index }: MaxForward): void {
   const xAt = x.address
   const yAt = y.address
   const indexAt = index.address
-  const row = startRow()
-  row[0] = 8
+  const row = startRow(8)
   row[2] = outer
   row[3] = n
   row[4] = inner
@@ -333,8 +324,7 @@ export function maxBackward({ outer, n, inner, index, dy, dx }: MaxBackward): vo
   const indexAt = index.address
   const dyAt = dy.address
   const dxAt = dx.address
-  const row = startRow()
-  row[0] = 9
+  const row = startRow(9)
   row[2] = outer
   row[3] = n
   row[4] = inner
@@ -367,8 +357,7 @@ export function copyStrided({ xStart, yStart, x, y, dims }: CopyStrided): void {
   y.willChange()
   const xAt = x.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 10
+  const row = startRow(10)
   row[2] = xStart
   row[3] = yStart
   row[4] = xAt
@@ -395,8 +384,7 @@ export function rowsToLanes({ n, image, x, y }: RowsToLanes): void {
   y.willChange()
   const xAt = x.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 11
+  const row = startRow(11)
   row[2] = n
   row[3] = image
   row[4] = xAt
@@ -419,8 +407,7 @@ export interface ClearPadding {
 export function clearPadding({ n, image, y }: ClearPadding): void {
   y.willChange()
   const yAt = y.address
-  const row = startRow()
-  row[0] = 12
+  const row = startRow(12)
   row[2] = n
   row[3] = image
   row[4] = yAt
@@ -444,8 +431,7 @@ export function lanesToRows({ n, image, x, y }: LanesToRows): void {
   y.willChange()
   const xAt = x.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 13
+  const row = startRow(13)
   row[2] = n
   row[3] = image
   row[4] = xAt
@@ -484,8 +470,7 @@ export function matmul({ form, m, n, k, a, b, bias, c, dims }: Matmul): void {
   const bAt = b.address
   const biasAt = bias?.address ?? 0
   const cAt = c.address
-  const row = startRow()
-  row[0] = 14
+  const row = startRow(14)
   row[2] = form === 'NN' ? 0 : form === 'NT' ? 1 : 2
   row[3] = m
   row[4] = n
@@ -518,8 +503,7 @@ export function softmaxForward({ rows, cols, x, y }: SoftmaxForward): void {
   y.willChange()
   const xAt = x.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 15
+  const row = startRow(15)
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -548,8 +532,7 @@ export function softmaxBackward({ rows, cols, y, dy, dx }: SoftmaxBackward): voi
   const yAt = y.address
   const dyAt = dy.address
   const dxAt = dx.address
-  const row = startRow()
-  row[0] = 16
+  const row = startRow(16)
   row[2] = rows
   row[3] = cols
   row[4] = yAt
@@ -577,8 +560,7 @@ export function logSoftmaxForward({ rows, cols, x, y }: LogSoftmaxForward): void
   y.willChange()
   const xAt = x.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 17
+  const row = startRow(17)
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -607,8 +589,7 @@ export function logSoftmaxBackward({ rows, cols, y, dy, dx }: LogSoftmaxBackward
   const yAt = y.address
   const dyAt = dy.address
   const dxAt = dx.address
-  const row = startRow()
-  row[0] = 18
+  const row = startRow(18)
   row[2] = rows
   row[3] = cols
   row[4] = yAt
@@ -646,8 +627,7 @@ export function crossEntropyForward({ n, classes, logits, labels, logProbabiliti
   const labelsAt = labels.address
   const logProbabilitiesAt = logProbabilities.address
   const lossesAt = losses.address
-  const row = startRow()
-  row[0] = 19
+  const row = startRow(19)
   row[2] = n
   row[3] = classes
   row[4] = logitsAt
@@ -685,8 +665,7 @@ export function crossEntropyBackward({ n, classes, logProbabilities, labels, sca
   const labelsAt = labels.address
   const scaleAt = scale.address
   const dlogitsAt = dlogits.address
-  const row = startRow()
-  row[0] = 20
+  const row = startRow(20)
   row[2] = n
   row[3] = classes
   row[4] = logProbabilitiesAt
@@ -715,8 +694,7 @@ export interface CountCorrect {
 export function countCorrect({ n, classes, logits, labels }: CountCorrect): number {
   const logitsAt = logits.address
   const labelsAt = labels.address
-  const row = startRow()
-  row[0] = 21
+  const row = startRow(21)
   row[2] = n
   row[3] = classes
   row[4] = logitsAt
@@ -754,8 +732,7 @@ export function sgdStep({ p, g, momentumBuffer, lr, momentum, dampening, weightD
   const pAt = p.address
   const gAt = g.address
   const momentumBufferAt = momentumBuffer?.address ?? 0
-  const row = startRow()
-  row[0] = 22
+  const row = startRow(22)
   row[2] = pAt
   row[3] = p.length
   row[4] = gAt
@@ -810,8 +787,7 @@ export function adamStep({ p, g, m, v, largest, lr, beta1, beta2, eps, weightDec
   const mAt = m.address
   const vAt = v.address
   const largestAt = largest?.address ?? 0
-  const row = startRow()
-  row[0] = 23
+  const row = startRow(23)
   row[2] = pAt
   row[3] = p.length
   row[4] = gAt
@@ -851,8 +827,7 @@ export function lerp({ x, y, weight }: Lerp): void {
   y.willChange()
   const xAt = x.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 27
+  const row = startRow(27)
   row[2] = xAt
   row[3] = x.length
   row[4] = yAt
@@ -878,8 +853,7 @@ export interface FillUniform {
 export function fillUniform({ y, seedLow, seedHigh, offsetLow, offsetHigh, low, high }: FillUniform): void {
   y.willChange()
   const yAt = y.address
-  const row = startRow()
-  row[0] = 28
+  const row = startRow(28)
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -908,8 +882,7 @@ export interface FillNormal {
 export function fillNormal({ y, seedLow, seedHigh, offsetLow, offsetHigh, mean, std }: FillNormal): void {
   y.willChange()
   const yAt = y.address
-  const row = startRow()
-  row[0] = 29
+  const row = startRow(29)
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -938,8 +911,7 @@ export interface FillBernoulli {
 export function fillBernoulli({ y, seedLow, seedHigh, offsetLow, offsetHigh, keep, scale }: FillBernoulli): void {
   y.willChange()
   const yAt = y.address
-  const row = startRow()
-  row[0] = 30
+  const row = startRow(30)
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -966,8 +938,7 @@ export interface RandomPermutation {
 export function randomPermutation({ y, seedLow, seedHigh, offsetLow, offsetHigh }: RandomPermutation): number {
   y.willChange()
   const yAt = y.address
-  const row = startRow()
-  row[0] = 31
+  const row = startRow(31)
   row[2] = yAt
   row[3] = y.length
   row[4] = seedLow
@@ -1007,8 +978,7 @@ export function gatherU8({ sourceRows, channels, plane, first, count, source, in
   const indicesAt = indices.address
   const normsAt = norms.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 32
+  const row = startRow(32)
   row[2] = sourceRows
   row[3] = channels
   row[4] = plane
@@ -1047,8 +1017,7 @@ export function gatherF32({ sourceRows, width, first, count, source, indices, y 
   const sourceAt = source.address
   const indicesAt = indices.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 33
+  const row = startRow(33)
   row[2] = sourceRows
   row[3] = width
   row[4] = first
@@ -1087,8 +1056,7 @@ export function indexSelectForward({ outer, n, inner, count, x, index, y }: Inde
   const xAt = x.address
   const indexAt = index.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 34
+  const row = startRow(34)
   row[2] = outer
   row[3] = n
   row[4] = inner
@@ -1124,8 +1092,7 @@ export function indexSelectBackward({ outer, n, inner, count, dy, index, dx }: I
   const dyAt = dy.address
   const indexAt = index.address
   const dxAt = dx.address
-  const row = startRow()
-  row[0] = 35
+  const row = startRow(35)
   row[2] = outer
   row[3] = n
   row[4] = inner
@@ -1161,8 +1128,7 @@ export function gatherForward({ outer, n, inner, count, x, index, y }: GatherFor
   const xAt = x.address
   const indexAt = index.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 36
+  const row = startRow(36)
   row[2] = outer
   row[3] = n
   row[4] = inner
@@ -1198,8 +1164,7 @@ export function gatherBackward({ outer, n, inner, count, dy, index, dx }: Gather
   const dyAt = dy.address
   const indexAt = index.address
   const dxAt = dx.address
-  const row = startRow()
-  row[0] = 37
+  const row = startRow(37)
   row[2] = outer
   row[3] = n
   row[4] = inner
@@ -1232,8 +1197,7 @@ export function cumsum({ outer, n, inner, reverse, x, y }: Cumsum): void {
   y.willChange()
   const xAt = x.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 38
+  const row = startRow(38)
   row[2] = outer
   row[3] = n
   row[4] = inner
@@ -1264,8 +1228,7 @@ export function triangle({ batch, rows, cols, upper, diagonal, x, y }: Triangle)
   y.willChange()
   const xAt = x.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 39
+  const row = startRow(39)
   row[2] = batch
   row[3] = rows
   row[4] = cols
@@ -1317,8 +1280,7 @@ export function conv2dForward({ n, c, h, w, oc, oh, ow, kh, kw, strideH, strideW
   const weightAt = weight.address
   const biasAt = bias?.address ?? 0
   const yAt = y.address
-  const row = startRow()
-  row[0] = 40
+  const row = startRow(40)
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1385,8 +1347,7 @@ export function conv2dBackwardInput({ n, c, h, w, oc, oh, ow, kh, kw, strideH, s
   const weightAt = weight.address
   const biasAt = bias?.address ?? 0
   const dxAt = dx.address
-  const row = startRow()
-  row[0] = 41
+  const row = startRow(41)
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1451,8 +1412,7 @@ export function conv2dBackwardWeight({ n, c, h, w, oc, oh, ow, kh, kw, strideH, 
   const dyAt = dy.address
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
-  const row = startRow()
-  row[0] = 42
+  const row = startRow(42)
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1525,8 +1485,7 @@ export function conv2dBackward({ n, c, h, w, oc, oh, ow, kh, kw, strideH, stride
   const dxAt = dx.address
   const dweightAt = dweight.address
   const dbiasAt = dbias?.address ?? 0
-  const row = startRow()
-  row[0] = 43
+  const row = startRow(43)
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1594,8 +1553,7 @@ export function maxPool2dForward({ n, c, h, w, oh, ow, kh, kw, strideH, strideW,
   const xAt = x.address
   const factorsAt = factors?.address ?? 0
   const yAt = y.address
-  const row = startRow()
-  row[0] = 44
+  const row = startRow(44)
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1653,8 +1611,7 @@ export function maxPool2dBackward({ n, c, h, w, oh, ow, kh, kw, strideH, strideW
   const yAt = y.address
   const dyAt = dy.address
   const dxAt = dx.address
-  const row = startRow()
-  row[0] = 45
+  const row = startRow(45)
   row[2] = n
   row[3] = c
   row[4] = h
@@ -1709,8 +1666,7 @@ export function batchNormStatistics({ layout, n, c, s, x, mean, residual, varian
   const meanAt = mean.address
   const residualAt = residual.address
   const varianceAt = variance.address
-  const row = startRow()
-  row[0] = 52
+  const row = startRow(52)
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1761,8 +1717,7 @@ export function batchNormUpdateRunning({ c, count, mean, variance, momentum, ave
   const runningMeanAt = runningMean.address
   const runningVarAt = runningVar.address
   const trackedAt = tracked?.address ?? 0
-  const row = startRow()
-  row[0] = 53
+  const row = startRow(53)
   row[2] = c
   row[3] = count
   row[4] = meanAt
@@ -1816,8 +1771,7 @@ export function batchNormForward({ layout, n, c, s, x, mean, residual, variance,
   const weightAt = weight?.address ?? 0
   const biasAt = bias?.address ?? 0
   const yAt = y.address
-  const row = startRow()
-  row[0] = 54
+  const row = startRow(54)
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1883,8 +1837,7 @@ export function batchNormBackward({ layout, n, c, s, x, dy, mean, residual, vari
   const dxAt = dx?.address ?? 0
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
-  const row = startRow()
-  row[0] = 55
+  const row = startRow(55)
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1963,8 +1916,7 @@ export function batchNormMaxPool2dBackward({ n, c, h, w, x, z, dy, mean, residua
   const dxAt = dx?.address ?? 0
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
-  const row = startRow()
-  row[0] = 56
+  const row = startRow(56)
   row[2] = n
   row[3] = c
   row[4] = h

@@ -27,15 +27,21 @@ const IDLE_STEPS = 2
 /** A step ends by itself when so much was made in it, or twice as much as the largest step had. */
 const STEP = { bytes: 64 << 20, storages: 8192 }
 
-/** After so much of new leaves the idle ones are looked through: few enough that it takes no time. */
-const SWEEP = { bytes: 16 << 20, storages: 1024 }
+/**
+ * When there is so much more of leaves, in bytes, than when they were last looked through, the idle ones move out. What
+ * comes and goes does not count: a data set that idles takes no more memory inside than outside. (Many small ones are as
+ * bad: each counts for 16 kB at least.)
+ */
+const SWEEP = 16 << 20
 
 let step = 0
 let temporaries: Resident[] = []
-let leaves: Resident[] = []
+const leaves = new Set<Resident>()
 let made = { bytes: 0, storages: 0 }
 const largest = { ...STEP }
-let newLeaves = { bytes: 0, storages: 0 }
+let leafBytes = 0
+/** The same, when they were last looked through. */
+let sweptBytes = 0
 let liveBytes = 0
 let livePieces = 0
 /** While a backward is under way: it holds addresses of what a step's end would move out. */
@@ -51,35 +57,44 @@ export function enter(piece: Resident, lifetime: Lifetime): void {
   const { bytes } = piece
   liveBytes += bytes
   livePieces++
-  const leaf = lifetime === 'leaf'
-  const counted = leaf ? newLeaves : made
-  if (leaf) leaves.push(piece)
-  else temporaries.push(piece)
-  counted.bytes += bytes
-  counted.storages++
+  if (lifetime === 'leaf') {
+    enterLeaf(piece)
+  } else {
+    temporaries.push(piece)
+    made.bytes += bytes
+    made.storages++
+  }
 }
 
 /** A piece that an operation made, in wasm memory, is a leaf from now on. */
 export function settle(piece: Resident): void {
   temporaries = temporaries.filter((one) => one !== piece)
-  leaves.push(piece)
+  enterLeaf(piece)
 }
 
+function enterLeaf(piece: Resident): void {
+  leaves.add(piece)
+  leafBytes += asLeaf(piece)
+}
+
+const asLeaf = ({ bytes }: Resident) => Math.max(bytes, 1 << 14)
+
 /** A piece left it. */
-export function leave({ bytes }: Resident): void {
-  liveBytes -= bytes
+export function leave(piece: Resident): void {
+  liveBytes -= piece.bytes
   livePieces--
+  if (leaves.delete(piece)) leafBytes -= asLeaf(piece)
 }
 
 /** Makes room: everything that the current step has not used leaves wasm memory. */
 export function relieve(): void {
   temporaries = moveOutIdle(temporaries, 1)
-  leaves = moveOutIdle(leaves, 1)
+  moveOutIdle(leaves, 1)
   instance().kernels.scratch_trim()
 }
 
 /** Moves out what has been idle for `limit` steps, and gives what is still inside. */
-function moveOutIdle(storages: Resident[], limit: number): Resident[] {
+function moveOutIdle(storages: Iterable<Resident>, limit: number): Resident[] {
   const inside: Resident[] = []
   for (const storage of storages) {
     if (!storage.resident) continue
@@ -113,7 +128,7 @@ export function endStep(): void {
  */
 export function endStepIfLarge(): void {
   if (stepsHeld) return
-  if (isMore(made, largest) || isMore(newLeaves, SWEEP)) nextStep()
+  if (made.bytes > largest.bytes || made.storages > largest.storages || moreLeaves()) nextStep()
 }
 
 /** Lets no step end until it is called with false; gives what was before. */
@@ -127,10 +142,12 @@ function nextStep(): void {
   step++
   made = { bytes: 0, storages: 0 }
   temporaries = moveOutIdle(temporaries, IDLE_STEPS)
-  if (!isMore(newLeaves, SWEEP)) return
-  newLeaves = { bytes: 0, storages: 0 }
-  leaves = moveOutIdle(leaves, IDLE_STEPS)
+  if (!moreLeaves()) return
+  moveOutIdle(leaves, IDLE_STEPS)
+  sweptBytes = leafBytes
 }
+
+const moreLeaves = () => leafBytes > sweptBytes + SWEEP
 
 /**
  * Ends a step because memory ran out, and moves out all that the last one used: what runs next may have it.
@@ -143,10 +160,6 @@ export function makeRoom(): boolean {
   nextStep()
   relieve()
   return true
-}
-
-function isMore(a: typeof STEP, b: typeof STEP): boolean {
-  return a.bytes > b.bytes || a.storages > b.storages
 }
 
 /** What is in wasm memory now. */

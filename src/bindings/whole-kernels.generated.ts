@@ -42,8 +42,7 @@ export function nadamStep({ p, g, m, v, muProduct, lr, beta1, beta2, eps, weight
   const mAt = m.address
   const vAt = v.address
   const muProductAt = muProduct.address
-  const row = startRow()
-  row[0] = 24
+  const row = startRow(24)
   row[2] = pAt
   row[3] = p.length
   row[4] = gAt
@@ -104,8 +103,7 @@ export function rmspropStep({ p, g, v, mean, momentumBuffer, lr, alpha, eps, wei
   const vAt = v.address
   const meanAt = mean?.address ?? 0
   const momentumBufferAt = momentumBuffer?.address ?? 0
-  const row = startRow()
-  row[0] = 25
+  const row = startRow(25)
   row[2] = pAt
   row[3] = p.length
   row[4] = gAt
@@ -152,8 +150,7 @@ export function adagradStep({ p, g, sum, lr, lrDecay, eps, weightDecay, maximize
   const pAt = p.address
   const gAt = g.address
   const sumAt = sum.address
-  const row = startRow()
-  row[0] = 26
+  const row = startRow(26)
   row[2] = pAt
   row[3] = p.length
   row[4] = gAt
@@ -201,8 +198,7 @@ export function avgPool2dForward({ n, c, h, w, kh, kw, strideH, strideW, padding
   y.willChange()
   const xAt = x.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 46
+  const row = startRow(46)
   row[2] = n
   row[3] = c
   row[4] = h
@@ -252,8 +248,7 @@ export function avgPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddin
   dx.willChange()
   const dyAt = dy.address
   const dxAt = dx.address
-  const row = startRow()
-  row[0] = 47
+  const row = startRow(47)
   row[2] = n
   row[3] = c
   row[4] = h
@@ -309,8 +304,7 @@ export function layerNormForward({ rows, cols, x, weight, bias, eps, y, mean, rs
   const yAt = y.address
   const meanAt = mean.address
   const rstdAt = rstd.address
-  const row = startRow()
-  row[0] = 48
+  const row = startRow(48)
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -367,8 +361,7 @@ export function layerNormBackward({ rows, cols, x, dy, mean, rstd, weight, dx, d
   const dxAt = dx?.address ?? 0
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
-  const row = startRow()
-  row[0] = 49
+  const row = startRow(49)
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -429,8 +422,7 @@ export function groupNormForward({ n, c, s, groups, x, weight, bias, eps, y, mea
   const meanAt = mean.address
   const residualAt = residual.address
   const rstdAt = rstd.address
-  const row = startRow()
-  row[0] = 50
+  const row = startRow(50)
   row[2] = n
   row[3] = c
   row[4] = s
@@ -497,8 +489,7 @@ export function groupNormBackward({ n, c, s, groups, x, dy, mean, residual, rstd
   const dxAt = dx?.address ?? 0
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
-  const row = startRow()
-  row[0] = 51
+  const row = startRow(51)
   row[2] = n
   row[3] = c
   row[4] = s
@@ -569,8 +560,7 @@ export function recurrentForward({ cell, t, n, h, weight, bias, h0, c0, gates, y
   const yAt = y.address
   const keptAt = kept?.address ?? 0
   const lastCellAt = lastCell?.address ?? 0
-  const row = startRow()
-  row[0] = 59
+  const row = startRow(59)
   row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
   row[3] = t
   row[4] = n
@@ -653,8 +643,7 @@ export function recurrentBackward({ cell, t, n, h, weight, h0, c0, gates, y, kep
   const dqAt = dq?.address ?? 0
   const dh0At = dh0?.address ?? 0
   const dc0At = dc0?.address ?? 0
-  const row = startRow()
-  row[0] = 60
+  const row = startRow(60)
   row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
   row[3] = t
   row[4] = n
@@ -734,8 +723,7 @@ export function attentionForward({ batch, t, s, e, ev, q, k, v, mask, boolean, c
   const maskAt = mask?.address ?? 0
   const yAt = y.address
   const logSumsAt = logSums.address
-  const row = startRow()
-  row[0] = 61
+  const row = startRow(61)
   row[2] = batch
   row[3] = t
   row[4] = s
@@ -820,8 +808,7 @@ export function attentionBackward({ batch, t, s, e, ev, q, k, v, mask, boolean, 
   const dqAt = dq?.address ?? 0
   const dkAt = dk?.address ?? 0
   const dvAt = dv?.address ?? 0
-  const row = startRow()
-  row[0] = 62
+  const row = startRow(62)
   row[2] = batch
   row[3] = t
   row[4] = s
@@ -905,8 +892,7 @@ export function augment({ sourceRows, channels, h, w, outH, outW, padding, shift
   const indicesAt = indices.address
   const normsAt = norms.address
   const yAt = y.address
-  const row = startRow()
-  row[0] = 63
+  const row = startRow(63)
   row[2] = sourceRows
   row[3] = channels
   row[4] = h

@@ -1,6 +1,7 @@
 import { reliesOn } from '../autograd/recording.js'
 import { checkBoolean, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
+import { snakeCase } from '../snake-case.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { addBuffer } from './buffers.js'
 import {
@@ -22,7 +23,6 @@ import {
   loadState,
   type StateDict,
   type StateEntry,
-  snakeCase,
 } from './state-dict.js'
 import { watch } from './watch.js'
 

@@ -1,10 +1,11 @@
 /** What belongs to a module: its fields, the modules below it, and the state of all of them. */
 import { kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
+import { snakeCase } from '../snake-case.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { heldBy } from './held.js'
 import { Parameter } from './parameter.js'
-import { join, oldSnakeCase, type StateEntry, snakeCase } from './state-dict.js'
+import { join, oldSnakeCase, type StateEntry } from './state-dict.js'
 
 /** As much of a Module as its tree is about. */
 interface Node<M> {

@@ -1,7 +1,7 @@
 /** Paths such as `stage1.0.weight` from a module down. */
 import { kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
-import { snakeCase } from './state-dict.js'
+import { snakeCase } from '../snake-case.js'
 
 /** As much of a Module as paths need. */
 interface Parent<M> {

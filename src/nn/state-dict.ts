@@ -34,18 +34,7 @@ export function join(path: string, name: string): string {
   return path ? `${path}.${name}` : name
 }
 
-/**
- * `runningMean` → `running_mean`, `convBN` → `conv_bn`: what PyTorch's users would have called the field. What is no
- * camelCase (`W`, `A_log`) stays.
- */
-export function snakeCase(name: string): string {
-  return name.replace(
-    /(?<=[a-z0-9])[A-Z]+(?![a-z])|(?<=[a-zA-Z0-9])[A-Z](?=[a-z])/g,
-    (capitals) => `_${capitals.toLowerCase()}`,
-  )
-}
-
-/** What `snakeCase` was in older versions. */
+/** What `snakeCase` (../snake-case.ts) was in older versions. */
 export function oldSnakeCase(name: string): string {
   return name.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }

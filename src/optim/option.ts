@@ -72,8 +72,3 @@ export function checkValues<O>(definition: Definition<O>, who: string, options: 
   for (const name in definition.options) definition.options[name].check(who, name, options[name])
   definition.check?.(who, options)
 }
-
-/** `weightDecay` → `weight_decay`: options are camelCase, the names in a state dict PyTorch's. */
-export function snakeCase(name: string): string {
-  return name.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-}

@@ -1,10 +1,11 @@
 /** An optimiser's state dict in PyTorch's form: written, and read with everything checked. */
 import { kindOf } from '../check.js'
 import { ArgumentError, StateDictError } from '../errors.js'
+import { snakeCase } from '../snake-case.js'
 import { fromValues, zeros } from '../tensor/create.js'
 import { sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkValues, completed, type Definition, namesOf, snakeCase } from './option.js'
+import { checkValues, completed, type Definition, namesOf } from './option.js'
 import { MARKS, type ParamGroup } from './param-group.js'
 
 /** A group's options under PyTorch's names. */

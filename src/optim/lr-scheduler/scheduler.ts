@@ -1,9 +1,9 @@
 /** What all learning-rate schedulers share: the optimiser, the last rates, and a state dict under PyTorch's names. */
 import { kindOf } from '../../check.js'
 import { ArgumentError, StateDictError } from '../../errors.js'
+import { snakeCase } from '../../snake-case.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { Optimizer } from '../optimizer.js'
-import { snakeCase } from '../option.js'
 
 /** A scheduler's state under PyTorch's names: plain numbers, strings and lists, as JSON has them. */
 export type SchedulerStateDict = Record<string, unknown>

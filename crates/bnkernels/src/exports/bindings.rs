@@ -288,8 +288,7 @@ fn function(number: usize, kernel: &Description) -> String {
         let address = if *optional { "?.address ?? 0" } else { ".address" };
         writeln!(out, "  const {name}At = {name}{address}").unwrap();
     }
-    out += "  const row = startRow()\n";
-    writeln!(out, "  row[0] = {number}").unwrap();
+    writeln!(out, "  const row = startRow({number})").unwrap();
     let mut at = 2;
     for (i, argument) in arguments.iter().enumerate() {
         if argument.kind == Kind::Dims {
