@@ -118,7 +118,7 @@ it('an optimiser that lacks its kernel leaves the parameters alone, and others c
 describe('each binary', () => {
   const read = (name: string) => readFile(new URL(`../../src/bindings/${name}`, import.meta.url))
   const numbersIn = async (file: string) =>
-    [...`${await read(file)}`.matchAll(/row\[0\] = (\d+)/g)].map(([, number]) => Number(number))
+    [...`${await read(file)}`.matchAll(/startRow\((\d+)\)/g)].map(([, number]) => Number(number))
 
   it.each([
     'strict-unshared',
