@@ -21,8 +21,13 @@ function steps(count: number, size: number, each: (leaf: Tensor) => void): void 
 
 it('stays while many leaves come and go', () => {
   const idle = tensor(new Float32Array(1000))
-  steps(5000, 3, (leaf) => leaf.dispose())
-  steps(50, 1 << 20, (leaf) => leaf.dispose())
+  let last: Tensor | undefined
+  const replace = (leaf: Tensor) => {
+    last?.dispose()
+    last = leaf
+  }
+  steps(5000, 3, replace)
+  steps(50, 1 << 20, replace)
   expect(idle.storage.resident).toBe(true)
 })
 
