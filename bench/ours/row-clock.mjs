@@ -23,8 +23,8 @@ function forms() {
     for (const [, name, body] of readFileSync(file, 'utf8').matchAll(
       /^export function (\w+)\(.*?\{\n(.*?)^\}/gms,
     )) {
-      const code = /row\[0\] = (\d+)/.exec(body)?.[1]
-      const words = [...body.matchAll(/row\[(\d+)\] = (?:Number\()?(\w+)/g)].slice(1)
+      const code = /startRow\((\d+)\)/.exec(body)?.[1]
+      const words = [...body.matchAll(/row\[(\d+)\] = (?:Number\()?(\w+)/g)]
       if (code) found[Number(code)] = { name, words: new Map(words.map(([, at, of]) => [Number(at), of])) }
     }
   }
