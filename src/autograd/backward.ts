@@ -7,7 +7,7 @@ import { ArgumentError, AutogradError, ShapeError } from '../errors.js'
 import { copyValues } from '../tensor/copy.js'
 import { sameShape } from '../tensor/shape.js'
 import { empty, Tensor, toLayout } from '../tensor/tensor.js'
-import { Call } from './call.js'
+import { Call, filledParts } from './call.js'
 import { whileDifferentiating } from './tape.js'
 
 /** Walks through graphs so far. */
@@ -77,6 +77,7 @@ function differentiate(seeds: readonly Seed[], calls: readonly Call[], how: Walk
   const { retainGraph, wanted, end } = how
   /** The gradients of the leaves, until all are there. */
   const leaves = new Map<Tensor, Tensor>()
+  const soFar = (x: Tensor) => (x.producer instanceof Call ? x.producer.incoming : leaves.get(x))
   try {
     for (const [root, cotangent] of seeds) {
       const seed = cotangent ? share(cotangent) : empty(root.shape)
@@ -89,7 +90,7 @@ function differentiate(seeds: readonly Seed[], calls: readonly Call[], how: Walk
         call.incoming = undefined
         const result = wanted?.get(call)
         if (result) leaves.set(result, new Tensor(incoming.storage.retain(), incoming.shape))
-        const gradients = call.differentiate(incoming)
+        const gradients = call.differentiate(incoming, soFar)
         for (let i = 0; i < gradients.length; i++) {
           const source = sources[i]
           const gradient = gradients[i]
@@ -147,6 +148,7 @@ function pass(to: Tensor, gradient: Tensor, leaves: Map<Tensor, Tensor>): void {
 
 /** `a + b`, in `a`'s memory if nobody else has it, or else as a new tensor. Takes both over. */
 function add(a: Tensor, b: Tensor): Tensor {
+  filledParts.delete(a)
   let sum = a
   if (!a.storage.exclusive) {
     sum = empty(a.shape, a.layout)

@@ -1,4 +1,5 @@
 /** One use of an operation: what its forward and backward see, and what the tape keeps of it. */
+import { fill } from '../bindings/kernels.generated.js'
 import type { Layout, Storage } from '../bindings/memory.js'
 import { AutogradError, DisposedError } from '../errors.js'
 import type { Shape } from '../tensor/shape.js'
@@ -14,12 +15,18 @@ interface Saved {
   what: string
 }
 
+/** What a walk has of the gradient of a tensor, before all that depends on it was differentiated. */
+type SoFar = (x: Tensor) => Tensor | undefined
+
 let recorded = 0
 
 /** Calls recorded so far: the sequence of the last. */
 export function recordedCalls(): number {
   return recorded
 }
+
+/** Of gradients that are 0 elsewhere: what is filled, of one dimension. */
+export const filledParts = new WeakMap<Tensor, { dim: number; start: number; end: number }>()
 
 /** Shared by all that has nothing; never written to. */
 const NONE: never[] = []
@@ -46,6 +53,8 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
   #saved: Saved[] = NONE
   #wants: boolean[] = NONE
   #gradients: (Tensor | undefined)[] = NONE
+  /** What came of a tensor's gradient before this backward. */
+  #soFar: SoFar | undefined
   /** Inputs that this backward has no gradient of. */
   #skipped: Set<number> | undefined
   #spent = false
@@ -63,13 +72,17 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
   }
 
   get output(): Tensor {
-    if (!this.#output) throw new Error(`'${this.operation.name}' does not declare that it reads its output`)
-    return this.#output
+    return this.#there(this.#output, 'output')
   }
 
   get dy(): Tensor {
-    if (!this.#dy) throw new Error(`'${this.operation.name}': there is no dy outside of backward`)
-    return this.#dy
+    return this.#there(this.#dy, 'dy')
+  }
+
+  /** (What backward reads it has to declare, and of dy there is none but in it.) */
+  #there<T>(x: T | undefined, what: string): T {
+    if (!x) throw new Error(`'${this.operation.name}' has no ${what} here`)
+    return x
   }
 
   /** Whether its backward has run. */
@@ -82,9 +95,7 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
   }
 
   shapeOf(i: number): Shape {
-    const source = this.sources[i]
-    if (!source) throw new Error(`'${this.operation.name}' was called without input ${i}`)
-    return source.shape
+    return this.#there(this.sources[i], 'such input').shape
   }
 
   wants(i: number): boolean {
@@ -95,6 +106,25 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
     const source = this.sources[i]
     if (!this.#wants[i] || !source) return undefined
     return this.#give(i, empty(source.shape, this.#layouts[i]))
+  }
+
+  gradientWithin(i: number, dim: number, start: number, end: number): Tensor | undefined {
+    const source = this.sources[i]
+    const before = source && this.#soFar?.(source)
+    const filled = before && filledParts.get(before)
+    const free = filled?.dim === dim && (end <= filled.start || filled.end <= start)
+    if (free && this.#wants[i] && before?.layout === this.#layouts[i] && before.storage.exclusive) {
+      filled.start = Math.min(start, filled.start)
+      filled.end = Math.max(end, filled.end)
+      // It is there already.
+      this.skip(i)
+      return before
+    }
+    const dx = this.gradient(i)
+    if (!dx) return undefined
+    fill({ y: dx.storage, value: 0 })
+    filledParts.set(dx, { dim, start, end })
+    return dx
   }
 
   pass(i: number, x: Tensor): void {
@@ -249,12 +279,13 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
     }
   }
 
-  /** The wanted gradients, from the result's, which it takes over. */
-  differentiate(dy: Tensor): readonly (Tensor | undefined)[] {
+  /** The wanted gradients, from the result's, which it takes over; but for what it adds to those `soFar`. */
+  differentiate(dy: Tensor, soFar: SoFar): readonly (Tensor | undefined)[] {
     const { operation } = this
     const wants = this.#wants
     const gradients: (Tensor | undefined)[] = new Array(wants.length)
     this.#gradients = gradients
+    this.#soFar = soFar
     try {
       this.#dy = this.#in(this.outputLayout, dy)
       operation.backward(this)
@@ -274,6 +305,7 @@ export class Call<A = unknown> implements OperationCall<A>, Producer {
     } finally {
       this.#dy = undefined
       this.#gradients = NONE
+      this.#soFar = undefined
       this.#skipped = undefined
       dy.release()
       this.#freeTemporaries()

@@ -41,6 +41,12 @@ export interface OperationCall<A> {
   wants(i: number): boolean
   /** An uninitialised tensor for the gradient of input `i`, in its shape and layout; undefined if nobody wants it. */
   gradient(i: number): Tensor | undefined
+  /**
+   * A tensor for the gradient of input `i` that is 0 but from `start` to `end` of dimension `dim`: to be filled there.
+   * It may be what came of that gradient so far, if that is 0 there: parts of a tensor, one after the other, then cost
+   * no more than the whole.
+   */
+  gradientWithin(i: number, dim: number, start: number, end: number): Tensor | undefined
   /** Gives `x`, as `dy` or a temporary, as the gradient of input `i`, if it is wanted. The memory is shared. */
   pass(i: number, x: Tensor): void
   /** Says that there is no gradient of input `i`, so that nothing flows there. */
@@ -113,25 +119,16 @@ const all = new Map<string, Operation<never>>()
 /** Every operation by name; the composition fuzz draws its programs from here. */
 export const operations: ReadonlyMap<string, Operation<never>> = all
 
-/** Declares an operation. @throws {Error} for a declaration that contradicts itself, when the module is loaded */
+/** Declares an operation. (That no declaration contradicts itself is a test's to see: test/autograd/declarations.test.ts.) */
 // What is not used is left out by bundlers.
 /* @__NO_SIDE_EFFECTS__ */
 export function defineOperation<A>(definition: Definition<A>): Operation<A> {
   const { name, inputs, makes = [], gradients } = definition
-  if (all.has(name)) throw new Error(`the operation '${name}' is declared twice`)
-  if (!definition.forward === !definition.view) throw new Error(`'${name}' has forward or view, not both`)
   const inputNames = Object.keys(inputs)
   const source = (read: string): Source => {
     if (read === 'output') return { kind: 'output' }
     const index = inputNames.indexOf(read)
-    if (index >= 0) return { kind: 'input', index }
-    const made = makes.indexOf(read)
-    if (made < 0) throw new Error(`'${name}': a gradient reads '${read}', which is neither input nor made`)
-    return { kind: 'made', index: made }
-  }
-  for (const input of Object.keys(gradients)) {
-    if (!inputNames.includes(input))
-      throw new Error(`'${name}' has no input '${input}' to give a gradient of`)
+    return index < 0 ? { kind: 'made', index: makes.indexOf(read) } : { kind: 'input', index }
   }
   const operation: Operation<A> = {
     ...definition,

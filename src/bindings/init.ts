@@ -1,4 +1,4 @@
-import { kindOf } from '../check.js'
+import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, InitError } from '../errors.js'
 import { type Instance, instance, setInstance } from './instance.js'
 import { instantiate } from './instantiate.js'
@@ -70,30 +70,14 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] }
  * @throws {ArgumentError} for an option that is unknown or out of range
  */
 export async function init(options: InitOptions = {}): Promise<Backend> {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new ArgumentError(`init: options are given by name, as { threads: 2 }, not as ${kindOf(options)}`)
-  }
+  checkOptions('init', options, ['threads', 'deterministic', 'wasm', 'worker', 'kernels'])
   const {
     threads = Math.min(platform().cores, 8),
     deterministic = false,
     kernels = started?.kernels ?? (wantsWhole() ? 'all' : 'core'),
-    wasm,
-    worker,
-    ...unknown
   } = options
-  for (const name of Object.keys(unknown)) {
-    throw new ArgumentError(
-      `init: unknown option '${name}'; it takes threads, deterministic, wasm, worker and kernels`,
-    )
-  }
-  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
-    throw new ArgumentError(
-      `init: threads must be a whole number from 1 to ${MOST_THREADS}, not ${kindOf(threads)}`,
-    )
-  }
-  if (typeof deterministic !== 'boolean') {
-    throw new ArgumentError(`init: deterministic is true or false, not ${kindOf(deterministic)}`)
-  }
+  checkNumber('init', 'threads', threads, { least: 1, most: MOST_THREADS, whole: true })
+  checkBoolean('init', 'deterministic', deterministic)
   if (kernels !== 'all' && kernels !== 'core') {
     throw new ArgumentError(`init: kernels is 'all' or 'core', not ${kindOf(kernels)}`)
   }
@@ -111,7 +95,7 @@ export async function init(options: InitOptions = {}): Promise<Backend> {
     started = undefined
   })
   const backend = await started.backend
-  if (lost) await startAgain(lost, worker)
+  if (lost) await startAgain(lost, options.worker)
   return backend
 }
 

@@ -1,5 +1,4 @@
 /** NumPy's square brackets. */
-import { fill } from '../../bindings/kernels.generated.js'
 import { kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { scoped } from '../../tensor/scope.js'
@@ -92,6 +91,8 @@ interface Part {
   shape: Shape
   start: number
   strides: readonly number[]
+  /** A dimension of `x`, and from where to where in it all lies. */
+  within: readonly [dim: number, start: number, end: number]
 }
 
 const operation = defineOperation<Part>({
@@ -104,10 +105,9 @@ const operation = defineOperation<Part>({
     copyRegion(output.shape, { of: x, start, strides }, { of: output })
   },
   backward(call) {
-    const dx = call.gradient(0)
+    const { start, strides, within } = call.attributes
+    const dx = call.gradientWithin(0, ...within)
     if (!dx) return
-    fill({ y: dx.storage, value: 0 })
-    const { start, strides } = call.attributes
     copyRegion(call.dy.shape, { of: call.dy }, { of: dx, start, strides })
   },
 })
@@ -131,6 +131,7 @@ export function at(x: Tensor, ...indices: IndexItem[]): Tensor {
   const steps = stridesOf(x.shape)
   const [kept, strides, turned, result]: [number[], number[], number[], number[]] = [[], [], [], []]
   let [start, d] = [0, 0]
+  let within: Part['within'] | undefined
   for (const item of complete(indices.flatMap(read), x.shape)) {
     if (item === 'newaxis' || item === '...') {
       result.push(1)
@@ -145,10 +146,13 @@ export function at(x: Tensor, ...indices: IndexItem[]): Tensor {
         )
       }
       start += place * steps[d]
+      within ??= [d, place, place + 1]
     } else {
       const { start: from, count, step } = walk(item, size)
       // Backwards is forwards from the other end, and then turned round.
-      start += (step > 0 || count === 0 ? from : from + (count - 1) * step) * steps[d]
+      const first = step > 0 || count === 0 ? from : from + (count - 1) * step
+      start += first * steps[d]
+      if (count < size) within ??= [d, first, first + count * Math.abs(step)]
       if (step < 0) turned.push(kept.length)
       kept.push(count)
       strides.push(Math.abs(step) * steps[d])
@@ -156,7 +160,7 @@ export function at(x: Tensor, ...indices: IndexItem[]): Tensor {
     }
     d++
   }
-  const part = { shape: kept, start, strides }
+  const part = { shape: kept, start, strides, within: within ?? [0, 0, x.shape[0] ?? 1] }
   return scoped(() => {
     const y = run(operation, [x], part)
     return reshape(turned.length > 0 ? flip(y, turned) : y, result)

@@ -1,5 +1,4 @@
 /** The same values under another shape or in another order. */
-import { fill } from '../../bindings/kernels.generated.js'
 import { kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { checkShape, dimension, type Shape, sizeOf, stridesOf } from '../../tensor/shape.js'
@@ -134,11 +133,10 @@ const sliceOperation = defineOperation<Cut>({
   },
   repeats: unchanged,
   backward(call) {
-    const dx = call.gradient(0)
+    const { dim, start, end } = call.attributes
+    const dx = call.gradientWithin(0, dim, start, end)
     if (!dx) return
-    fill({ y: dx.storage, value: 0 })
     const strides = stridesOf(dx.shape)
-    const { dim, start } = call.attributes
     copyRegion(call.dy.shape, { of: call.dy }, { of: dx, start: start * strides[dim], strides })
   },
 })
