@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Nets of a user's: what they are made of is public.
   nets: [''],
   // Above all that is public: it reaches into the step of a training, and sends wasm memory.
-  distributed: ['data', 'nn', 'autograd', 'tensor', 'bindings'],
+  distributed: ['train', 'io', 'data', 'nn', 'autograd', 'tensor', 'bindings'],
   // A checkpoint is a file.
   train: ['nn', 'optim', 'data', 'io', 'autograd', 'tensor'],
   io: ['nn', 'tensor'],

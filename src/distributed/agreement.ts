@@ -14,7 +14,8 @@ const linesOf = (net: AnyModule): string[] =>
  */
 export function checkAgreement(world: World, net: AnyModule): void {
   const own = linesOf(net)
-  const theirs = JSON.parse(broadcastText(world, JSON.stringify(own))) as string[]
+  const sent = world.broadcastBytes(new TextEncoder().encode(JSON.stringify(own)))
+  const theirs = JSON.parse(new TextDecoder().decode(sent)) as string[]
   const at = Math.max(own.length, theirs.length)
   const first = Array.from({ length: at }, (_, i) => i).find((i) => own[i] !== theirs[i]) ?? -1
   const found = world.gatherNumbers(Float64Array.of(first), new Array(world.size).fill(1))
@@ -28,15 +29,4 @@ export function checkAgreement(world: World, net: AnyModule): void {
     `DistributedDataParallel: the ranks' nets differ, first in parameter or buffer ${found[rank]}: ${here}; make the same net in all ranks`,
     'ranks-differ',
   )
-}
-
-function broadcastText(world: World, text: string): string {
-  const { communicator } = world
-  const bytes = new TextEncoder().encode(text)
-  const length = Float64Array.of(bytes.length)
-  communicator.broadcast(length, 0)
-  const all = new Uint8Array(length[0])
-  if (world.rank === 0) all.set(bytes)
-  communicator.broadcast(all, 0)
-  return new TextDecoder().decode(all)
 }

@@ -3,7 +3,7 @@
  * bucket has, one after the other, the gradients of some parameters, each times the rank's count of samples, and behind
  * them that count; it is summed over the ranks, and the sums' quotient is the mean over all samples.
  */
-import { fill, sgdStep } from '../bindings/kernels.generated.js'
+import { accumulate, fill, sgdStep } from '../bindings/kernels.generated.js'
 import { type Memory, Storage } from '../bindings/memory.js'
 import { Part } from '../bindings/part.js'
 import { eachRun, live } from '../bindings/recording.js'
@@ -38,11 +38,21 @@ export function addScaled(y: Memory, x: Memory, factor: () => number): void {
   )
 }
 
-/** The gradient that a parameter has from now on: `factor` times what lies in `sums`. */
-export function setGradient(parameter: Tensor, sums: Memory, factor: () => number): void {
+/**
+ * The gradient that a parameter has from now on: `factor` times what lies in `sums`.
+ *
+ * @param before what is added to it
+ */
+export function setGradient(
+  parameter: Tensor,
+  sums: Memory,
+  factor: () => number,
+  before?: Tensor | undefined,
+): void {
   const gradient = empty(parameter.shape)
   fill({ y: gradient.storage, value: 0 })
   addScaled(gradient.storage, sums, factor)
+  if (before) accumulate({ x: before.storage, y: gradient.storage })
   parameter.zeroGrad()
   parameter.ownGradient = gradient
 }
@@ -101,12 +111,12 @@ export class Buckets {
 
 /** One backward's gradients. */
 export class Collection {
-  /** Gradients that each bucket waits for. */
-  readonly #missing: number[]
-  readonly #begun: boolean[]
+  /** Gradients that each bucket has in all, and those that it waits for. */
+  readonly #expected: number[]
+  #missing: number[] = []
+  #begun: boolean[] = []
   /** Buckets that are on their way: always the first ones, for all ranks send them in the same order. */
   #sent = 0
-  #left = 0
 
   constructor(
     readonly world: World,
@@ -114,28 +124,25 @@ export class Collection {
     readonly placeOf: (parameter: Tensor) => { bucket: number; start: number } | undefined,
     readonly of: { weight: () => number; empty: boolean },
   ) {
-    this.#missing = buckets.map(() => 0)
-    this.#begun = buckets.map(() => false)
+    this.#expected = buckets.map(() => 0)
   }
 
   /** Says that the gradient of a parameter will come; undefined for one that is in no bucket. */
   expect(parameter: Tensor): ((gradient: Tensor) => void) | undefined {
     const place = this.placeOf(parameter)
     if (!place) return undefined
-    this.#missing[place.bucket]++
-    this.#left++
+    this.#expected[place.bucket]++
     return (gradient) => {
       this.#take(parameter, gradient, place)
       this.#missing[place.bucket]--
-      this.#left--
       while (this.#sent < this.buckets.length && this.#begun[this.#sent] && this.#missing[this.#sent] === 0) {
         this.#send()
       }
-      if (this.#left === 0) this.#finish()
     }
   }
 
   #take(parameter: Tensor, gradient: Tensor, { bucket, start }: { bucket: number; start: number }): void {
+    if (this.#missing.length === 0) this.#missing = [...this.#expected]
     this.#begin(bucket)
     const part = new Part(this.buckets[bucket].storage, start, parameter.size)
     // (That of no sample may be NaN.)
@@ -162,9 +169,13 @@ export class Collection {
     })
   }
 
-  /** Parameters that this rank did not use get what the others have. */
-  #finish(): void {
+  /** Sets the gradients. Parameters that this rank did not use get what the others have. */
+  finish(): void {
     while (this.#sent < this.buckets.length) this.#send()
+    // (A graph that is kept may be gone through again.)
+    this.#missing = []
+    this.#begun = []
+    this.#sent = 0
     for (const bucket of this.buckets) {
       const { storage, length, parameters, starts } = bucket
       eachRun([], () => {

@@ -1,16 +1,21 @@
+import { mapTensors } from '../autograd/arguments-tree.js'
 import { eachTime } from '../autograd/recording.js'
-import { withWeight } from '../autograd/shards.js'
+import { Sharded, withWeight } from '../autograd/shards.js'
 import { isRecording } from '../autograd/tape.js'
-import { tapGradients } from '../autograd/taps.js'
+import { Taps } from '../autograd/taps.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
-import { callForward } from '../nn/layer.js'
+import { BatchNorm } from '../nn/batch-norm.js'
+import { callForward, isLibrary } from '../nn/layer.js'
 import { type AnyModule, Module } from '../nn/module.js'
 import { SyncBatchNorm } from '../nn/sync-batch-norm.js'
 import { eachTensor } from '../tensor/scope.js'
 import type { Tensor } from '../tensor/tensor.js'
+import type { Loss } from '../train/loss.js'
 import { checkAgreement } from './agreement.js'
+import { BatchShards, meanOfShards } from './batch-shards.js'
 import { Buckets } from './buckets.js'
+import { ShardedGradients } from './sharded-gradients.js'
 import { view, World } from './world.js'
 
 /** Options of DistributedDataParallel. */
@@ -42,7 +47,10 @@ export class DistributedDataParallel<
   readonly module: AnyModule<Inputs, Output>
   /** All ranks. */
   readonly #world: World
-  readonly #buckets: Buckets
+  /** How gradients come together: fast, or in one order whatever the ranks. */
+  readonly #gradients: Buckets | ShardedGradients
+  /** What this gave, in training that is deterministic: its shards. */
+  readonly #shardsOf = new WeakMap<Tensor, { shards: BatchShards; whole: Sharded }>()
   readonly #broadcastBuffers: boolean
   /** Samples of gradients that were kept back, and not yet sent. */
   #kept = 0
@@ -71,12 +79,16 @@ export class DistributedDataParallel<
     checkBoolean(name, 'broadcastBuffers', broadcastBuffers)
     const trained = module.parameters().filter(({ requiresGrad }) => requiresGrad)
     if (trained.length === 0) throw new ArgumentError(`${name}: the net has no parameter that is trained`)
+    if (world.shards > 0) checkNorms(module)
     checkAgreement(world, module)
     for (const tensor of new Set(Object.values(module.stateDict()))) world.broadcast(tensor)
     this.module = module
     this.#world = world
     this.#broadcastBuffers = broadcastBuffers
-    this.#buckets = new Buckets(world, trained, bucketCapMb * 2 ** 20)
+    this.#gradients =
+      world.shards > 0
+        ? new ShardedGradients(world, trained)
+        : new Buckets(world, trained, bucketCapMb * 2 ** 20)
   }
 
   /**
@@ -87,13 +99,19 @@ export class DistributedDataParallel<
    */
   override forward(...inputs: Inputs): Output {
     const samples = samplesOf(inputs)
-    const unknown = this.parameters().some((one) => one.requiresGrad && !this.#buckets.has(one))
+    const unknown = this.parameters().some((one) => one.requiresGrad && !this.#gradients.has(one))
     if (unknown) {
       throw new ArgumentError(
         'DistributedDataParallel: a parameter is trained that was frozen when this was made; make a new one after requiresGrad_()',
       )
     }
     this.#sendBuffers()
+    const gradients = this.#gradients
+    if (gradients instanceof ShardedGradients) {
+      return this.training
+        ? this.#forwardShards(gradients, inputs, samples)
+        : callForward(this.module, ...inputs)
+    }
     const output = withWeight(samples, () => callForward(this.module, ...inputs))
     if (!isRecording() || this.#world.size === 1) return output
     const syncs = this.#syncs
@@ -106,8 +124,8 @@ export class DistributedDataParallel<
     if (!syncs) return output
     const outputs: Tensor[] = []
     eachTensor(output, (x) => outputs.push(x))
-    const collection = this.#buckets.collect(() => pass.weight, samples === 0)
-    tapGradients(outputs, (leaf) => collection.expect(leaf))
+    const collection = gradients.collect(() => pass.weight, samples === 0)
+    new Taps(() => collection.finish()).insert(outputs, (leaf) => collection.expect(leaf))
     return output
   }
 
@@ -141,9 +159,71 @@ export class DistributedDataParallel<
     }
   }
 
+  #forwardShards(gradients: ShardedGradients, inputs: Inputs, samples: number): Output {
+    const shards = new BatchShards(this.#world, gradients, samples)
+    const cut = shards.cut(inputs)
+    const output = shards.run(() => callForward(this.module, ...cut))
+    return mapTensors(output, (x) => {
+      if (!(x instanceof Sharded)) return x
+      const joined = shards.join(x)
+      this.#shardsOf.set(joined, { shards, whole: x })
+      return joined
+    }) as Output
+  }
+
+  /**
+   * The loss to train with where ranks may have no sample of a batch, or where training is deterministic: there the loss
+   * too is computed for each shard by itself. Else it is `criterion` itself, in other words.
+   *
+   * @param criterion such as `new nn.CrossEntropyLoss()`: one that gives the mean over a batch
+   * @returns a loss, for `fit` or a loop of one's own
+   * @throws {ArgumentError} for what is no loss; in its forward, in deterministic training, for a prediction that is not
+   *   this net's
+   */
+  loss<Target = Tensor>(criterion: Loss<Output, Target>): Loss<Output, Target> {
+    if (typeof criterion?.forward !== 'function') {
+      throw new ArgumentError(
+        `loss: expected something with a forward(prediction, target), such as new nn.CrossEntropyLoss(), got ${kindOf(criterion)}`,
+      )
+    }
+    const forward = (...given: readonly unknown[]) => this.#lossOf(criterion as Callable, given)
+    const { answers } = criterion
+    return {
+      forward,
+      ...(answers && { answers: (...given) => answers.apply(criterion, given) }),
+      // The library's own where the criterion is.
+      libraryForward: isLibrary(criterion as Callable) ? forward : undefined,
+    }
+  }
+
+  #lossOf(criterion: Callable, given: readonly unknown[]): Tensor {
+    const [prediction] = given
+    const samples = samplesOf(given)
+    if (!this.#world.shards || !this.training) {
+      const value = callForward(criterion, ...given) as Tensor
+      return samples > 0 ? value : meanOfShards([value], [0])
+    }
+    let found: BatchShards | undefined
+    const whole = mapTensors(prediction, (x) => {
+      const known = this.#shardsOf.get(x)
+      found ??= known?.shards
+      return known?.whole ?? x
+    })
+    const shards = found
+    if (!shards) {
+      throw new ArgumentError(
+        'DistributedDataParallel: in deterministic training the loss is of what this net has given, and here it is of something else; call loss.forward(net.forward(x), y) on the results themselves',
+      )
+    }
+    const rest = shards.cut(given.slice(1))
+    const value = shards.run(() => callForward(criterion, whole, ...rest))
+    return meanOfShards(shards.partsOf(value as Tensor), shards.sizes)
+  }
+
   /** Those of rank 0 become all ranks', in one piece. */
   #sendBuffers(): void {
-    if (!this.#broadcastBuffers || this.#world.size === 1) return
+    // (Where training is deterministic, no rank's may differ.)
+    if (!this.#broadcastBuffers || this.#world.size === 1 || this.#world.shards > 0) return
     const { training } = this
     const buffers = [...new Set(this.#ownBuffers())]
     if (buffers.length === 0) return
@@ -181,6 +261,24 @@ export class DistributedDataParallel<
   override get libraryForward(): unknown {
     return DistributedDataParallel.prototype.forward
   }
+}
+
+/** As a loss is called. */
+type Callable = {
+  forward(...given: readonly unknown[]): unknown
+  readonly libraryForward?: unknown
+}
+
+/** @throws {ArgumentError} for statistics that would be one shard's own */
+function checkNorms(net: AnyModule): void {
+  const own = net
+    .namedModules()
+    .find(([, one]) => one instanceof BatchNorm && !(one instanceof SyncBatchNorm))
+  if (!own) return
+  const [path, layer] = own
+  throw new ArgumentError(
+    `DistributedDataParallel: in deterministic training batch norm has the statistics of all shards, and ${layer.constructor.name} (${path}) does not; nn.SyncBatchNorm.convert(net) makes it one that does`,
+  )
 }
 
 /** How many samples the first tensor of the inputs has. @throws {ArgumentError} for none */

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs'
-import { checkNumber, checkOptions, kindOf } from '../check.js'
+import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { setDefaultProcessGroup } from '../nn/sync-batch-norm.js'
 import { alone, communicator } from './communicator.js'
@@ -17,7 +17,18 @@ export interface MPIOptions {
   library?: string
   /** How many ranks there must be; another number is an error. Default: any. */
   size?: number
+  /**
+   * Whether training has the same bits on any number of ranks, of either MPI, and on any number of threads: each batch is
+   * cut into `shards`, which are computed each by itself and whose gradients are added up in one order. (On other
+   * machines too, with `init({ deterministic: true })`.) Default false.
+   */
+  deterministic?: boolean
+  /** Into how many shards, where `deterministic`: at least as many as there are ranks. It is part of what decides the bits. Default 8. */
+  shards?: number
 }
+
+/** Shards where nobody says how many. */
+const SHARDS = 8
 
 let world: World | undefined
 
@@ -25,20 +36,37 @@ let world: World | undefined
  * Joins the job that `mpirun` (or srun, or Kubernetes' MPI operator) has started this process in:
  * `mpirun -n 4 node train.js`. A process that was started alone is a world of one, which needs neither MPI nor koffi, so
  * that a script runs anywhere. It works with Open MPI 4 and 5, and MPICH 4 and what is compatible with it, in Node, Bun
- * and Deno. Called again it gives the same world.
+ * and Deno. Called again it gives the same world, unless
+ * it asks for another kind.
  *
  * @throws {MPIError} where koffi or MPI is missing, the library is of another make than the launcher, or there are not
  *   `size` ranks; `code` tells which
  * @throws {ArgumentError} for an unknown option
  */
 export async function mpi(options: MPIOptions = {}): Promise<World> {
-  checkOptions('mpi', options, ['library', 'size'])
-  const { library, size } = options
+  checkOptions('mpi', options, ['library', 'size', 'deterministic', 'shards'])
+  const { library, size, deterministic = false, shards } = options
   if (library !== undefined && (typeof library !== 'string' || library === '')) {
     throw new ArgumentError(`mpi: library is the path of the MPI library, got ${kindOf(library)}`)
   }
   if (size !== undefined) checkNumber('mpi', 'size', size, { least: 1, whole: true })
-  world ??= join(library ?? process.env[LIBRARY_VARIABLE])
+  checkBoolean('mpi', 'deterministic', deterministic)
+  if (shards !== undefined) checkNumber('mpi', 'shards', shards, { least: 1, most: 4096, whole: true })
+  if (shards !== undefined && !deterministic) {
+    throw new ArgumentError('mpi: shards are for deterministic training; give deterministic: true, too')
+  }
+  const parts = deterministic ? (shards ?? SHARDS) : 0
+  world ??= join(library ?? process.env[LIBRARY_VARIABLE], parts)
+  if (parts !== world.shards) {
+    throw new ArgumentError(
+      `mpi: called again with ${parts} shards, and there are ${world.shards}; a process has one world, made by the first call`,
+    )
+  }
+  if (parts > 0 && parts < world.size) {
+    throw new ArgumentError(
+      `mpi: ${parts} shards are too few for ${world.size} ranks; give shards: ${world.size} or more`,
+    )
+  }
   if (size !== undefined && size !== world.size) {
     const how = world.library ? '' : ` (this process was started alone: mpirun -n ${size} …)`
     throw new MPIError(`mpi: expected ${size} ranks, and there are ${world.size}${how}`, 'other-size')
@@ -47,11 +75,11 @@ export async function mpi(options: MPIOptions = {}): Promise<World> {
   return world
 }
 
-function join(path: string | undefined): World {
+function join(path: string | undefined, shards: number): World {
   const launcher = launcherOf(process.env)
-  if (!launcher) return new World(alone(), undefined)
+  if (!launcher) return new World(alone(), undefined, shards)
   const library = loadLibrary(launcher, path)
-  const joined = new World(communicator(library), library.version)
+  const joined = new World(communicator(library), library.version, shards)
   endWith(joined)
   if (launcher.size !== undefined && launcher.size !== joined.size) {
     throw new MPIError(

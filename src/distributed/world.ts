@@ -21,6 +21,9 @@ export interface BroadcastOptions {
   src?: number
 }
 
+/** Bytes that are sent at a time. */
+const PIECE = 1 << 28
+
 const OPERATORS = ['sum', 'avg', 'max', 'min', 'product'] as const
 
 /**
@@ -35,11 +38,14 @@ export class World implements ProcessGroup {
   readonly size: number
   /** The library, such as `Open MPI v4.1.4`; undefined in a world of one, which has none. */
   readonly library: string | undefined
+  /** Into how many shards a batch is cut where training is deterministic; 0 where it is not. */
+  readonly shards: number
   readonly #communicator: Communicator
   #finalized = false
 
   /** @internal */
-  constructor(communicator: Communicator, library: string | undefined) {
+  constructor(communicator: Communicator, library: string | undefined, shards: number) {
+    this.shards = shards
     this.#communicator = communicator
     this.rank = communicator.rank
     this.size = communicator.size
@@ -154,9 +160,26 @@ export class World implements ProcessGroup {
     return all
   }
 
+  /** Rank 0's bytes, of which it alone knows how many there are. @internal */
+  broadcastBytes(own: Uint8Array): Uint8Array {
+    const length = Float64Array.of(own.length)
+    this.communicator.broadcast(length, 0)
+    const all = this.rank === 0 ? own : new Uint8Array(length[0])
+    // In pieces: MPI counts with 31 bits.
+    for (let at = 0; at < all.length; at += PIECE)
+      this.communicator.broadcast(all.subarray(at, at + PIECE), 0)
+    return all
+  }
+
   /** Overwrites numbers with their sums over all ranks. @internal */
   sumNumbers(values: Float64Array): void {
     this.communicator.allreduce(values, 'sum')
+  }
+
+  /** The rank's own shards: the first, and the one after its last. @internal */
+  shardsOf(rank: number): readonly [first: number, end: number] {
+    const count = this.shards || this.size
+    return [Math.floor((rank * count) / this.size), Math.floor(((rank + 1) * count) / this.size)]
   }
 
   /** Begins to sum up what lies in a storage that stays where it is. @internal */

@@ -84,7 +84,10 @@ export class SyncBatchNorm extends BatchNorm {
       ...{ weight, bias, eps, name, momentum: () => this.momentum },
       ...{ runningMean: undefined, runningVar: undefined, numBatchesTracked: undefined, ...moved },
     }
-    if (shards) return shards.together(x, (xs) => syncBatchNorm(xs, exchange, options))
+    if (shards) {
+      const inPart = (parameter: Tensor, i: number) => shards.partsOf(parameter)[i]
+      return shards.together(x, (xs) => syncBatchNorm(xs, exchange, { ...options, inPart }))
+    }
     return syncBatchNorm([x], exchange, options)[0]
   }
 

@@ -52,6 +52,8 @@ export interface SyncBatchNormOptions {
   runningMean: Tensor | undefined
   runningVar: Tensor | undefined
   numBatchesTracked: Tensor | undefined
+  /** What stands for weight or bias in a part. Default: itself. */
+  inPart?(parameter: Tensor, index: number): Tensor
 }
 
 /** What the operations of one layer's run share. */
@@ -269,12 +271,15 @@ export function syncBatchNorm(
   exchange: Exchange,
   options: SyncBatchNormOptions,
 ): Tensor[] {
-  const { weight, bias, eps, name, momentum, runningMean, runningVar, numBatchesTracked } = options
+  const { eps, name, momentum, runningMean, runningVar, numBatchesTracked } = options
+  const { inPart = (parameter: Tensor) => parameter } = options
   const shared: Shared = { exchange, eps, name, count: 0, parts: [] }
   const statistics = run(statisticsOperation, xs, shared)
-  const ys = xs.map((x, index) =>
-    run(normaliseOperation, [x, statistics, weight ?? undefined, bias ?? undefined], { shared, index }),
-  )
+  const ys = xs.map((x, index) => {
+    const affine = [options.weight, options.bias].map((one) => one?.size && inPart(one, index))
+    const [weight, bias] = affine.map((one) => one || undefined)
+    return run(normaliseOperation, [x, statistics, weight, bias], { shared, index })
+  })
   if (runningMean && runningVar) {
     const [c] = runningMean.shape
     const [mean, variance] = [rowOf(statistics, 0), rowOf(statistics, 2)]
