@@ -22,8 +22,12 @@ import { Taps } from './taps.js'
 export class Sharded extends Tensor {
   constructor(readonly parts: readonly Tensor[]) {
     const [first] = parts
-    super(first.storage.retain(), first.shape, first.requiresGrad)
+    super(undefined, first.shape, first.requiresGrad)
     this.producer = first.producer
+  }
+
+  override get storage(): never {
+    throw unreadable()
   }
 
   override item(): number {

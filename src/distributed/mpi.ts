@@ -77,9 +77,13 @@ export async function mpi(options: MPIOptions = {}): Promise<World> {
 
 function join(path: string | undefined, shards: number): World {
   const launcher = launcherOf(process.env)
-  if (!launcher) return new World(alone(), undefined, shards)
+  if (!launcher) return new World(alone(), { shards })
   const library = loadLibrary(launcher, path)
-  const joined = new World(communicator(library), library.version, shards)
+  const joined = new World(communicator(library), {
+    library: library.version,
+    localSize: launcher.localSize,
+    shards,
+  })
   endWith(joined)
   if (launcher.size !== undefined && launcher.size !== joined.size) {
     throw new MPIError(

@@ -75,6 +75,16 @@ export class DistributedSampler<S = unknown> implements Dataset<S> {
     }
   }
 
+  /** How many samples this rank has in a pass with such batches. @internal */
+  samplesOf({ batchSize, dropLast }: { batchSize: number; dropLast: boolean }): number {
+    const own = (count: number) => {
+      const [start, end] = this.#shareOf(count)
+      return end - start
+    }
+    const rest = this.length % batchSize
+    return Math.floor(this.length / batchSize) * own(batchSize) + (dropLast ? 0 : own(rest))
+  }
+
   /** This rank's own of a batch of so many samples: those of its shards. */
   #shareOf(count: number): readonly [start: number, end: number] {
     const { rank, size, shards } = this.#world

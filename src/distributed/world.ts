@@ -38,13 +38,20 @@ export class World implements ProcessGroup {
   readonly size: number
   /** The library, such as `Open MPI v4.1.4`; undefined in a world of one, which has none. */
   readonly library: string | undefined
+  /** How many of the processes run on this machine, as far as the launcher tells; else 1. */
+  readonly localSize: number
   /** Into how many shards a batch is cut where training is deterministic; 0 where it is not. */
   readonly shards: number
   readonly #communicator: Communicator
   #finalized = false
 
   /** @internal */
-  constructor(communicator: Communicator, library: string | undefined, shards: number) {
+  constructor(
+    communicator: Communicator,
+    of: { library?: string; localSize?: number | undefined; shards?: number },
+  ) {
+    const { library, localSize = 1, shards = 0 } = of
+    this.localSize = localSize
     this.shards = shards
     this.#communicator = communicator
     this.rank = communicator.rank
