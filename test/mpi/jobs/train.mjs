@@ -1,7 +1,7 @@
 // Trains a net on digits, and prints in rank 0 one line of JSON: the hash of its weights, and how it went.
 //   mpirun -n 4 node test/mpi/jobs/train.mjs '{"net": "cnn-bn", "images": 200, "batch": 32, "epochs": 1, "deterministic": true}'
-// With "folder" it saves after each step there, and goes on with what is there. With "die" rank `die.rank` kills itself
-// after step `die.step`.
+// With "folder" it saves after each step there, and goes on with what is there; with "steps" it prints each, and with
+// "pids" each rank's process.
 import { data, fit, hashState, init, manualSeed, nn, optim } from 'simdgrad'
 import { DistributedCheckpoint, DistributedDataParallel, DistributedSampler, mpi } from 'simdgrad/distributed'
 import { digits, NETS } from './nets.mjs'
@@ -17,9 +17,10 @@ const {
   threads = 1,
   lr = 0.05,
 } = options
-const { compile, folder, die, momentum = 0.9 } = options
+const { compile, folder, momentum = 0.9 } = options
 await init({ threads, deterministic: true })
 const world = await mpi({ deterministic, ...(shards && { shards }) })
+if (options.pids) console.log(JSON.stringify({ rank: world.rank, pid: process.pid }))
 manualSeed(1)
 const net = new DistributedDataParallel(nn.SyncBatchNorm.convert(NETS[name]()), world)
 const set = new data.Subset(
@@ -40,14 +41,13 @@ const history = await fit(net, {
       onBatchEnd({ step }) {
         steps = step
         if (world.rank === 0 && options.steps) console.log(JSON.stringify({ step }))
-        if (die?.rank === world.rank && step === die.step) process.kill(process.pid, 'SIGKILL')
       },
     },
   ],
 })
 const hash = await hashState(net.module.stateDict())
 if (world.rank === 0) {
-  const [{ trainLoss, trainAcc }] = history.epochs
+  const { trainLoss, trainAcc } = history.epochs[0]
   const { compiled, reason } = history
   console.log(
     JSON.stringify({
