@@ -7,6 +7,7 @@ import { jobs } from './parts/jobs.mjs'
 import { kernels } from './parts/kernels.mjs'
 import { nets } from './parts/nets.mjs'
 import { peers } from './parts/peers.mjs'
+import { ranks } from './parts/ranks.mjs'
 import { runtimes } from './parts/runtimes.mjs'
 import { scaling } from './parts/scaling.mjs'
 import { charts } from './report/charts.mjs'
@@ -16,7 +17,7 @@ import { losses, tables } from './report/tables.mjs'
 import { compare, makeFolder, merge } from './results.mjs'
 
 /** @type {Record<string, (context: import('./turns.mjs').Context) => Promise<import('./turns.mjs').Measured>>} */
-const PARTS = { jobs, nets, peers, runtimes, kernels, scaling }
+const PARTS = { jobs, nets, peers, runtimes, kernels, scaling, ranks }
 
 const USAGE = `Usage: npm run bench -- [${Object.keys(PARTS).join('|')} ...] [options]
 

@@ -72,7 +72,15 @@ export function figure({ part, table, row, column, unit, target, detail, more },
 }
 
 /** All parts, in the order in which they are shown. */
-export const PART_NAMES = /** @type {const} */ (['jobs', 'nets', 'peers', 'runtimes', 'kernels', 'scaling'])
+export const PART_NAMES = /** @type {const} */ ([
+  'jobs',
+  'nets',
+  'peers',
+  'runtimes',
+  'kernels',
+  'scaling',
+  'ranks',
+])
 
 /**
  * Makes a folder for results where there is none. A new one is ignored by git, and so by the linter, which would

@@ -18,7 +18,7 @@ execFileSync(process.execPath, [join(typescript, 'bin/tsc'), '-p', join(root, 't
 cpSync(join(src, 'bindings/wasm'), join(dist, 'bindings/wasm'), { recursive: true })
 for (const file of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
   // What only Node and the command use is in their files alone.
-  const bundled = /^cli[/\\].*\.js$|\.node\.js$/.test(file) && !file.endsWith('worker.node.js')
+  const bundled = /^(cli|distributed)[/\\].*\.js$|\.node\.js$/.test(file) && !file.endsWith('worker.node.js')
   if (bundled) rmSync(join(dist, file))
 }
 await bundleForNode()
@@ -46,6 +46,7 @@ async function bundleForNode() {
         input: {
           'index.node': join(src, 'index.node.ts'),
           'nets/index.node': join(src, 'nets/index.node.ts'),
+          'distributed/index.node': join(src, 'distributed/index.node.ts'),
           'internals.node': join(src, 'internals.node.ts'),
           'cli/main': join(src, 'cli/main.ts'),
         },

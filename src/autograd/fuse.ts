@@ -3,7 +3,7 @@
  * without one downloads neither.
  */
 import { eachTensor } from '../tensor/scope.js'
-import { setDeferral } from './tape.js'
+import { type Deferral, setDeferral } from './tape.js'
 
 /** Runs `fn`, in which calls may be fused: see `fusing` in fusion.ts. */
 type Fuse = <T>(fn: () => T) => T
@@ -24,12 +24,22 @@ export function fused<T>(fn: () => T): T {
   return fuse(fn)
 }
 
+/** Who sees the calls of a user's code. */
+let unheld: Deferral | undefined
+
+/** Lets `next` see the calls of users' code; gives who did before. */
+export function setUnheld(next: Deferral | undefined): Deferral | undefined {
+  const before = unheld
+  unheld = next
+  return before
+}
+
 /** Runs a user's code: nothing is held back in it, and what it is given has been computed. */
 export function unfused<T>(given: readonly unknown[], fn: () => T): T {
   eachTensor(given, (x) => {
     if (x.isDeferred) void x.storage
   })
-  const before = setDeferral(undefined)
+  const before = setDeferral(unheld)
   try {
     return fn()
   } finally {

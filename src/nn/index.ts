@@ -62,6 +62,11 @@ export { RMSNorm, type RMSNormLayerOptions } from './rms-norm.js'
 export { Sequential } from './sequential.js'
 export { LogSoftmax, Softmax } from './softmax.js'
 export {
+  type ProcessGroup,
+  SyncBatchNorm,
+  type SyncBatchNormLayerOptions,
+} from './sync-batch-norm.js'
+export {
   type EncoderMasks,
   TransformerEncoder,
   TransformerEncoderLayer,

@@ -42,7 +42,9 @@ export function layerNames(): string[] {
   const stopped = ['BatchRenorm1d', 'BatchRenorm2d']
   // These take the places besides, and call maxUnpool1d and maxUnpool2d, which are drawn.
   const unpooling = ['MaxUnpool1d', 'MaxUnpool2d']
-  const out = [...lists, ...others, ...stopped, ...unpooling]
+  // Alone it is batch norm, which is drawn: test/distributed and test/mpi have it with others.
+  const several = ['SyncBatchNorm']
+  const out = [...lists, ...others, ...stopped, ...unpooling, ...several]
   return Object.entries(nn)
     .filter(([name, it]) => isLayer(it) && !out.includes(name))
     .map(([name]) => name)

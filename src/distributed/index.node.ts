@@ -1,0 +1,2 @@
+/** The entry `simdgrad/distributed`, in one file with the rest (scripts/build.mjs). */
+export * from './index.js'
