@@ -56,6 +56,14 @@ describe('examples', () => {
     expect(text).toMatch(/asked in another process: (management|professional)\n/)
   })
 
+  it('federated learns from three clients, whose order changes no bit', async () => {
+    const text = await example('federated')
+    const [first, last] = [numbers(text, 'round 1:'), numbers(text, 'round 5:')]
+    expect(last[1]).toBeGreaterThan(first[1])
+    expect(last[1]).toBeGreaterThan(0.75)
+    expect(text).toContain('the clients the other way round: the same bits\n')
+  })
+
   it('moving-statistics trains with both momenta and prints ten values of each moving mean', async () => {
     const text = await example('moving-statistics', '--epochs', '1', '--images', '6400')
     const [notebook, pytorch] = numbers(text, '0    ')
