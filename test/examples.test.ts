@@ -64,6 +64,18 @@ describe('examples', () => {
     expect(text).toContain('the clients the other way round: the same bits\n')
   })
 
+  it('to-c writes files that say what the net says, with weights of eight bits at hardly a loss', async () => {
+    const text = await example('to-c')
+    expect(text).toContain('its results are within 1e-5: true\n')
+    // (… with float32, … with int8; …)
+    const [right, , int8, , same] = numbers(text, 'digits right:')
+    expect(right).toBeGreaterThan(0.85)
+    expect(Math.abs(right - int8)).toBeLessThan(0.02)
+    expect(same).toBeGreaterThan(0.97)
+    for (const net of ['mlp-bn', 'resnet20', 'char-gpt', 'unet'])
+      expect(text).toMatch(new RegExp(`^${net} +\\d`, 'm'))
+  })
+
   it('moving-statistics trains with both momenta and prints ten values of each moving mean', async () => {
     const text = await example('moving-statistics', '--epochs', '1', '--images', '6400')
     const [notebook, pytorch] = numbers(text, '0    ')

@@ -1,24 +1,16 @@
 /** Predictions of a net as it was when they were asked for: folded, frozen, recorded, in memory of their own. */
 import { FrozenStep, type Place } from '../autograd/frozen-step.js'
-import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
+import { checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, DisposedError, ShapeError } from '../errors.js'
 import { fromValues } from '../tensor/create.js'
 import { type Shape, sizeOf } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
-import { BatchNorm } from './batch-norm.js'
-import { copyOf } from './copy.js'
-import { type FoldOptions, foldBatchNorm } from './fold.js'
-import { guessInput } from './guess-input.js'
+import { type FrozenCopyOptions, frozenCopy } from './frozen-copy.js'
 import { callForward } from './layer.js'
 import { type AnyModule, Module } from './module.js'
 
 /** Options of predictor. */
-export interface PredictorOptions<M> extends FoldOptions<M> {
-  /**
-   * Whether batch norm is folded into the layers beside it, which changes results by their last bits. Without it they are
-   * those of `net.eval().forward`, to the bit. Default true.
-   */
-  fold?: boolean
+export interface PredictorOptions<M> extends FrozenCopyOptions<M> {
   /** Numbers of rows that are recorded at once, and whose memory stays. Default [1]; others are recorded as they come. */
   batchSizes?: readonly number[]
 }
@@ -261,44 +253,15 @@ export function predictor<Inputs extends readonly unknown[], Output, M extends A
   const name = 'predictor'
   if (!(net instanceof Module)) throw new ArgumentError(`${name}: expected a Module, got ${kindOf(net)}`)
   checkOptions(name, options, ['inputs', 'into', 'tolerance', 'fold', 'batchSizes'])
-  const { fold = true, batchSizes = [1], ...others } = options
-  checkBoolean(name, 'fold', fold)
+  const { batchSizes = [1], ...others } = options
   if (!Array.isArray(batchSizes)) {
     throw new ArgumentError(`${name}: batchSizes are numbers of rows, as [1, 32], got ${kindOf(batchSizes)}`)
   }
   for (const n of batchSizes) checkNumber(name, 'a batch size', n, { least: 1, whole: true })
-  const { inputs } = others
-  const shapes = inputs === undefined ? guessed(net) : shapesOf(inputs)
-  const norms = net.namedModules().some(([, module]) => module instanceof BatchNorm)
-  const copy: AnyModule =
-    fold && (shapes || norms) ? foldBatchNorm(net, others as FoldOptions<M>).net : copyFor(net, others.into)
-  for (const parameter of copy.parameters()) parameter.requiresGrad = false
+  const { copy, shapes } = frozenCopy(name, net, others)
   return new Predictor<Output>(
     copy,
     shapes?.map((shape) => shape.slice(1)),
     batchSizes,
   )
-}
-
-function copyFor(net: AnyModule, into: AnyModule | undefined): AnyModule {
-  if (into === undefined) return copyOf(net).eval()
-  if (!(into instanceof Module) || (into as unknown) === net) {
-    throw new ArgumentError(`predictor: into is another net of the same kind, got ${kindOf(into)}`)
-  }
-  into.loadStateDict(net.stateDict())
-  return into.eval()
-}
-
-function guessed(net: AnyModule): readonly Shape[] | undefined {
-  const x = guessInput(net)
-  return x && [x.shape]
-}
-
-/** What `inputs` say of shapes; what they may not be, folding says. */
-function shapesOf(inputs: FoldOptions<AnyModule>['inputs']): readonly Shape[] | undefined {
-  if (inputs instanceof Tensor) return [inputs.shape]
-  if (!Array.isArray(inputs)) return undefined
-  const several: readonly unknown[] = inputs.some((one) => typeof one === 'object') ? inputs : [inputs]
-  const shapes = several.map((one) => (one instanceof Tensor ? one.shape : (one as Shape)))
-  return shapes.every((shape) => Array.isArray(shape) && shape.length > 0) ? shapes : undefined
 }
