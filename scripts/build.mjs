@@ -47,6 +47,7 @@ async function bundleForNode() {
           'index.node': join(src, 'index.node.ts'),
           'nets/index.node': join(src, 'nets/index.node.ts'),
           'distributed/index.node': join(src, 'distributed/index.node.ts'),
+          'export/index.node': join(src, 'export/index.node.ts'),
           'internals.node': join(src, 'internals.node.ts'),
           'cli/main': join(src, 'cli/main.ts'),
         },
@@ -57,7 +58,8 @@ async function bundleForNode() {
           keepNames: true,
           // They would make every start a fifth slower to read; editors take them from the declarations.
           comments: { jsdoc: false },
-          codeSplitting: { groups: [{ name: 'library.node', test: /\/src\/(?!cli\/)/ }] },
+          // (What few import is no part of every start.)
+          codeSplitting: { groups: [{ name: 'library.node', test: /\/src\/(?!(?:cli|export)\/)/ }] },
         },
       },
     },

@@ -23,10 +23,18 @@ export { type MemoryUse, memory } from './bindings/steps.js'
 export * from './errors.js'
 export type { FileSource } from './io/files.js'
 export { decodeMetadata, decodeState, encodeState, hashState, type SaveOptions } from './io/state.js'
+export { averageStates } from './nn/average-states.js'
 export { type FoldedLayer, type FoldedNet, type FoldOptions, foldBatchNorm } from './nn/fold.js'
 export type { Kept } from './nn/fold-plan.js'
 export { type FreezeOptions, freezeBatchNorm, type StateMetadata, unfreezeBatchNorm } from './nn/freeze.js'
 export * as nn from './nn/index.js'
+export {
+  type Predicted,
+  type Predictor,
+  type PredictorOptions,
+  type PredictorReport,
+  predictor,
+} from './nn/predictor.js'
 export { type Summary, type SummaryRow, type SummaryTotals, summary } from './nn/summary.js'
 export * as optim from './optim/index.js'
 export { arange, full, ones, type TensorOptions, tensor, zeros } from './tensor/create.js'

@@ -56,6 +56,26 @@ describe('examples', () => {
     expect(text).toMatch(/asked in another process: (management|professional)\n/)
   })
 
+  it('federated learns from three clients, whose order changes no bit', async () => {
+    const text = await example('federated')
+    const [first, last] = [numbers(text, 'round 1:'), numbers(text, 'round 5:')]
+    expect(last[1]).toBeGreaterThan(first[1])
+    expect(last[1]).toBeGreaterThan(0.75)
+    expect(text).toContain('the clients the other way round: the same bits\n')
+  })
+
+  it('to-c writes files that say what the net says, with weights of eight bits at hardly a loss', async () => {
+    const text = await example('to-c')
+    expect(text).toContain('its results are within 1e-5: true\n')
+    // (… with float32, … with int8; …)
+    const [right, , int8, , same] = numbers(text, 'digits right:')
+    expect(right).toBeGreaterThan(0.85)
+    expect(Math.abs(right - int8)).toBeLessThan(0.02)
+    expect(same).toBeGreaterThan(0.97)
+    for (const net of ['mlp-bn', 'resnet20', 'char-gpt', 'unet'])
+      expect(text).toMatch(new RegExp(`^${net} +\\d`, 'm'))
+  })
+
   it('moving-statistics trains with both momenta and prints ten values of each moving mean', async () => {
     const text = await example('moving-statistics', '--epochs', '1', '--images', '6400')
     const [notebook, pytorch] = numbers(text, '0    ')

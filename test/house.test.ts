@@ -11,6 +11,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   '': ['bindings', 'tensor', 'autograd', 'nn', 'optim', 'data', 'train', 'io'],
   // The command is a user of the package, and writes files.
   cli: ['', 'io', 'nets', 'distributed'],
+  // Nets as files: what is written down is what operations do.
+  export: ['nn', 'autograd', 'tensor'],
   // Nets of a user's: what they are made of is public.
   nets: [''],
   // Above all that is public: it reaches into the step of a training, and sends wasm memory.

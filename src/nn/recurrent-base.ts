@@ -111,7 +111,8 @@ export abstract class RecurrentBase<State> extends Module<
 
   /** One of its class whose fields are to be copied from this one (copy.ts). @internal */
   blank(): AnyModule {
-    const given = [this.#name, this.#cell, this.inputSize, this.hiddenSize, {}]
+    // (Biases that it has and this one has not would stay.)
+    const given = [this.#name, this.#cell, this.inputSize, this.hiddenSize, { bias: this.hasBias }]
     return Reflect.construct(RecurrentBase, given, this.constructor)
   }
 

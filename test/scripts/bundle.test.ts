@@ -25,6 +25,7 @@ describe('the bundle for Node', () => {
   it.each([
     ['index.node.js', '../../src/index.node.js'],
     ['nets/index.node.js', '../../src/nets/index.node.js'],
+    ['export/index.node.js', '../../src/export/index.node.js'],
   ])('%s exports what its source does, by the same names', async (file, source) => {
     const [ours, theirs] = [exported(await built(file)), exported(await import(/* @vite-ignore */ source))]
     expect([...ours.keys()].sort()).toEqual([...theirs.keys()].sort())
@@ -49,6 +50,7 @@ describe('the bundle for Node', () => {
     const files = readdirSync(fileURLToPath(dist), { recursive: true, encoding: 'utf8' })
     expect(files.filter((file) => file.endsWith('.node.js')).sort()).toEqual([
       'bindings/worker.node.js',
+      'export/index.node.js',
       'index.node.js',
       'internals.node.js',
       'library.node.js',

@@ -72,6 +72,8 @@ const loss = made('loss', () => new nn.CrossEntropyLoss())
 const all = { train: loader, optimizer: sgd, loss }
 const norm = made('BatchNorm1d(2)', () => new nn.BatchNorm1d(2))
 
+const states = made('[a, b]', () => [new nn.Linear(1, 1).stateDict(), new nn.Linear(1, 1).stateDict()])
+
 export const LOOPS: Slip[] = [
   ['compile', [], /function/, argument],
   ['compile', [linear], /function/, argument],
@@ -163,6 +165,19 @@ export const LOOPS: Slip[] = [
   ['foldBatchNorm', [norm, { inputs: ['a'] }], /shape/, {}],
   ['foldBatchNorm', [norm, { into: 1 }], /into/, argument],
   ['foldBatchNorm', [norm, { tolerance: -1 }], /tolerance/, argument],
+  ['predictor', [], /Module/, argument],
+  ['predictor', [norm, [1, 2]], byName, argument],
+  ['predictor', [norm, { batchSizes: 4 }], /batchSizes/, argument],
+  ['predictor', [norm, { batchSizes: [1.5] }], /batch size/, argument],
+  ['predictor', [norm, { fold: 'no' }], /fold/, argument],
+  ['predictor', [norm, { inputs: 2 }], /inputs/, { ...argument, names: /foldBatchNorm/ }],
+  ['averageStates', [], /array/, argument],
+  ['averageStates', [[]], /array/, argument],
+  ['averageStates', [[norm]], /stateDict\(\)/, argument],
+  ['averageStates', [states, 2], /weights/, argument],
+  ['averageStates', [states, [1]], /2 states/, argument],
+  ['averageStates', [states, [1, -1]], /at least 0/, argument],
+  ['averageStates', [states, [0, 0]], /only 0/, argument],
 ]
 
 const images = { shape: [2, 3, 3], data: new Uint8Array(18) }

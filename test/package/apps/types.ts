@@ -14,6 +14,7 @@ import {
   type Tensor,
   tensor,
 } from 'simdgrad'
+import { type ExportedNet, toC, toJavaScript } from 'simdgrad/export'
 import { BatchNormByHand, JOBS, type JobName } from 'simdgrad/nets'
 
 expectTypeOf(init).returns.resolves.toEqualTypeOf<Backend>()
@@ -32,6 +33,10 @@ expectTypeOf(x).toEqualTypeOf<Tensor>()
 expectTypeOf(x.exp().sum().item()).toEqualTypeOf<number>()
 expectTypeOf(x.toFloat32Array()).toExtend<Float32Array>()
 expectTypeOf(noGrad(() => x)).toEqualTypeOf<Tensor>()
+
+expectTypeOf(toC(new nn.Linear(1, 1), { weights: 'int8', data: [x] })).toEqualTypeOf<ExportedNet>()
+// @ts-expect-error: no such weights
+toJavaScript(new nn.Linear(1, 1), { weights: 'int4' })
 
 class Net extends nn.Module {
   layer = new nn.Sequential(new nn.Linear(2, 3), new nn.BatchNorm1d(3, { momentum: null }), new nn.ReLU())
