@@ -15,12 +15,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   nets: [''],
   // A checkpoint is a file.
   train: ['nn', 'optim', 'data', 'io', 'autograd', 'tensor'],
-  io: ['nn', 'tensor'],
+  io: ['nn', 'tensor', 'bytes'],
   // Layers hold tensors, and call operations.
   nn: ['autograd', 'tensor'],
   // An optimiser's step records nothing: it is one kernel, and needs no operation.
   optim: ['tensor', 'bindings'],
-  data: ['tensor'],
+  data: ['tensor', 'bytes'],
+  // What bytes mean, whoever reads them: archives, check sums, floats of 16 bits.
+  bytes: [],
   // An operation's forward and backward are kernels, applied to tensors.
   autograd: ['tensor', 'bindings'],
   tensor: ['bindings'],
