@@ -32,7 +32,8 @@ async function bundleForNode() {
     logLevel: 'error',
     publicDir: false,
     plugins: [{ name: 'files-of-dist', transform: (code, id) => filesOfDist(code, id) }],
-    ssr: { noExternal: true },
+    // (What only simdgrad/onnx needs, its users install.)
+    ssr: { noExternal: true, external: ['@bufbuild/protobuf'] },
     build: {
       ssr: true,
       outDir: dist,
@@ -46,6 +47,7 @@ async function bundleForNode() {
         input: {
           'index.node': join(src, 'index.node.ts'),
           'nets/index.node': join(src, 'nets/index.node.ts'),
+          'onnx/index.node': join(src, 'onnx/index.node.ts'),
           'internals.node': join(src, 'internals.node.ts'),
           'cli/main': join(src, 'cli/main.ts'),
         },
@@ -56,7 +58,7 @@ async function bundleForNode() {
           keepNames: true,
           // They would make every start a fifth slower to read; editors take them from the declarations.
           comments: { jsdoc: false },
-          codeSplitting: { groups: [{ name: 'library.node', test: /\/src\/(?!cli\/)/ }] },
+          codeSplitting: { groups: [{ name: 'library.node', test: /\/src\/(?!cli\/|onnx\/)/ }] },
         },
       },
     },

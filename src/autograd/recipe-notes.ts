@@ -11,9 +11,11 @@ type Note = <A>(
 
 let note: Note = () => {}
 
-/** How results get their recipes from now on. */
-export function setRecipes(by: Note): void {
+/** How results get their recipes from now on; gives how they did. */
+export function setRecipes(by: Note): Note {
+  const before = note
   note = by
+  return before
 }
 
 /** Gives a result its recipe, where it is worth one. */
