@@ -11,11 +11,12 @@ export interface TakenRange {
   whole: boolean
 }
 
-/** A reduction: over which dimensions, and whether it is a mean; else what each sum is multiplied by. */
-export interface PlainReduction {
+/** A reduction: over which dimensions, and whether it is a mean; else what each sum is divided and multiplied by. */
+export interface PlainReduction<Size = number> {
   dims: number[]
   keepdim: boolean
   mean: boolean
+  divisor: Size
   scale: number
 }
 
@@ -35,7 +36,16 @@ function reduction({ inputs: [x], attributes, shape }: Step): PlainReduction {
   const from = x?.shape ?? []
   const dims = from.map((_, d) => d).filter((d) => d >= first && d <= last)
   const mean = dims.length > 0 && scale !== 1 && scale === 1 / sizeOf(dims.map((d) => from[d]))
-  return { dims, keepdim: shape.length === from.length, mean, scale: mean ? 1 : scale }
+  // (A mean in several steps has its divisor at the last.)
+  const divisor = mean ? 1 : Math.round(1 / scale)
+  const divides = scale === 1 / divisor
+  return {
+    dims,
+    keepdim: shape.length === from.length,
+    mean,
+    divisor: divides ? divisor : 1,
+    scale: mean || divides ? 1 : scale,
+  }
 }
 
 /** What a region of strides takes of each dimension; where it takes one element, the dimension is gone. */

@@ -35,7 +35,7 @@ const compare = (opType: string): Form =>
   form(({ w, in: name }) => w.fromBoolean(w.add(opType, [name(0), name(1)])))
 
 /** Axes are an input since opset 13 (sums) or 18 (all others). */
-function reduce({ w, in: name }: Written, opType: string, { dims, keepdim }: PlainReduction): string {
+function reduce({ w, in: name }: Written, opType: string, { dims, keepdim }: PlainReduction<Size>): string {
   const keepdims = Number(keepdim)
   if (dims.length === 0) return name(0)
   return opType === 'ReduceSum' || w.opset >= 18
@@ -241,13 +241,15 @@ export const OPERATORS: Readonly<Record<string, Form>> = {
     return w.add('ScatterElements', [zeros, w.indexOf(value(1)), name(0)], { axis: dim, reduction: 'add' })
   }),
   // Over dimensions.
-  sum: form<PlainReduction>((written) => {
+  sum: form<PlainReduction<Size>>((written) => {
     const { w, attributes } = written
     const y = reduce(written, attributes.mean ? 'ReduceMean' : 'ReduceSum', attributes)
-    return attributes.scale === 1 ? y : w.add('Mul', [y, w.number(written.fixed(attributes.scale))])
+    const { divisor, scale } = attributes
+    if (divisor !== 1) return w.add('Div', [y, w.count(divisor)])
+    return scale === 1 ? y : w.add('Mul', [y, w.number(written.fixed(scale))])
   }),
-  max: form<PlainReduction>((written) => reduce(written, 'ReduceMax', written.attributes)),
-  argmax: form<PlainReduction>(({ w, step, in: name, sizes, attributes: { dims, keepdim } }) => {
+  max: form<PlainReduction<Size>>((written) => reduce(written, 'ReduceMax', written.attributes)),
+  argmax: form<PlainReduction<Size>>(({ w, step, in: name, sizes, attributes: { dims, keepdim } }) => {
     const flat = dims.length === 1 ? name(0) : w.add('Reshape', [name(0), w.ints([-1])])
     const axis = dims.length === 1 ? dims[0] : 0
     const keepdims = Number(keepdim && dims.length === 1)

@@ -82,7 +82,7 @@ export class Writer {
         return name
       }
       case 'count':
-        return this.scalar(this.add('Cast', [this.size(source.of)], { to: TYPES.float }))
+        return this.count(source.of)
       case 'constant': {
         const known = this.#names.get(source)
         if (known !== undefined) return known
@@ -149,6 +149,12 @@ export class Writer {
   /** Of one dimension and element: of none. */
   scalar(name: string): string {
     return this.add('Squeeze', [name, this.ints([0])])
+  }
+
+  /** A size as a float of no dimension. */
+  count(size: Size): string {
+    if (typeof size === 'number') return this.number(size)
+    return this.scalar(this.add('Cast', [this.size(size)], { to: TYPES.float }))
   }
 
   /** A size as a tensor of whole numbers, [1]. */
