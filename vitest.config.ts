@@ -12,6 +12,7 @@ export default defineConfig({
       { find: /^simdgrad\/nets$/, replacement: path('./src/nets/index.ts') },
       { find: /^simdgrad\/distributed$/, replacement: path('./src/distributed/index.ts') },
       { find: /^simdgrad\/export$/, replacement: path('./src/export/index.ts') },
+      { find: /^simdgrad\/onnx$/, replacement: path('./src/onnx/index.node.ts') },
     ],
   },
   test: {
@@ -26,11 +27,13 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/runtimes/**', '**/node_modules/**'],
+          exclude: ['test/runtimes/**', 'test/onnxruntime/**', '**/node_modules/**'],
         },
       },
       // Needs dist/ and, but for threads.test.ts, `npm ci --prefix test/runtimes`.
       { extends: true, test: { name: 'runtimes', include: ['test/runtimes/*.test.ts'] } },
+      // Needs `npm ci --prefix test/onnxruntime`.
+      { extends: true, test: { name: 'onnxruntime', include: ['test/onnxruntime/*.test.ts'] } },
     ],
   },
 })

@@ -32,7 +32,8 @@ async function bundleForNode() {
     logLevel: 'error',
     publicDir: false,
     plugins: [{ name: 'files-of-dist', transform: (code, id) => filesOfDist(code, id) }],
-    ssr: { noExternal: true },
+    // (What only simdgrad/onnx needs, its users install.)
+    ssr: { noExternal: true, external: ['@bufbuild/protobuf'] },
     build: {
       ssr: true,
       outDir: dist,
@@ -48,6 +49,7 @@ async function bundleForNode() {
           'nets/index.node': join(src, 'nets/index.node.ts'),
           'distributed/index.node': join(src, 'distributed/index.node.ts'),
           'export/index.node': join(src, 'export/index.node.ts'),
+          'onnx/index.node': join(src, 'onnx/index.node.ts'),
           'internals.node': join(src, 'internals.node.ts'),
           'cli/main': join(src, 'cli/main.ts'),
         },
@@ -59,7 +61,7 @@ async function bundleForNode() {
           // They would make every start a fifth slower to read; editors take them from the declarations.
           comments: { jsdoc: false },
           // (What few import is no part of every start.)
-          codeSplitting: { groups: [{ name: 'library.node', test: /\/src\/(?!(?:cli|export)\/)/ }] },
+          codeSplitting: { groups: [{ name: 'library.node', test: /\/src\/(?!(?:cli|export|onnx)\/)/ }] },
         },
       },
     },

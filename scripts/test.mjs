@@ -163,6 +163,12 @@ function main() {
   }
   vitest('reproducible to the bit', here, reproducible, {})
 
+  if (existsSync(join(root, 'test/onnxruntime/node_modules'))) {
+    vitest('exported nets in onnxruntime', here, ['--project', 'onnxruntime'], {})
+  } else {
+    leftOut.push('exported nets in onnxruntime: npm ci --prefix test/onnxruntime brings it')
+  }
+
   if (spawnSync('cargo', ['--version']).status === 0) rust()
   else leftOut.push("Rust's own tests: no cargo was found")
 

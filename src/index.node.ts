@@ -5,6 +5,12 @@ import { nodePlatform } from './bindings/platform.node.js'
 setPlatform(nodePlatform)
 
 export * as data from './data/index.node.js'
-export { loadMetadata, loadSafetensors, saveSafetensors } from './io/files.node.js'
+export {
+  loadMetadata,
+  loadPyTorch,
+  loadPyTorchTree,
+  loadSafetensors,
+  saveSafetensors,
+} from './io/files.node.js'
 export * from './public.js'
 export * as callbacks from './train/callbacks/index.node.js'

@@ -5,6 +5,12 @@ import { webPlatform } from './bindings/platform.web.js'
 setPlatform(webPlatform)
 
 export * as data from './data/index.js'
-export { loadMetadata, loadSafetensors, saveSafetensors } from './io/files.web.js'
+export {
+  loadMetadata,
+  loadPyTorch,
+  loadPyTorchTree,
+  loadSafetensors,
+  saveSafetensors,
+} from './io/files.web.js'
 export * from './public.js'
 export * as callbacks from './train/callbacks/index.web.js'

@@ -13,18 +13,22 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['', 'io', 'nets', 'distributed'],
   // Nets as files: what is written down is what operations do.
   export: ['nn', 'autograd', 'tensor'],
+  // An entry of its own: nets as other programs' files.
+  onnx: ['nn', 'autograd', 'tensor', 'io'],
   // Nets of a user's: what they are made of is public.
   nets: [''],
   // Above all that is public: it reaches into the step of a training, and sends wasm memory.
   distributed: ['train', 'io', 'data', 'nn', 'autograd', 'tensor', 'bindings'],
   // A checkpoint is a file.
   train: ['nn', 'optim', 'data', 'io', 'autograd', 'tensor'],
-  io: ['nn', 'tensor'],
+  io: ['nn', 'tensor', 'bytes'],
   // Layers hold tensors, and call operations.
   nn: ['autograd', 'tensor'],
   // An optimiser's step records nothing: it is one kernel, and needs no operation.
   optim: ['tensor', 'bindings'],
-  data: ['tensor'],
+  data: ['tensor', 'bytes'],
+  // What bytes mean, whoever reads them: archives, check sums, floats of 16 bits.
+  bytes: [],
   // An operation's forward and backward are kernels, applied to tensors.
   autograd: ['tensor', 'bindings'],
   tensor: ['bindings'],

@@ -2,6 +2,7 @@
  * NumPy's .npy: the magic, a version, a header that is a Python dictionary, then the values.
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
+import { fromHalf } from '../bytes/half.js'
 import { isBytes, kindOf } from '../check.js'
 import { ArgumentError, DataError } from '../errors.js'
 import { fromValues } from '../tensor/create.js'
@@ -17,7 +18,7 @@ const KINDS: Record<
   string,
   [bytes: number, read: (view: DataView, at: number, little: boolean) => number | bigint]
 > = {
-  f2: [2, (view, at, little) => half(view.getUint16(at, little))],
+  f2: [2, (view, at, little) => fromHalf(view.getUint16(at, little))],
   f4: [4, (view, at, little) => view.getFloat32(at, little)],
   f8: [8, (view, at, little) => view.getFloat64(at, little)],
   i1: [1, (view, at) => view.getInt8(at)],
@@ -29,13 +30,6 @@ const KINDS: Record<
   u4: [4, (view, at, little) => view.getUint32(at, little)],
   u8: [8, (view, at, little) => view.getBigUint64(at, little)],
   b1: [1, (view, at) => Number(view.getUint8(at) !== 0)],
-}
-
-/** IEEE 754's binary16. */
-function half(bits: number): number {
-  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023]
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
 /** What a header tells. */

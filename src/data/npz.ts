@@ -1,9 +1,10 @@
 /** NumPy's .npz: a ZIP archive of .npy files, an array each. */
+
+import { readZip, writeZip } from '../bytes/zip.js'
 import { kindOf } from '../check.js'
 import { ArgumentError, DataError } from '../errors.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkFileBytes, encodeNpy, parseNpy } from './npy.js'
-import { readZip, writeZip } from './zip.js'
 
 /**
  * The tensors in a .npz file's bytes, as `numpy.savez` and `numpy.savez_compressed` write them, by name.

@@ -1,5 +1,5 @@
 /** PNG (https://www.w3.org/TR/png-3/), written without compression: for a look at what is small. */
-import { crc32 } from './crc32.js'
+import { crc32 } from '../bytes/crc32.js'
 
 /** The most bytes of a stored block of deflate. */
 const BLOCK = 65_535

@@ -1,7 +1,15 @@
 import type { StateDict } from '../nn/module.js'
 import { bytesOf, checkPath, type FileSource } from './files.js'
 import { originFile } from './folder.web.js'
-import { decodeMetadata, decodeState, encodeStateFor, type SaveOptions } from './state.js'
+import { loadState } from './sharded.js'
+import { decodeMetadata, encodeStateFor, type SaveOptions } from './state.js'
+import {
+  checkTorchOptions,
+  decodeTorch,
+  decodeTorchTree,
+  type LoadPyTorchOptions,
+  type PyTorchTree,
+} from './torch.js'
 
 function read(path: string | URL): Promise<Uint8Array> {
   const [folder, name] = originFile(String(path))
@@ -10,7 +18,7 @@ function read(path: string | URL): Promise<Uint8Array> {
 
 /** As in Node (files.node.ts). */
 export async function loadSafetensors(from: FileSource): Promise<StateDict> {
-  return decodeState(...(await bytesOf('loadSafetensors', from, read)))
+  return loadState('loadSafetensors', from, read)
 }
 
 /** As in Node (files.node.ts). */
@@ -27,4 +35,19 @@ export async function saveSafetensors(
   checkPath('saveSafetensors', path)
   const [folder, name] = originFile(path)
   await folder.write(name, encodeStateFor('saveSafetensors', state, options))
+}
+
+/** As in Node (files.node.ts). */
+export async function loadPyTorch(from: FileSource, options: LoadPyTorchOptions = {}): Promise<StateDict> {
+  checkTorchOptions('loadPyTorch', options)
+  return decodeTorch(await bytesOf('loadPyTorch', from, read), options)
+}
+
+/** As in Node (files.node.ts). */
+export async function loadPyTorchTree(
+  from: FileSource,
+  options: LoadPyTorchOptions = {},
+): Promise<PyTorchTree> {
+  checkTorchOptions('loadPyTorchTree', options)
+  return decodeTorchTree(await bytesOf('loadPyTorchTree', from, read), options)
 }

@@ -69,7 +69,7 @@ function whatItIs(bytes: Uint8Array): string {
   const start = String.fromCharCode(...bytes.subarray(0, 64)).trimStart()
   if (start.startsWith('<')) return 'It is HTML or XML, probably a page that a server sent.'
   if (start.startsWith('PK')) {
-    return 'It is a zip, as torch.save writes: save it with safetensors.torch.save_file instead.'
+    return 'It is a zip, as torch.save writes: read it with loadPyTorch.'
   }
   if (start.startsWith('version https://git-lfs')) {
     return "It is a Git LFS pointer, not the file: fetch the file with 'git lfs pull'."

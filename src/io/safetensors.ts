@@ -7,6 +7,7 @@
  * one, so that every tensor is aligned, which PyTorch needs to read a file; the header is padded
  * with spaces to 8 bytes. The same tensors give the same bytes, in whatever order they come.
  */
+import { fromBrainFloat, fromHalf } from '../bytes/half.js'
 import { ArgumentError } from '../errors.js'
 import { DTYPE_BYTES, METADATA, readHeader, type SafetensorsDtype } from './safetensors-header.js'
 
@@ -177,21 +178,4 @@ const READ: Record<SafetensorsDtype, (view: DataView, at: number) => number> = {
   I32: (view, at) => view.getInt32(at, true),
   U8: (view, at) => view.getUint8(at),
   BOOL: (view, at) => (view.getUint8(at) === 0 ? 0 : 1),
-}
-
-/** IEEE 754 binary16: 1 sign bit, 5 of exponent (bias 15), 10 of fraction. */
-function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 0x1f
-  const fraction = (bits & 0x3ff) / 1024
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN
-  return exponent === 0 ? sign * fraction * 2 ** -14 : sign * (1 + fraction) * 2 ** (exponent - 15)
-}
-
-const scratch = new DataView(new ArrayBuffer(4))
-
-/** bfloat16 is float32's upper half. */
-function fromBrainFloat(bits: number): number {
-  scratch.setUint32(0, bits << 16)
-  return scratch.getFloat32(0)
 }

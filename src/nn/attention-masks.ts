@@ -4,10 +4,10 @@ import { checkOptionalTensor } from '../autograd/arguments.js'
 import { add } from '../autograd/ops/arithmetic.js'
 import { checkMask, type MaskType } from '../autograd/ops/attention.js'
 import { reshape } from '../autograd/ops/rearrange.js'
-import { computeInJavaScript, eachValues } from '../autograd/recording.js'
+import { where } from '../autograd/ops/where.js'
+import { eachValues } from '../autograd/recording.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { tensor } from '../tensor/create.js'
-import { adopt } from '../tensor/scope.js'
 import { type Shape, sameShape } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 
@@ -37,13 +37,7 @@ export interface AttentionSizes {
 }
 
 /** −∞ where `mask` is not 0, else 0. */
-function hidden(mask: Tensor): Tensor {
-  const scores = computeInJavaScript([mask], mask.shape, (values) =>
-    values.map((value) => (value === 0 ? 0 : Number.NEGATIVE_INFINITY)),
-  )
-  adopt(scores)
-  return scores
-}
+const hidden = (mask: Tensor) => where(mask, Number.NEGATIVE_INFINITY, 0)
 
 /** −∞ for keys behind the query's own place, [T, S]. */
 export function causalMask(t: number, s: number): Tensor {

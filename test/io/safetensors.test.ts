@@ -149,7 +149,7 @@ describe('decodeSafetensors', () => {
     ['a header beyond the file', long, 'tell a header of 9 bytes, but after it are 8'],
     ['an endless header', endless, 'tell a header of 18446744073709551615 bytes'],
     ['HTML', new TextEncoder().encode('<!doctype html>'), 'It is HTML'],
-    ["torch.save's zip", new TextEncoder().encode('PK\x03\x04 and so on'), 'save_file instead'],
+    ["torch.save's zip", new TextEncoder().encode('PK\x03\x04 and so on'), 'read it with loadPyTorch'],
     ['no JSON', file('{"a":'), 'not JSON'],
     ['no UTF-8', file('{}').map((byte) => (byte === 0x7d ? 0xff : byte)), 'not JSON in UTF-8'],
     ['an array', file('[]'), 'not a JSON object'],

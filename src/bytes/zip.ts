@@ -1,6 +1,6 @@
 /**
- * ZIP archives (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT), as far as .npz needs them: entries
- * that are stored or deflated, without encryption. What an archive says of its sizes is checked before anything
+ * ZIP archives (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT), as far as .npz and .pt need them: entries
+ * that are stored or deflated, without encryption, with an end of 32 or of 64 bits (ZIP64). What an archive says of its sizes is checked before anything
  * is allocated, and a check sum before anything is believed.
  */
 import { DataError } from '../errors.js'
@@ -14,6 +14,8 @@ export interface ZipEntry {
 }
 
 const END = 0x06054b50
+const END64 = 0x06064b50
+const LOCATOR = 0x07064b50
 const CENTRAL = 0x02014b50
 const LOCAL = 0x04034b50
 /** Deflate can't shrink data more (zlib.net/zlib_tech.html), so a larger size is a lie. */
@@ -26,12 +28,7 @@ const broken = (where: string, what: string, cause?: unknown) =>
 /** The entries of an archive, by its central directory. @throws {DataError} for what is no archive, or a broken one */
 export function readZip(bytes: Uint8Array, where: string): ZipEntry[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const end = findEnd(view, where)
-  const count = view.getUint16(end + 10, true)
-  const [size, start] = [view.getUint32(end + 12, true), view.getUint32(end + 16, true)]
-  if (count > MOST_ENTRIES || start === 0xffffffff)
-    throw broken(where, 'it is of the kind ZIP64, which is not read')
-  if (start + size !== end) throw broken(where, 'its directory does not lie where its end says')
+  const { count, start, end } = findDirectory(view, where)
   const entries: ZipEntry[] = []
   const names = new Set<string>()
   let at = start
@@ -51,6 +48,46 @@ export function readZip(bytes: Uint8Array, where: string): ZipEntry[] {
   return entries
 }
 
+/** Where the central directory begins and ends, and how many entries it has. */
+interface Directory {
+  count: number
+  start: number
+  end: number
+}
+
+/** By the record at the end, behind which there may be a comment; or by the one of 64 bits before it. */
+function findDirectory(view: DataView, where: string): Directory {
+  const end = findEnd(view, where)
+  const locator = end - 20
+  if (locator >= 56 && view.getUint32(locator, true) === LOCATOR) return directory64(view, locator, where)
+  const [count, size, start] = [
+    view.getUint16(end + 10, true),
+    view.getUint32(end + 12, true),
+    view.getUint32(end + 16, true),
+  ]
+  if (count > MOST_ENTRIES || start + size !== end)
+    throw broken(where, 'its directory does not lie where its end says')
+  return { count, start, end }
+}
+
+function directory64(view: DataView, locator: number, where: string): Directory {
+  const end = uint64(view, locator + 8)
+  if (
+    end + 56 > locator ||
+    view.getUint32(end, true) !== END64 ||
+    end + 12 + uint64(view, end + 4) !== locator
+  )
+    throw broken(where, 'its ZIP64 end does not lie where it says')
+  const [count, size, start] = [uint64(view, end + 32), uint64(view, end + 40), uint64(view, end + 48)]
+  if (start + size !== end) throw broken(where, 'its directory does not lie where its end says')
+  return { count, start, end }
+}
+
+/** A number of 64 bits; one that no offset can be comes out too large. */
+function uint64(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
+}
+
 /** Where the end record lies: behind it there may be a comment. */
 function findEnd(view: DataView, where: string): number {
   const last = view.byteLength - 22
@@ -59,6 +96,24 @@ function findEnd(view: DataView, where: string): number {
       return at
   }
   throw broken(where, 'it has no end of a directory')
+}
+
+/** Sizes and place of an entry: where 32 bits do not do, those of 64 are in its extra field. */
+function placeOf(view: DataView, at: number): [packed: number, size: number, local: number] {
+  const small = [24, 20, 42].map((offset) => view.getUint32(at + offset, true))
+  const [nameLength, extra] = [28, 30].map((offset) => view.getUint16(at + offset, true))
+  const begin = at + 46 + nameLength
+  for (let field = begin; field + 4 <= begin + extra; field += 4 + view.getUint16(field + 2, true)) {
+    if (view.getUint16(field, true) !== 1) continue
+    const end = Math.min(begin + extra, field + 4 + view.getUint16(field + 2, true))
+    let next = field + 4
+    for (const [i, value] of small.entries()) {
+      if (value !== 0xffffffff || next + 8 > end) continue
+      small[i] = uint64(view, next)
+      next += 8
+    }
+  }
+  return [small[1], small[0], small[2]]
 }
 
 function entryAt(
@@ -70,7 +125,8 @@ function entryAt(
   where: string,
 ): ZipEntry {
   const [flags, method] = [8, 10].map((offset) => view.getUint16(at + offset, true))
-  const [crc, packed, size, local] = [16, 20, 24, 42].map((offset) => view.getUint32(at + offset, true))
+  const crc = view.getUint32(at + 16, true)
+  const [packed, size, local] = placeOf(view, at)
   const called = `its entry ${JSON.stringify(name)}`
   if (flags & 1) throw broken(where, `${called} is encrypted`)
   if (method !== 0 && method !== 8)

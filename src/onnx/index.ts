@@ -1,0 +1,5 @@
+/** The entry `simdgrad/onnx` for browsers: nets as ONNX models, and ONNX models as nets. */
+export { type ExampleInputs, encodeOnnx, type OnnxOptions } from './encode.js'
+export { loadOnnx, saveOnnx } from './files.web.js'
+export { OnnxNet } from './read/net.js'
+export { OnnxBranch } from './read/state.js'

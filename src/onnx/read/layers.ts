@@ -1,0 +1,283 @@
+/** Operators with weights and windows, and those that reduce. */
+import { add, div, mul } from '../../autograd/ops/arithmetic.js'
+import { avgPool2d } from '../../autograd/ops/avg-pool2d.js'
+import { batchNorm } from '../../autograd/ops/batch-norm.js'
+import { convTranspose2d } from '../../autograd/ops/conv-transpose2d.js'
+import { conv2d } from '../../autograd/ops/conv2d.js'
+import { dropout } from '../../autograd/ops/dropout.js'
+import { einsum } from '../../autograd/ops/einsum.js'
+import { groupNorm, instanceNorm } from '../../autograd/ops/group-norm.js'
+import { interpolate } from '../../autograd/ops/interpolate.js'
+import { layerNorm } from '../../autograd/ops/layer-norm.js'
+import { linear, matmul } from '../../autograd/ops/matmul.js'
+import { maxPool2d } from '../../autograd/ops/max-pool2d.js'
+import { padConstant } from '../../autograd/ops/pad-constant.js'
+import { reshape, slice, transpose } from '../../autograd/ops/rearrange.js'
+import { logSoftmax, softmax } from '../../autograd/ops/softmax.js'
+import { ones } from '../../tensor/create.js'
+import { sizeOf } from '../../tensor/shape.js'
+import type { Tensor } from '../../tensor/tensor.js'
+import { checkSize } from './host.js'
+import type { Operator, Use } from './node.js'
+
+type Two = readonly [number, number]
+
+/** The windows of a node, of images; sequences are images of one row. */
+interface Windows {
+  kernel: Two
+  stride: Two
+  dilation: Two
+  before: Two
+  after: Two
+}
+
+/** [N, C, L] as [N, C, 1, L]. */
+function image(use: Use, x: Tensor): Tensor {
+  if (x.shape.length === 4) return x
+  if (x.shape.length === 3) return reshape(x, [x.shape[0], x.shape[1], 1, x.shape[2]])
+  throw use.node.fail(
+    `it takes an input of shape [${x.shape}]; sequences [N, C, L] and images [N, C, H, W] are read`,
+  )
+}
+
+const asBefore = (y: Tensor, rank: number): Tensor =>
+  rank === 4 ? y : reshape(y, [y.shape[0], y.shape[1], y.shape[3]])
+
+function windows(use: Use, rank: number, kernel: readonly number[], size: readonly number[]): Windows {
+  const { node } = use
+  const count = rank - 2
+  const two = (list: readonly number[], usual: number): Two => {
+    if (list.length !== count || !list.every(Number.isInteger))
+      throw node.fail(`its windows are of [${list}]`)
+    return count === 2 ? [list[0], list[1]] : [usual, list[0]]
+  }
+  const all = (name: string, usual: number) =>
+    two(node.ints(name) ?? new Array<number>(count).fill(usual), usual)
+  const [stride, dilation, own] = [all('strides', 1), all('dilations', 1), two(kernel, 1)]
+  const pads = node.ints('pads') ?? new Array<number>(2 * count).fill(0)
+  const auto = node.text8('auto_pad', 'NOTSET')
+  if (auto.startsWith('SAME')) {
+    const total = [0, 1].map((d) => {
+      const windowsAlong = Math.ceil(size[d] / stride[d])
+      return Math.max(0, (windowsAlong - 1) * stride[d] + (own[d] - 1) * dilation[d] + 1 - size[d])
+    })
+    const less = total.map((n) => Math.floor(n / 2))
+    const more = total.map((n, d) => n - less[d])
+    const [before, after] = auto === 'SAME_LOWER' ? [more, less] : [less, more]
+    return { kernel: own, stride, dilation, before: [before[0], before[1]], after: [after[0], after[1]] }
+  }
+  return {
+    kernel: own,
+    stride,
+    dilation,
+    before: two(pads.slice(0, count), 0),
+    after: two(pads.slice(count), 0),
+  }
+}
+
+/** With a border of `value`. */
+function bordered(use: Use, x: Tensor, before: Two, after: Two, value: number): Tensor {
+  if ([...before, ...after].every((n) => n === 0)) return x
+  const padding = { before: [0, 0, ...before], after: [0, 0, ...after], value }
+  checkSize(
+    x.shape.map((n, d) => n + padding.before[d] + padding.after[d]),
+    use.node.text,
+  )
+  return padConstant(x, padding)
+}
+
+const even = (before: Two, after: Two) => before[0] === after[0] && before[1] === after[1]
+
+/** A weight of sequences as one of images. */
+const kernelOf = (weight: Tensor): Tensor =>
+  weight.shape.length === 3 ? reshape(weight, [weight.shape[0], weight.shape[1], 1, weight.shape[2]]) : weight
+
+function convolution(use: Use): Tensor {
+  const [given, weight] = [use.tensor(0), use.tensor(1)]
+  const rank = given.shape.length
+  const x = image(use, given)
+  const { stride, dilation, before, after } = windows(use, rank, weight.shape.slice(2), x.shape.slice(2))
+  const groups = use.node.int('group', 1)
+  const negative = [...before, ...after].some((n) => n < 0)
+  const own = even(before, after) && !negative
+  const padded = own ? x : bordered(use, x, before, after, 0)
+  const options = { stride, dilation, groups, padding: own ? before : 0 }
+  return asBefore(conv2d(padded, kernelOf(weight), use.tensorOr(2) ?? null, options), rank)
+}
+
+function transposedConvolution(use: Use): Tensor {
+  const [given, weight] = [use.tensor(0), use.tensor(1)]
+  const rank = given.shape.length
+  const x = image(use, given)
+  if (use.node.has('output_shape')) throw use.node.fail('it has an output_shape, which is not read')
+  const { stride, dilation, before, after } = windows(use, rank, weight.shape.slice(2), x.shape.slice(2))
+  const more = use.node.ints('output_padding') ?? []
+  const extra: Two = rank === 4 ? [more[0] ?? 0, more[1] ?? 0] : [0, more[0] ?? 0]
+  const groups = use.node.int('group', 1)
+  const options = { stride, dilation, groups, outputPadding: extra }
+  if (even(before, after)) {
+    const y = convTranspose2d(x, kernelOf(weight), use.tensorOr(2) ?? null, { ...options, padding: before })
+    return asBefore(y, rank)
+  }
+  const whole = convTranspose2d(x, kernelOf(weight), use.tensorOr(2) ?? null, options)
+  const [, , h, w] = whole.shape
+  const rows = slice(whole, 2, before[0], h - after[0])
+  return asBefore(slice(rows, 3, before[1], w - after[1]), rank)
+}
+
+/** Whether a padding is one that pooling takes itself. */
+const fits = ({ kernel, before, after }: Windows) =>
+  even(before, after) && before.every((n, d) => n >= 0 && n <= kernel[d] / 2)
+
+function maxPooling(use: Use): Tensor {
+  const given = use.tensor(0)
+  const x = image(use, given)
+  const all = windows(use, given.shape.length, use.node.ints('kernel_shape') ?? [], x.shape.slice(2))
+  const { kernel, stride, dilation, before, after } = all
+  const ceilMode = use.node.int('ceil_mode', 0) === 1
+  const options = { stride, dilation, ceilMode }
+  const y = fits(all)
+    ? maxPool2d(x, kernel, { ...options, padding: before })
+    : maxPool2d(bordered(use, x, before, after, Number.NEGATIVE_INFINITY), kernel, options)
+  return asBefore(y, given.shape.length)
+}
+
+function meanPooling(use: Use): Tensor {
+  const given = use.tensor(0)
+  const x = image(use, given)
+  const all = windows(use, given.shape.length, use.node.ints('kernel_shape') ?? [], x.shape.slice(2))
+  const { kernel, stride, dilation, before, after } = all
+  if (dilation.some((n) => n !== 1)) throw use.node.fail('it has dilated windows of means')
+  const ceilMode = use.node.int('ceil_mode', 0) === 1
+  const countIncludePad = use.node.int('count_include_pad', 0) === 1
+  const rank = given.shape.length
+  if (fits(all))
+    return asBefore(avgPool2d(x, kernel, { stride, ceilMode, padding: before, countIncludePad }), rank)
+  const pooled = (z: Tensor) => avgPool2d(bordered(use, z, before, after, 0), kernel, { stride, ceilMode })
+  const y = pooled(x)
+  // The share of each window that lies on the image.
+  return asBefore(countIncludePad ? y : div(y, pooled(ones([1, 1, x.shape[2], x.shape[3]]))), rank)
+}
+
+function general(use: Use): Tensor {
+  const { node } = use
+  let [a, b] = [use.tensor(0), use.tensor(1)]
+  const c = use.tensorOr(2)
+  const [alpha, beta] = [node.float('alpha', 1), node.float('beta', 1)]
+  const [transA, transB] = [node.int('transA', 0) !== 0, node.int('transB', 0) !== 0]
+  const isBias = !c || (c.shape.length === 1 && beta === 1 && c.shape[0] === b.shape[0])
+  if (transB && !transA && alpha === 1 && isBias && a.shape.length === 2) return linear(a, b, c ?? null)
+  if (transA) a = transpose(a, 0, 1)
+  if (transB) b = transpose(b, 0, 1)
+  const product = matmul(a, b)
+  const scaled = alpha === 1 ? product : mul(product, alpha)
+  return c ? add(scaled, beta === 1 ? c : mul(c, beta)) : scaled
+}
+
+function batchNormalization(use: Use): Tensor {
+  const [runningMean, runningVar] = [use.tensor(3), use.tensor(4)]
+  return batchNorm(use.tensor(0), {
+    weight: use.tensor(1),
+    bias: use.tensor(2),
+    runningMean,
+    runningVar,
+    training: use.training,
+    // ONNX says what of the old is kept.
+    momentum: 1 - use.node.float('momentum', 0.9),
+    eps: use.node.float('epsilon', 1e-5),
+  })
+}
+
+function layerNormalization(use: Use): Tensor {
+  const x = use.tensor(0)
+  const axis = use.dim(use.node.int('axis', -1), x.shape.length)
+  const shape = x.shape.slice(axis)
+  const of = (i: number) => {
+    const own = use.tensorOr(i)
+    return own && own.shape.length !== shape.length ? reshape(own, shape) : (own ?? null)
+  }
+  return layerNorm(x, shape, { weight: of(1), bias: of(2), eps: use.node.float('epsilon', 1e-5) })
+}
+
+function groupNormalization(use: Use): Tensor {
+  const groups = use.node.int('num_groups', 1)
+  const x = use.tensor(0)
+  if (use.node.opset < 21) throw use.node.fail('it is of an opset below 21, whose weights are of groups')
+  return groupNorm(x, groups, {
+    weight: use.tensor(1),
+    bias: use.tensor(2),
+    eps: use.node.float('epsilon', 1e-5),
+  })
+}
+
+/** Before opset 13 it went over all dimensions from its axis on. */
+const overClasses =
+  (of: (x: Tensor, dim: number) => Tensor): Operator =>
+  (use) => {
+    const x = use.tensor(0)
+    const old = use.node.opset < 13
+    const axis = use.dim(use.node.int('axis', old ? 1 : -1), x.shape.length)
+    if (!old || axis === x.shape.length - 1) return of(x, axis)
+    const rows = sizeOf(x.shape.slice(0, axis))
+    return reshape(of(reshape(x, [rows, sizeOf(x.shape.slice(axis))]), 1), x.shape)
+  }
+
+function resized(use: Use): Tensor {
+  const { node } = use
+  const given = use.tensor(0)
+  const x = image(use, given)
+  const rank = given.shape.length
+  const scales = use.numbersOr(2)
+  const sizes = use.numbersOr(3)
+  const target =
+    sizes ?? (scales && scales.length > 0 ? given.shape.map((n, d) => Math.floor(n * scales[d])) : [])
+  if (target.length !== rank || target[0] !== given.shape[0] || target[1] !== given.shape[1])
+    throw node.fail(`it resizes [${given.shape}] to [${target}]; only the last dimensions of images are`)
+  const size: Two = rank === 4 ? [target[2], target[3]] : [1, target[2]]
+  checkSize([...x.shape.slice(0, 2), ...size], node.text)
+  const [mode, places] = [
+    node.text8('mode', 'nearest'),
+    node.text8('coordinate_transformation_mode', 'half_pixel'),
+  ]
+  const rounding = node.text8('nearest_mode', 'round_prefer_floor')
+  const known = new Map<string, () => Tensor>([
+    ['nearest asymmetric floor', () => interpolate(x, { size, mode: 'nearest' })],
+    ['linear half_pixel', () => interpolate(x, { size, mode: 'bilinear' })],
+    ['linear pytorch_half_pixel', () => interpolate(x, { size, mode: 'bilinear' })],
+    ['linear align_corners', () => interpolate(x, { size, mode: 'bilinear', alignCorners: true })],
+  ])
+  const name = mode === 'nearest' ? `${mode} ${places} ${rounding}` : `${mode} ${places}`
+  const run = known.get(name)
+  if (!run)
+    throw node.fail(
+      `it resizes by '${name}'; ${[...known.keys()].map((one) => `'${one}'`).join(', ')} are read`,
+    )
+  return asBefore(run(), rank)
+}
+
+export const LAYERS: Readonly<Record<string, Operator>> = {
+  Conv: convolution,
+  ConvTranspose: transposedConvolution,
+  Gemm: general,
+  MatMul: (use) => matmul(use.tensor(0), use.tensor(1)),
+  Einsum: (use) => einsum(use.node.text8('equation', ''), ...use.inputs.map((_, i) => use.tensor(i))),
+  MaxPool: maxPooling,
+  AveragePool: meanPooling,
+  BatchNormalization: batchNormalization,
+  LayerNormalization: layerNormalization,
+  GroupNormalization: groupNormalization,
+  InstanceNormalization: (use) =>
+    instanceNorm(use.tensor(0), {
+      weight: use.tensor(1),
+      bias: use.tensor(2),
+      eps: use.node.float('epsilon', 1e-5),
+    }),
+  Softmax: overClasses(softmax),
+  LogSoftmax: overClasses(logSoftmax),
+  Dropout: (use) => {
+    const x = use.tensor(0)
+    const p = use.numbersOr(1)?.[0] ?? use.node.float('ratio', 0.5)
+    return dropout(x, p, use.training)
+  },
+  Resize: resized,
+}
