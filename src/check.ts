@@ -15,13 +15,7 @@ export function kindOf(value: unknown): string {
 
 /** @throws {ArgumentError} for options that are no object, or one that is not among the known ones */
 export function checkOptions(name: string, options: object, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new ArgumentError(
-      `${name}: options are given by name, as { ${known[0]}: … }, not as ${kindOf(options)}`,
-    )
-  }
-  const prototype: unknown = Object.getPrototypeOf(options)
-  if (prototype !== Object.prototype && prototype !== null) {
+  if (!isPlainObject(options)) {
     throw new ArgumentError(
       `${name}: options are given by name, as { ${known[0]}: … }, not as ${kindOf(options)}`,
     )

@@ -4,7 +4,7 @@
  */
 import { InitError } from '../errors.js'
 import { platform } from './platform.js'
-import { bytesOf } from './response.js'
+import { bytesOf, noBinary } from './response.js'
 
 /**
  * Where the binary is: the URL of a folder (it ends in `/`) that holds the package's under their names, or one
@@ -15,16 +15,26 @@ export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Mo
 /** Those of `core` lack the kernels that few use (see whole.ts). */
 export type BinaryName = `${'strict' | 'relaxed'}-${'shared' | 'unshared'}${'' | '-core'}`
 
-// Eight literals, so that bundlers find and copy the files.
-const OWN: Readonly<Record<BinaryName, () => URL>> = {
-  'strict-unshared': () => new URL('./wasm/strict-unshared.wasm', import.meta.url),
-  'relaxed-unshared': () => new URL('./wasm/relaxed-unshared.wasm', import.meta.url),
-  'strict-shared': () => new URL('./wasm/strict-shared.wasm', import.meta.url),
-  'relaxed-shared': () => new URL('./wasm/relaxed-shared.wasm', import.meta.url),
-  'strict-unshared-core': () => new URL('./wasm/strict-unshared-core.wasm', import.meta.url),
-  'relaxed-unshared-core': () => new URL('./wasm/relaxed-unshared-core.wasm', import.meta.url),
-  'strict-shared-core': () => new URL('./wasm/strict-shared-core.wasm', import.meta.url),
-  'relaxed-shared-core': () => new URL('./wasm/relaxed-shared-core.wasm', import.meta.url),
+/** Eight literals in as many returns, so that bundlers and what traces a server's files find and copy the files. */
+function own(name: BinaryName): URL {
+  switch (name) {
+    case 'strict-unshared':
+      return new URL('./wasm/strict-unshared.wasm', import.meta.url)
+    case 'relaxed-unshared':
+      return new URL('./wasm/relaxed-unshared.wasm', import.meta.url)
+    case 'strict-shared':
+      return new URL('./wasm/strict-shared.wasm', import.meta.url)
+    case 'relaxed-shared':
+      return new URL('./wasm/relaxed-shared.wasm', import.meta.url)
+    case 'strict-unshared-core':
+      return new URL('./wasm/strict-unshared-core.wasm', import.meta.url)
+    case 'relaxed-unshared-core':
+      return new URL('./wasm/relaxed-unshared-core.wasm', import.meta.url)
+    case 'strict-shared-core':
+      return new URL('./wasm/strict-shared-core.wasm', import.meta.url)
+    case 'relaxed-shared-core':
+      return new URL('./wasm/relaxed-shared-core.wasm', import.meta.url)
+  }
 }
 
 const isPlace = (source: unknown): source is string | URL =>
@@ -40,7 +50,7 @@ export async function loadNamed(
   name: BinaryName,
   folder: string | URL | undefined,
 ): Promise<WebAssembly.Module> {
-  const place = folder === undefined ? OWN[name]() : `${folder}${name}.wasm`
+  const place = folder === undefined ? own(name) : `${folder}${name}.wasm`
   return compile(await platform().readBytes(place), `${place}`)
 }
 
@@ -54,12 +64,14 @@ export async function loadGiven(source: WasmSource): Promise<WebAssembly.Module>
 }
 
 async function compile(bytes: Uint8Array<ArrayBuffer>, from: string): Promise<WebAssembly.Module> {
-  const start = new TextDecoder('latin1').decode(bytes.subarray(0, 64))
+  const start = String.fromCharCode(...bytes.subarray(0, 64))
   if (!start.startsWith('\0asm')) {
-    const wrong = `${from} is no WebAssembly binary`
-    throw /^[\s\xef\xbb\xbf]*</.test(start)
-      ? new InitError(`${wrong} but an HTML page: the server does not have the file at this address`, 'html')
-      : new InitError(wrong, 'not-wasm')
+    const html = /^[\s\xef\xbb\xbf]*</.test(start)
+    throw noBinary(
+      from,
+      `is no WebAssembly binary${html ? ' but an HTML page: the server does not have the file at this address' : ''}`,
+      html ? 'html' : 'not-wasm',
+    )
   }
   try {
     return await WebAssembly.compile(bytes)
@@ -71,8 +83,6 @@ async function compile(bytes: Uint8Array<ArrayBuffer>, from: string): Promise<We
           'csp',
           { cause },
         )
-      : new InitError(`${from} is damaged, or was built for a newer runtime than this one`, 'damaged', {
-          cause,
-        })
+      : noBinary(from, 'is damaged, or for a newer runtime than this one', 'damaged', cause)
   }
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { InitError } from '../errors.js'
 import type { Platform } from './platform.js'
-import { bytesOf } from './response.js'
+import { bytesOf, noBinary } from './response.js'
 
 function runtimeName(): string {
   const { bun, deno, node } = process.versions
@@ -17,20 +17,36 @@ function locate(place: string | URL): string | URL {
   return typeof place === 'string' && /^[a-z]+:\/\//i.test(place) ? new URL(place) : place
 }
 
+/** Where a framework's build has put the file, or left it, and the line that helps there. */
+const CURES: readonly [where: RegExp, cure: string][] = [
+  [/[\\/]_?\.?next[\\/]/, "Next has bundled it: next.config needs serverExternalPackages: ['simdgrad']"],
+  [
+    /[\\/]\.output[\\/]/,
+    "the build has not copied it: Nuxt's config needs nitro: { externals: { trace: true } }",
+  ],
+  [
+    /bindings[\\/]wasm[\\/][a-z-]+\.wasm$/,
+    'a program that was bundled says where the binaries and the worker are: init({ wasm, worker }), see docs/bundlers.md',
+  ],
+]
+
 /** Node, Bun and Deno. */
 export const nodePlatform: Platform = {
   runtime: runtimeName(),
   cores: availableParallelism(),
   mayBlock: true,
+  cure(from) {
+    const found = CURES.find(([where]) => where.test(from))
+    return found ? `; ${found[1]}` : ''
+  },
   async readBytes(from) {
-    const place = locate(from)
     try {
-      if (place instanceof URL && place.protocol !== 'file:')
-        return await bytesOf(await fetch(place), `${from}`)
+      const place = locate(from)
+      if (place instanceof URL && place.protocol !== 'file:') return await bytesOf(await fetch(place), from)
       return await readFile(place)
     } catch (cause) {
       if (cause instanceof InitError) throw cause
-      throw new InitError(`${from} can't be read (${cause})`, 'unreachable', { cause })
+      throw noBinary(from, `can't be read (${cause})`, 'unreachable', cause)
     }
   },
   startWorker({ module, memory, index }, script, on) {
