@@ -2,9 +2,10 @@ import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, InitError, SimdgradError } from '../errors.js'
 import { type Instance, instance, setInstance } from './instance.js'
 import { instantiate } from './instantiate.js'
-import { isFolder, loadGiven, loadNamed, type WasmSource } from './load.js'
+import { isFolder, loadGiven, loadNamed } from './load.js'
 import { platform } from './platform.js'
 import { RELAXED_SIMD_PROBE, SIMD_PROBE } from './probes.js'
+import type { WasmSource } from './source.js'
 import { startTeam, type TeamPlan } from './team.js'
 import { wantsWhole } from './whole.js'
 
@@ -165,7 +166,7 @@ async function start(
       reason = `one thread, because ${failure}`
     } else {
       reason =
-        'one thread, because SharedArrayBuffer is not to be had here (a page needs the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp)'
+        'one thread, because SharedArrayBuffer is not to be had here (a page needs Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp)'
     }
   }
   const own = givenShares ? sharedMemory() : undefined
@@ -213,7 +214,7 @@ function whySimd(simd: Backend['simd'], deterministic: boolean): string {
 
 function whyCore(given: unknown, { kernels }: InitOptions): string {
   if (given) return 'as the given one is'
-  return kernels ? 'which was asked for' : 'because nothing was imported that needs the larger'
+  return kernels ? 'which was asked for' : 'because nothing imported needs the larger'
 }
 
 /** What a given binary does says which it is. @throws {ArgumentError} where that is not what was asked for */

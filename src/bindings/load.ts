@@ -2,15 +2,11 @@
  * Loads a binary: one of the package's own eight, by name, or what the user gave. A server may send anything:
  * what it sent is looked at before it is compiled, and an error says what it was.
  */
+import type { Bytes } from '../check.js'
 import { InitError } from '../errors.js'
 import { platform } from './platform.js'
 import { bytesOf, noBinary } from './response.js'
-
-/**
- * Where the binary is: the URL of a folder (it ends in `/`) that holds the package's under their names, or one
- * binary as its URL, response, bytes or module. In Node a path will do for a URL.
- */
-export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module
+import type { WasmSource } from './source.js'
 
 /** Those of `core` lack the kernels that few use (see whole.ts). */
 export type BinaryName = `${'strict' | 'relaxed'}-${'shared' | 'unshared'}${'' | '-core'}`
@@ -58,18 +54,18 @@ export async function loadNamed(
 export async function loadGiven(source: WasmSource): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source
   if (isPlace(source)) return compile(await platform().readBytes(source), `${source}`)
-  const response = source instanceof Response ? source : new Response(source)
+  const response = source instanceof Response ? source : new Response(source as BufferSource)
   const from = response.url || 'the given wasm'
   return compile(await bytesOf(response, from), from)
 }
 
-async function compile(bytes: Uint8Array<ArrayBuffer>, from: string): Promise<WebAssembly.Module> {
+async function compile(bytes: Bytes, from: string): Promise<WebAssembly.Module> {
   const start = String.fromCharCode(...bytes.subarray(0, 64))
   if (!start.startsWith('\0asm')) {
     const html = /^[\s\xef\xbb\xbf]*</.test(start)
     throw noBinary(
       from,
-      `is no WebAssembly binary${html ? ' but an HTML page: the server does not have the file at this address' : ''}`,
+      `is no WebAssembly binary${html ? ' but an HTML page: the server does not have the file' : ''}`,
       html ? 'html' : 'not-wasm',
     )
   }
@@ -79,7 +75,7 @@ async function compile(bytes: Uint8Array<ArrayBuffer>, from: string): Promise<We
     // A page's policy forbids to compile, not to validate.
     throw WebAssembly.validate(bytes)
       ? new InitError(
-          "the page's Content-Security-Policy forbids WebAssembly: its script-src needs 'wasm-unsafe-eval'",
+          "the Content-Security-Policy forbids WebAssembly: script-src needs 'wasm-unsafe-eval'",
           'csp',
           { cause },
         )

@@ -1,3 +1,5 @@
+import type { Bytes } from '../check.js'
+
 /** What differs between Node (and Bun, and Deno) and a browser; each entry of the package sets one. */
 export interface Platform {
   /** Such as `Node 20.20.2`. */
@@ -9,7 +11,7 @@ export interface Platform {
   /** What to do where the binary can't be had from there, to stand behind what was wrong; '' where nothing is known. */
   cure(from: string): string
   /** The bytes of a file or URL. @throws {InitError} when it can't be read */
-  readBytes(from: string | URL): Promise<Uint8Array<ArrayBuffer>>
+  readBytes(from: string | URL): Promise<Bytes>
   /** Starts a worker of the team from `script`, or from the package's own file. */
   startWorker(work: TeamWork, script: string | URL | undefined, on: TeamWorkerEvents): TeamWorker
 }

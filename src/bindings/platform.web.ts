@@ -28,14 +28,19 @@ export const webPlatform: Platform = {
   },
   startWorker(work, script = own(Object), on) {
     const url = new URL(script, location.href)
-    // A worker's script is of the page's own origin (a sandboxed frame has none); what it imports may be of another.
-    const blob =
-      url.origin !== origin && URL.createObjectURL(new Blob([`import '${url}'`], { type: 'text/javascript' }))
-    const worker = new Worker(blob || url, { type: 'module' })
+    // A worker's script is of the page's own origin; what it imports may be of another. (A sandboxed frame has no
+    // origin, and Chromium then starts no module from a blob, but from a data URL.)
+    const code = `import "${url}"`
+    const foreign =
+      url.origin !== origin &&
+      (origin === 'null'
+        ? `data:text/javascript,${code}`
+        : URL.createObjectURL(new Blob([code], { type: 'text/javascript' })))
+    const worker = new Worker(foreign || url, { type: 'module' })
     worker.onmessage = on.ready
     // A script that can't be loaded (a wrong address or type, a policy) comes without a message.
     worker.onerror = ({ message }) =>
-      on.failed(message || `${url} could not be loaded${blob ? ' from a blob' : hint}`)
+      on.failed(message || `${url} could not be loaded${foreign ? ' from a blob' : hint}`)
     worker.postMessage(work)
     return worker
   },

@@ -1,3 +1,4 @@
+import type { Bytes } from '../check.js'
 import { InitError, type InitErrorCode } from '../errors.js'
 import { platform } from './platform.js'
 
@@ -9,7 +10,7 @@ export function noBinary(from: string | URL, why: string, code: InitErrorCode, c
 }
 
 /** What a server sent, whatever its MIME type says. @throws {InitError} for a status such as 404 */
-export async function bytesOf(response: Response, from: string | URL): Promise<Uint8Array<ArrayBuffer>> {
+export async function bytesOf(response: Response, from: string | URL): Promise<Bytes> {
   if (!response.ok) {
     throw noBinary(from, `could not be loaded: the server said ${response.status}`, 'http-status')
   }

@@ -114,7 +114,7 @@ export function teamFailure(trap: unknown): WorkerError {
       { cause: trap },
     )
   }
-  const why = `worker ${failure & 255} of the thread team ${failure >> 8 === TRAPPED ? 'trapped' : 'is gone: it held a piece of work and stood still for several seconds'}`
+  const why = `worker ${failure & 255} of the thread team ${failure >> 8 === TRAPPED ? 'trapped' : 'is gone: it stood still for seconds with a piece of work'}`
   lose(why)
   return new WorkerError(
     `${why}; what was being computed is lost. Work goes on with one thread; await init() with the same options starts a new team`,

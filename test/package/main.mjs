@@ -10,9 +10,11 @@ import { failures } from './failures.mjs'
 import { cleanUp, pack } from './fresh.mjs'
 import { guide } from './guide.mjs'
 import { manifest } from './manifest.mjs'
+import { origins } from './origins.mjs'
 import { ownData } from './own-data.mjs'
 import { readme } from './readme.mjs'
 import { RUNTIMES } from './runtimes.mjs'
+import { types } from './types.mjs'
 import { closeBrowsers, WEB } from './web.mjs'
 
 const { values, positionals } = parseArgs({
@@ -21,9 +23,21 @@ const { values, positionals } = parseArgs({
 })
 
 /** @type {Record<string, (packed: { tarball: string, files: string[] }) => Promise<void>>} */
-const SHARES = { manifest, readme, ...RUNTIMES, ...WEB, guide, checkpoints, 'own-data': ownData, failures }
+const SHARES = {
+  manifest,
+  types,
+  readme,
+  ...RUNTIMES,
+  ...WEB,
+  guide,
+  checkpoints,
+  'own-data': ownData,
+  failures,
+  origins,
+}
 const QUICK = [
   'manifest',
+  'types',
   'readme',
   'node',
   'require',
@@ -33,6 +47,7 @@ const QUICK = [
   'checkpoints',
   'own-data',
   'failures',
+  'origins',
 ]
 
 const unknown = positionals.filter((name) => !(name in SHARES))
