@@ -17,6 +17,10 @@ execFileSync(process.execPath, [join(typescript, 'bin/tsc'), '-p', join(root, 't
 })
 cpSync(join(src, 'bindings/wasm'), join(dist, 'bindings/wasm'), { recursive: true })
 cpSync(join(src, 'bindings/binary.d.ts'), join(dist, 'bindings/binary.d.ts'))
+// As they are: the compiler would mark them as modules, by an export.
+for (const file of ['worker.node.js', 'worker.web.js']) {
+  cpSync(join(src, 'bindings', file), join(dist, 'bindings', file))
+}
 for (const file of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
   // What only Node and the command use is in their files alone.
   const bundled = /^cli[/\\].*\.js$|\.node\.js$/.test(file) && !file.endsWith('worker.node.js')
