@@ -81,9 +81,16 @@ async function bundleForNode() {
           chunkFileNames: '[name].js',
           // Errors and printed nets have the names of classes and functions.
           keepNames: true,
+          // A bundle of CommonJS has no import.meta.url, of which it would be made; what we use requires nothing.
+          polyfillRequire: false,
           // They would make every start a fifth slower to read; editors take them from the declarations.
           comments: { jsdoc: false },
-          codeSplitting: { groups: [{ name: 'library.node', test: /\/src\/(?!cli\/)/ }] },
+          codeSplitting: {
+            groups: [
+              { name: 'own.node', test: /\/src\/bindings\/own\.(node\.)?ts$/, priority: 1 },
+              { name: 'library.node', test: /\/src\/(?!cli\/)/ },
+            ],
+          },
         },
       },
     },

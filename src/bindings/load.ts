@@ -4,34 +4,10 @@
  */
 import type { Bytes } from '../check.js'
 import { InitError } from '../errors.js'
+import { type BinaryName, own } from './own.js'
 import { platform } from './platform.js'
 import { bytesOf, noBinary } from './response.js'
 import type { WasmSource } from './source.js'
-
-/** Those of `core` lack the kernels that few use (see whole.ts). */
-export type BinaryName = `${'strict' | 'relaxed'}-${'shared' | 'unshared'}${'' | '-core'}`
-
-/** Eight literals in as many returns, so that bundlers and what traces a server's files find and copy the files. */
-function own(name: BinaryName): URL {
-  switch (name) {
-    case 'strict-unshared':
-      return new URL('./wasm/strict-unshared.wasm', import.meta.url)
-    case 'relaxed-unshared':
-      return new URL('./wasm/relaxed-unshared.wasm', import.meta.url)
-    case 'strict-shared':
-      return new URL('./wasm/strict-shared.wasm', import.meta.url)
-    case 'relaxed-shared':
-      return new URL('./wasm/relaxed-shared.wasm', import.meta.url)
-    case 'strict-unshared-core':
-      return new URL('./wasm/strict-unshared-core.wasm', import.meta.url)
-    case 'relaxed-unshared-core':
-      return new URL('./wasm/relaxed-unshared-core.wasm', import.meta.url)
-    case 'strict-shared-core':
-      return new URL('./wasm/strict-shared-core.wasm', import.meta.url)
-    case 'relaxed-shared-core':
-      return new URL('./wasm/relaxed-shared-core.wasm', import.meta.url)
-  }
-}
 
 const isPlace = (source: unknown): source is string | URL =>
   typeof source === 'string' || source instanceof URL

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { InitError } from '../errors.js'
+import { ownWorker } from './own.node.js'
 import type { Platform } from './platform.js'
 import { bytesOf, noBinary } from './response.js'
 
@@ -50,7 +51,7 @@ export const nodePlatform: Platform = {
     }
   },
   startWorker({ module, memory, index }, script, on) {
-    const worker = new Worker(script ? locate(script) : new URL('./worker.node.js', import.meta.url), {
+    const worker = new Worker(script ? locate(script) : ownWorker(), {
       workerData: { module, memory, index },
       // Not the process's own flags: some, as --input-type, are for its main script only.
       execArgv: [],

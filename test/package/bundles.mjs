@@ -17,7 +17,11 @@ const run = promisify(execFile)
 
 const APP = ['index.html', 'page.js', 'train.mjs', 'train-worker.js', 'locations.js']
 /** The bundler copies neither binary nor worker: the page says where they are. */
-const GIVEN = { 'locations.js': "export const locations = { wasm: './', worker: './worker.js' }\n" }
+const GIVEN = {
+  'locations.js': `const here = (path) => new URL(path, import.meta.url).href
+export const locations = { wasm: here('./'), worker: here('./worker.js') }
+`,
+}
 
 /** The checkout's own Vite. */
 const vite = createRequire(join(root, 'package.json'))
@@ -34,7 +38,7 @@ async function node(cwd, ...args) {
 const folderSite = (folder) => (headers) => serve(files((path) => join(folder, path), headers))
 
 /** Copies the package's binaries, as the docs say for bundlers that do not. @param {string} folder @param {string} to */
-function copyBinaries(folder, to) {
+export function copyBinaries(folder, to) {
   cpSync(join(folder, 'node_modules/simdgrad/dist/bindings/wasm'), join(folder, to), {
     recursive: true,
     filter: (path) => !/\.(json|ts)$/.test(path),

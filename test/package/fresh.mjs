@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 /** @param {string} relative to this folder */
@@ -72,7 +72,7 @@ export function emptyFolder(name) {
 export function freshProject(name, apps, files = {}) {
   const folder = join(scratch, name.replaceAll(' ', '-'))
   cpSync(installed(), folder, { recursive: true })
-  for (const app of apps) cpSync(here(`apps/${app}`), join(folder, app))
+  for (const app of apps) cpSync(here(`apps/${app}`), join(folder, basename(app)))
   for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
   return folder
 }

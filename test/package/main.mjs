@@ -11,10 +11,12 @@ import { failures } from './failures.mjs'
 import { FRAMEWORKS } from './frameworks.mjs'
 import { cleanUp, pack } from './fresh.mjs'
 import { guide } from './guide.mjs'
+import { library } from './library.mjs'
 import { manifest } from './manifest.mjs'
 import { origins } from './origins.mjs'
 import { ownData } from './own-data.mjs'
 import { readme } from './readme.mjs'
+import { RECIPES } from './recipes.mjs'
 import { RUNTIMES } from './runtimes.mjs'
 import { types } from './types.mjs'
 import { closeBrowsers, WEB } from './web.mjs'
@@ -36,6 +38,8 @@ const SHARES = {
   'own-data': ownData,
   failures,
   origins,
+  ...RECIPES,
+  'vite-library': library,
   ...FRAMEWORKS,
 }
 const QUICK = [

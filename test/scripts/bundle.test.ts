@@ -53,6 +53,7 @@ describe('the bundle for Node', () => {
       'internals.node.js',
       'library.node.js',
       'nets/index.node.js',
+      'own.node.js',
     ])
   })
 })

@@ -1,4 +1,4 @@
-import { train } from '../../train.mjs'
+import { train } from '~~/train.mjs'
 
 export default defineEventHandler(async () => {
   try {
