@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { files, serve } from '../../bench/browsers.mjs'
+import { runtimePath } from '../runtimes/runtimes.mjs'
 import { freshProject, here, installedFile, root } from './fresh.mjs'
 
 const run = promisify(execFile)
@@ -75,8 +76,21 @@ async function viteDev(name, path, config) {
 export const viteBuild = (folder) =>
   node(folder, bin(vite.resolve('vite/package.json'), 'bin/vite.js'), 'build')
 
+/** `bun build` for browsers; it follows no worker, and copies nothing. @returns {Promise<Site>} */
+async function bunPage() {
+  const folder = freshProject('bun-page', APP, GIVEN)
+  const args = ['build', 'page.js', 'train-worker.js', '--outdir=dist']
+  await run(`${runtimePath('bun')}`, args, { cwd: folder })
+  copyBinaries(folder, 'dist')
+  cpSync(join(folder, 'node_modules/simdgrad/dist/bindings/worker.web.js'), join(folder, 'dist/worker.js'))
+  cpSync(join(folder, 'index.html'), join(folder, 'dist/index.html'))
+  return folderSite(join(folder, 'dist'))
+}
+
 /** @type {Record<string, () => Promise<Site>>} */
 export const BUNDLES = {
+  // (Without Bun, recipes.mjs says what is left out.)
+  ...(runtimePath('bun') ? { 'bun-page': bunPage } : {}),
   static: async () => folderSite(staticFolder('static')),
   'vite-build': async () => {
     const folder = freshProject('vite-build', APP)

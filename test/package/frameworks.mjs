@@ -14,13 +14,14 @@ const APP = ['index.html', 'page.js', 'train.mjs', 'train-worker.js', 'locations
 /**
  * A fresh project of a framework with its packages and ours; undefined where they can't be had, which a row tells.
  *
- * @param {string} name of its folder in test/frameworks
+ * @param {string} fixture its folder in test/frameworks
+ * @param {string} [name] of the rows
  */
-export async function project(name) {
+export async function project(fixture, name = fixture) {
   const folder = emptyFolder(`in-${name}`)
   let ready = false
   await check([name, '', 'npm ci'], async () => {
-    cpSync(here(`../frameworks/${name}`), folder, {
+    cpSync(here(`../frameworks/${fixture}`), folder, {
       recursive: true,
       filter: (path) => !path.includes('node_modules'),
     })
@@ -78,8 +79,8 @@ async function ask(name, how, url, { page = true, server }) {
  * @property {{ threads: number, code?: string, message?: RegExp }} [server] what the server says, if there is one
  */
 
-/** @param {string} name @param {Way[]} ways */
-async function framework(name, ways) {
+/** @param {string} name @param {Way[]} ways @param {string} [fixture] the project, if not of that name */
+async function framework(name, ways, fixture = name) {
   const node = newNode()
   if (!node) {
     leftOut.push(
@@ -87,7 +88,7 @@ async function framework(name, ways) {
     )
     return
   }
-  const folder = await project(name)
+  const folder = await project(fixture, name)
   if (!folder) return
   for (const { how, build, start, out = '', env = {}, page, server } of ways) {
     let built = !build
@@ -124,20 +125,26 @@ export const FRAMEWORKS = {
         ...{ how: 'Turbopack', build: [next, 'build'], start: [next, 'start', '-p', 'PORT'] },
         server: { threads: 2 },
       },
-      {
-        ...{ how: 'webpack', build: [next, 'build', '--webpack'], start: [next, 'start', '-p', 'PORT'] },
-        server: { threads: 0, code: 'unreachable', message: NEXT_LINE },
-      },
-      {
-        ...{ how: 'webpack, with a line', build: [next, 'build', '--webpack'] },
-        ...{
-          start: [next, 'start', '-p', 'PORT'],
-          env: { EXTERNAL: '1' },
-          page: false,
-          server: { threads: 2 },
-        },
-      },
     ]),
+  'next-webpack': () =>
+    framework(
+      'next-webpack',
+      [
+        {
+          ...{ how: 'webpack', build: [next, 'build', '--webpack'], start: [next, 'start', '-p', 'PORT'] },
+          server: { threads: 0, code: 'unreachable', message: NEXT_LINE },
+        },
+        {
+          ...{
+            how: 'with a line',
+            build: [next, 'build', '--webpack'],
+            start: [next, 'start', '-p', 'PORT'],
+          },
+          ...{ env: { EXTERNAL: '1' }, page: false, server: { threads: 2 } },
+        },
+      ],
+      'next',
+    ),
   nuxt: () =>
     framework('nuxt', [
       {

@@ -42,6 +42,9 @@ const SHARES = {
   'vite-library': library,
   ...FRAMEWORKS,
 }
+/** What installs packages anew, besides the frameworks. */
+const INSTALLS = ['cloudflare', 'jest']
+
 const QUICK = [
   'manifest',
   'types',
@@ -55,6 +58,8 @@ const QUICK = [
   'own-data',
   'failures',
   'origins',
+  ...['one-file', 'sea', 'bun-build', 'permission', 'memory', 'extension', 'cloudflare', 'vite-library'],
+  ...['next', 'parcel'],
 ]
 
 const unknown = positionals.filter((name) => !(name in SHARES))
@@ -62,7 +67,9 @@ if (unknown.length > 0) {
   console.error(`there is no ${unknown.join(', ')}; there are ${Object.keys(SHARES).join(', ')}`)
   process.exit(2)
 }
-const most = Object.keys(SHARES).filter((name) => values.all || !(name in FRAMEWORKS))
+const most = Object.keys(SHARES).filter(
+  (name) => values.all || !(name in FRAMEWORKS || INSTALLS.includes(name)),
+)
 const names = positionals.length > 0 ? positionals : values.quick ? QUICK : most
 try {
   const packed = pack()

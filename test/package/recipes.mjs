@@ -54,6 +54,7 @@ async function oneFile() {
     const options = [
       '--file=dist/rolled.mjs',
       '--format=es',
+      '--inlineDynamicImports',
       `--plugin=${plugin}={exportConditions:['node']}`,
     ]
     await run(process.execPath, [rollup, 'server.mjs', ...options, '--silent'], { cwd: folder })
@@ -220,7 +221,7 @@ async function cloudflare() {
   if (!folder) return
   await check(['cloudflare', 'wrangler dev', 'simdgrad/cloudflare trains'], async () => {
     const { stdout } = await program(node, folder, ['dev.mjs'])
-    const { threads, losses } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
+    const { threads, losses } = JSON.parse(/^\{.*\}$/m.exec(stdout)?.[0] ?? '{"losses":[]}')
     if (threads !== 1 || losses.length !== 3 || !(losses[2] < losses[0])) throw new Error(stdout)
     return `1 thread, losses ${losses.map((/** @type {number} */ loss) => loss.toFixed(3)).join(', ')}`
   })
