@@ -170,6 +170,10 @@ export const FRAMEWORKS = {
         ...{ how: 'build', build: ['node_modules/vite/bin/vite.js', 'build'] },
         ...{ start: ['build/index.js'], server: { threads: 2 } },
       },
+      {
+        how: 'dev, with a line',
+        start: ['node_modules/vite/bin/vite.js', 'dev', '--port', 'PORT', '--host', '127.0.0.1'],
+      },
     ]),
   parcel: () =>
     framework('parcel', [

@@ -11,7 +11,7 @@ export const POLICY = {
 const NO_ISOLATION = /one thread, because SharedArrayBuffer.*Cross-Origin-Opener-Policy: same-origin/
 
 /** They drop what the page does not use: it then takes the smaller binary. The others import everything. */
-const DROP = ['vite-build', 'webpack', 'rollup']
+const DROP = ['vite-build', 'webpack', 'rollup', 'bun-page']
 
 /** @type {{ name: string, headers: Record<string, string>, threads: number, reason: RegExp }[]} */
 const MODES = [

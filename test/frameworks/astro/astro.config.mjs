@@ -6,5 +6,6 @@ const isolation = {
 // The dev server alone needs these lines.
 export default {
   devToolbar: { enabled: false },
+  server: { headers: isolation },
   vite: { optimizeDeps: { exclude: ['simdgrad'] }, server: { headers: isolation } },
 }

@@ -1,5 +1,6 @@
 // What a strict project compiles that checks the declarations of its packages, too (skipLibCheck: false).
 import { data, fit, InitError, init, nn, optim, type Tensor, tensor, type WasmSource } from 'simdgrad'
+import { init as initInWorker } from 'simdgrad/cloudflare'
 import { JOBS, type JobName } from 'simdgrad/nets'
 import wasm from 'simdgrad/wasm/strict-shared.wasm'
 
@@ -15,7 +16,8 @@ const history = await fit(net, {
   loss: new nn.CrossEntropyLoss(),
   epochs: 1,
 })
-const name: JobName = 'mlp'
+const { threads }: { threads: number } = await initInWorker()
+const name: JobName = threads > 1 ? 'mlp-bn' : 'mlp'
 export const answer: [number | undefined, Tensor] = [
   history.epochs[0]?.trainLoss,
   JOBS[name].make().forward(x),
