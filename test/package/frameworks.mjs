@@ -168,7 +168,7 @@ export const FRAMEWORKS = {
     framework('sveltekit', [
       {
         ...{ how: 'build', build: ['node_modules/vite/bin/vite.js', 'build'] },
-        ...{ start: ['build/index.js'], server: { threads: 2 } },
+        ...{ start: ['server.mjs'], server: { threads: 2 } },
       },
       {
         how: 'dev, with a line',

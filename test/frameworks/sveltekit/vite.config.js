@@ -6,5 +6,9 @@ const isolation = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 }
 
-// The headers here are the dev server's; src/hooks.server.js has the built one's.
-export default { plugins: [sveltekit({ adapter: adapter() })], server: { headers: isolation } }
+// The dev server's headers for scripts; src/hooks.server.js has those for pages, server.mjs all of the built server's.
+// (The fixture's modules lie outside of src/.)
+export default {
+  plugins: [sveltekit({ adapter: adapter() })],
+  server: { headers: isolation, fs: { allow: ['.'] } },
+}
