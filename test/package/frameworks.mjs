@@ -175,6 +175,10 @@ export const FRAMEWORKS = {
         start: ['node_modules/vite/bin/vite.js', 'dev', '--port', 'PORT', '--host', '127.0.0.1'],
       },
     ]),
+  rspack: () =>
+    framework('rspack', [
+      { how: 'build', build: ['node_modules/@rspack/cli/bin/rspack.js', 'build'], out: 'dist' },
+    ]),
   parcel: () =>
     framework('parcel', [
       { how: 'build', build: ['node_modules/parcel/lib/bin.js', 'build', 'index.html'], out: 'dist' },

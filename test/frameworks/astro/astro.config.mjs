@@ -3,9 +3,9 @@ const isolation = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 }
 
-// The dev server alone needs these lines.
+// The dev server alone needs these lines, for threads.
 export default {
   devToolbar: { enabled: false },
   server: { headers: isolation },
-  vite: { optimizeDeps: { exclude: ['simdgrad'] }, server: { headers: isolation } },
+  vite: { server: { headers: isolation } },
 }

@@ -8,7 +8,6 @@ export default defineNuxtConfig({
   telemetry: false,
   routeRules: { '/**': { headers: isolation } },
   vite: {
-    optimizeDeps: { exclude: ['simdgrad'] },
     server: { headers: isolation },
     worker: { format: 'es' },
   },
