@@ -16,13 +16,40 @@ execFileSync(process.execPath, [join(typescript, 'bin/tsc'), '-p', join(root, 't
   stdio: 'inherit',
 })
 cpSync(join(src, 'bindings/wasm'), join(dist, 'bindings/wasm'), { recursive: true })
+cpSync(join(src, 'bindings/binary.d.ts'), join(dist, 'bindings/binary.d.ts'))
+// As they are: the compiler would mark them as modules, by an export.
+for (const file of ['worker.node.js', 'worker.web.js']) {
+  cpSync(join(src, 'bindings', file), join(dist, 'bindings', file))
+}
 for (const file of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
   // What only Node and the command use is in their files alone.
   const bundled = /^(cli|distributed)[/\\].*\.js$|\.node\.js$/.test(file) && !file.endsWith('worker.node.js')
   if (bundled) rmSync(join(dist, file))
 }
+packDeclarations()
 await bundleForNode()
 chmodSync(join(dist, 'cli/main.js'), 0o755)
+
+/**
+ * Of the declarations those are packed that package.json names, and what they import: all that a user's compiler reads.
+ * (The checkout's own tests and benchmarks read the others, too.)
+ */
+function packDeclarations() {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const named = JSON.stringify(exports).matchAll(/"\.\/dist\/([^"]+\.d\.ts)"/g)
+  const packed = new Set([...named].map(([, file]) => join(dist, file)))
+  for (const file of packed) {
+    for (const [, path] of readFileSync(file, 'utf8').matchAll(
+      /(?:from |import\(|import )['"](\.[^'"]+)\.js['"]/g,
+    )) {
+      packed.add(join(dirname(file), `${path}.d.ts`))
+    }
+  }
+  const others = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.d.ts') && !packed.has(join(dist, file)),
+  )
+  writeFileSync(join(dist, '.npmignore'), others.map((file) => `/${file.replaceAll('\\', '/')}\n`).join(''))
+}
 
 /** The entries share one file, and so one set of tensors, threads and classes. */
 async function bundleForNode() {
@@ -58,10 +85,17 @@ async function bundleForNode() {
           chunkFileNames: '[name].js',
           // Errors and printed nets have the names of classes and functions.
           keepNames: true,
+          // A bundle of CommonJS has no import.meta.url, of which it would be made; what we use requires nothing.
+          polyfillRequire: false,
           // They would make every start a fifth slower to read; editors take them from the declarations.
           comments: { jsdoc: false },
-          // (What few import is no part of every start.)
-          codeSplitting: { groups: [{ name: 'library.node', test: /\/src\/(?!(?:cli|export|onnx)\/)/ }] },
+          codeSplitting: {
+            groups: [
+              { name: 'own.node', test: /\/src\/bindings\/own\.(node\.)?ts$/, priority: 1 },
+              // (What few import is no part of every start.)
+              { name: 'library.node', test: /\/src\/(?!(?:cli|distributed|export|onnx)\/)/ },
+            ],
+          },
         },
       },
     },

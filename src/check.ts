@@ -97,6 +97,9 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
   return prototype === Object.prototype || prototype === null
 }
 
+/** Bytes of their own memory, not shared: `Uint8Array<ArrayBuffer>`, for which TypeScript has no name before 5.7. */
+export type Bytes = ReturnType<Uint8ArrayConstructor['of']>
+
 /** Whether it is a Uint8Array (Node's Buffer is one), of whatever realm: Jest's tests have another one than Node. */
 export function isBytes(value: unknown): value is Uint8Array {
   return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]'

@@ -53,6 +53,8 @@ export type InitErrorCode =
   | 'not-wasm'
   | 'damaged'
   | 'csp'
+  | 'invalid-url'
+  | 'out-of-memory'
   | 'needs-shared-memory'
   | 'core-binary'
 

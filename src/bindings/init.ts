@@ -1,10 +1,11 @@
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
-import { ArgumentError, InitError } from '../errors.js'
+import { ArgumentError, InitError, SimdgradError } from '../errors.js'
 import { type Instance, instance, setInstance } from './instance.js'
 import { instantiate } from './instantiate.js'
-import { isFolder, loadGiven, loadNamed, type WasmSource } from './load.js'
+import { isFolder, loadGiven, loadNamed } from './load.js'
 import { platform } from './platform.js'
 import { RELAXED_SIMD_PROBE, SIMD_PROBE } from './probes.js'
+import type { WasmSource } from './source.js'
 import { startTeam, type TeamPlan } from './team.js'
 import { wantsWhole } from './whole.js'
 
@@ -79,7 +80,7 @@ export async function init(options: InitOptions = {}): Promise<Backend> {
   checkNumber('init', 'threads', threads, { least: 1, most: MOST_THREADS, whole: true })
   checkBoolean('init', 'deterministic', deterministic)
   if (kernels !== 'all' && kernels !== 'core') {
-    throw new ArgumentError(`init: kernels is 'all' or 'core', not ${kindOf(kernels)}`)
+    throw new ArgumentError(`init: kernels is 'all' or 'core', got ${kindOf(kernels)}`)
   }
   const key = JSON.stringify({ threads, deterministic, kernels })
   if (started && started.key !== key) {
@@ -89,11 +90,7 @@ export async function init(options: InitOptions = {}): Promise<Backend> {
     )
   }
   const asked = { ...options, threads, deterministic }
-  started ??= { key, kernels, backend: start(asked, kernels) }
-  // A failed start may be tried again.
-  started.backend.catch(() => {
-    started = undefined
-  })
+  started ??= { key, kernels, backend: start(asked, kernels).catch(failed) }
   const backend = await started.backend
   if (lost) await startAgain(lost, options.worker)
   return backend
@@ -121,10 +118,7 @@ async function start(
   const { threads, deterministic, wasm: source, worker: script } = asked
   const { runtime, cores } = platform()
   if (!WebAssembly.validate(SIMD_PROBE)) {
-    throw new InitError(
-      `${runtime} has no WebAssembly SIMD; simdgrad needs it (browsers since 2021-2023, Node since 16.4)`,
-      'no-simd',
-    )
+    throw new InitError(`${runtime} has no WebAssembly SIMD, which simdgrad needs`, 'no-simd')
   }
   const simd = !deterministic && WebAssembly.validate(RELAXED_SIMD_PROBE) ? 'relaxed' : 'strict'
   const folder = isFolder(source) ? source : undefined
@@ -151,7 +145,7 @@ async function start(
       reason = 'one thread, because the given binary is one without shared memory'
     } else if (memory) {
       const module = await load('shared')
-      const loaded = instanceOf(instantiate(module, memory, false), memory)
+      const loaded = instanceOf(instantiate(module, memory), memory)
       const { kernels } = loaded
       const kind = simdOf(loaded)
       let backend: Writable<Backend> | undefined
@@ -171,23 +165,35 @@ async function start(
       reason = `one thread, because ${failure}`
     } else {
       reason =
-        'one thread, because SharedArrayBuffer is not to be had here (a page needs the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp)'
+        'one thread, because SharedArrayBuffer is not to be had here (a page needs Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp)'
     }
   }
   const own = givenShares ? sharedMemory() : undefined
   if (givenShares && !own) {
     throw new InitError(
-      `the given binary needs shared memory, which is not to be had here; give an unshared one, or the folder of all`,
+      'the given binary needs shared memory, which is not to be had here; give an unshared one, or the folder of all',
       'needs-shared-memory',
     )
   }
-  const kernels = instantiate(await load('unshared'), own, false)
-  const memory = own ?? kernels.memory
-  if (!memory) {
-    throw new InitError('the binary exports no memory; was it built from these sources?', 'damaged')
-  }
-  const loaded = instanceOf(kernels, memory)
+  const kernels = instantiate(await load('unshared'), own)
+  const loaded = instanceOf(kernels, own ?? kernels.memory)
   return done(loaded, simdOf(loaded), { shared: own !== undefined, threads: 1, reason })
+}
+
+/** A failed start may be tried again. @throws {SimdgradError} always: what a runtime throws becomes an InitError */
+function failed(cause: unknown): never {
+  started = undefined
+  if (cause instanceof SimdgradError) throw cause
+  const text = `${cause}`
+  const [code, why] = /URL/.test(text)
+    ? ([
+        'invalid-url',
+        'no import.meta.url in this bundle, or wasm is no URL: init({ wasm, worker })',
+      ] as const)
+    : /^Range/.test(text)
+      ? (['out-of-memory', 'not enough memory'] as const)
+      : (['damaged', "the binary is none of simdgrad's"] as const)
+  throw new InitError(`init: ${why} (${text})`, code, { cause })
 }
 
 function instanceOf(kernels: Instance['kernels'], memory: WebAssembly.Memory): Instance {
@@ -207,7 +213,7 @@ function whySimd(simd: Backend['simd'], deterministic: boolean): string {
 
 function whyCore(given: unknown, { kernels }: InitOptions): string {
   if (given) return 'as the given one is'
-  return kernels ? 'which was asked for' : 'because nothing was imported that needs the larger'
+  return kernels ? 'which was asked for' : 'because nothing imported needs the larger'
 }
 
 /** What a given binary does says which it is. @throws {ArgumentError} where that is not what was asked for */
@@ -244,10 +250,6 @@ function sharedMemory(): WebAssembly.Memory | undefined {
  * @throws {ArgumentError} for another number
  */
 export function chunksDone(threads: number): number[] {
-  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
-    throw new ArgumentError(
-      `chunksDone: threads is a whole number from 1 to ${MOST_THREADS}, as backend.threads, got ${kindOf(threads)}`,
-    )
-  }
+  checkNumber('chunksDone', 'threads', threads, { least: 1, most: MOST_THREADS, whole: true })
   return Array.from({ length: threads - 1 }, (_, index) => instance().kernels.team_chunks_done(index))
 }

@@ -2,30 +2,12 @@
  * Loads a binary: one of the package's own eight, by name, or what the user gave. A server may send anything:
  * what it sent is looked at before it is compiled, and an error says what it was.
  */
+import type { Bytes } from '../check.js'
 import { InitError } from '../errors.js'
+import { type BinaryName, own } from './own.js'
 import { platform } from './platform.js'
-import { bytesOf } from './response.js'
-
-/**
- * Where the binary is: the URL of a folder (it ends in `/`) that holds the package's under their names, or one
- * binary as its URL, response, bytes or module. In Node a path will do for a URL.
- */
-export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module
-
-/** Those of `core` lack the kernels that few use (see whole.ts). */
-export type BinaryName = `${'strict' | 'relaxed'}-${'shared' | 'unshared'}${'' | '-core'}`
-
-// Eight literals, so that bundlers find and copy the files.
-const OWN: Readonly<Record<BinaryName, () => URL>> = {
-  'strict-unshared': () => new URL('./wasm/strict-unshared.wasm', import.meta.url),
-  'relaxed-unshared': () => new URL('./wasm/relaxed-unshared.wasm', import.meta.url),
-  'strict-shared': () => new URL('./wasm/strict-shared.wasm', import.meta.url),
-  'relaxed-shared': () => new URL('./wasm/relaxed-shared.wasm', import.meta.url),
-  'strict-unshared-core': () => new URL('./wasm/strict-unshared-core.wasm', import.meta.url),
-  'relaxed-unshared-core': () => new URL('./wasm/relaxed-unshared-core.wasm', import.meta.url),
-  'strict-shared-core': () => new URL('./wasm/strict-shared-core.wasm', import.meta.url),
-  'relaxed-shared-core': () => new URL('./wasm/relaxed-shared-core.wasm', import.meta.url),
-}
+import { bytesOf, noBinary } from './response.js'
+import type { WasmSource } from './source.js'
 
 const isPlace = (source: unknown): source is string | URL =>
   typeof source === 'string' || source instanceof URL
@@ -40,7 +22,7 @@ export async function loadNamed(
   name: BinaryName,
   folder: string | URL | undefined,
 ): Promise<WebAssembly.Module> {
-  const place = folder === undefined ? OWN[name]() : `${folder}${name}.wasm`
+  const place = folder === undefined ? own(name) : `${folder}${name}.wasm`
   return compile(await platform().readBytes(place), `${place}`)
 }
 
@@ -48,18 +30,20 @@ export async function loadNamed(
 export async function loadGiven(source: WasmSource): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source
   if (isPlace(source)) return compile(await platform().readBytes(source), `${source}`)
-  const response = source instanceof Response ? source : new Response(source)
+  const response = source instanceof Response ? source : new Response(source as BufferSource)
   const from = response.url || 'the given wasm'
   return compile(await bytesOf(response, from), from)
 }
 
-async function compile(bytes: Uint8Array<ArrayBuffer>, from: string): Promise<WebAssembly.Module> {
-  const start = new TextDecoder('latin1').decode(bytes.subarray(0, 64))
+async function compile(bytes: Bytes, from: string): Promise<WebAssembly.Module> {
+  const start = String.fromCharCode(...bytes.subarray(0, 64))
   if (!start.startsWith('\0asm')) {
-    const wrong = `${from} is no WebAssembly binary`
-    throw /^[\s\xef\xbb\xbf]*</.test(start)
-      ? new InitError(`${wrong} but an HTML page: the server does not have the file at this address`, 'html')
-      : new InitError(wrong, 'not-wasm')
+    const html = /^[\s\xef\xbb\xbf]*</.test(start)
+    throw noBinary(
+      from,
+      `is no WebAssembly binary${html ? ' but an HTML page: the server does not have the file' : ''}`,
+      html ? 'html' : 'not-wasm',
+    )
   }
   try {
     return await WebAssembly.compile(bytes)
@@ -67,12 +51,10 @@ async function compile(bytes: Uint8Array<ArrayBuffer>, from: string): Promise<We
     // A page's policy forbids to compile, not to validate.
     throw WebAssembly.validate(bytes)
       ? new InitError(
-          "the page's Content-Security-Policy forbids WebAssembly: its script-src needs 'wasm-unsafe-eval'",
+          "the Content-Security-Policy forbids WebAssembly: script-src needs 'wasm-unsafe-eval'",
           'csp',
           { cause },
         )
-      : new InitError(`${from} is damaged, or was built for a newer runtime than this one`, 'damaged', {
-          cause,
-        })
+      : noBinary(from, 'is damaged, or for a newer runtime than this one', 'damaged', cause)
   }
 }

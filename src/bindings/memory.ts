@@ -1,4 +1,5 @@
 /** Storages: pieces of wasm memory, and the one place that reads and writes them. How long they stay there, steps.ts says. */
+import type { Bytes } from '../check.js'
 import { DisposedError } from '../errors.js'
 import { allocate, bytes, floats } from './allocate.js'
 import { instance } from './instance.js'
@@ -32,7 +33,7 @@ export class Storage implements Memory {
   version = 0
   #address = 0
   #lastUsed = currentStep()
-  #outside: Uint8Array<ArrayBuffer> | undefined
+  #outside: Bytes | undefined
   /** Makes the values that it had in that version. */
   #again: { make: () => void; version: number } | undefined
   /** How its values are made again, while it has those that an operation gave it. */
@@ -113,21 +114,21 @@ export class Storage implements Memory {
   }
 
   /** A copy of its bytes, without moving it in. */
-  copyOut(): Uint8Array<ArrayBuffer> {
+  copyOut(): Bytes {
     recorder?.reads(this)
     return this.#copyOut()
   }
 
-  #copyOut(): Uint8Array<ArrayBuffer> {
+  #copyOut(): Bytes {
     this.#checkAlive()
     return this.#copy()
   }
 
-  #copy(): Uint8Array<ArrayBuffer> {
+  #copy(): Bytes {
     if (this.#outside) return this.#outside.slice()
     if (!this.resident) this.#moveIn()
     // A slice of an array on shared memory lies in memory of its own; it is not filled with zeros first.
-    return bytes().slice(this.#address, this.#address + this.bytes) as Uint8Array<ArrayBuffer>
+    return bytes().slice(this.#address, this.#address + this.bytes) as Bytes
   }
 
   /** The float at `index`, without moving it in. */
@@ -270,7 +271,7 @@ export class Storage implements Memory {
   }
 
   /** A new one of its size, with the values of a copy. */
-  #like(copy: Uint8Array<ArrayBuffer>): Storage {
+  #like(copy: Bytes): Storage {
     const storage = new Storage(this.length, this.layout, 'temporary', this.#elementBytes)
     bytes().set(copy, storage.address)
     return storage

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { InitError } from '../errors.js'
+import { ownWorker } from './own.node.js'
 import type { Platform } from './platform.js'
-import { bytesOf } from './response.js'
+import { bytesOf, noBinary } from './response.js'
 
 function runtimeName(): string {
   const { bun, deno, node } = process.versions
@@ -17,24 +18,40 @@ function locate(place: string | URL): string | URL {
   return typeof place === 'string' && /^[a-z]+:\/\//i.test(place) ? new URL(place) : place
 }
 
+/** Where a framework's build has put the file, or left it, and the line that helps there. */
+const CURES: readonly [where: RegExp, cure: string][] = [
+  [/[\\/]_?\.?next[\\/]/, "Next has bundled it: next.config needs serverExternalPackages: ['simdgrad']"],
+  [
+    /[\\/]\.output[\\/]/,
+    "Nuxt's server is without it: nitro needs externals: { trace: true } and no noExternals, or init({ wasm, worker })",
+  ],
+  [
+    /bindings[\\/]wasm[\\/][a-z-]+\.wasm$/,
+    'a program that was bundled says where the binaries and the worker are: init({ wasm, worker }), see docs/bundlers.md',
+  ],
+]
+
 /** Node, Bun and Deno. */
 export const nodePlatform: Platform = {
   runtime: runtimeName(),
   cores: availableParallelism(),
   mayBlock: true,
+  cure(from) {
+    const found = CURES.find(([where]) => where.test(from))
+    return found ? `; ${found[1]}` : ''
+  },
   async readBytes(from) {
-    const place = locate(from)
     try {
-      if (place instanceof URL && place.protocol !== 'file:')
-        return await bytesOf(await fetch(place), `${from}`)
+      const place = locate(from)
+      if (place instanceof URL && place.protocol !== 'file:') return await bytesOf(await fetch(place), from)
       return await readFile(place)
     } catch (cause) {
       if (cause instanceof InitError) throw cause
-      throw new InitError(`${from} can't be read (${cause})`, 'unreachable', { cause })
+      throw noBinary(from, `can't be read (${cause})`, 'unreachable', cause)
     }
   },
   startWorker({ module, memory, index }, script, on) {
-    const worker = new Worker(script ? locate(script) : new URL('./worker.node.js', import.meta.url), {
+    const worker = new Worker(script ? locate(script) : ownWorker(), {
       workerData: { module, memory, index },
       // Not the process's own flags: some, as --input-type, are for its main script only.
       execArgv: [],

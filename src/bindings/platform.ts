@@ -1,3 +1,5 @@
+import type { Bytes } from '../check.js'
+
 /** What differs between Node (and Bun, and Deno) and a browser; each entry of the package sets one. */
 export interface Platform {
   /** Such as `Node 20.20.2`. */
@@ -6,8 +8,10 @@ export interface Platform {
   readonly cores: number
   /** Whether this thread may block: a browser's main thread may not. */
   readonly mayBlock: boolean
+  /** What to do where the binary can't be had from there, to stand behind what was wrong; '' where nothing is known. */
+  cure(from: string): string
   /** The bytes of a file or URL. @throws {InitError} when it can't be read */
-  readBytes(from: string | URL): Promise<Uint8Array<ArrayBuffer>>
+  readBytes(from: string | URL): Promise<Bytes>
   /** Starts a worker of the team from `script`, or from the package's own file. */
   startWorker(work: TeamWork, script: string | URL | undefined, on: TeamWorkerEvents): TeamWorker
 }
@@ -28,8 +32,8 @@ export interface TeamWorkerEvents {
 
 /** A started worker. */
 export interface TeamWorker {
-  /** Lets the process end although the worker runs (Node); nothing elsewhere. */
-  unref(): void
+  /** Lets the process end although the worker runs (Node). */
+  unref?(): void
   terminate(): unknown
 }
 

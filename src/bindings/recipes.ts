@@ -7,6 +7,7 @@
  * batches. Where a source is to change or goes, its values are copied for the recipes that rely on them. That costs
  * little where few bytes make many, as a net's weights do; where they don't, the recipe is void and its result copied.
  */
+import type { Bytes } from '../check.js'
 import { recordedBy } from './recording.js'
 import { currentStep } from './steps.js'
 
@@ -53,21 +54,21 @@ export class Source<S extends Holder> {
   needed = false
   /** Whether they are gone: nothing can be made of them any more. */
   lost = false
-  #copy: Uint8Array<ArrayBuffer> | undefined
+  #copy: Bytes | undefined
   readonly #ledger = ledgerNow()
   readonly #bytes: number
 
   /** `restore` makes a storage of a copy. */
   constructor(
     public storage: S | undefined,
-    readonly restore: (copy: Uint8Array<ArrayBuffer>) => S,
+    readonly restore: (copy: Bytes) => S,
   ) {
     this.#bytes = storage?.bytes ?? 0
     this.#ledger.read += this.#bytes
   }
 
   /** The storage is to change, or to go: `copy` gives its values as they are. */
-  leave(copy: () => Uint8Array<ArrayBuffer>): void {
+  leave(copy: () => Bytes): void {
     const { copied, made } = this.#ledger
     const all = copied + Math.max(this.#bytes, 4096)
     if (this.needed || all <= made * recipeLimits.copiedPart) {

@@ -1,3 +1,5 @@
+import type { Bytes } from '../check.js'
+
 /**
  * How a step is written down while it runs, so that it can run again without TypeScript (program.ts). What the step
  * does besides running kernels is told here: what changes from run to run, and what the recording relies on. Without a
@@ -12,7 +14,7 @@ export interface Storage {
   version: number
   willChange(): void
   readFloat(index: number): number
-  copyOut(): Uint8Array<ArrayBuffer>
+  copyOut(): Bytes
   write(values: ArrayLike<number>): void
   pin(): unknown
   unpin(): void

@@ -79,7 +79,7 @@ export async function startTeam(plan: TeamPlan): Promise<string | undefined> {
     end(workers)
     return `a worker could not be started (${error instanceof Error ? error.message : error})`
   }
-  for (const worker of workers) worker.unref()
+  for (const worker of workers) worker.unref?.()
   kernels.team_set(count, Math.max(1, cores - 1), Number(mayBlock))
   team = { workers, plan }
   started = true
@@ -100,11 +100,8 @@ function lose(why: string): void {
   plan.onLost(why)
 }
 
-/** How a worker failed, as `team_failure` says it above the low byte, which has the worker's index. */
-const KINDS: Readonly<Record<number, string>> = {
-  1: 'trapped',
-  2: 'is gone: it held a piece of work and stood still for several seconds',
-}
+/** `team_failure` says above the low byte, which has the worker's index, how it failed: this, or it is gone. */
+const TRAPPED = 1
 
 /** The error behind a trap: a worker's failure, which ends the team, or a kernel's own, after which the team goes on. */
 export function teamFailure(trap: unknown): WorkerError {
@@ -117,7 +114,7 @@ export function teamFailure(trap: unknown): WorkerError {
       { cause: trap },
     )
   }
-  const why = `worker ${failure & 255} of the thread team ${KINDS[failure >> 8] ?? 'failed'}`
+  const why = `worker ${failure & 255} of the thread team ${failure >> 8 === TRAPPED ? 'trapped' : 'is gone: it stood still for seconds with a piece of work'}`
   lose(why)
   return new WorkerError(
     `${why}; what was being computed is lost. Work goes on with one thread; await init() with the same options starts a new team`,

@@ -1,8 +1,11 @@
-// A worker of the thread team in a browser: says that it runs, then works until the page ends.
-import { instantiate } from './instantiate.js'
-
+// A worker of the thread team in a browser: says that it runs, then works until the page ends. It imports nothing, as
+// worker.node.js.
 globalThis.onmessage = ({ data: { module, memory, index } }) => {
-  const kernels = instantiate(module, memory, true)
+  const { exports } = new WebAssembly.Instance(module, {
+    './bnkernels_bg.js': { memory, __wbindgen_init_externref_table() {} },
+  })
+  const kernels = /** @type {import('./wasm/bnkernels.js').InitOutput} */ (/** @type {unknown} */ (exports))
+  kernels.__wbindgen_start(1 << 20)
   globalThis.postMessage('ready')
   try {
     kernels.team_work_forever(index)

@@ -124,7 +124,7 @@ describe('each binary', () => {
     'strict-unshared',
     'strict-unshared-core',
   ])('%s has the kernels that its functions call', async (name) => {
-    const kernels = instantiate(await WebAssembly.compile(await read(`wasm/${name}.wasm`)), undefined, false)
+    const kernels = instantiate(await WebAssembly.compile(await read(`wasm/${name}.wasm`)), undefined)
     const { memory } = kernels
     if (!memory) throw new Error('no memory')
     // A row without arrays is a wrong argument (2), to a kernel that is there; to others the kernel is unknown (3).

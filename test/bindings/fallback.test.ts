@@ -134,8 +134,8 @@ describe('a binary that is none', () => {
       'html',
       /no WebAssembly binary but an HTML page/,
     ],
-    ['empty', '', 'not-wasm', /strict-unshared\.wasm is no WebAssembly binary$/],
-    ['something else', 'hello', 'not-wasm', /strict-unshared\.wasm is no WebAssembly binary$/],
+    ['empty', '', 'not-wasm', /strict-unshared\.wasm is no WebAssembly binary;/],
+    ['something else', 'hello', 'not-wasm', /strict-unshared\.wasm is no WebAssembly binary;/],
   ])('%s: InitError with its address', async (_, content, code, message) => {
     const simdgrad = await freshPackage(() => ({ readBytes: async () => bytes(content) }))
     const failure = await simdgrad.init({ threads: 1, deterministic: true }).catch((error: unknown) => error)

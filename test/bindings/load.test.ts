@@ -10,6 +10,9 @@ const folder = new URL('../../src/bindings/wasm/', import.meta.url)
 const file = (name: string) => new URL(`${name}.wasm`, folder)
 const bytesOf = async (name: string) => new Uint8Array(await readFile(file(name)))
 
+/** The smallest module: it imports and exports nothing. */
+const EMPTY = [0, 97, 115, 109, 1, 0, 0, 0]
+
 /** A package that was never initialised. */
 async function freshPackage() {
   vi.resetModules()
@@ -149,6 +152,13 @@ describe('init({ wasm })', () => {
     ['an HTML page', () => `${base}page.wasm`, 'html', /page\.wasm.*an HTML page/],
     ['a response with an HTML page', () => fetch(`${base}page.wasm`), 'html', /page\.wasm.*an HTML page/],
     ['an object that is none of these', () => ({}) as BufferSource, 'not-wasm', /the given wasm is no/],
+    [
+      'an invalid URL',
+      () => 'http://[/a.wasm',
+      'unreachable',
+      /http:\/\/\[\/a\.wasm can't be read .*Invalid URL/,
+    ],
+    ["a sound binary of somebody else's", () => Uint8Array.of(...EMPTY), 'damaged', /none of simdgrad's/],
     ['bytes that are none', () => Uint8Array.of(1, 2, 3), 'not-wasm', /the given wasm is no WebAssembly/],
   ])('%s: InitError with its address', async (_, source, code, message) => {
     const { init, InitError } = await freshPackage()
@@ -156,6 +166,57 @@ describe('init({ wasm })', () => {
     expect(failure).toBeInstanceOf(InitError)
     expect(failure).toMatchObject({ code })
     expect(String(failure)).toMatch(message)
+  })
+})
+
+describe('where a build put the binary, or left it', () => {
+  it.each([
+    ['/app/.next/server/media/strict-unshared.wasm', /serverExternalPackages: \['simdgrad'\]/],
+    ['/_next/static/media/strict-unshared.0a1b.wasm', /serverExternalPackages: \['simdgrad'\]/],
+    ['/app/.output/server/wasm/strict-unshared.wasm', /Nuxt.*nitro/],
+    ['/app/dist/bindings/wasm/strict-unshared.wasm', /init\({ wasm, worker }\)/],
+    ['/app/my.wasm', /ENOENT[^;]*$/],
+  ])('%s: the error names the cure', async (wasm, cure) => {
+    const { init } = await freshPackage()
+    await expect(init({ wasm, threads: 1 })).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringMatching(cure),
+    })
+  })
+
+  it('the cache of a dev server: Vite has a line for it', async () => {
+    vi.resetModules()
+    const { webPlatform } = await import('../../src/bindings/platform.web.js')
+    const { setPlatform } = await import('../../src/bindings/platform.js')
+    const { init } = await import('../../src/index.node.js')
+    setPlatform(webPlatform)
+    const wasm = `${base}node_modules/.vite/deps/wasm/strict-unshared.wasm`
+    await expect(init({ wasm, threads: 1 })).rejects.toMatchObject({
+      code: 'http-status',
+      message: expect.stringMatching(/404: Vite needs optimizeDeps: { exclude: \['simdgrad'\] }/),
+    })
+  })
+})
+
+describe('memory that is not to be had', () => {
+  it('at the start: InitError, and init may be tried again', async () => {
+    const { init } = await freshPackage()
+    class Refused {
+      constructor() {
+        throw new RangeError('WebAssembly.Instance(): Out of memory')
+      }
+    }
+    const Instance = vi.spyOn(WebAssembly, 'Instance').mockImplementation(Refused as never)
+    try {
+      await expect(init({ threads: 1 })).rejects.toMatchObject({
+        name: 'InitError',
+        code: 'out-of-memory',
+        message: expect.stringMatching(/not enough memory .*Out of memory/),
+      })
+    } finally {
+      Instance.mockRestore()
+    }
+    expect(await init({ threads: 1 })).toMatchObject({ threads: 1 })
   })
 })
 

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { files, serve } from '../../bench/browsers.mjs'
+import { runtimePath } from '../runtimes/runtimes.mjs'
 import { freshProject, here, installedFile, root } from './fresh.mjs'
 
 const run = promisify(execFile)
@@ -17,7 +18,11 @@ const run = promisify(execFile)
 
 const APP = ['index.html', 'page.js', 'train.mjs', 'train-worker.js', 'locations.js']
 /** The bundler copies neither binary nor worker: the page says where they are. */
-const GIVEN = { 'locations.js': "export const locations = { wasm: './', worker: './worker.js' }\n" }
+const GIVEN = {
+  'locations.js': `const here = (path) => new URL(path, import.meta.url).href
+export const locations = { wasm: here('./'), worker: here('./worker.js') }
+`,
+}
 
 /** The checkout's own Vite. */
 const vite = createRequire(join(root, 'package.json'))
@@ -34,7 +39,7 @@ async function node(cwd, ...args) {
 const folderSite = (folder) => (headers) => serve(files((path) => join(folder, path), headers))
 
 /** Copies the package's binaries, as the docs say for bundlers that do not. @param {string} folder @param {string} to */
-function copyBinaries(folder, to) {
+export function copyBinaries(folder, to) {
   cpSync(join(folder, 'node_modules/simdgrad/dist/bindings/wasm'), join(folder, to), {
     recursive: true,
     filter: (path) => !/\.(json|ts)$/.test(path),
@@ -71,8 +76,21 @@ async function viteDev(name, path, config) {
 export const viteBuild = (folder) =>
   node(folder, bin(vite.resolve('vite/package.json'), 'bin/vite.js'), 'build')
 
+/** `bun build` for browsers; it follows no worker, and copies nothing. @returns {Promise<Site>} */
+async function bunPage() {
+  const folder = freshProject('bun-page', APP, GIVEN)
+  const args = ['build', 'page.js', 'train-worker.js', '--outdir=dist']
+  await run(`${runtimePath('bun')}`, args, { cwd: folder })
+  copyBinaries(folder, 'dist')
+  cpSync(join(folder, 'node_modules/simdgrad/dist/bindings/worker.web.js'), join(folder, 'dist/worker.js'))
+  cpSync(join(folder, 'index.html'), join(folder, 'dist/index.html'))
+  return folderSite(join(folder, 'dist'))
+}
+
 /** @type {Record<string, () => Promise<Site>>} */
 export const BUNDLES = {
+  // (Without Bun, recipes.mjs says what is left out.)
+  ...(runtimePath('bun') ? { 'bun-page': bunPage } : {}),
   static: async () => folderSite(staticFolder('static')),
   'vite-build': async () => {
     const folder = freshProject('vite-build', APP)

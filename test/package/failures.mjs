@@ -1,9 +1,15 @@
 // What a page is told where something can't be loaded: an error with its code, or one thread and the reason.
+import { execFile } from 'node:child_process'
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { files, ISOLATION, serve } from '../../bench/browsers.mjs'
 import { staticFolder } from './bundles.mjs'
 import { check, expectTrained } from './checks.mjs'
+import { freshProject, here } from './fresh.mjs'
 import { browsers, resultOf } from './web.mjs'
+
+const run = promisify(execFile)
 
 const BINARY = 'node_modules/simdgrad/dist/bindings/wasm/strict-shared.wasm'
 const SCRIPT = 'node_modules/simdgrad/dist/bindings/worker.web.js'
@@ -60,4 +66,36 @@ export async function failures() {
     }
     close()
   }
+  await script()
+}
+
+/** A script of no module, and minified: it has no import.meta, and no class its name. */
+async function script() {
+  const folder = freshProject('script', [
+    'index.html',
+    'page.js',
+    'train.mjs',
+    'train-worker.js',
+    'locations.js',
+  ])
+  let built = false
+  await check(['failures', 'esbuild', 'a script, minified: builds'], async () => {
+    const options = ['--bundle', '--minify', '--format=iife', '--log-override:empty-import-meta=silent']
+    await run(here('node_modules/.bin/esbuild'), ['page.js', ...options, '--outdir=dist'], { cwd: folder })
+    cpSync(join(folder, 'index.html'), join(folder, 'dist/index.html'))
+    built = true
+    return ''
+  })
+  if (!built) return
+  const { url, close } = await serve(files((path) => join(folder, 'dist', path), ISOLATION))
+  for (const browser of await browsers()) {
+    await check(['failures', browser.name, 'a script without import.meta'], async () => {
+      const { result } = await resultOf(browser, url, { where: 'page', threads: 2 })
+      const { name, code, error } = result
+      const fits = name === 'InitError' && code === 'invalid-url' && error.includes('init({ wasm, worker })')
+      if (!fits) throw new Error(JSON.stringify(result))
+      return `${name}: ${code}`
+    })
+  }
+  close()
 }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 /** @param {string} relative to this folder */
@@ -35,17 +35,23 @@ const npm = (args, cwd) =>
   execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
 
 /** @type {string | undefined} */
-let installed
+let project
+
+/** The folder where npm has installed the tarball. */
+export function installed() {
+  if (!project) throw new Error('pack() comes first')
+  return project
+}
 
 /** Packs the checkout. @returns {{ tarball: string, files: string[] }} */
 export function pack() {
   const [packed] = JSON.parse(npm(['pack', '--json', '--silent', '--pack-destination', scratch], root))
   const tarball = join(scratch, packed.filename)
   // npm installs it once; every fresh folder gets a copy.
-  installed = join(scratch, 'installed')
-  mkdirSync(installed)
-  writeFileSync(join(installed, 'package.json'), '{ "private": true }\n')
-  npm(['install', '--no-audit', '--no-fund', '--silent', tarball], installed)
+  project = join(scratch, 'installed')
+  mkdirSync(project)
+  writeFileSync(join(project, 'package.json'), '{ "private": true }\n')
+  npm(['install', '--no-audit', '--no-fund', '--silent', tarball], project)
   return { tarball, files: packed.files.map((/** @type {{ path: string }} */ { path }) => path) }
 }
 
@@ -64,10 +70,9 @@ export function emptyFolder(name) {
  * @param {Record<string, string>} files what else is in it
  */
 export function freshProject(name, apps, files = {}) {
-  if (!installed) throw new Error('pack() comes first')
   const folder = join(scratch, name.replaceAll(' ', '-'))
-  cpSync(installed, folder, { recursive: true })
-  for (const app of apps) cpSync(here(`apps/${app}`), join(folder, app))
+  cpSync(installed(), folder, { recursive: true })
+  for (const app of apps) cpSync(here(`apps/${app}`), join(folder, basename(app)))
   for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
   return folder
 }

@@ -1,29 +1,53 @@
 // `npm run test:package`: packs the package, installs the tarball in fresh folders, and proves that it works there.
 //   npm run test:package                 everything
 //   npm run test:package -- webpack deno a share, by name
-//   npm run test:package -- --quick      the share that CI runs, in a minute or two
+//   npm run test:package -- --quick      the share that CI runs, in some minutes
+//   npm run test:package -- --all        the frameworks too, whose packages are installed anew
 //   npm ci --prefix test/package         brings bundlers and checkers; needed once
 import { parseArgs } from 'node:util'
 import { checkpoints } from './checkpoints.mjs'
 import { check, leftOut, rows } from './checks.mjs'
 import { failures } from './failures.mjs'
+import { FRAMEWORKS } from './frameworks.mjs'
 import { cleanUp, pack } from './fresh.mjs'
 import { guide } from './guide.mjs'
+import { library } from './library.mjs'
 import { manifest } from './manifest.mjs'
+import { origins } from './origins.mjs'
 import { ownData } from './own-data.mjs'
 import { readme } from './readme.mjs'
+import { RECIPES } from './recipes.mjs'
 import { RUNTIMES } from './runtimes.mjs'
+import { types } from './types.mjs'
 import { closeBrowsers, WEB } from './web.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false } },
+  options: { quick: { type: 'boolean', default: false }, all: { type: 'boolean', default: false } },
 })
 
 /** @type {Record<string, (packed: { tarball: string, files: string[] }) => Promise<void>>} */
-const SHARES = { manifest, readme, ...RUNTIMES, ...WEB, guide, checkpoints, 'own-data': ownData, failures }
+const SHARES = {
+  manifest,
+  types,
+  readme,
+  ...RUNTIMES,
+  ...WEB,
+  guide,
+  checkpoints,
+  'own-data': ownData,
+  failures,
+  origins,
+  ...RECIPES,
+  'vite-library': library,
+  ...FRAMEWORKS,
+}
+/** What installs packages anew, besides the frameworks. */
+const INSTALLS = ['cloudflare', 'jest']
+
 const QUICK = [
   'manifest',
+  'types',
   'readme',
   'node',
   'require',
@@ -33,6 +57,9 @@ const QUICK = [
   'checkpoints',
   'own-data',
   'failures',
+  'origins',
+  ...['one-file', 'sea', 'bun-build', 'permission', 'memory', 'extension', 'cloudflare', 'vite-library'],
+  ...['next', 'parcel'],
 ]
 
 const unknown = positionals.filter((name) => !(name in SHARES))
@@ -40,7 +67,10 @@ if (unknown.length > 0) {
   console.error(`there is no ${unknown.join(', ')}; there are ${Object.keys(SHARES).join(', ')}`)
   process.exit(2)
 }
-const names = positionals.length > 0 ? positionals : values.quick ? QUICK : Object.keys(SHARES)
+const most = Object.keys(SHARES).filter(
+  (name) => values.all || !(name in FRAMEWORKS || INSTALLS.includes(name)),
+)
+const names = positionals.length > 0 ? positionals : values.quick ? QUICK : most
 try {
   const packed = pack()
   for (const name of names) {

@@ -7,8 +7,8 @@ import { freshProject } from './fresh.mjs'
 
 const run = promisify(execFile)
 
-/** Deno asks before it reads files, environment or system: what the docs tell to allow. */
-const DENO = ['run', '--allow-read', '--allow-env', '--allow-sys']
+/** Deno asks before it reads files: what the docs tell to allow. */
+const DENO = ['run', '--no-prompt', '--allow-read']
 
 /** @param {string} what as named on the command line @param {string} script @param {string[][]} commands with a name before each */
 async function trainIn(what, script, commands) {

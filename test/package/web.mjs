@@ -11,7 +11,7 @@ export const POLICY = {
 const NO_ISOLATION = /one thread, because SharedArrayBuffer.*Cross-Origin-Opener-Policy: same-origin/
 
 /** They drop what the page does not use: it then takes the smaller binary. The others import everything. */
-const DROP = ['vite-build', 'webpack', 'rollup']
+const DROP = ['vite-build', 'webpack', 'rollup', 'bun-page']
 
 /** @type {{ name: string, headers: Record<string, string>, threads: number, reason: RegExp }[]} */
 const MODES = [
@@ -54,14 +54,15 @@ export async function closeBrowsers() {
  * @param {Opened} opened
  * @param {string} url
  * @param {Record<string, unknown>} options of apps/page.js
+ * @param {string} [page] its path, if it is not the index
  */
-export async function resultOf(opened, url, options) {
+export async function resultOf(opened, url, options, page = '') {
   try {
-    return { ...(await load(opened, url, options)), tries: '' }
+    return { ...(await load(opened, `${url}/${page}`, options)), tries: '' }
   } catch (error) {
     const hung = opened.name === 'Firefox' && options.where === 'worker' && /TimeoutError/.test(`${error}`)
     if (!hung) throw error
-    return { ...(await load(opened, url, options)), tries: '; second try' }
+    return { ...(await load(opened, `${url}/${page}`, options)), tries: '; second try' }
   }
 }
 
@@ -77,7 +78,7 @@ async function load(opened, url, options) {
   })
   page.on('pageerror', (/** @type {Error} */ error) => complaints.push(String(error)))
   try {
-    await page.goto(`${url}/?${encodeURIComponent(JSON.stringify(options))}`)
+    await page.goto(`${url}?${encodeURIComponent(JSON.stringify(options))}`)
     const handle = await page.waitForFunction('globalThis.result', { timeout: 60_000 })
     return { result: await handle.jsonValue(), complaints }
   } catch (error) {

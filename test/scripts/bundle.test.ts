@@ -1,6 +1,7 @@
 /** The package for Node, one file for all of its entries. It is the built one: `npm run build` first. */
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { Script } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 
 const dist = new URL('../../dist/', import.meta.url)
@@ -46,6 +47,15 @@ describe('the bundle for Node', () => {
     expect(Object.getPrototypeOf(BatchNormByHand)).toBe(nn.Module)
   })
 
+  it.each([
+    'worker.node.js',
+    'worker.web.js',
+  ])('has %s as a script that imports and exports nothing', (name) => {
+    // Bundlers copy it, and what runs the copy may not take it for a module.
+    const code = readFileSync(new URL(`bindings/${name}`, dist), 'utf8')
+    expect(() => new Script(code)).not.toThrow()
+  })
+
   it('has beside it no module that only Node uses', () => {
     const files = readdirSync(fileURLToPath(dist), { recursive: true, encoding: 'utf8' })
     expect(files.filter((file) => file.endsWith('.node.js')).sort()).toEqual([
@@ -55,6 +65,7 @@ describe('the bundle for Node', () => {
       'internals.node.js',
       'library.node.js',
       'nets/index.node.js',
+      'own.node.js',
     ])
   })
 })

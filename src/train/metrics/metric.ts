@@ -14,9 +14,9 @@ export interface Metric<Prediction = Tensor, Target = Tensor> {
   /** The figure of all batches since `reset`: a number, or lists of numbers. */
   compute(): MetricValue
   /** What a checkpoint keeps in mid-pass: what JSON holds. Without it, such a pass begins anew. */
-  stateDict?(): unknown
+  readonly stateDict?: (() => unknown) | undefined
   /** Goes on from `state`, which `stateDict` gave. */
-  loadStateDict?(state: never): void
+  readonly loadStateDict?: ((state: never) => void) | undefined
   /** The `update` that the library has written: it keeps none of the tensors. @internal */
   readonly libraryUpdate?: unknown
 }

@@ -8,7 +8,7 @@ import { instantiate } from '../../../dist/bindings/instantiate.js'
 const how = process.env.TEST_WORKER_DIES
 const { module, memory, index } = workerData
 const inner = new Worker(new URL('../../../dist/bindings/worker.node.js', import.meta.url), { workerData })
-const kernels = instantiate(module, memory, true)
+const kernels = instantiate(module, memory)
 
 inner.once('message', () => {
   parentPort?.postMessage('ready')

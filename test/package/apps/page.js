@@ -16,6 +16,7 @@ function inWorker() {
 
 const result = where === 'worker' ? inWorker() : train(given)
 result.then(
-  (trained) => Object.assign(globalThis, { result: trained }),
-  (error) => Object.assign(globalThis, { result: { error: String(error), code: error?.code } }),
+  (trained) => Object.assign(globalThis, { result: { ...trained, blobs: Reflect.get(globalThis, 'blobs') } }),
+  (error) =>
+    Object.assign(globalThis, { result: { error: String(error), code: error?.code, name: error?.name } }),
 )

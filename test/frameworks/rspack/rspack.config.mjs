@@ -1,0 +1,3 @@
+import { rspack } from '@rspack/core'
+
+export default { mode: 'production', entry: './page.js', plugins: [new rspack.HtmlRspackPlugin()] }

@@ -1,0 +1,261 @@
+// The recipes of docs/bundlers.md, each run: servers in one file, executables, tests, and what a browser's extension needs.
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { findBrowsers } from '../../bench/browsers.mjs'
+import { INSTALL_RUNTIMES, runtimePath } from '../runtimes/runtimes.mjs'
+import { copyBinaries } from './bundles.mjs'
+import { check, expectTrained, leftOut } from './checks.mjs'
+import { project } from './frameworks.mjs'
+import { freshProject, here, installedFile, needed } from './fresh.mjs'
+import { newNode, program } from './programs.mjs'
+
+const run = promisify(execFile)
+
+const TWO = { threads: 2, deterministic: true }
+const asked = JSON.stringify(TWO)
+/** What `node:sea` and the bundle of an executable need. */
+const CJS = ['--platform=node', '--format=cjs', '--log-override:empty-import-meta=silent']
+const ESM = ['--platform=node', '--format=esm', '--out-extension:.js=.mjs']
+
+/** @param {string} folder @param {string[]} args */
+const esbuild = (folder, ...args) =>
+  run(here('node_modules/.bin/esbuild'), ['--bundle', '--outdir=dist', ...args], { cwd: folder })
+
+/** Two threads, to the bit. @param {{ stdout: string, stderr: string }} said */
+function trained({ stdout, stderr }) {
+  if (stderr) throw new Error(`it says on stderr: ${stderr}`)
+  return expectTrained(JSON.parse(stdout), TWO)
+}
+
+/** A project with a recipe's program. @param {string} name @param {string[]} programs */
+const recipe = (name, ...programs) =>
+  freshProject(name, ['train.mjs', 'node.mjs', ...programs.map((file) => `../../frameworks/recipes/${file}`)])
+
+/** A server's bundle of one file, beside it the binaries and the worker; it runs where nothing else is. */
+async function oneFile() {
+  const folder = recipe('one file', 'server.mjs', 'server.cjs', 'bare.mjs')
+  await esbuild(folder, 'worker=simdgrad/worker.js', '--platform=node')
+  copyBinaries(folder, 'dist')
+  await check(['one-file', 'esbuild', 'a server as an ES module'], async () => {
+    await esbuild(folder, 'server.mjs', ...ESM)
+    return trained(await run(process.execPath, ['dist/server.mjs', asked], { cwd: folder }))
+  })
+  await check(['one-file', 'esbuild', 'a server as CommonJS'], async () => {
+    await esbuild(folder, 'server.cjs', ...CJS)
+    return trained(await run(process.execPath, ['dist/server.js', asked], { cwd: folder }))
+  })
+  await check(['one-file', 'Rollup', 'a server as an ES module'], async () => {
+    const rollup = join(dirname(installedFile('rollup/package.json')), 'dist/bin/rollup')
+    const plugin = installedFile('@rollup/plugin-node-resolve')
+    // Node's own modules stay outside; for Node the package is one that says so.
+    const options = [
+      '--file=dist/rolled.mjs',
+      '--format=es',
+      '--inlineDynamicImports',
+      `--plugin=${plugin}={exportConditions:['node']}`,
+    ]
+    await run(process.execPath, [rollup, 'server.mjs', ...options, '--silent'], { cwd: folder })
+    return trained(await run(process.execPath, ['dist/rolled.mjs', asked], { cwd: folder }))
+  })
+  await check(['one-file', 'ncc', 'a server, as it is'], async () => {
+    const ncc = join(dirname(installedFile('@vercel/ncc/package.json')), 'dist/ncc/cli.js')
+    await run(process.execPath, [ncc, 'build', 'node.mjs', '-o', 'ncc'], { cwd: folder })
+    return trained(await run(process.execPath, ['ncc/index.mjs', asked], { cwd: folder }))
+  })
+  for (const [how, options, code] of /** @type {const} */ ([
+    ['an ES module that says nothing: the cure', ESM, 'unreachable'],
+    ['CommonJS that says nothing: the cure', CJS, 'invalid-url'],
+  ])) {
+    await check(['one-file', 'esbuild', how], async () => {
+      await esbuild(folder, 'bare.mjs', ...options)
+      const file = options === ESM ? 'dist/bare.mjs' : 'dist/bare.js'
+      const { stdout } = await run(process.execPath, [file], { cwd: folder })
+      const { name, code: seen, message } = JSON.parse(stdout)
+      const fits = name === 'InitError' && seen === code && message.includes('init({ wasm, worker })')
+      if (!fits) throw new Error(stdout)
+      return `${name}: ${seen}`
+    })
+  }
+}
+
+/** Node's single executable applications. */
+async function sea() {
+  const node = runtimePath('node')
+  if (!node) {
+    leftOut.push(`a single executable application: ${INSTALL_RUNTIMES}`)
+    return
+  }
+  const folder = recipe('sea', 'sea.cjs')
+  await check(['sea', 'Node', 'a single executable application'], async () => {
+    await esbuild(folder, 'sea.cjs', ...CJS)
+    const from = 'node_modules/simdgrad/dist/bindings'
+    const assets = {
+      'strict-shared.wasm': `${from}/wasm/strict-shared.wasm`,
+      'worker.js': `${from}/worker.node.js`,
+    }
+    const config = { main: 'dist/sea.js', output: 'app', disableExperimentalSEAWarning: true, assets }
+    writeFileSync(join(folder, 'sea.json'), JSON.stringify(config))
+    await run(node, ['--build-sea', 'sea.json'], { cwd: folder })
+    return trained(await run(join(folder, 'app'), [asked], { cwd: '/' }))
+  })
+}
+
+/** @param {(bun: string, folder: string) => Promise<void>} use */
+async function withBun(use) {
+  const bun = runtimePath('bun')
+  if (bun) await use(bun, recipe('bun-build', 'server.mjs', 'compiled.mjs'))
+  else leftOut.push(`bun build: ${INSTALL_RUNTIMES}`)
+}
+
+const bunBuild = () =>
+  withBun(async (bun, folder) => {
+    await check(['bun-build', 'Bun', 'a server in one file'], async () => {
+      await run(bun, ['build', 'server.mjs', '--target=bun', '--outdir=dist'], { cwd: folder })
+      copyBinaries(folder, 'dist')
+      cpSync(
+        join(folder, 'node_modules/simdgrad/dist/bindings/worker.node.js'),
+        join(folder, 'dist/worker.js'),
+      )
+      return trained(await run(bun, ['dist/server.js', asked], { cwd: folder }))
+    })
+    await check(['bun-build', 'Bun', 'an executable (--compile)'], async () => {
+      await run(bun, ['build', 'compiled.mjs', '--compile', '--outfile=app'], { cwd: folder })
+      return trained(await run(join(folder, 'app'), [asked], { cwd: '/' }))
+    })
+  })
+
+/** What Node's permission model has to be told. */
+async function permission() {
+  const node = newNode()
+  if (!node) {
+    leftOut.push(`node --permission: ${INSTALL_RUNTIMES}`)
+    return
+  }
+  const folder = recipe('permission')
+  await check(['permission', 'newest Node', '--allow-fs-read, --allow-worker'], async () => {
+    const allowed = [`--allow-fs-read=${folder}`, '--allow-worker']
+    const { stdout } = await run(node, ['--permission', ...allowed, 'node.mjs', asked], { cwd: folder })
+    // (What it says on stderr is that workers are to be allowed with care.)
+    return trained({ stdout, stderr: '' })
+  })
+  await check(['permission', 'newest Node', 'no workers: one thread and the reason'], async () => {
+    const { stdout } = await run(node, ['--permission', `--allow-fs-read=${folder}`, 'node.mjs', asked], {
+      cwd: folder,
+    })
+    const reason = /one thread, because a worker could not be started \(.*--allow-worker/
+    return expectTrained(JSON.parse(stdout), { threads: 1, deterministic: true, reason })
+  })
+}
+
+/** A machine, or a limit of it, that has no memory for the start. */
+async function memory() {
+  if (process.platform !== 'linux') return
+  const folder = recipe('memory', 'bare.mjs')
+  await check(['memory', `Node ${process.versions.node}`, 'too little of it: InitError'], async () => {
+    const command = `ulimit -v 3000000; exec "${process.execPath}" bare.mjs`
+    const { stdout } = await run('bash', ['-c', command], { cwd: folder })
+    const { name, code } = JSON.parse(stdout)
+    if (name !== 'InitError' || code !== 'out-of-memory') throw new Error(stdout)
+    return `${name}: ${code}`
+  })
+}
+
+/** An extension of the third manifest in Chromium: its own page, with its own policy and headers. */
+async function extension() {
+  const [chromium] = findBrowsers()
+  if (!chromium.path) {
+    leftOut.push(`an extension in ${chromium.name}: ${chromium.install}`)
+    return
+  }
+  const folder = freshProject('extension', [
+    'index.html',
+    'page.js',
+    'train.mjs',
+    'train-worker.js',
+    'locations.js',
+  ])
+  cpSync(here('../frameworks/extension/manifest.json'), join(folder, 'manifest.json'))
+  const train = join(folder, 'train.mjs')
+  const path = './node_modules/simdgrad/dist/index.js'
+  writeFileSync(train, readFileSync(train, 'utf8').replace("from 'simdgrad'", `from '${path}'`))
+  const { default: puppeteer } = await needed('puppeteer-core')
+  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : []
+  const browser = await puppeteer.launch({
+    ...{
+      executablePath: chromium.path,
+      headless: true,
+      enableExtensions: [folder],
+      pipe: true,
+      args: sandbox,
+    },
+  })
+  try {
+    // Chromium's name for an extension that has no key: its folder.
+    const digest = createHash('sha256').update(folder).digest('hex').slice(0, 32)
+    const id = [...digest].map((digit) => String.fromCharCode(97 + Number.parseInt(digit, 16))).join('')
+    for (const where of ['page', 'worker']) {
+      await check(['extension', chromium.name, `Manifest V3, in the ${where}`], async () => {
+        const page = await browser.newPage()
+        const search = encodeURIComponent(JSON.stringify({ where, ...TWO }))
+        await page.goto(`chrome-extension://${id}/index.html?${search}`)
+        const handle = await page.waitForFunction('globalThis.result', { timeout: 30_000 })
+        return expectTrained(await handle.jsonValue(), TWO)
+      })
+    }
+  } finally {
+    await browser.close()
+  }
+}
+
+/** `wrangler dev`, with the entry for it. */
+async function cloudflare() {
+  const node = newNode()
+  if (!node) {
+    leftOut.push(`Cloudflare Workers: wrangler needs Node 22 or newer; ${INSTALL_RUNTIMES}`)
+    return
+  }
+  const folder = await project('cloudflare')
+  if (!folder) return
+  await check(['cloudflare', 'wrangler dev', 'simdgrad/cloudflare trains'], async () => {
+    const { stdout } = await program(node, folder, ['dev.mjs'])
+    const { threads, losses } = JSON.parse(/^\{.*\}$/m.exec(stdout)?.[0] ?? '{"losses":[]}')
+    if (threads !== 1 || losses.length !== 3 || !(losses[2] < losses[0])) throw new Error(stdout)
+    return `1 thread, losses ${losses.map((/** @type {number} */ loss) => loss.toFixed(3)).join(', ')}`
+  })
+}
+
+/** Jest runs ES modules where Node is told so. */
+async function jest() {
+  const folder = await project('jest')
+  if (!folder) return
+  for (const [where, node] of [
+    ['this Node', process.execPath],
+    ...(newNode() ? [['newest Node', newNode()]] : []),
+  ]) {
+    await check(['jest', `${where}`, 'ES modules, testEnvironment node'], async () => {
+      const args = [
+        '--experimental-vm-modules',
+        '--no-warnings',
+        'node_modules/jest/bin/jest.js',
+        '--silent=false',
+      ]
+      const { stdout, stderr } = await program(`${node}`, folder, args)
+      const [, result = '{"error":"it printed nothing"}'] = /result (\{.*\})/.exec(stdout + stderr) ?? []
+      return expectTrained(JSON.parse(result), TWO)
+    })
+  }
+}
+
+export const RECIPES = {
+  'one-file': oneFile,
+  sea,
+  'bun-build': bunBuild,
+  permission,
+  memory,
+  extension,
+  cloudflare,
+  jest,
+}
