@@ -1,5 +1,5 @@
 /** The ground floor: what every function says of an argument that can't be right, before anything is computed. */
-import { ArgumentError } from './errors.js'
+import { ArgumentError, StateDictError } from './errors.js'
 
 /** What a value is, in words: `an array`, `a Linear`, `'adam'`, `null`. */
 export function kindOf(value: unknown): string {
@@ -88,6 +88,23 @@ export function pair(name: string, what: string, value: Pair, least: number): re
     )
   }
   return [both[0], both[1]]
+}
+
+/** @throws {StateDictError} where a state dict has problems, naming all of them */
+export function checkFits(kind: string, problems: readonly string[]): void {
+  if (problems.length > 0) {
+    throw new StateDictError(`loadStateDict: the state does not fit this ${kind}; ${problems.join('; ')}`)
+  }
+}
+
+/** @throws {ArgumentError} for what can't be a field's part of a name in a state dict */
+export function checkField(name: string, field: unknown): asserts field is string {
+  if (typeof field !== 'string' || field === '') {
+    throw new ArgumentError(`${name}: a name is a string of at least one letter, got ${kindOf(field)}`)
+  }
+  if (field.includes('.')) {
+    throw new ArgumentError(`${name}: the name '${field}' has a dot, which stands between fields`)
+  }
 }
 
 /** Whether it is an object such as `{ a: …, b: … }`. */

@@ -1,5 +1,5 @@
 /** Buffers: tensors of a module's state that are not trained. */
-import { kindOf } from '../check.js'
+import { checkField, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { Tensor } from '../tensor/tensor.js'
 
@@ -8,12 +8,7 @@ import { Tensor } from '../tensor/tensor.js'
  * @throws {ArgumentError} for a name that can't be, or is taken, and for what is no tensor
  */
 export function addBuffer(module: object, buffers: Map<string, Tensor>, name: string, buffer: Tensor): void {
-  if (typeof name !== 'string' || name === '') {
-    throw new ArgumentError(`registerBuffer: the name is a string, as of a field, got ${kindOf(name)}`)
-  }
-  if (name.includes('.')) {
-    throw new ArgumentError(`registerBuffer: the name '${name}' has a dot, which stands between fields`)
-  }
+  checkField('registerBuffer', name)
   if (name in module && !buffers.has(name)) {
     throw new ArgumentError(
       `registerBuffer: the name '${name}' is taken: ${module.constructor.name} has such a field`,

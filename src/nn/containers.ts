@@ -1,5 +1,5 @@
 /** What the containers check: that they hold modules, under names that a state dict can have. */
-import { isPlainObject, kindOf } from '../check.js'
+import { checkField, isPlainObject, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { type AnyModule, Module } from './module.js'
 
@@ -15,14 +15,7 @@ export function checkModules(name: string, modules: readonly unknown[]): void {
 
 /** @throws {ArgumentError} unless `key` can be a part of a state dict's name, and `module` is a module */
 export function checkNamed(name: string, key: unknown, module: unknown): void {
-  if (typeof key !== 'string' || key === '') {
-    throw new ArgumentError(
-      `${name}: the name of a module is a string of at least one letter, got ${kindOf(key)}`,
-    )
-  }
-  if (key.includes('.')) {
-    throw new ArgumentError(`${name}: the name '${key}' has a dot, which stands between fields`)
-  }
+  checkField(name, key)
   if (!(module instanceof Module)) {
     throw new ArgumentError(`${name}: '${key}' is no module but ${kindOf(module)}`)
   }

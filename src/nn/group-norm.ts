@@ -1,9 +1,10 @@
+import { checkTensor } from '../autograd/arguments.js'
 import { groupNorm } from '../autograd/ops/group-norm.js'
 import { checkBoolean, checkNumber, checkOptions } from '../check.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { ones, zeros } from '../tensor/create.js'
 import type { Tensor } from '../tensor/tensor.js'
-import { checkIsTensor, numberText } from './layer.js'
+import { numberText } from './layer.js'
 import { Module, Parameter } from './module.js'
 
 /** Options of GroupNorm. */
@@ -59,7 +60,7 @@ export class GroupNorm extends Module {
   override forward(x: Tensor): Tensor {
     const { numGroups, numChannels, weight, bias, eps } = this
     const name = `GroupNorm(${numGroups}, ${numChannels})`
-    checkIsTensor(name, x)
+    checkTensor(name, 'input', x)
     if (x.shape.length < 2 || x.shape[1] !== numChannels) {
       throw new ShapeError(`${name}: expected an input of shape [N, ${numChannels}, ...], got [${x.shape}]`)
     }

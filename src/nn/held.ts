@@ -9,9 +9,6 @@ export function heldBy<T>(value: unknown, is: (one: unknown) => one is T, depth 
 }
 
 function insideOf(value: unknown): unknown[] {
-  if (typeof value !== 'object' || value === null) return []
-  if (Array.isArray(value)) return value
-  if (value instanceof Map) return [...value.values()]
-  if (value instanceof Set) return [...value]
-  return Object.getPrototypeOf(value) === Object.prototype ? Object.values(value) : []
+  if (value instanceof Map || value instanceof Set) return [...value.values()]
+  return Array.isArray(value) || isPlainObject(value) ? Object.values(value) : []
 }

@@ -1,9 +1,9 @@
 /** What layers share: how one is run, how its input is checked, how it is printed. */
+import { checkTensor } from '../autograd/arguments.js'
 import { unfused } from '../autograd/fuse.js'
-import { kindOf } from '../check.js'
-import { ArgumentError, ShapeError } from '../errors.js'
+import { ShapeError } from '../errors.js'
 import { outside } from '../tensor/scope.js'
-import { Tensor } from '../tensor/tensor.js'
+import type { Tensor } from '../tensor/tensor.js'
 
 /** Something with a `forward`: a module, or a loss. */
 interface Callable<Inputs extends readonly unknown[], Output> {
@@ -40,12 +40,6 @@ export function pairText(value: number | readonly number[]): string {
   return typeof value === 'number' ? String(value) : `[${value.join(', ')}]`
 }
 
-/** @throws {ArgumentError} unless a layer's input is a tensor */
-export function checkIsTensor(layer: string, x: unknown): asserts x is Tensor {
-  if (x instanceof Tensor) return
-  throw new ArgumentError(`${layer}: the input is a tensor, got ${kindOf(x)}; make one with tensor(…)`)
-}
-
 /** The names of the dimensions after the channels, by how many there are. */
 const INNER = [[], ['L'], ['H', 'W'], ['D', 'H', 'W']]
 
@@ -57,7 +51,7 @@ export function checkInput(
   size: number,
   what: string,
 ): void {
-  checkIsTensor(layer, x)
+  checkTensor(layer, 'input', x)
   if (!ranks.includes(x.shape.length) || x.shape[1] !== size) {
     const dims = ranks.map((rank) => `[N, ${[size, ...INNER[rank - 2]].join(', ')}]`)
     throw new ShapeError(

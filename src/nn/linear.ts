@@ -1,3 +1,4 @@
+import { checkTensor } from '../autograd/arguments.js'
 import { linear } from '../autograd/ops/matmul.js'
 import { checkBoolean, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, ShapeError } from '../errors.js'
@@ -48,17 +49,14 @@ export class Linear extends Module {
 
   /** `linear(x, weight, bias)`. @throws {ShapeError} for another last dimension */
   override forward(x: Tensor): Tensor {
-    if (!(x instanceof Tensor)) {
-      throw new ArgumentError(
-        `Linear(${this.inFeatures}, ${this.outFeatures}): the input is a tensor, got ${kindOf(x)}; make one with tensor(…)`,
-      )
-    }
-    if (x.shape.at(-1) !== this.inFeatures) {
-      throw new ShapeError(
-        `Linear(${this.inFeatures}, ${this.outFeatures}): expected an input of shape [..., ${this.inFeatures}], got [${x.shape}]`,
-      )
-    }
+    if (!(x instanceof Tensor) || x.shape.at(-1) !== this.inFeatures) this.#refuse(x)
     return linear(x, this.weight, this.bias)
+  }
+
+  #refuse(x: unknown): never {
+    const name = `Linear(${this.inFeatures}, ${this.outFeatures})`
+    checkTensor(name, 'input', x)
+    throw new ShapeError(`${name}: expected an input of shape [..., ${this.inFeatures}], got [${x.shape}]`)
   }
 
   /** @internal */

@@ -1,5 +1,5 @@
-import { checkBoolean, kindOf } from '../check.js'
-import { ArgumentError } from '../errors.js'
+import { checkTensor } from '../autograd/arguments.js'
+import { checkBoolean } from '../check.js'
 import { Tensor } from '../tensor/tensor.js'
 
 /** A tensor that a Module trains: `requiresGrad` is true, and a Module that has it as a field collects it. */
@@ -10,9 +10,7 @@ export class Parameter extends Tensor {
    * @throws {ArgumentError} for values that are no tensor
    */
   constructor(values: Tensor, requiresGrad = true) {
-    if (!(values instanceof Tensor)) {
-      throw new ArgumentError(`Parameter: expected a tensor, got ${kindOf(values)}; make one with tensor(…)`)
-    }
+    checkTensor('Parameter', 'value', values)
     checkBoolean('Parameter', 'requiresGrad', requiresGrad)
     // Shared, so that `values` may be disposed of; what lies in lanes is copied.
     super(values.storage.retain(), values.shape, requiresGrad)

@@ -1,6 +1,6 @@
 /** State dicts: their names, and how one is copied into a module. */
-import { kindOf } from '../check.js'
-import { ArgumentError, StateDictError } from '../errors.js'
+import { checkFits, kindOf } from '../check.js'
+import { ArgumentError } from '../errors.js'
 import { sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 
@@ -100,9 +100,7 @@ export function loadState(
     if (sameShape(given.shape, tensor.shape)) continue
     problems.push(`${key} has shape [${given.shape}], expected [${tensor.shape}]`)
   }
-  if (problems.length > 0) {
-    throw new StateDictError(`loadStateDict: the state does not fit this ${kind}; ${problems.join('; ')}`)
-  }
+  checkFits(kind, problems)
   // All in wasm memory first: then the copies can't fail half-way.
   for (const [to, from] of pairs) void [from.storage.address, to.storage.address]
   for (const [to, from] of pairs) to.copy_(from)

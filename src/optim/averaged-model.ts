@@ -1,8 +1,8 @@
 /** Averages of a net's weights while it trains, beside the net. */
 import { lerp } from '../bindings/kernels.generated.js'
 import { eachRun } from '../bindings/recording.js'
-import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
-import { ArgumentError, StateDictError } from '../errors.js'
+import { checkBoolean, checkFits, checkNumber, checkOptions, kindOf } from '../check.js'
+import { ArgumentError } from '../errors.js'
 import { fromValues, zeros } from '../tensor/create.js'
 import { sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
@@ -209,11 +209,7 @@ export class AveragedModel {
         problems.push(`${name} has shape [${given.shape}], expected [${shape}]`)
       }
     }
-    if (problems.length > 0) {
-      throw new StateDictError(
-        `loadStateDict: the state does not fit this AveragedModel; ${problems.join('; ')}`,
-      )
-    }
+    checkFits('AveragedModel', problems)
     for (const [name, average] of Object.entries(this.#averages)) {
       void [average.storage.address, state[`module.${name}`].storage.address]
     }

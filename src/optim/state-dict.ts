@@ -1,6 +1,6 @@
 /** An optimiser's state dict in PyTorch's form: written, and read with everything checked. */
-import { kindOf } from '../check.js'
-import { ArgumentError, StateDictError } from '../errors.js'
+import { checkFits, isPlainObject, kindOf } from '../check.js'
+import { ArgumentError } from '../errors.js'
 import { snakeCase } from '../snake-case.js'
 import { fromValues, zeros } from '../tensor/create.js'
 import { sameShape } from '../tensor/shape.js'
@@ -101,11 +101,7 @@ export function readStateDict<O>(
       else problems.push(`state['${key}'] is of no parameter in param_groups`)
     }
   }
-  if (problems.length > 0) {
-    throw new StateDictError(
-      `loadStateDict: the state does not fit this ${definition.name}; ${problems.join('; ')}`,
-    )
-  }
+  checkFits(definition.name, problems)
   const state = new Map<Tensor, Kept>()
   for (const [key, entry] of Object.entries(given.state)) {
     const found = parameters.get(key)
@@ -118,21 +114,18 @@ export function readStateDict<O>(
 const countOf = ({ length }: readonly unknown[], what: string) =>
   `${length} ${what}${length === 1 ? '' : 's'}`
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Tensor)
-
 /** @throws {ArgumentError} unless it has the form of a state dict */
 function checkForm(given: OptimizerState): void {
   const wrong = (what: string, value: unknown) =>
     new ArgumentError(
       `loadStateDict: expected an optimiser’s state dict, { state: { 0: … }, param_groups: [{ params: [0, …], … }] }, got ${what}${kindOf(value)}`,
     )
-  if (!isObject(given)) throw wrong('', given)
+  if (!isPlainObject(given)) throw wrong('', given)
   const { state, param_groups: groups } = given
-  if (!isObject(state)) throw wrong('state ', state)
+  if (!isPlainObject(state)) throw wrong('state ', state)
   if (!Array.isArray(groups)) throw wrong('param_groups ', groups)
   for (const [i, group] of groups.entries()) {
-    if (!isObject(group) || !Array.isArray(group.params)) throw wrong(`param_groups[${i}] `, group)
+    if (!isPlainObject(group) || !Array.isArray(group.params)) throw wrong(`param_groups[${i}] `, group)
   }
 }
 
@@ -145,7 +138,8 @@ function readOptions<O>(
 ): O {
   const read: Record<string, unknown> = {}
   const names = namesOf(definition)
-  for (const name of [...names, ...MARKS]) {
+  const all = [...names, ...MARKS]
+  for (const name of all) {
     const value = group[snakeCase(name)]
     if (value !== undefined) read[name] = Array.isArray(value) ? [...value] : value
   }
@@ -153,12 +147,7 @@ function readOptions<O>(
     (name) => read[name] === undefined && typeof definition.options[name].initial !== 'boolean',
   )
   if (missing.length > 0) problems.push(`${where} lacks ${missing.map(snakeCase).join(', ')}`)
-  const known = [
-    'params',
-    ...[...names, ...MARKS].map(snakeCase),
-    ...Object.keys(definition.constants ?? {}),
-    ...PASSED_OVER,
-  ]
+  const known = ['params', ...all.map(snakeCase), ...Object.keys(definition.constants ?? {}), ...PASSED_OVER]
   const unexpected = Object.keys(group).filter((name) => !known.includes(name))
   if (unexpected.length > 0) problems.push(`${where} has ${unexpected.join(', ')}, which it does not take`)
   for (const mark of MARKS) {
@@ -186,18 +175,16 @@ function checkEntry<O>(
   options: O,
   problems: string[],
 ): void {
-  if (!isObject(entry)) {
+  if (!isPlainObject(entry)) {
     problems.push(`state['${key}'] is ${kindOf(entry)}, expected what is kept of a parameter`)
     return
   }
-  const missing = definition
-    .needs(options)
-    .filter((name) => entry[name] === undefined || entry[name] === null)
+  const missing = definition.needs(options).filter((name) => (entry[name] ?? undefined) === undefined)
   if (missing.length > 0) problems.push(`state['${key}'] lacks ${missing.join(', ')}`)
   for (const [name, value] of Object.entries(entry)) {
     const kind = definition.state[name]
     // SGD's momentum_buffer is None in PyTorch before its first step.
-    if (kind !== undefined && (value === null || value === undefined)) continue
+    if (kind !== undefined && (value ?? undefined) === undefined) continue
     const where = `state['${key}'].${name}`
     if (kind === undefined) problems.push(`${where} is not kept by it`)
     else if (kind !== 'tensor') {

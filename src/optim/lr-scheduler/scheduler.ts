@@ -1,5 +1,5 @@
 /** What all learning-rate schedulers share: the optimiser, the last rates, and a state dict under PyTorch's names. */
-import { kindOf } from '../../check.js'
+import { checkFits, kindOf } from '../../check.js'
 import { ArgumentError, StateDictError } from '../../errors.js'
 import { snakeCase } from '../../snake-case.js'
 import type { Tensor } from '../../tensor/tensor.js'
@@ -130,11 +130,7 @@ export abstract class LRScheduler<F extends object = object> {
         problems.push(error.message)
       }
     }
-    if (problems.length > 0) {
-      throw new StateDictError(
-        `loadStateDict: the state does not fit this ${this.name}; ${problems.join('; ')}`,
-      )
-    }
+    checkFits(this.name, problems)
     commit()
     this.lastEpoch = Number(state.last_epoch)
     this.lastLr = [...(state._last_lr as number[])]
