@@ -1,4 +1,5 @@
 /** What JavaScript's own containers hold, in which modules and parameters are not found. */
+import { isPlainObject } from '../check.js'
 
 /** What is of a kind inside a value, where this is one of JavaScript's own containers, at any depth. */
 export function heldBy<T>(value: unknown, is: (one: unknown) => one is T, depth = 0): T[] {
