@@ -7,8 +7,8 @@ import ts from 'typescript'
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 
-/** What the package exports: `simdgrad` and `simdgrad/nets`. */
-const ENTRIES = ['../src/index.node.ts', '../src/nets/index.ts']
+/** What the package exports: `simdgrad`, `simdgrad/nets` and `simdgrad/distributed`. */
+const ENTRIES = ['../src/index.node.ts', '../src/nets/index.ts', '../src/distributed/index.ts']
 
 /**
  * Reads the docstrings of entry points, the package's unless others are given.
@@ -66,7 +66,7 @@ const NEEDS_SUMMARY =
 function lacks(reflection, context) {
   const owner = reflection.kindOf(ReflectionKind.SomeSignature) ? reflection.parent : reflection
   // By the name that users write, without the entry's file.
-  const name = owner.getFullName().replace(/^(index\.node|nets)\./, '')
+  const name = owner.getFullName().replace(/^(index\.node|nets|distributed)\./, '')
   const found = []
   const summary = textOf(reflection.comment?.summary)
   // The parts of a type are described with the type.
@@ -134,9 +134,10 @@ function tidy(folder) {
     const text = readFileSync(join(folder, file), 'utf8')
       .replace(
         /^# index\.node$/m,
-        '# simdgrad\n\nThe nets of the command and the examples are an entry of their own, [simdgrad/nets](nets.md).',
+        '# simdgrad\n\nThe nets of the command and the examples are an entry of their own, [simdgrad/nets](nets.md), and so is training on several processes, [simdgrad/distributed](distributed.md).',
       )
       .replace(/^# nets$/m, '# simdgrad/nets')
+      .replace(/^# distributed$/m, '# simdgrad/distributed')
     writeFileSync(join(folder, file), short(text).replace(/(?<!\\)\| `undefined` \|/g, '| |'))
     renameSync(join(folder, file), join(folder, short(file)))
   }
