@@ -25,6 +25,7 @@ describe('the bundle for Node', () => {
   it.each([
     ['index.node.js', '../../src/index.node.js'],
     ['nets/index.node.js', '../../src/nets/index.node.js'],
+    ['distributed/index.node.js', '../../src/distributed/index.node.js'],
   ])('%s exports what its source does, by the same names', async (file, source) => {
     const [ours, theirs] = [exported(await built(file)), exported(await import(/* @vite-ignore */ source))]
     expect([...ours.keys()].sort()).toEqual([...theirs.keys()].sort())
@@ -43,12 +44,15 @@ describe('the bundle for Node', () => {
     expect(JOBS.mlp.make).toBeTypeOf('function')
     const { BatchNormByHand } = await built('nets/index.node.js')
     expect(Object.getPrototypeOf(BatchNormByHand)).toBe(nn.Module)
+    const { DistributedDataParallel } = await built('distributed/index.node.js')
+    expect(Object.getPrototypeOf(DistributedDataParallel)).toBe(nn.Module)
   })
 
   it('has beside it no module that only Node uses', () => {
     const files = readdirSync(fileURLToPath(dist), { recursive: true, encoding: 'utf8' })
     expect(files.filter((file) => file.endsWith('.node.js')).sort()).toEqual([
       'bindings/worker.node.js',
+      'distributed/index.node.js',
       'index.node.js',
       'internals.node.js',
       'library.node.js',
