@@ -7,6 +7,7 @@
  * A tensor within it stands for all parts, and has the shape of the first. A parameter has a tap in each part, so that
  * each part's gradient is had by itself.
  */
+import type { Layout } from '../bindings/memory.js'
 import { AutogradError } from '../errors.js'
 import { outside } from '../tensor/scope.js'
 import type { Shape } from '../tensor/shape.js'
@@ -28,6 +29,10 @@ export class Sharded extends Tensor {
 
   override get storage(): never {
     throw unreadable()
+  }
+
+  override get layout(): Layout {
+    return this.parts[0].layout
   }
 
   override item(): number {
@@ -140,35 +145,64 @@ export abstract class Shards implements Exchange {
     }
     return this.#plainly(() => {
       const all = inputs.map((x) => x && this.partsOf(x))
-      const rows = inputs.find((x) => x instanceof Sharded)?.shape[0]
       return new Sharded(
         Array.from({ length: this.count }, (_, i) => {
           const own = all.map((parts) => parts?.[i])
-          return run(operation, own, attributesOf(operation, attributes, inputs, own, rows))
+          return run(operation, own, attributesOf(operation, attributes, inputs, own))
         }),
       )
     })
   }
 }
 
+/** Operations whose attributes say nothing of the number of samples. (Others have none, or a number.) */
+const ANY_SIZE = [
+  ...['permute', 'conv2d', 'convTranspose2d', 'maxPool2d', 'avgPool2d', 'batchNorm', 'groupNorm'],
+  ...['crossEntropy', 'binaryCrossEntropy', 'embedding'],
+]
+
+/** What a reduction has (ops/reduce.ts). */
+interface Reduction {
+  first: number
+  last: number
+  kept: Shape
+  shape: Shape
+  scale?: number
+}
+
 /**
- * Those of a part: a copy, for an operation may keep something in them. A shape that a view is to have begins with the
- * first part's samples, of which this one may have one fewer.
+ * Those of a part: a copy, for an operation may keep something in them. They were made for the first part, of which this
+ * one may have one sample fewer.
+ *
+ * @throws {AutogradError} for an operation of which nobody knows whether they are right then
  */
 function attributesOf<A>(
   { name }: Operation<A>,
   attributes: A,
   inputs: readonly (Tensor | undefined)[],
   own: readonly (Tensor | undefined)[],
-  rows: number | undefined,
 ): A {
-  if (Array.isArray(attributes)) {
-    const [from, to] = [inputs[0]?.shape[0], own[0]?.shape[0]]
-    if (name !== 'reshape' || from === to || attributes[0] !== rows) return attributes
-    return [to, ...(attributes as Shape).slice(1)] as A
-  }
+  const odd = inputs.findIndex((x, i) => x instanceof Sharded && x.shape[0] !== own[i]?.shape[0])
+  const [rows, mine] = [inputs[odd]?.shape[0] ?? 0, own[odd]?.shape[0] ?? 0]
   const plain = Object(attributes) === attributes && Object.getPrototypeOf(attributes) === Object.prototype
-  return plain ? { ...attributes } : attributes
+  if (odd < 0) return plain ? { ...attributes } : attributes
+  const withMine = (shape: Shape): Shape => (shape[0] === rows ? [mine, ...shape.slice(1)] : shape)
+  if (name === 'reshape') return withMine(attributes as Shape) as A
+  if (name === 'sum' || name === 'max' || name === 'argmax') {
+    const { first, last, kept, shape, scale = 1, ...rest } = attributes as Reduction
+    const ofBatch = first === 0 && last >= first
+    // A mean is over this part's samples.
+    const own = ofBatch && scale !== 1 && mine > 0 ? 1 / ((Math.round(1 / scale) / rows) * mine) : scale
+    const sizes = ofBatch ? { kept, shape } : { kept: withMine(kept), shape: withMine(shape) }
+    return { ...rest, first, last, ...sizes, ...('scale' in Object(attributes) && { scale: own }) } as A
+  }
+  const numbers = Array.isArray(attributes) && attributes.length === 2 && name !== 'expand'
+  if (attributes === undefined || typeof attributes === 'number' || numbers || ANY_SIZE.includes(name)) {
+    return plain ? { ...attributes } : attributes
+  }
+  throw new AutogradError(
+    `in deterministic training the shards of a batch are computed at once, and where they do not come out even some have a sample fewer, with which '${name}' is not known to be right; take a batch size that the shards divide, and dropLast where the last batch is smaller`,
+  )
 }
 
 let current: Shards | undefined

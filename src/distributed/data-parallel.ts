@@ -94,6 +94,7 @@ export class DistributedDataParallel<
   /**
    * The net's own result for this rank's share of the batch.
    *
+   * @param inputs what the net's own forward takes: the first tensor in it has the samples in front
    * @throws {ArgumentError} without a tensor that has samples in front, or where a parameter is trained that was frozen
    *   when this was made
    */

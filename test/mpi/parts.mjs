@@ -119,7 +119,7 @@ export async function bits({ test, all }) {
   // 77 and 197 leave 13 and 5 for the last batch of 32: shards of one more and one fewer, and empty ones.
   await check('cnn-bn', { net: 'cnn-bn', images: 77, epochs: 3 }, [1, 2, 3, 4])
   await check('mlp, some shards empty', { net: 'mlp', images: 197 }, all ? [1, 2, 3, 4] : [1, 4])
-  const resnet = { net: 'resnet-20', images: all ? 160 : 96, compile: true }
+  const resnet = { net: 'resnet-20', images: all ? 173 : 77, compile: true }
   await check('ResNet-20', resnet, all ? [1, 2, 3, 4] : [2])
 }
 

@@ -27,6 +27,7 @@ describe('the bundle for Node', () => {
     ['index.node.js', '../../src/index.node.js'],
     ['nets/index.node.js', '../../src/nets/index.node.js'],
     ['export/index.node.js', '../../src/export/index.node.js'],
+    ['distributed/index.node.js', '../../src/distributed/index.node.js'],
   ])('%s exports what its source does, by the same names', async (file, source) => {
     const [ours, theirs] = [exported(await built(file)), exported(await import(/* @vite-ignore */ source))]
     expect([...ours.keys()].sort()).toEqual([...theirs.keys()].sort())
@@ -45,6 +46,8 @@ describe('the bundle for Node', () => {
     expect(JOBS.mlp.make).toBeTypeOf('function')
     const { BatchNormByHand } = await built('nets/index.node.js')
     expect(Object.getPrototypeOf(BatchNormByHand)).toBe(nn.Module)
+    const { DistributedDataParallel } = await built('distributed/index.node.js')
+    expect(Object.getPrototypeOf(DistributedDataParallel)).toBe(nn.Module)
   })
 
   it.each([
@@ -61,6 +64,7 @@ describe('the bundle for Node', () => {
     expect(files.filter((file) => file.endsWith('.node.js')).sort()).toEqual([
       'bindings/worker.node.js',
       'export/index.node.js',
+      'distributed/index.node.js',
       'index.node.js',
       'internals.node.js',
       'library.node.js',
