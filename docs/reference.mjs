@@ -7,8 +7,8 @@ import ts from 'typescript'
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 
-/** What the package exports: `simdgrad` and `simdgrad/nets`. */
-const ENTRIES = ['../src/index.node.ts', '../src/nets/index.ts']
+/** What the package exports: `simdgrad`, `simdgrad/nets` and `simdgrad/onnx`. */
+const ENTRIES = ['../src/index.node.ts', '../src/nets/index.ts', '../src/onnx/index.node.ts']
 
 /**
  * Reads the docstrings of entry points, the package's unless others are given.
@@ -66,7 +66,7 @@ const NEEDS_SUMMARY =
 function lacks(reflection, context) {
   const owner = reflection.kindOf(ReflectionKind.SomeSignature) ? reflection.parent : reflection
   // By the name that users write, without the entry's file.
-  const name = owner.getFullName().replace(/^(index\.node|nets)\./, '')
+  const name = owner.getFullName().replace(/^(onnx\/index\.node|index\.node|nets)\./, '')
   const found = []
   const summary = textOf(reflection.comment?.summary)
   // The parts of a type are described with the type.
@@ -126,6 +126,7 @@ function nameErrors(comment) {
 function tidy(folder) {
   const short = (text) =>
     text
+      .replace(/onnx\.index\.node\.md/g, 'onnx.md')
       .replace(/(?<=[(/.]|^)(nn\.)?Namespace\.(\w+\.md)/gm, '$1$2')
       .replace(/(?<=[(/]|^)index\.node\.(?!md)/gm, '')
       .replace(/(?<=[(/]|^)index\.node\.md/gm, 'README.md')
@@ -134,9 +135,10 @@ function tidy(folder) {
     const text = readFileSync(join(folder, file), 'utf8')
       .replace(
         /^# index\.node$/m,
-        '# simdgrad\n\nThe nets of the command and the examples are an entry of their own, [simdgrad/nets](nets.md).',
+        '# simdgrad\n\nThe nets of the command and the examples are an entry of their own, [simdgrad/nets](nets.md), and so is what reads and writes ONNX models, [simdgrad/onnx](onnx.md).',
       )
       .replace(/^# nets$/m, '# simdgrad/nets')
+      .replace(/^# onnx\/index\.node$/m, '# simdgrad/onnx')
     writeFileSync(join(folder, file), short(text).replace(/(?<!\\)\| `undefined` \|/g, '| |'))
     renameSync(join(folder, file), join(folder, short(file)))
   }

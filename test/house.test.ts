@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The command is a user of the package, and writes files.
   cli: ['', 'io', 'nets'],
   // An entry of its own: nets as other programs' files.
-  onnx: ['nn', 'autograd', 'tensor', 'io'],
+  onnx: ['nn', 'autograd', 'tensor', 'io', 'bytes'],
   // Nets of a user's: what they are made of is public.
   nets: [''],
   // A checkpoint is a file.
