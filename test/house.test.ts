@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Nets as files: what is written down is what operations do.
   export: ['nn', 'autograd', 'tensor'],
   // An entry of its own: nets as other programs' files.
-  onnx: ['nn', 'autograd', 'tensor', 'io'],
+  onnx: ['nn', 'autograd', 'tensor', 'io', 'bytes'],
   // Nets of a user's: what they are made of is public.
   nets: [''],
   // Above all that is public: it reaches into the step of a training, and sends wasm memory.
