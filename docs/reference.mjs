@@ -8,7 +8,13 @@ import ts from 'typescript'
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 
 /** What the package exports: `simdgrad`, and entries of their own. */
-const ENTRIES = ['../src/index.node.ts', '../src/nets/index.ts', '../src/export/index.ts']
+const ENTRIES = [
+  '../src/index.node.ts',
+  '../src/nets/index.ts',
+  '../src/export/index.ts',
+  '../src/in-worker/train-in-worker.ts',
+  '../src/in-worker/training-worker.ts',
+]
 
 /**
  * Reads the docstrings of entry points, the package's unless others are given.
@@ -66,7 +72,9 @@ const NEEDS_SUMMARY =
 function lacks(reflection, context) {
   const owner = reflection.kindOf(ReflectionKind.SomeSignature) ? reflection.parent : reflection
   // By the name that users write, without the entry's file.
-  const name = owner.getFullName().replace(/^(index\.node|nets|export)\./, '')
+  const name = owner
+    .getFullName()
+    .replace(/^(index\.node|nets|export|in-worker\/train-in-worker|in-worker\/training-worker)\./, '')
   const found = []
   const summary = textOf(reflection.comment?.summary)
   // The parts of a type are described with the type.

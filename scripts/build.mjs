@@ -47,6 +47,8 @@ async function bundleForNode() {
           'index.node': join(src, 'index.node.ts'),
           'nets/index.node': join(src, 'nets/index.node.ts'),
           'export/index.node': join(src, 'export/index.node.ts'),
+          'in-worker/train-in-worker.node': join(src, 'in-worker/train-in-worker.node.ts'),
+          'in-worker/training-worker.node': join(src, 'in-worker/training-worker.node.ts'),
           'internals.node': join(src, 'internals.node.ts'),
           'cli/main': join(src, 'cli/main.ts'),
         },
@@ -58,7 +60,9 @@ async function bundleForNode() {
           // They would make every start a fifth slower to read; editors take them from the declarations.
           comments: { jsdoc: false },
           // (What few import is no part of every start.)
-          codeSplitting: { groups: [{ name: 'library.node', test: /\/src\/(?!(?:cli|export)\/)/ }] },
+          codeSplitting: {
+            groups: [{ name: 'library.node', test: /\/src\/(?!(?:cli|export|in-worker)\/)/ }],
+          },
         },
       },
     },
@@ -75,7 +79,9 @@ async function bundleForNode() {
  * @param {string} id path of the module
  */
 function filesOfDist(code, id) {
-  return code.replace(/new URL\((['"])(\.\/[^'"]+)\1, import\.meta\.url\)/g, (_, quote, file) => {
+  return code.replace(/new URL\((['"])(\.\/[^'"]+)\1, import\.meta\.url\)/g, (all, quote, file, at) => {
+    // In a comment it is a user's file.
+    if (/^\s*\*/.test(code.slice(code.lastIndexOf('\n', at) + 1, at))) return all
     const path = join(relative(src, dirname(id)), file).replaceAll('\\', '/')
     if (!existsSync(join(dist, path))) throw new Error(`${id} names ${file}, which dist/ does not have`)
     return `new URL(${quote}./${path}${quote}, import.meta.url)`

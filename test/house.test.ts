@@ -13,6 +13,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['', 'io', 'nets'],
   // Nets as files: what is written down is what operations do.
   export: ['nn', 'autograd', 'tensor'],
+  // A user of the package, but for what a Worker needs of checkpoints and modes.
+  'in-worker': ['', 'train', 'io', 'nn', 'tensor'],
   // Nets of a user's: what they are made of is public.
   nets: [''],
   // A checkpoint is a file.

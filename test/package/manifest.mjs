@@ -38,7 +38,15 @@ function names(folder) {
   const { resolve } = createRequire(join(folder, 'package.json'))
   const four = ['strict-shared', 'strict-unshared', 'relaxed-shared', 'relaxed-unshared']
   const binaries = four.flatMap((name) => [name, `${name}-core`])
-  const all = ['nets', 'export', 'worker.js', 'package.json', ...binaries.map((name) => `wasm/${name}.wasm`)]
+  const all = [
+    'nets',
+    'export',
+    'train-in-worker',
+    'training-worker',
+    'worker.js',
+    'package.json',
+    ...binaries.map((name) => `wasm/${name}.wasm`),
+  ]
   const missing = all.filter((name) => !existsSync(resolve(`simdgrad/${name}`)))
   if (missing.length > 0) throw new Error(`not to be had: ${missing.join(', ')}`)
   return `simdgrad/${all.join(', ')}`

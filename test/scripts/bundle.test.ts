@@ -26,6 +26,8 @@ describe('the bundle for Node', () => {
     ['index.node.js', '../../src/index.node.js'],
     ['nets/index.node.js', '../../src/nets/index.node.js'],
     ['export/index.node.js', '../../src/export/index.node.js'],
+    ['in-worker/train-in-worker.node.js', '../../src/in-worker/train-in-worker.node.js'],
+    ['in-worker/training-worker.node.js', '../../src/in-worker/training-worker.node.js'],
   ])('%s exports what its source does, by the same names', async (file, source) => {
     const [ours, theirs] = [exported(await built(file)), exported(await import(/* @vite-ignore */ source))]
     expect([...ours.keys()].sort()).toEqual([...theirs.keys()].sort())
@@ -51,6 +53,8 @@ describe('the bundle for Node', () => {
     expect(files.filter((file) => file.endsWith('.node.js')).sort()).toEqual([
       'bindings/worker.node.js',
       'export/index.node.js',
+      'in-worker/train-in-worker.node.js',
+      'in-worker/training-worker.node.js',
       'index.node.js',
       'internals.node.js',
       'library.node.js',
