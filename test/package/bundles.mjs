@@ -71,6 +71,20 @@ async function viteDev(name, path, config) {
 export const viteBuild = (folder) =>
   node(folder, bin(vite.resolve('vite/package.json'), 'bin/vite.js'), 'build')
 
+/** What webpack makes of the page. @param {string} folder */
+export async function webpackBuild(folder) {
+  await node(
+    folder,
+    bin(installedFile('webpack-cli/package.json'), 'bin/cli.js'),
+    '--mode=production',
+    '--entry=./page.js',
+  )
+  // What html-webpack-plugin would write.
+  const html = readFileSync(join(folder, 'index.html'), 'utf8')
+  const script = html.replace('type="module" src="./page.js"', 'defer src="./main.js"')
+  writeFileSync(join(folder, 'dist/index.html'), script)
+}
+
 /** @type {Record<string, () => Promise<Site>>} */
 export const BUNDLES = {
   static: async () => folderSite(staticFolder('static')),
@@ -85,16 +99,7 @@ export const BUNDLES = {
     viteDev('vite7-dev', installedFile('vite7'), "{ optimizeDeps: { exclude: ['simdgrad'] } }"),
   webpack: async () => {
     const folder = freshProject('webpack', APP)
-    await node(
-      folder,
-      bin(installedFile('webpack-cli/package.json'), 'bin/cli.js'),
-      '--mode=production',
-      '--entry=./page.js',
-    )
-    // What html-webpack-plugin would write.
-    const html = readFileSync(join(folder, 'index.html'), 'utf8')
-    const script = html.replace('type="module" src="./page.js"', 'defer src="./main.js"')
-    writeFileSync(join(folder, 'dist/index.html'), script)
+    await webpackBuild(folder)
     return folderSite(join(folder, 'dist'))
   },
   esbuild: async () => {

@@ -13,6 +13,7 @@ import { manifest } from './manifest.mjs'
 import { ownData } from './own-data.mjs'
 import { readme } from './readme.mjs'
 import { RUNTIMES } from './runtimes.mjs'
+import { trainInWorker } from './train-in-worker.mjs'
 import { closeBrowsers, WEB } from './web.mjs'
 
 const { values, positionals } = parseArgs({
@@ -21,7 +22,17 @@ const { values, positionals } = parseArgs({
 })
 
 /** @type {Record<string, (packed: { tarball: string, files: string[] }) => Promise<void>>} */
-const SHARES = { manifest, readme, ...RUNTIMES, ...WEB, guide, checkpoints, 'own-data': ownData, failures }
+const SHARES = {
+  manifest,
+  readme,
+  ...RUNTIMES,
+  ...WEB,
+  guide,
+  checkpoints,
+  'own-data': ownData,
+  'train-in-worker': trainInWorker,
+  failures,
+}
 const QUICK = [
   'manifest',
   'readme',
@@ -32,6 +43,7 @@ const QUICK = [
   'guide',
   'checkpoints',
   'own-data',
+  'train-in-worker',
   'failures',
 ]
 
