@@ -11,6 +11,7 @@ export default defineConfig({
       { find: /^simdgrad$/, replacement: path('./src/index.node.ts') },
       { find: /^simdgrad\/nets$/, replacement: path('./src/nets/index.ts') },
       { find: /^simdgrad\/distributed$/, replacement: path('./src/distributed/index.ts') },
+      { find: /^simdgrad\/(train-in-worker|training-worker)$/, replacement: path('./src/in-worker/$1.ts') },
       { find: /^simdgrad\/export$/, replacement: path('./src/export/index.ts') },
       { find: /^simdgrad\/onnx$/, replacement: path('./src/onnx/index.node.ts') },
     ],

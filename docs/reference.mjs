@@ -7,8 +7,26 @@ import ts from 'typescript'
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 
-/** What the package exports: `simdgrad`, and entries of their own. */
-const ENTRIES = ['../src/index.node.ts', '../src/nets/index.ts', '../src/export/index.ts']
+/** The entries besides `simdgrad`: the module as TypeDoc names it, `simdgrad/…`, and what it is. */
+const OTHERS = [
+  ['nets', 'nets', 'the nets of the command and the examples'],
+  ['distributed', 'distributed', 'training on several processes'],
+  ['export', 'export', 'nets as files of C and JavaScript'],
+  ['onnx/index.node', 'onnx', 'ONNX models, read and written'],
+  ['in-worker/train-in-worker', 'train-in-worker', "a page's side of a training Worker"],
+  ['in-worker/training-worker', 'training-worker', "the Worker's side"],
+]
+
+/** What the package exports. */
+const ENTRIES = [
+  '../src/index.node.ts',
+  ...OTHERS.map(([module]) => `../src/${module.includes('/') ? module : `${module}/index`}.ts`),
+]
+
+/** The modules of all entries, as a pattern. */
+const MODULE = ['index.node', ...OTHERS.map(([module]) => module)]
+  .map((module) => module.replaceAll('.', '\\.'))
+  .join('|')
 
 /**
  * Reads the docstrings of entry points, the package's unless others are given.
@@ -66,7 +84,7 @@ const NEEDS_SUMMARY =
 function lacks(reflection, context) {
   const owner = reflection.kindOf(ReflectionKind.SomeSignature) ? reflection.parent : reflection
   // By the name that users write, without the entry's file.
-  const name = owner.getFullName().replace(/^(index\.node|nets|export)\./, '')
+  const name = owner.getFullName().replace(new RegExp(`^(${MODULE}).`), '')
   const found = []
   const summary = textOf(reflection.comment?.summary)
   // The parts of a type are described with the type.
@@ -131,12 +149,12 @@ function tidy(folder) {
       .replace(/(?<=[(/]|^)index\.node\.md/gm, 'README.md')
   rmSync(join(folder, 'README.md'))
   for (const file of readdirSync(folder).filter((file) => file.endsWith('.md'))) {
-    const text = readFileSync(join(folder, file), 'utf8')
-      .replace(
-        /^# index\.node$/m,
-        '# simdgrad\n\nEntries of their own are [simdgrad/nets](nets.md), the nets of the command and the examples, and [simdgrad/export](export.md), nets as files of C and JavaScript.',
-      )
-      .replace(/^# (nets|export)$/m, '# simdgrad/$1')
+    const others = OTHERS.map(([, entry, what]) => `[simdgrad/${entry}](${entry}.md), ${what}`).join('; ')
+    let text = readFileSync(join(folder, file), 'utf8').replace(
+      /^# index\.node$/m,
+      `# simdgrad\n\nEntries of their own are ${others}.`,
+    )
+    for (const [module, entry] of OTHERS) text = text.replace(`\n# ${module}\n`, `\n# simdgrad/${entry}\n`)
     writeFileSync(join(folder, file), short(text).replace(/(?<!\\)\| `undefined` \|/g, '| |'))
     renameSync(join(folder, file), join(folder, short(file)))
   }

@@ -77,6 +77,8 @@ async function bundleForNode() {
           'distributed/index.node': join(src, 'distributed/index.node.ts'),
           'export/index.node': join(src, 'export/index.node.ts'),
           'onnx/index.node': join(src, 'onnx/index.node.ts'),
+          'in-worker/train-in-worker.node': join(src, 'in-worker/train-in-worker.node.ts'),
+          'in-worker/training-worker.node': join(src, 'in-worker/training-worker.node.ts'),
           'internals.node': join(src, 'internals.node.ts'),
           'cli/main': join(src, 'cli/main.ts'),
         },
@@ -93,7 +95,7 @@ async function bundleForNode() {
             groups: [
               { name: 'own.node', test: /\/src\/bindings\/own\.(node\.)?ts$/, priority: 1 },
               // (What few import is no part of every start.)
-              { name: 'library.node', test: /\/src\/(?!(?:cli|distributed|export|onnx)\/)/ },
+              { name: 'library.node', test: /\/src\/(?!(?:cli|distributed|export|in-worker|onnx)\/)/ },
             ],
           },
         },
@@ -112,7 +114,9 @@ async function bundleForNode() {
  * @param {string} id path of the module
  */
 function filesOfDist(code, id) {
-  return code.replace(/new URL\((['"])(\.\/[^'"]+)\1, import\.meta\.url\)/g, (_, quote, file) => {
+  return code.replace(/new URL\((['"])(\.\/[^'"]+)\1, import\.meta\.url\)/g, (all, quote, file, at) => {
+    // In a comment it is a user's file.
+    if (/^\s*\*/.test(code.slice(code.lastIndexOf('\n', at) + 1, at))) return all
     const path = join(relative(src, dirname(id)), file).replaceAll('\\', '/')
     if (!existsSync(join(dist, path))) throw new Error(`${id} names ${file}, which dist/ does not have`)
     return `new URL(${quote}./${path}${quote}, import.meta.url)`

@@ -15,6 +15,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   export: ['nn', 'autograd', 'tensor'],
   // An entry of its own: nets as other programs' files.
   onnx: ['nn', 'autograd', 'tensor', 'io', 'bytes'],
+  // A user of the package, but for what a Worker needs of checkpoints and modes.
+  'in-worker': ['', 'train', 'io', 'nn', 'tensor'],
   // Nets of a user's: what they are made of is public.
   nets: [''],
   // Above all that is public: it reaches into the step of a training, and sends wasm memory.

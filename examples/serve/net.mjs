@@ -6,7 +6,7 @@ export const ROW = 784
 export const ANSWER = 10
 
 /** Batches that a worker computes are filled up with zeros to one of these sizes, each of which is recorded once. */
-export const BATCH_SIZES = [1, 2, 4, 8, 16, 32]
+export const BATCH_SIZES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
 
 export function makeNet() {
   return new nn.Sequential(

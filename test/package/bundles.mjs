@@ -87,6 +87,20 @@ async function bunPage() {
   return folderSite(join(folder, 'dist'))
 }
 
+/** What webpack makes of the page. @param {string} folder */
+export async function webpackBuild(folder) {
+  await node(
+    folder,
+    bin(installedFile('webpack-cli/package.json'), 'bin/cli.js'),
+    '--mode=production',
+    '--entry=./page.js',
+  )
+  // What html-webpack-plugin would write.
+  const html = readFileSync(join(folder, 'index.html'), 'utf8')
+  const script = html.replace('type="module" src="./page.js"', 'defer src="./main.js"')
+  writeFileSync(join(folder, 'dist/index.html'), script)
+}
+
 /** @type {Record<string, () => Promise<Site>>} */
 export const BUNDLES = {
   // (Without Bun, recipes.mjs says what is left out.)
@@ -103,16 +117,7 @@ export const BUNDLES = {
     viteDev('vite7-dev', installedFile('vite7'), "{ optimizeDeps: { exclude: ['simdgrad'] } }"),
   webpack: async () => {
     const folder = freshProject('webpack', APP)
-    await node(
-      folder,
-      bin(installedFile('webpack-cli/package.json'), 'bin/cli.js'),
-      '--mode=production',
-      '--entry=./page.js',
-    )
-    // What html-webpack-plugin would write.
-    const html = readFileSync(join(folder, 'index.html'), 'utf8')
-    const script = html.replace('type="module" src="./page.js"', 'defer src="./main.js"')
-    writeFileSync(join(folder, 'dist/index.html'), script)
+    await webpackBuild(folder)
     return folderSite(join(folder, 'dist'))
   },
   esbuild: async () => {

@@ -18,6 +18,7 @@ import { ownData } from './own-data.mjs'
 import { readme } from './readme.mjs'
 import { RECIPES } from './recipes.mjs'
 import { RUNTIMES } from './runtimes.mjs'
+import { trainInWorker } from './train-in-worker.mjs'
 import { types } from './types.mjs'
 import { closeBrowsers, WEB } from './web.mjs'
 
@@ -36,6 +37,7 @@ const SHARES = {
   guide,
   checkpoints,
   'own-data': ownData,
+  'train-in-worker': trainInWorker,
   failures,
   origins,
   ...RECIPES,
@@ -56,6 +58,7 @@ const QUICK = [
   'guide',
   'checkpoints',
   'own-data',
+  'train-in-worker',
   'failures',
   'origins',
   ...['one-file', 'sea', 'bun-build', 'permission', 'memory', 'extension', 'cloudflare', 'vite-library'],

@@ -44,6 +44,8 @@ function names(folder) {
     'export',
     'nets',
     'onnx',
+    'train-in-worker',
+    'training-worker',
     'worker.js',
     'package.json',
     ...binaries.map((name) => `wasm/${name}.wasm`),

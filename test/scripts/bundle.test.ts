@@ -28,6 +28,8 @@ describe('the bundle for Node', () => {
     ['nets/index.node.js', '../../src/nets/index.node.js'],
     ['export/index.node.js', '../../src/export/index.node.js'],
     ['distributed/index.node.js', '../../src/distributed/index.node.js'],
+    ['in-worker/train-in-worker.node.js', '../../src/in-worker/train-in-worker.node.js'],
+    ['in-worker/training-worker.node.js', '../../src/in-worker/training-worker.node.js'],
   ])('%s exports what its source does, by the same names', async (file, source) => {
     const [ours, theirs] = [exported(await built(file)), exported(await import(/* @vite-ignore */ source))]
     expect([...ours.keys()].sort()).toEqual([...theirs.keys()].sort())
@@ -65,6 +67,8 @@ describe('the bundle for Node', () => {
       'bindings/worker.node.js',
       'export/index.node.js',
       'distributed/index.node.js',
+      'in-worker/train-in-worker.node.js',
+      'in-worker/training-worker.node.js',
       'index.node.js',
       'internals.node.js',
       'library.node.js',
