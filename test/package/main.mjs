@@ -27,7 +27,7 @@ const { values, positionals } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, all: { type: 'boolean', default: false } },
 })
 
-/** @type {Record<string, (packed: { tarball: string, files: string[] }) => Promise<void>>} */
+/** @type {Record<string, (packed: { tarball: string, files: string[], quick: boolean }) => Promise<void>>} */
 const SHARES = {
   manifest,
   types,
@@ -75,7 +75,7 @@ const most = Object.keys(SHARES).filter(
 )
 const names = positionals.length > 0 ? positionals : values.quick ? QUICK : most
 try {
-  const packed = pack()
+  const packed = { ...pack(), quick: values.quick }
   for (const name of names) {
     try {
       await SHARES[name](packed)
