@@ -8,6 +8,8 @@
 //! rotated, the channels exchanged and a padding of 2 − p. Both gradients at once share transforms ([`backward`]).
 //! Source: Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, <https://arxiv.org/abs/1509.09308>.
 //!
+//! Strided convolutions of kernels up to 5×5 are such ones between more channels ([`phases`]).
+//!
 //! The matrices are those of the points 0, ±1/√2, ±√2, ∞ ([`transform`] writes them out): errors stay near 1e-6
 //! of the largest result, where the textbook's 0, ±1, ±2, ∞ lose 3 to 6 times as many digits.
 //!
