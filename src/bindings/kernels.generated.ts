@@ -1710,7 +1710,7 @@ export function batchNormStatistics({ layout, n, c, s, x, mean, residual, varian
   const residualAt = residual.address
   const varianceAt = variance.address
   const row = startRow()
-  row[0] = 52
+  row[0] = 53
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1762,7 +1762,7 @@ export function batchNormUpdateRunning({ c, count, mean, variance, momentum, ave
   const runningVarAt = runningVar.address
   const trackedAt = tracked?.address ?? 0
   const row = startRow()
-  row[0] = 53
+  row[0] = 54
   row[2] = c
   row[3] = count
   row[4] = meanAt
@@ -1817,7 +1817,7 @@ export function batchNormForward({ layout, n, c, s, x, mean, residual, variance,
   const biasAt = bias?.address ?? 0
   const yAt = y.address
   const row = startRow()
-  row[0] = 54
+  row[0] = 55
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1884,7 +1884,7 @@ export function batchNormBackward({ layout, n, c, s, x, dy, mean, residual, vari
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 55
+  row[0] = 56
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1964,7 +1964,7 @@ export function batchNormMaxPool2dBackward({ n, c, h, w, x, z, dy, mean, residua
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 56
+  row[0] = 57
   row[2] = n
   row[3] = c
   row[4] = h

@@ -276,6 +276,49 @@ export function avgPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddin
   dx.version++
 }
 
+/** The arguments of `resample`. */
+export interface Resample {
+  readonly n: number
+  readonly outer: number
+  readonly size: number
+  readonly outputs: number
+  readonly inner: number
+  readonly transposed: boolean
+  /** `size * outputs` floats. */
+  readonly matrix: Memory
+  /** `lanes(n, outer * size * inner)` floats. */
+  readonly x: Memory
+  /** `lanes(n, outer * outputs * inner)` floats; written. */
+  readonly y: Memory
+}
+
+/**
+ * `y = m x` along the second of the three dimensions of each image, `[outer, size, inner]`; in lanes. `matrix` is
+ * `[outputs, size]`, or if it is `transposed`, `[size, outputs]`.
+ */
+export function resample({ n, outer, size, outputs, inner, transposed, matrix, x, y }: Resample): void {
+  y.willChange()
+  const matrixAt = matrix.address
+  const xAt = x.address
+  const yAt = y.address
+  const row = startRow()
+  row[0] = 48
+  row[2] = n
+  row[3] = outer
+  row[4] = size
+  row[5] = outputs
+  row[6] = inner
+  row[7] = Number(transposed)
+  row[8] = matrixAt
+  row[9] = matrix.length
+  row[10] = xAt
+  row[11] = x.length
+  row[12] = yAt
+  row[13] = y.length
+  call(row, 'resample')
+  y.version++
+}
+
 /** The arguments of `layerNormForward`. */
 export interface LayerNormForward {
   readonly rows: number
@@ -310,7 +353,7 @@ export function layerNormForward({ rows, cols, x, weight, bias, eps, y, mean, rs
   const meanAt = mean.address
   const rstdAt = rstd.address
   const row = startRow()
-  row[0] = 48
+  row[0] = 49
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -368,7 +411,7 @@ export function layerNormBackward({ rows, cols, x, dy, mean, rstd, weight, dx, d
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 49
+  row[0] = 50
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -430,7 +473,7 @@ export function groupNormForward({ n, c, s, groups, x, weight, bias, eps, y, mea
   const residualAt = residual.address
   const rstdAt = rstd.address
   const row = startRow()
-  row[0] = 50
+  row[0] = 51
   row[2] = n
   row[3] = c
   row[4] = s
@@ -498,7 +541,7 @@ export function groupNormBackward({ n, c, s, groups, x, dy, mean, residual, rstd
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
   const row = startRow()
-  row[0] = 51
+  row[0] = 52
   row[2] = n
   row[3] = c
   row[4] = s
@@ -570,7 +613,7 @@ export function recurrentForward({ cell, t, n, h, weight, bias, h0, c0, gates, y
   const keptAt = kept?.address ?? 0
   const lastCellAt = lastCell?.address ?? 0
   const row = startRow()
-  row[0] = 59
+  row[0] = 60
   row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
   row[3] = t
   row[4] = n
@@ -654,7 +697,7 @@ export function recurrentBackward({ cell, t, n, h, weight, h0, c0, gates, y, kep
   const dh0At = dh0?.address ?? 0
   const dc0At = dc0?.address ?? 0
   const row = startRow()
-  row[0] = 60
+  row[0] = 61
   row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
   row[3] = t
   row[4] = n
@@ -735,7 +778,7 @@ export function attentionForward({ batch, t, s, e, ev, q, k, v, mask, boolean, c
   const yAt = y.address
   const logSumsAt = logSums.address
   const row = startRow()
-  row[0] = 61
+  row[0] = 62
   row[2] = batch
   row[3] = t
   row[4] = s
@@ -821,7 +864,7 @@ export function attentionBackward({ batch, t, s, e, ev, q, k, v, mask, boolean, 
   const dkAt = dk?.address ?? 0
   const dvAt = dv?.address ?? 0
   const row = startRow()
-  row[0] = 62
+  row[0] = 63
   row[2] = batch
   row[3] = t
   row[4] = s
@@ -906,7 +949,7 @@ export function augment({ sourceRows, channels, h, w, outH, outW, padding, shift
   const normsAt = norms.address
   const yAt = y.address
   const row = startRow()
-  row[0] = 63
+  row[0] = 64
   row[2] = sourceRows
   row[3] = channels
   row[4] = h
