@@ -43,27 +43,67 @@ pub fn resample(s: &ResampleShape, matrix: &[f32], x: &[f32], y: &mut [f32]) {
     let chunks = chunk_count(s.outer * to.count(), to.len() / (s.outer * to.count())).div_ceil(to.count());
     for_each_block_tile(y, to, s.outer, (chunks.min(s.outer), 1), (1, s.outputs * s.inner), |b, mut tile| {
         let pixels = s.inner * to.width(b);
-        let x = &x[from.range(b)];
+        let (first, rows) = (tile.row * s.size * pixels, tile.rows);
+        let x = &x[from.range(b)][first..][..rows * s.size * pixels];
+        let (mut y, apart) = tile.cursor();
         for i in 0..s.outputs {
             beat();
             let run = s.run(matrix, i);
-            for r in 0..tile.rows {
-                let x = &x[((tile.row + r) * s.size + run.start) * pixels..][..run.len() * pixels];
-                let [row] = tile.rows_mut::<1>(r);
-                let y = &mut row[i * pixels..][..pixels];
-                let (x, mut y) = (Src::new(x, x.len()), Dst::new(y, pixels));
-                for at in (0..pixels).step_by(4) {
-                    let mut sum = F32x4::zero();
-                    let mut x = x.offset(at);
-                    for k in run.clone() {
-                        sum = x.load(0).mul_add(F32x4::splat(s.weight(matrix, i, k)), sum);
-                        x = x.offset(pixels);
-                    }
-                    y.store(at, sum);
+            let mut lines = Lines {
+                rows,
+                pixels,
+                x: Src::new(x, x.len()),
+                x_apart: s.size * pixels,
+                y: y.offset(i * pixels),
+                y_apart: apart,
+            };
+            lines.clear();
+            for k in run.clone().step_by(2) {
+                let weight = |k: usize| F32x4::splat(s.weight(matrix, i, k));
+                if k + 1 < run.end {
+                    lines.add(k, [weight(k), weight(k + 1)]);
+                } else {
+                    lines.add(k, [weight(k)]);
                 }
             }
         }
     });
+}
+
+/// An output of each of some rows, of so many floats.
+struct Lines<'a> {
+    rows: usize,
+    pixels: usize,
+    x: Src<'a>,
+    x_apart: usize,
+    y: Dst<'a>,
+    y_apart: usize,
+}
+
+impl Lines<'_> {
+    fn clear(&mut self) {
+        for r in 0..self.rows {
+            let mut y = self.y.offset(r * self.y_apart);
+            (0..self.pixels).step_by(4).for_each(|at| y.store(at, F32x4::zero()));
+        }
+    }
+
+    /// Adds `N` inputs from `k` on.
+    #[inline(always)]
+    fn add<const N: usize>(&mut self, k: usize, weights: [F32x4; N]) {
+        let mut x = self.x.offset(k * self.pixels);
+        for r in 0..self.rows {
+            let mut y = self.y.offset(r * self.y_apart);
+            for at in (0..self.pixels).step_by(4) {
+                let inputs = x.offset(at);
+                let terms = weights.iter().enumerate();
+                let add =
+                    |sum, (j, weight): (usize, &F32x4)| inputs.load(j * self.pixels).mul_add(*weight, sum);
+                y.store(at, terms.fold(y.load(at), add));
+            }
+            x = x.offset(self.x_apart);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -129,32 +129,34 @@ fn transform_vectors<const N: usize, const W: usize>(
     let (image, outside) = (Src::new(values, channels * apart), Src::new(&OUTSIDE, STEP * LINE));
     let factors = Factors::new();
     let mut strip = [0.0; STRIP];
-    for c in 0..phases.count() * channels {
-        let (phase, channel) = (c / channels, c % channels);
+    for phase in 0..phases.count() {
         let (seen, (points, _)) = (phases.seen(phase, (h, w), lanes), phases.points(phase));
-        let mut vector = 0;
-        for run in tiles.runs(range.clone()) {
-            let (row, column) = (run.row as isize - before.0, run.column as isize - before.1);
-            let pixels = run.tiles * TILE + N - TILE;
-            let (rows, columns) = (inside(row, N, seen.h), inside(column, pixels, seen.w));
-            // (Of no line that is read the first pixel lies outside.)
-            let first = row * seen.row as isize + (column + columns.start as isize) * seen.pixel as isize;
-            let first = image.offset(channel * apart + seen.at).offset(first as usize);
-            let line = |r: usize| if rows.contains(&r) { first.offset(r * seen.row) } else { outside };
-            let (mut strip, within) = (Dst::new(&mut strip, STRIP), columns.start * lanes);
-            let (before, behind) = (0..within, columns.end * lanes..pixels * lanes);
-            for at in before.chain(behind).step_by(4) {
-                (0..PATCH).for_each(|r| strip.store(r * LINE + at, F32x4::zero()));
-            }
-            let lines = std::array::from_fn(line);
-            let size = (columns.len(), lanes);
-            factors.columns::<N, W>((lines, seen.pixel), size, strip.offset(within), &f);
-            for tile in 0..run.tiles {
-                for v in (0..tiles.vectors).step_by(W) {
-                    let patch = strip.offset(tile * TILE * lanes + 4 * v);
-                    let to = to.offset((vector / 4 * of_to + c) * CHANNEL + vector % 4 * 4);
-                    factors.widen::<N, W>((patch, lanes), points.clone(), to, &f);
-                    vector += W;
+        for channel in 0..channels {
+            let c = phase * channels + channel;
+            let mut vector = 0;
+            for run in tiles.runs(range.clone()) {
+                let (row, column) = (run.row as isize - before.0, run.column as isize - before.1);
+                let pixels = run.tiles * TILE + N - TILE;
+                let (rows, columns) = (inside(row, N, seen.h), inside(column, pixels, seen.w));
+                // (Of no line that is read the first pixel lies outside.)
+                let first = row * seen.row as isize + (column + columns.start as isize) * seen.pixel as isize;
+                let first = image.offset(channel * apart + seen.at).offset(first as usize);
+                let line = |r: usize| if rows.contains(&r) { first.offset(r * seen.row) } else { outside };
+                let (mut strip, within) = (Dst::new(&mut strip, STRIP), columns.start * lanes);
+                let (before, behind) = (0..within, columns.end * lanes..pixels * lanes);
+                for at in before.chain(behind).step_by(4) {
+                    (0..PATCH).for_each(|r| strip.store(r * LINE + at, F32x4::zero()));
+                }
+                let lines = std::array::from_fn(line);
+                let size = (columns.len(), lanes);
+                factors.columns::<N, W>((lines, seen.pixel), size, strip.offset(within), &f);
+                for tile in 0..run.tiles {
+                    for v in (0..tiles.vectors).step_by(W) {
+                        let patch = strip.offset(tile * TILE * lanes + 4 * v);
+                        let to = to.offset((vector / 4 * of_to + c) * CHANNEL + vector % 4 * 4);
+                        factors.widen::<N, W>((patch, lanes), points.clone(), to, &f);
+                        vector += W;
+                    }
                 }
             }
         }
@@ -189,25 +191,27 @@ fn write_vectors<const W: usize>(
     let Plane { channels, apart, h, w, lanes, phases } = plane;
     let factors = Factors::new();
     let mut strip = [0.0; STRIP];
-    for o in 0..phases.count() * channels {
-        let (phase, channel) = (o / channels, o % channels);
+    for phase in 0..phases.count() {
         let seen = phases.seen(phase, (h, w), lanes);
-        let bias = F32x4::splat(bias.map_or(0.0, |bias| bias[channel]));
-        let mut vector = 0;
-        for run in tiles.runs(range.clone()) {
-            let mut strip = Dst::new(&mut strip, STRIP);
-            for tile in 0..run.tiles {
-                for v in (0..tiles.vectors).step_by(W) {
-                    let products = values.offset((vector / 4 * of_values + o) * CHANNEL + vector % 4 * 4);
-                    factors.narrow::<W>(products, (strip.offset(tile * TILE * lanes + 4 * v), lanes));
-                    vector += W;
+        for channel in 0..channels {
+            let o = phase * channels + channel;
+            let bias = F32x4::splat(bias.map_or(0.0, |bias| bias[channel]));
+            let mut vector = 0;
+            for run in tiles.runs(range.clone()) {
+                let mut strip = Dst::new(&mut strip, STRIP);
+                for tile in 0..run.tiles {
+                    for v in (0..tiles.vectors).step_by(W) {
+                        let products = values.offset((vector / 4 * of_values + o) * CHANNEL + vector % 4 * 4);
+                        factors.narrow::<W>(products, (strip.offset(tile * TILE * lanes + 4 * v), lanes));
+                        vector += W;
+                    }
                 }
+                // (The last tiles of one phase may have a row or a column more than those of another.)
+                let rows = TILE.min(seen.h.saturating_sub(run.row));
+                let columns = (run.tiles * TILE).min(seen.w.saturating_sub(run.column));
+                let to = to.offset(channel * apart + seen.at + run.row * seen.row + run.column * seen.pixel);
+                factors.outputs::<W>(strip, (columns, lanes), (to, (seen.row, seen.pixel), rows), bias);
             }
-            // (The last tiles of one phase may have a row or a column more than those of another.)
-            let rows = TILE.min(seen.h.saturating_sub(run.row));
-            let columns = (run.tiles * TILE).min(seen.w.saturating_sub(run.column));
-            let to = to.offset(channel * apart + seen.at + run.row * seen.row + run.column * seen.pixel);
-            factors.outputs::<W>(strip, (columns, lanes), (to, (seen.row, seen.pixel), rows), bias);
         }
     }
 }

@@ -175,6 +175,9 @@ impl Phases {
 
     /// The channels, phase after phase of `channels`, that have product `p`: two runs of them, which may be empty.
     pub fn having(&self, p: usize, channels: usize) -> [Range<usize>; 2] {
+        if self.count() == 1 {
+            return [0..channels, 0..0];
+        }
         let mut runs = [0..0, 0..0];
         for i in 0..self.count() {
             let (rows, columns) = self.points(i);
