@@ -1666,7 +1666,7 @@ export function batchNormStatistics({ layout, n, c, s, x, mean, residual, varian
   const meanAt = mean.address
   const residualAt = residual.address
   const varianceAt = variance.address
-  const row = startRow(52)
+  const row = startRow(53)
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1717,7 +1717,7 @@ export function batchNormUpdateRunning({ c, count, mean, variance, momentum, ave
   const runningMeanAt = runningMean.address
   const runningVarAt = runningVar.address
   const trackedAt = tracked?.address ?? 0
-  const row = startRow(53)
+  const row = startRow(54)
   row[2] = c
   row[3] = count
   row[4] = meanAt
@@ -1771,7 +1771,7 @@ export function batchNormForward({ layout, n, c, s, x, mean, residual, variance,
   const weightAt = weight?.address ?? 0
   const biasAt = bias?.address ?? 0
   const yAt = y.address
-  const row = startRow(54)
+  const row = startRow(55)
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1837,7 +1837,7 @@ export function batchNormBackward({ layout, n, c, s, x, dy, mean, residual, vari
   const dxAt = dx?.address ?? 0
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
-  const row = startRow(55)
+  const row = startRow(56)
   row[2] = layout === 'rows' ? 0 : 1
   row[3] = n
   row[4] = c
@@ -1916,7 +1916,7 @@ export function batchNormMaxPool2dBackward({ n, c, h, w, x, z, dy, mean, residua
   const dxAt = dx?.address ?? 0
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
-  const row = startRow(56)
+  const row = startRow(57)
   row[2] = n
   row[3] = c
   row[4] = h

@@ -65,6 +65,7 @@ export const ROW_FORMS: readonly RowForm[] = [
   form(24, 0, 16, 18, 20, -22),
   form(20, 0, 16, -18),
   form(20, 0, 16, -18),
+  form(14, 0, 8, 10, -12),
   form(17, 0, 4, 6, 8, -11, -13, -15),
   form(20, 0, 4, 6, 8, 10, 12, -14, -16, -18),
   form(21, 0, 6, 8, 10, -13, -15, -17, -19),
@@ -85,6 +86,6 @@ export const ROW_FORMS: readonly RowForm[] = [
 
 /** The numbers of the kernels that run rows of others: such a row ends with them (exports/steps.rs). */
 export const CHAINS = {
-  chain: 57,
-  batchNormChainForward: 58,
+  chain: 58,
+  batchNormChainForward: 59,
 } as const

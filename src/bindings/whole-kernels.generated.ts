@@ -271,6 +271,48 @@ export function avgPool2dBackward({ n, c, h, w, kh, kw, strideH, strideW, paddin
   dx.version++
 }
 
+/** The arguments of `resample`. */
+export interface Resample {
+  readonly n: number
+  readonly outer: number
+  readonly size: number
+  readonly outputs: number
+  readonly inner: number
+  readonly transposed: boolean
+  /** `size * outputs` floats. */
+  readonly matrix: Memory
+  /** `lanes(n, outer * size * inner)` floats. */
+  readonly x: Memory
+  /** `lanes(n, outer * outputs * inner)` floats; written. */
+  readonly y: Memory
+}
+
+/**
+ * `y = m x` along the second of the three dimensions of each image, `[outer, size, inner]`; in lanes. `matrix` is
+ * `[outputs, size]`, or if it is `transposed`, `[size, outputs]`.
+ */
+export function resample({ n, outer, size, outputs, inner, transposed, matrix, x, y }: Resample): void {
+  y.willChange()
+  const matrixAt = matrix.address
+  const xAt = x.address
+  const yAt = y.address
+  const row = startRow(48)
+  row[2] = n
+  row[3] = outer
+  row[4] = size
+  row[5] = outputs
+  row[6] = inner
+  row[7] = Number(transposed)
+  row[8] = matrixAt
+  row[9] = matrix.length
+  row[10] = xAt
+  row[11] = x.length
+  row[12] = yAt
+  row[13] = y.length
+  call(row, 'resample')
+  y.version++
+}
+
 /** The arguments of `layerNormForward`. */
 export interface LayerNormForward {
   readonly rows: number
@@ -304,7 +346,7 @@ export function layerNormForward({ rows, cols, x, weight, bias, eps, y, mean, rs
   const yAt = y.address
   const meanAt = mean.address
   const rstdAt = rstd.address
-  const row = startRow(48)
+  const row = startRow(49)
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -361,7 +403,7 @@ export function layerNormBackward({ rows, cols, x, dy, mean, rstd, weight, dx, d
   const dxAt = dx?.address ?? 0
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
-  const row = startRow(49)
+  const row = startRow(50)
   row[2] = rows
   row[3] = cols
   row[4] = xAt
@@ -422,7 +464,7 @@ export function groupNormForward({ n, c, s, groups, x, weight, bias, eps, y, mea
   const meanAt = mean.address
   const residualAt = residual.address
   const rstdAt = rstd.address
-  const row = startRow(50)
+  const row = startRow(51)
   row[2] = n
   row[3] = c
   row[4] = s
@@ -489,7 +531,7 @@ export function groupNormBackward({ n, c, s, groups, x, dy, mean, residual, rstd
   const dxAt = dx?.address ?? 0
   const dweightAt = dweight?.address ?? 0
   const dbiasAt = dbias?.address ?? 0
-  const row = startRow(51)
+  const row = startRow(52)
   row[2] = n
   row[3] = c
   row[4] = s
@@ -560,7 +602,7 @@ export function recurrentForward({ cell, t, n, h, weight, bias, h0, c0, gates, y
   const yAt = y.address
   const keptAt = kept?.address ?? 0
   const lastCellAt = lastCell?.address ?? 0
-  const row = startRow(59)
+  const row = startRow(60)
   row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
   row[3] = t
   row[4] = n
@@ -643,7 +685,7 @@ export function recurrentBackward({ cell, t, n, h, weight, h0, c0, gates, y, kep
   const dqAt = dq?.address ?? 0
   const dh0At = dh0?.address ?? 0
   const dc0At = dc0?.address ?? 0
-  const row = startRow(60)
+  const row = startRow(61)
   row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
   row[3] = t
   row[4] = n
@@ -723,7 +765,7 @@ export function attentionForward({ batch, t, s, e, ev, q, k, v, mask, boolean, c
   const maskAt = mask?.address ?? 0
   const yAt = y.address
   const logSumsAt = logSums.address
-  const row = startRow(61)
+  const row = startRow(62)
   row[2] = batch
   row[3] = t
   row[4] = s
@@ -808,7 +850,7 @@ export function attentionBackward({ batch, t, s, e, ev, q, k, v, mask, boolean, 
   const dqAt = dq?.address ?? 0
   const dkAt = dk?.address ?? 0
   const dvAt = dv?.address ?? 0
-  const row = startRow(62)
+  const row = startRow(63)
   row[2] = batch
   row[3] = t
   row[4] = s
@@ -892,7 +934,7 @@ export function augment({ sourceRows, channels, h, w, outH, outW, padding, shift
   const indicesAt = indices.address
   const normsAt = norms.address
   const yAt = y.address
-  const row = startRow(63)
+  const row = startRow(64)
   row[2] = sourceRows
   row[3] = channels
   row[4] = h

@@ -42,8 +42,7 @@ function means(size: number, outputs: number): Weights {
  * ⌊i·H / H'⌋ to ⌈(i + 1)·H / H'⌉.
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html
  *
- * Pixels that are not finite spread along their row and column where the size of the output does not divide that of
- * the input.
+ * Of pixels that are not finite, only what is made of them is not.
  *
  * @param x [N, C, H, W]
  * @param outputSize H' and W', or one number for both; null keeps the input's size

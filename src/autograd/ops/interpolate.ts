@@ -143,7 +143,7 @@ function directions(
  * The input at another size: of the nearest pixels, or linearly between them.
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
  *
- * Pixels that are not finite spread along their row and column where the result is no whole multiple of the input.
+ * Of pixels that are not finite, only what is made of them is not.
  *
  * @param x [N, C, L] or [N, C, H, W]
  * @param options `size` or `scaleFactor`, the mode, `alignCorners`

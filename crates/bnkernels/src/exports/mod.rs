@@ -35,8 +35,8 @@ use crate::kernels::reduce::{self, ReduceShape};
 use crate::kernels::rmsprop::{rmsprop_step, Rmsprop};
 use crate::kernels::sgd::{sgd_step, Sgd};
 use crate::kernels::{
-    augment, chain, cross_entropy, cumsum, gather, gather_dim, index_select, layer_norm, lerp, softmax,
-    triangle,
+    augment, chain, cross_entropy, cumsum, gather, gather_dim, index_select, layer_norm, lerp, resample,
+    softmax, triangle,
 };
 use crate::tables;
 use declare::{absent, argument, count, has_length, has_number, is_here, is_whole, kernels};
@@ -323,6 +323,13 @@ kernels! {
         let windows = Windows { kernel, stride, padding, output: (oh, ow) };
         let s = AvgPool2dShape { n, c, h, w, windows, count_include_pad, divisor_override };
         requires s.is_valid(); => avg_pool2d::avg_pool2d_backward(&s, dy, dx);
+
+    /// `y = m x` along the second of the three dimensions of each image, `[outer, size, inner]`; in lanes. `matrix` is
+    /// `[outputs, size]`, or if it is `transposed`, `[size, outputs]`.
+    resample(n, outer, size, outputs, inner: size; transposed: bool; matrix: input[size * outputs];
+            x: input[lanes(n, outer * size * inner)]; y: output[lanes(n, outer * outputs * inner)]) in whole
+        let s = resample::ResampleShape { n, outer, size, outputs, inner, transposed };
+        => resample::resample(&s, matrix, x, y);
 
     /// `y = (x - mean) rstd weight + bias` over the `cols` values of each row, with the row's `mean` and
     /// `rstd = 1 / √(variance + eps)`.

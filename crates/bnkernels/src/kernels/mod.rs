@@ -25,6 +25,7 @@ pub mod nadam;
 pub mod random;
 pub mod recurrent;
 pub mod reduce;
+pub mod resample;
 pub mod rmsprop;
 pub mod sgd;
 pub mod softmax;

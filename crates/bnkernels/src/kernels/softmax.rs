@@ -2,6 +2,8 @@
 //! `y = e^(x - max) / s` and `y = (x - max) - ln s`, with `s = Σ e^(x - max)`.
 //! Nothing overflows, because the maximum is taken off first.
 
+mod narrow;
+
 use crate::parallel::for_each_part;
 use crate::simd::{Dst, F32x4, Mask4, Src};
 
@@ -43,6 +45,13 @@ pub fn softmax_backward(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx: &mu
 /// `dx = dy - e^y Σ dy`, with `y = log_softmax(x)`.
 pub fn log_softmax_backward(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx: &mut [f32]) {
     assert!(y.len() == rows * cols && dy.len() == rows * cols && dx.len() == rows * cols);
+    if narrow::fits(cols) {
+        return narrow::log_softmax_backward(rows, cols, y, dy, dx);
+    }
+    log_softmax_backward_rows(rows, cols, y, dy, dx);
+}
+
+fn log_softmax_backward_rows(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx: &mut [f32]) {
     for_each_row(rows, cols, dx, |row, dx| {
         let (y, dy) = (&y[row * cols..][..cols], &dy[row * cols..][..cols]);
         let sum = F32x4::splat(sum([dy], |[dy]| dy));
@@ -53,6 +62,14 @@ pub fn log_softmax_backward(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx:
 /// `y = ln(softmax(x))` of some rows, four at a time, which share a logarithm.
 #[inline(never)]
 pub(super) fn log_softmax_rows(cols: usize, x: &[f32], y: &mut [f32]) {
+    if narrow::fits(cols) {
+        return narrow::log_softmax(cols, x, y);
+    }
+    one_by_one(cols, x, y);
+}
+
+#[inline(always)]
+fn one_by_one(cols: usize, x: &[f32], y: &mut [f32]) {
     for (x, y) in x.chunks(4 * cols).zip(y.chunks_mut(4 * cols)) {
         let (mut max, mut sums) = ([0.0; 4], [1.0; 4]);
         for ((x, max), total) in x.chunks_exact(cols).zip(&mut max).zip(&mut sums) {
@@ -209,6 +226,35 @@ mod tests {
             log_softmax_backward(rows, cols, &y, &dy, &mut dx);
             assert_close(&dx, &twin::log_softmax_backward(&x, &dy, cols), 2e-6);
         }
+    }
+
+    /// Rows of few columns have the bits that they have one by one, whatever stands in them.
+    #[test]
+    fn narrow_rows_have_the_same_bits() {
+        let hard = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, 1e30, -1e30, 88.0, -104.0];
+        let bits = |values: &[f32]| {
+            values.iter().map(|v| (v.is_nan(), v.to_bits() * u32::from(!v.is_nan()))).collect::<Vec<_>>()
+        };
+        for cols in 1..=4 {
+            assert!(narrow::fits(cols));
+            for rows in [0, 1, 2, 3, 4, 5, 7, 8, 33] {
+                let mut x = logits(rows, cols);
+                for with in [false, true] {
+                    if with {
+                        x.iter_mut().step_by(3).zip(hard.iter().cycle()).for_each(|(x, &hard)| *x = hard);
+                    }
+                    let (mut y, mut expected) = (vec![7.0; x.len()], vec![8.0; x.len()]);
+                    log_softmax_forward(rows, cols, &x, &mut y);
+                    one_by_one(cols, &x, &mut expected);
+                    assert_eq!(bits(&y), bits(&expected), "{rows} × {cols}");
+                    let (mut dx, mut expected) = (vec![7.0; x.len()], vec![8.0; x.len()]);
+                    log_softmax_backward(rows, cols, &y, &x, &mut dx);
+                    log_softmax_backward_rows(rows, cols, &y, &x, &mut expected);
+                    assert_eq!(bits(&dx), bits(&expected), "{rows} × {cols}");
+                }
+            }
+        }
+        assert!(!narrow::fits(0) && !narrow::fits(5));
     }
 
     #[test]

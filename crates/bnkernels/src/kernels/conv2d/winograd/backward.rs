@@ -9,9 +9,10 @@
 use super::correlate::{groups_in_cache, transform_inputs, Side};
 use super::gradient::{add_parts, transform_gradients, write_taps, ADDED};
 use super::patches::{write_outputs, Image, Plane, Tiles, Values};
+use super::phases::Phases;
 use super::products::{add_dots, multiply, sums_apart, Matrices, CHANNEL};
 use super::weights::Kernels;
-use super::{pays, PRODUCTS, TILE};
+use super::{where_faster, PRODUCTS};
 use crate::kernels::conv2d::backward_weight::sum_outputs;
 use crate::kernels::conv2d::Conv2dShape;
 use crate::layout::LANES;
@@ -30,15 +31,15 @@ const SUMMED: usize = 80 * 1024;
 /// Into how many chunks the rows of tiles of a block are cut; `None` where the gradients are better computed one after
 /// the other: where Winograd's way is none, or there would be too few or too many chunks, or too many sums for a cache.
 pub(in super::super) fn chunks_of_block(s: &Conv2dShape) -> Option<usize> {
-    let (across, rows) = (s.w.div_ceil(TILE), s.h.div_ceil(TILE));
-    let sums = PRODUCTS.checked_mul(s.c.checked_mul(s.oc)?)?;
-    if !pays(s) || sums > SUMMED {
+    let phases = where_faster(s)?;
+    let (rows, across) = Side::input(s, phases).tiles();
+    if phases.products().checked_mul(s.c.checked_mul(s.oc)?)? > SUMMED {
         return None;
     }
     let blocks = s.x().count();
     let of_row = (across * s.x().width(0) / 4).div_ceil(4);
     let groups = blocks * rows * of_row;
-    let most = groups_in_cache(channels_of_group(s));
+    let most = groups_in_cache(channels_of_group(s, phases));
     let wanted = (groups / GROUPS_OF_CHUNK).clamp(WANTED.0, WANTED.1).div_ceil(blocks);
     // What a chunk's sums gather has a limit.
     let chunks = wanted.max((rows * of_row).div_ceil(most * ADDED)).min(rows);
@@ -47,8 +48,8 @@ pub(in super::super) fn chunks_of_block(s: &Conv2dShape) -> Option<usize> {
 }
 
 /// Channels that a group of `dy`'s patches has room for: the sums for `dx` take the place of what they are made of.
-fn channels_of_group(s: &Conv2dShape) -> usize {
-    s.oc.max(s.c).next_multiple_of(2)
+fn channels_of_group(s: &Conv2dShape, phases: Phases) -> usize {
+    s.oc.max(s.c * phases.count()).next_multiple_of(2)
 }
 
 /// Overwrites `dx`, `dw` and `db`; `x`, `dy` and `dx` in lanes. `chunks` are of a block.
@@ -60,38 +61,40 @@ pub(in super::super) fn backward(
     dw: &mut [f32],
     db: Option<&mut [f32]>,
 ) -> Result<(), OutOfMemory> {
-    let (from, to) = (Side { channels: s.oc, h: s.oh(), w: s.ow() }, Side { channels: s.c, h: s.h, w: s.w });
-    let before = (2 - s.padding.0 as isize, 2 - s.padding.1 as isize);
-    let kernels = Kernels { weight, inputs: s.oc, outputs: s.c, rotated: true };
+    let phases = Phases::of(s).expect("a kernel that has phases").rotated();
+    let (from, to) = (Side::output(s), Side::input(s, phases));
+    let before = phases.before();
+    let kernels = Kernels::new(s, phases, weight, true);
     let (dy_blocks, x_blocks) = (from.blocks(s.n), to.blocks(s.n));
     assert_eq!((x.len(), dy.len()), (x_blocks.len(), dy_blocks.len()));
-    let across = to.w.div_ceil(TILE);
+    let across = to.tiles().1;
     let outputs = from.channels.next_multiple_of(2);
-    let inputs = to.channels.next_multiple_of(4);
-    let of_group = channels_of_group(s);
+    let of_x = to.counted(to.channels.next_multiple_of(4));
+    let inputs = of_x.count();
+    let of_group = channels_of_group(s, phases);
     let most = groups_in_cache(of_group);
-    let [of_dy, of_x] = [of_group, inputs].map(|channels| most * channels * CHANNEL);
+    let [size_of_dy, size_of_x] = [of_group, inputs].map(|channels| most * channels * CHANNEL);
     let of_sums = PRODUCTS * sums_apart(outputs, inputs);
     let mut matrices = take(PRODUCTS * kernels.apart())?;
     let mut parts = take(x_blocks.count() * chunks * dw.len())?;
-    let scratch = &per_thread(of_dy + of_x + of_sums)?;
+    let scratch = &per_thread(size_of_dy + size_of_x + of_sums)?;
     kernels.transform(&mut matrices);
     let matrices = &matrices[..];
-    let (grid, step) = ((1, chunks), (1, TILE * to.w));
+    let (grid, step) = ((1, chunks), (1, to.row_of_tiles()));
     for_each_block_tile_and_part(dx, x_blocks, to.channels, grid, step, &mut parts, |b, mut tile, part| {
         let lanes = x_blocks.width(b);
         let tiles = Tiles { across, vectors: lanes / 4 };
-        let pixel_row = to.w * lanes;
-        let (first, end) = (tile.col / pixel_row, (tile.col + tile.cols) / pixel_row);
+        let rows = to.rows_of(tile.col / lanes..(tile.col + tile.cols) / lanes);
+        let first = tile.col;
         let (dx, apart) = tile.cursor();
         // (The image's first pixel, which is outside of the tile unless that begins there.)
-        let mut dx = dx.advance((first * pixel_row).wrapping_neg());
+        let mut dx = dx.advance(first.wrapping_neg());
         let dx_plane = Plane { apart, ..to.plane(lanes) };
         scratch.with(|scratch| {
-            let (dy_values, rest) = scratch.split_at_mut(of_dy);
-            let (x_values, sums) = rest.split_at_mut(of_x);
+            let (dy_values, rest) = scratch.split_at_mut(size_of_dy);
+            let (x_values, sums) = rest.split_at_mut(size_of_x);
             sums.fill(0.0);
-            let (mut at, end) = (first / TILE * across, end.div_ceil(TILE) * across);
+            let (mut at, end) = (rows.start * across, rows.end * across);
             while at < end {
                 beat();
                 let some = (tiles, at..end.min(at + tiles.fitting(most)));
@@ -103,17 +106,17 @@ pub(in super::super) fn backward(
                 let patches = Values { values, channels: of_group, cleared: outputs > from.channels };
                 transform_inputs(image, some.clone(), patches);
                 let image = Image { values: &x[x_blocks.range(b)], plane: to.plane(lanes), before: (0, 0) };
-                let cleared = inputs > to.channels;
+                let cleared = inputs > to.all();
                 let values = Values { values: &mut *x_values, channels: inputs, cleared };
                 transform_gradients(image, some.clone(), values);
-                add_dots((&dy_values[LANES..], of_group, outputs), (x_values, inputs), groups, sums);
+                add_dots((&dy_values[LANES..], of_group, outputs), (x_values, of_x), groups, sums);
                 let matrices =
                     Matrices { values: matrices, apart: kernels.apart(), first: 0, row: kernels.row() };
-                let sizes = (from.channels, to.channels.next_multiple_of(2));
+                let sizes = (from.counted(from.channels), to.counted(to.channels.next_multiple_of(2)));
                 multiply(matrices, sizes, (&mut *dy_values, of_group), groups);
                 write_outputs((&mut *dy_values, of_group), some, (dx.offset(0), dx_plane), None);
             }
-            write_taps((sums, outputs, inputs), true, to.channels * 9, part);
+            write_taps((sums, outputs, inputs), &kernels.taps, part);
         });
     });
     add_parts(&parts, dw);

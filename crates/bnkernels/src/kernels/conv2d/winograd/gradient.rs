@@ -5,8 +5,10 @@
 
 use super::correlate::{transform_inputs, Side};
 use super::patches::{transform, Image, Plane, Tiles, Values, GROUPS};
+use super::phases::Phases;
 use super::products::{add_dots, sums_apart, CHANNEL};
 use super::transform::{both, gradient_of_taps, Factors, BETWEEN};
+use super::weights::Taps;
 use super::{PATCH, PRODUCTS, TILE};
 use crate::kernels::conv2d::backward_weight::sum_outputs;
 use crate::kernels::conv2d::Conv2dShape;
@@ -32,14 +34,17 @@ pub(in super::super) fn backward_weight(
     dw: &mut [f32],
     db: Option<&mut [f32]>,
 ) -> Result<(), OutOfMemory> {
-    let (from, to) = (Side { channels: s.c, h: s.h, w: s.w }, Side { channels: s.oc, h: s.oh(), w: s.ow() });
-    let before = (s.padding.0 as isize, s.padding.1 as isize);
+    let phases = Phases::of(s).expect("a kernel that has phases");
+    let (from, to) = (Side::input(s, phases), Side::output(s));
+    let before = phases.before();
+    let kernels = Taps::new(s, phases);
     let (x_blocks, dy_blocks) = (from.blocks(s.n), to.blocks(s.n));
-    let across = to.w.div_ceil(TILE);
-    let tiles = across * to.h.div_ceil(TILE);
+    let (down, across) = to.tiles();
+    let tiles = across * down;
     let blocks = dy_blocks.count();
     let all = Tiles { across, vectors: dy_blocks.width(0) / 4 }.groups(tiles) * blocks;
-    let inputs = from.channels.next_multiple_of(4);
+    let of_inputs = from.counted(from.channels.next_multiple_of(4));
+    let inputs = of_inputs.count();
     // Outputs of a chunk: an even number.
     let slabs = to.channels.div_ceil((SUMMED / (PRODUCTS * inputs)).max(CHANNELS));
     let outputs = to.channels.div_ceil(slabs).next_multiple_of(2);
@@ -54,7 +59,7 @@ pub(in super::super) fn backward_weight(
     let of_sums = PRODUCTS * sums_apart(outputs, inputs);
     let mut sums = take(if parts > 1 { parts * dw.len() } else { 0 })?;
     let scratch = &per_thread(of_x + of_dy + of_sums)?;
-    let taps = from.channels * 9;
+    let taps = s.weight() / s.oc;
     let bounds =
         |unit: usize| (unit / slabs * to.channels + (unit % slabs * outputs).min(to.channels)) * taps;
     let out = if parts > 1 { &mut sums[..] } else { &mut *dw };
@@ -80,19 +85,19 @@ pub(in super::super) fn backward_weight(
                     let some = (within, first..first + count);
                     let groups = within.groups(count);
                     let image = Image { values: &x[x_blocks.range(block)], plane: from.plane(lanes), before };
-                    let cleared = inputs > from.channels;
-                    let of_inputs = Values { values: &mut *x_values, channels: inputs, cleared };
-                    transform_inputs(image, some.clone(), of_inputs);
+                    let cleared = inputs > from.all();
+                    let values = Values { values: &mut *x_values, channels: inputs, cleared };
+                    transform_inputs(image, some.clone(), values);
                     let plane = Plane { channels: real, ..to.plane(lanes) };
                     let values = &dy[dy_blocks.range(block)][o * plane.apart..];
                     let image = Image { values, plane, before: (0, 0) };
                     let of_outputs =
                         Values { values: &mut *dy_values, channels: outputs, cleared: outputs > real };
                     transform_gradients(image, some, of_outputs);
-                    add_dots((dy_values, outputs, outputs), (x_values, inputs), groups, sums);
+                    add_dots((dy_values, outputs, outputs), (x_values, of_inputs), groups, sums);
                     at += count;
                 }
-                write_taps((sums, outputs, inputs), false, taps, out);
+                write_taps((sums, outputs, inputs), &kernels, out);
             });
         },
     );
@@ -108,21 +113,17 @@ pub(super) fn transform_gradients(image: Image, tiles: (Tiles, Range<usize>), to
     transform::<TILE>(image, tiles, to, Factors::gradient);
 }
 
-/// The gradients of the taps, `[outputs][c][3][3]`, from the sums of products, `[36][outputs][inputs]`; if they are
-/// `rotated`, by half a turn.
+/// The gradients of the taps, `[outputs][c][kh][kw]`, from the sums of products, `[36][outputs][inputs]`.
 #[inline(never)]
-pub(super) fn write_taps(
-    (sums, outputs, inputs): (&[f32], usize, usize),
-    rotated: bool,
-    taps: usize,
-    out: &mut [f32],
-) {
+pub(super) fn write_taps((sums, outputs, inputs): (&[f32], usize, usize), kernels: &Taps, out: &mut [f32]) {
     let apart = sums_apart(outputs, inputs);
     let sums = Src::new(sums, PRODUCTS * apart);
     let (mut lines, mut between) = ([0.0; 9 * 4], BETWEEN);
-    for (o, out) in out.chunks_exact_mut(taps).enumerate() {
-        for (i, out) in out.chunks_mut(4 * 9).enumerate() {
-            let sums = sums.offset(o * inputs + 4 * i);
+    for (o, out) in out.chunks_exact_mut(kernels.c * kernels.size).enumerate() {
+        let end = out.len();
+        let mut out = Dst::new(out, end);
+        for first in (0..kernels.inputs()).step_by(4) {
+            let sums = sums.offset(o * inputs + first);
             let load = |i: usize| {
                 let sums = sums.offset(i * apart);
                 std::array::from_fn(|r| sums.load(r * PATCH * apart))
@@ -134,12 +135,12 @@ pub(super) fn write_taps(
                     taps.store(v * 4, value);
                 }
             });
-            let end = out.len();
-            let mut out = Dst::new(out, end);
-            for i in 0..end / 9 {
-                for t in 0..black_box(9) {
-                    let tap = if rotated { 8 - t } else { t };
-                    out.set(i * 9 + t, taps.get(tap * 4 + i));
+            for i in 0..4.min(kernels.inputs() - first) {
+                let (c, of_phase) = kernels.of(first + i);
+                for (t, tap) in of_phase.iter().enumerate().take(black_box(9)) {
+                    if let Some(tap) = tap {
+                        out.set(c * kernels.size + tap, taps.get(t * 4 + i));
+                    }
                 }
             }
         }

@@ -8,6 +8,8 @@
 //! rotated, the channels exchanged and a padding of 2 − p. Both gradients at once share transforms ([`backward`]).
 //! Source: Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, <https://arxiv.org/abs/1509.09308>.
 //!
+//! Strided convolutions of kernels up to 5×5 are such ones between more channels ([`phases`]).
+//!
 //! The matrices are those of the points 0, ±1/√2, ±√2, ∞ ([`transform`] writes them out): errors stay near 1e-6
 //! of the largest result, where the textbook's 0, ±1, ±2, ∞ lose 3 to 6 times as many digits.
 //!
@@ -20,6 +22,7 @@ mod backward;
 mod correlate;
 mod gradient;
 mod patches;
+mod phases;
 mod products;
 #[cfg(test)]
 mod tests;
@@ -31,6 +34,7 @@ use crate::parallel::OutOfMemory;
 pub(super) use backward::{backward, chunks_of_block};
 use correlate::{Correlation, Side};
 pub(super) use gradient::backward_weight;
+use phases::Phases;
 use weights::Kernels;
 
 /// Outputs of a tile, and inputs of its patch, along each dimension.
@@ -39,6 +43,8 @@ const PATCH: usize = 6;
 /// Products that a tile takes for a pair of channels.
 const PRODUCTS: usize = PATCH * PATCH;
 
+/// Channels of a phase that are summed together: those of several phases lie one after the other.
+const FOURS: usize = 4;
 /// What transforming a tile costs for each channel on either side, in products (measured).
 const TRANSFORM: usize = 150;
 /// Channels on either side below which no products are saved that pay for the transforms.
@@ -48,30 +54,40 @@ const SHARED: f64 = 3.0;
 /// The most floats that the transformed kernels may take: 16 MB.
 const LARGEST: usize = 1 << 22;
 
-/// Whether it is faster than the direct way, by the shape alone. (The batch matters for images of less than three
-/// tiles only.)
+/// Whether it is faster than the direct way, by the shape alone.
 pub(super) fn pays(s: &Conv2dShape) -> bool {
-    let ones = (1, 1);
-    let fits = (s.kh, s.kw, s.stride, s.dilation, s.groups) == (3, 3, ones, ones, 1);
-    if !(cfg!(feature = "whole") && fits) {
-        return false;
+    where_faster(s).is_some()
+}
+
+/// The phases by which it is faster than the direct way, by the shape alone. (The batch matters for images of less than
+/// three tiles only.)
+fn where_faster(s: &Conv2dShape) -> Option<Phases> {
+    if !cfg!(feature = "whole") || s.dilation != (1, 1) || s.groups != 1 {
+        return None;
+    }
+    let phases = Phases::of(s)?;
+    let strided = phases.count() > 1;
+    let plain = (s.kh, s.kw, s.stride) == (3, 3, (1, 1));
+    if !plain && (!strided || !s.c.is_multiple_of(FOURS)) {
+        return None;
     }
     let least = s.c.min(s.oc);
-    let products = (s.c + 3).saturating_mul(s.oc + 3).saturating_mul(PRODUCTS);
+    let products = (s.c + 3).saturating_mul(s.oc + 3).saturating_mul(PRODUCTS * phases.count());
     if least < FEWEST || products > LARGEST {
-        return false;
+        return None;
     }
     let (h, w) = (s.oh(), s.ow());
     // The direct way skips the taps outside of the image.
-    let taps = |windows: usize, padding: usize| {
-        let padding = padding.min(2);
-        3.0 * windows as f64 - (padding * (padding + 1)) as f64
+    let taps = |windows: usize, kernel: usize, padding: usize| {
+        let padding = if strided { 0 } else { padding.min(2) };
+        (kernel * windows) as f64 - (padding * (padding + 1)) as f64
     };
-    let direct = taps(h, s.padding.0) * taps(w, s.padding.1);
+    let direct = taps(h, s.kh, s.padding.0) * taps(w, s.kw, s.padding.1);
     let tiles = h.div_ceil(TILE) as f64 * w.div_ceil(TILE) as f64;
-    let tile = PRODUCTS as f64 + TRANSFORM as f64 * (1.0 / s.c as f64 + 1.0 / s.oc as f64);
+    let transforms = 1.0 / s.c as f64 + phases.count() as f64 / s.oc as f64;
+    let tile = phases.products() as f64 + TRANSFORM as f64 * transforms;
     let shared = tiles * s.n.div_ceil(4) as f64;
-    shared >= SHARED && direct > 1.2 * tiles * tile
+    (shared >= SHARED && direct > 1.2 * tiles * tile).then_some(phases)
 }
 
 /// `y = conv2d(x, weight) + bias`.
@@ -82,10 +98,10 @@ pub(super) fn forward(
     bias: Option<&[f32]>,
     y: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    let from = Side { channels: s.c, h: s.h, w: s.w };
-    let to = Side { channels: s.oc, h: s.oh(), w: s.ow() };
-    let before = (s.padding.0 as isize, s.padding.1 as isize);
-    let kernels = Kernels { weight, inputs: s.c, outputs: s.oc, rotated: false };
+    let phases = Phases::of(s).expect("a kernel that has phases");
+    let (from, to) = (Side::input(s, phases), Side::output(s));
+    let before = phases.before();
+    let kernels = Kernels::new(s, phases, weight, false);
     Correlation { n: s.n, from, to, before, kernels, bias }.run(x, y)
 }
 
@@ -97,9 +113,9 @@ pub(super) fn backward_input(
     bias: Option<&[f32]>,
     dx: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    let from = Side { channels: s.oc, h: s.oh(), w: s.ow() };
-    let to = Side { channels: s.c, h: s.h, w: s.w };
-    let before = (2 - s.padding.0 as isize, 2 - s.padding.1 as isize);
-    let kernels = Kernels { weight, inputs: s.oc, outputs: s.c, rotated: true };
+    let phases = Phases::of(s).expect("a kernel that has phases").rotated();
+    let (from, to) = (Side::output(s), Side::input(s, phases));
+    let before = phases.before();
+    let kernels = Kernels::new(s, phases, weight, true);
     Correlation { n: s.n, from, to, before, kernels, bias }.run(dy, dx)
 }

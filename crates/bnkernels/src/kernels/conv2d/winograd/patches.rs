@@ -1,5 +1,6 @@
 //! Where the tiles of an image lie, and the transforms of their patches from and to it.
 
+use super::phases::{Phases, STEP};
 use super::products::{CHANNEL, LANES};
 use super::transform::Factors;
 use super::{PATCH, PRODUCTS, TILE};
@@ -46,7 +47,8 @@ struct Run {
     tiles: usize,
 }
 
-/// Channels of the images of a block, `[channels][h][w][lanes]`; channels are `apart`.
+/// Channels of the images of a block, `[channels][h][w][lanes]`; channels are `apart`. All of each phase of its pixels
+/// are channels of the transform, one phase after the other.
 #[derive(Clone, Copy)]
 pub(super) struct Plane {
     pub channels: usize,
@@ -54,6 +56,7 @@ pub(super) struct Plane {
     pub h: usize,
     pub w: usize,
     pub lanes: usize,
+    pub phases: Phases,
 }
 
 /// Of `n` pixels from `start` on, those in an image of `size`.
@@ -77,8 +80,8 @@ pub(super) const GROUPS: usize = 4;
 pub(super) const LINE: usize = GROUPS * LANES * TILE + (PATCH - TILE) * LANES;
 /// What a run's patches, or products, are between the transforms of both dimensions: so many lines.
 const STRIP: usize = PATCH * LINE;
-/// A line outside of the image.
-static OUTSIDE: [f32; LINE] = [0.0; LINE];
+/// A line outside of the image, of as many pixels.
+static OUTSIDE: [f32; STEP * LINE] = [0.0; STEP * LINE];
 
 /// Where the transformed patches go: groups of so many channels (see [`super::products`]), whose first product is where
 /// `values` begins. Where there are more channels than the image has, they are `cleared`.
@@ -122,33 +125,38 @@ fn transform_vectors<const N: usize, const W: usize>(
     (mut to, of_to): (Dst, usize),
     f: impl Fn(&Factors, [F32x4; N]) -> [F32x4; PATCH],
 ) {
-    let Plane { channels, apart, h, w, lanes } = plane;
-    let (image, outside) = (Src::new(values, channels * apart), Src::new(&OUTSIDE, LINE));
+    let Plane { channels, apart, h, w, lanes, phases } = plane;
+    let (image, outside) = (Src::new(values, channels * apart), Src::new(&OUTSIDE, STEP * LINE));
     let factors = Factors::new();
     let mut strip = [0.0; STRIP];
-    for c in 0..channels {
-        let mut vector = 0;
-        for run in tiles.runs(range.clone()) {
-            let (row, column) = (run.row as isize - before.0, run.column as isize - before.1);
-            let pixels = run.tiles * TILE + N - TILE;
-            let (rows, columns) = (inside(row, N, h), inside(column, pixels, w));
-            // (Of no line that is read the first pixel lies outside.)
-            let first = (row * w as isize + column + columns.start as isize) * lanes as isize;
-            let first = image.offset(c * apart).offset(first as usize);
-            let line = |r: usize| if rows.contains(&r) { first.offset(r * w * lanes) } else { outside };
-            let (mut strip, within) = (Dst::new(&mut strip, STRIP), columns.start * lanes);
-            let (before, behind) = (0..within, columns.end * lanes..pixels * lanes);
-            for at in before.chain(behind).step_by(4) {
-                (0..PATCH).for_each(|r| strip.store(r * LINE + at, F32x4::zero()));
-            }
-            let lines = std::array::from_fn(line);
-            factors.columns::<N, W>(lines, columns.len() * lanes, strip.offset(within), &f);
-            for tile in 0..run.tiles {
-                for v in (0..tiles.vectors).step_by(W) {
-                    let patch = strip.offset(tile * TILE * lanes + 4 * v);
-                    let to = to.offset((vector / 4 * of_to + c) * CHANNEL + vector % 4 * 4);
-                    factors.widen::<N, W>((patch, lanes), to, &f);
-                    vector += W;
+    for phase in 0..phases.count() {
+        let (seen, (points, _)) = (phases.seen(phase, (h, w), lanes), phases.points(phase));
+        for channel in 0..channels {
+            let c = phase * channels + channel;
+            let mut vector = 0;
+            for run in tiles.runs(range.clone()) {
+                let (row, column) = (run.row as isize - before.0, run.column as isize - before.1);
+                let pixels = run.tiles * TILE + N - TILE;
+                let (rows, columns) = (inside(row, N, seen.h), inside(column, pixels, seen.w));
+                // (Of no line that is read the first pixel lies outside.)
+                let first = row * seen.row as isize + (column + columns.start as isize) * seen.pixel as isize;
+                let first = image.offset(channel * apart + seen.at).offset(first as usize);
+                let line = |r: usize| if rows.contains(&r) { first.offset(r * seen.row) } else { outside };
+                let (mut strip, within) = (Dst::new(&mut strip, STRIP), columns.start * lanes);
+                let (before, behind) = (0..within, columns.end * lanes..pixels * lanes);
+                for at in before.chain(behind).step_by(4) {
+                    (0..PATCH).for_each(|r| strip.store(r * LINE + at, F32x4::zero()));
+                }
+                let lines = std::array::from_fn(line);
+                let size = (columns.len(), lanes);
+                factors.columns::<N, W>((lines, seen.pixel), size, strip.offset(within), &f);
+                for tile in 0..run.tiles {
+                    for v in (0..tiles.vectors).step_by(W) {
+                        let patch = strip.offset(tile * TILE * lanes + 4 * v);
+                        let to = to.offset((vector / 4 * of_to + c) * CHANNEL + vector % 4 * 4);
+                        factors.widen::<N, W>((patch, lanes), points.clone(), to, &f);
+                        vector += W;
+                    }
                 }
             }
         }
@@ -180,24 +188,30 @@ fn write_vectors<const W: usize>(
     (mut to, plane): (Dst, Plane),
     bias: Option<&[f32]>,
 ) {
-    let Plane { channels, apart, h, w, lanes } = plane;
+    let Plane { channels, apart, h, w, lanes, phases } = plane;
     let factors = Factors::new();
     let mut strip = [0.0; STRIP];
-    for o in 0..channels {
-        let bias = F32x4::splat(bias.map_or(0.0, |bias| bias[o]));
-        let mut vector = 0;
-        for run in tiles.runs(range.clone()) {
-            let mut strip = Dst::new(&mut strip, STRIP);
-            for tile in 0..run.tiles {
-                for v in (0..tiles.vectors).step_by(W) {
-                    let products = values.offset((vector / 4 * of_values + o) * CHANNEL + vector % 4 * 4);
-                    factors.narrow::<W>(products, (strip.offset(tile * TILE * lanes + 4 * v), lanes));
-                    vector += W;
+    for phase in 0..phases.count() {
+        let seen = phases.seen(phase, (h, w), lanes);
+        for channel in 0..channels {
+            let o = phase * channels + channel;
+            let bias = F32x4::splat(bias.map_or(0.0, |bias| bias[channel]));
+            let mut vector = 0;
+            for run in tiles.runs(range.clone()) {
+                let mut strip = Dst::new(&mut strip, STRIP);
+                for tile in 0..run.tiles {
+                    for v in (0..tiles.vectors).step_by(W) {
+                        let products = values.offset((vector / 4 * of_values + o) * CHANNEL + vector % 4 * 4);
+                        factors.narrow::<W>(products, (strip.offset(tile * TILE * lanes + 4 * v), lanes));
+                        vector += W;
+                    }
                 }
+                // (The last tiles of one phase may have a row or a column more than those of another.)
+                let rows = TILE.min(seen.h.saturating_sub(run.row));
+                let columns = (run.tiles * TILE).min(seen.w.saturating_sub(run.column));
+                let to = to.offset(channel * apart + seen.at + run.row * seen.row + run.column * seen.pixel);
+                factors.outputs::<W>(strip, (columns, lanes), (to, (seen.row, seen.pixel), rows), bias);
             }
-            let (rows, columns) = (TILE.min(h - run.row), (run.tiles * TILE).min(w - run.column));
-            let to = to.offset(o * apart + (run.row * w + run.column) * lanes);
-            factors.outputs::<W>(strip, columns * lanes, (to, w * lanes, rows), bias);
         }
     }
 }

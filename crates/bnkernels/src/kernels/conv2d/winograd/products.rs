@@ -3,9 +3,11 @@
 //! channels' lines are spread over a first-level cache, and so that the sums of a product can take the place of the
 //! inputs of the one before.
 
+use super::phases::Phases;
 use super::PRODUCTS;
 use crate::simd::{Dst, F32x4, Src};
 use std::hint::black_box;
+use std::ops::Range;
 
 /// Lanes of a group.
 pub(super) const LANES: usize = crate::layout::LANES;
@@ -27,34 +29,65 @@ pub(super) struct Matrices<'a> {
 /// Channels that are summed one after the other; such sums are added, so that many channels cost no digits.
 const SUMMED: usize = 64;
 
+/// Channels of a side of the products: `real` ones in each phase.
+#[derive(Clone, Copy)]
+pub(super) struct Channels {
+    pub real: usize,
+    pub phases: Phases,
+}
+
+impl Channels {
+    /// All of them.
+    pub fn count(&self) -> usize {
+        self.real * self.phases.count()
+    }
+
+    /// Those that have product `p`.
+    fn having(&self, p: usize) -> [Range<usize>; 2] {
+        self.phases.having(p, self.real)
+    }
+}
+
 /// `y[o][p] = Σ matrix[p][o][c] · x[c][p]` in each of some groups of `channels`, two outputs at a time. In `values`,
-/// `x[c][p]` is at place `p + 1` of its channel, and `y[o][p]` at place `p`.
+/// `x[c][p]` is at place `p + 1` of its channel, and `y[o][p]` at place `p`. Products that a channel does not have are 0.
 #[inline(never)]
 pub(super) fn multiply(
     matrices: Matrices,
-    (inputs, outputs): (usize, usize),
+    (inputs, outputs): (Channels, Channels),
     (values, channels): (&mut [f32], usize),
     groups: usize,
 ) {
     let Matrices { row, apart, first, .. } = matrices;
-    let at_a_time = inputs.div_ceil(inputs.div_ceil(SUMMED));
-    let all = Src::new(matrices.values, (PRODUCTS - 1) * apart + first + outputs * row);
-    assert!(inputs.max(outputs) <= channels);
+    let count = outputs.count();
+    let all = Src::new(matrices.values, (PRODUCTS - 1) * apart + first + count * row);
+    assert!(inputs.count().max(count) <= channels);
     let mut values = Dst::new(values, groups * channels * CHANNEL);
     for p in 0..PRODUCTS {
+        let (from, to) = (inputs.having(p), outputs.having(p));
+        let empty = from.iter().all(Range::is_empty);
         for g in 0..groups {
             let mut values = values.offset(g * channels * CHANNEL + p * LANES);
-            for o in (0..outputs).step_by(2) {
+            if outputs.phases.count() > 1 || empty {
+                for o in (0..count).filter(|o| empty || !to.iter().any(|run| run.contains(o))) {
+                    (0..LANES).step_by(4).for_each(|v| values.store(o * CHANNEL + v, F32x4::zero()));
+                }
+            }
+            for o in to.iter().flat_map(|run| run.clone().step_by(2)) {
                 let w = all.offset(p * apart + first + o * row);
-                for c in (0..inputs).step_by(at_a_time) {
-                    let x = values.offset(c * CHANNEL + LANES);
-                    let sums = sum(x, w.offset(2 * c), at_a_time.min(inputs - c));
-                    let mut y = values.offset(o * CHANNEL);
-                    for (r, row) in sums.into_iter().enumerate() {
-                        for (v, sum) in row.into_iter().enumerate() {
-                            let at = r * CHANNEL + v * 4;
-                            y.store(at, if c > 0 { y.load(at) + sum } else { sum });
+                let mut begun = false;
+                for run in from.iter().filter(|run| !run.is_empty()) {
+                    let at_a_time = run.len().div_ceil(run.len().div_ceil(SUMMED));
+                    for c in run.clone().step_by(at_a_time) {
+                        let x = values.offset(c * CHANNEL + LANES);
+                        let sums = sum(x, w.offset(2 * c), at_a_time.min(run.end - c));
+                        let mut y = values.offset(o * CHANNEL);
+                        for (r, row) in sums.into_iter().enumerate() {
+                            for (v, sum) in row.into_iter().enumerate() {
+                                let at = r * CHANNEL + v * 4;
+                                y.store(at, if begun { y.load(at) + sum } else { sum });
+                            }
                         }
+                        begun = true;
                     }
                 }
             }
@@ -113,10 +146,11 @@ pub(super) fn sums_apart(outputs: usize, inputs: usize) -> usize {
 #[inline(never)]
 pub(super) fn add_dots(
     (dy, channels, outputs): (&[f32], usize, usize),
-    (x, inputs): (&[f32], usize),
+    (x, of_x): (&[f32], Channels),
     groups: usize,
     sums: &mut [f32],
 ) {
+    let inputs = of_x.count();
     // (Of a channel's last place, which is no product's, nothing is read.)
     let reach = groups * channels * CHANNEL - (CHANNEL - PRODUCTS * LANES);
     let (x, dy) = (Src::new(x, groups * inputs * CHANNEL), Src::new(dy, reach));
@@ -124,8 +158,9 @@ pub(super) fn add_dots(
     let mut sums = Dst::new(sums, PRODUCTS * sums_apart(outputs, inputs));
     for p in 0..PRODUCTS {
         let (x, dy) = (x.offset(p * LANES), dy.offset(p * LANES));
+        let runs = of_x.having(p);
         for o in (0..outputs).step_by(2) {
-            for c in (0..inputs).step_by(4) {
+            for c in runs.iter().flat_map(|run| run.clone().step_by(4)) {
                 let apart = (inputs * CHANNEL, channels * CHANNEL);
                 let tile = dot(x.offset(c * CHANNEL), dy.offset(o * CHANNEL), apart, groups);
                 for (r, row) in tile.into_iter().enumerate() {

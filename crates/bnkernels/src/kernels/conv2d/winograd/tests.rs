@@ -54,7 +54,7 @@ fn check(s: Conv2dShape) {
 
 /// Both gradients at once, whatever the number of chunks.
 fn check_both_gradients(s: &Conv2dShape, operands: (&[f32], &[f32], &[f32]), expected: [&[f64]; 3]) {
-    let (image, rows) = (s.c * s.h * s.w, s.h.div_ceil(TILE));
+    let (image, rows) = (s.c * s.h * s.w, s.h.div_ceil(TILE * s.stride.0));
     let real = to_lanes(&vec![1.0; s.n * image], s.n, image);
     for chunks in [1, 3.min(rows)] {
         let mut dx = Guarded::unwritten(s.x().len());
@@ -99,6 +99,32 @@ fn sizes_and_paddings() {
     }
 }
 
+/// Phases of kernels of up to three taps each, some of them with one row or column of pixels more than others.
+#[test]
+fn strides_and_larger_kernels() {
+    for (kernel, most) in [(2, 1), (3, 2), (4, 3), (5, 4)] {
+        for padding in 0..=most {
+            for (h, w) in [(8, 8), (9, 5), (15, 16), (17, 20)] {
+                for n in [5, 16] {
+                    let s = Conv2dShape { n, c: 8, oc: 6, h, w, stride: (2, 2), ..SHAPE };
+                    check(Conv2dShape { kh: kernel, kw: kernel, padding: (padding, padding), ..s });
+                }
+            }
+        }
+    }
+    let strided = Conv2dShape { stride: (2, 2), ..SHAPE };
+    for n in [1, 9, 28] {
+        check(Conv2dShape { n, c: 12, oc: 7, kh: 5, padding: (2, 0), ..strided });
+        check(Conv2dShape { n, c: 4, oc: 9, kw: 4, padding: (0, 1), ..strided });
+        check(Conv2dShape { n, c: 4, oc: 2, stride: (2, 1), ..strided });
+        check(Conv2dShape { n, c: 8, oc: 5, kw: 2, stride: (1, 2), ..strided });
+    }
+    // More channels than are summed at once, windows of their own number, and many chunks.
+    check(Conv2dShape { n: 4, c: 68, oc: 70, ..strided });
+    check(Conv2dShape { c: 8, oc: 3, output: Some((6, 5)), ..strided });
+    check(Conv2dShape { n: 33, c: 16, oc: 16, h: 31, w: 42, ..strided });
+}
+
 /// More windows than fit, or fewer: padding that differs from side to side.
 #[test]
 fn windows_of_their_own_number() {
@@ -139,7 +165,8 @@ fn it_is_chosen_by_the_shape() {
     let same = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
     let chosen = Conv2dShape { c: 16, oc: 16, h: 32, w: 32, ..SHAPE };
     let small = Conv2dShape { n: 9, c: 64, oc: 64, h: 4, w: 4, ..SHAPE };
-    for s in [chosen, small] {
+    let strided = Conv2dShape { c: 32, oc: 64, stride: (2, 2), ..chosen };
+    for s in [chosen, small, strided, Conv2dShape { kh: 4, kw: 4, ..strided }] {
         assert!(pays(&s));
         let (x, dy, weight) = (random(1, s.x().len()), random(2, s.y().len()), random(3, s.weight()));
         let [mut a, mut b] = [vec![0.0; s.y().len()], vec![0.0; s.y().len()]];
@@ -159,7 +186,10 @@ fn it_is_chosen_by_the_shape() {
         Conv2dShape { c: 1, oc: 6, h: 28, w: 28, ..chosen },
         Conv2dShape { c: 6, oc: 16, h: 14, w: 14, kh: 5, kw: 5, padding: (0, 0), ..chosen },
         Conv2dShape { kw: 1, ..chosen },
-        Conv2dShape { stride: (2, 1), ..chosen },
+        Conv2dShape { stride: (2, 2), kh: 2, kw: 2, padding: (0, 0), ..chosen },
+        Conv2dShape { stride: (2, 2), kh: 7, kw: 7, padding: (3, 3), ..chosen },
+        Conv2dShape { stride: (2, 2), c: 18, ..chosen },
+        Conv2dShape { stride: (3, 3), ..chosen },
         Conv2dShape { dilation: (1, 2), ..chosen },
         Conv2dShape { groups: 16, ..chosen },
         Conv2dShape { groups: 2, ..chosen },
@@ -183,7 +213,7 @@ fn both_gradients_are_chosen_by_the_shape() {
     let deep = Conv2dShape { n: 64, c: 32, oc: 64, h: 8, w: 8, ..SHAPE };
     assert_eq!([of(deep), of(Conv2dShape { n: 320, ..deep })], [Some(2), Some(1)]);
     let apart = [
-        Conv2dShape { stride: (2, 2), ..shared },
+        Conv2dShape { stride: (2, 2), kh: 2, kw: 2, ..shared },
         Conv2dShape { c: 64, oc: 64, ..shared },
         Conv2dShape { c: 1, oc: 6, ..shared },
         Conv2dShape { n: 16, ..deep },

@@ -17,6 +17,7 @@ use super::{PATCH, PRODUCTS};
 use crate::simd::{Dst, F32x4, Src};
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 use std::hint::black_box;
+use std::ops::Range;
 
 /// The factors of the transforms and the sizes of their loops. The compilers must not know them: they would build the
 /// vectors anew, in three instructions each, wherever one is used, and unroll the loops, by which nothing is won.
@@ -82,17 +83,18 @@ impl Factors {
         ]
     }
 
-    /// Transforms columns of `N` pixels by `f`, `length` floats of each of the lines. The results are lines, too.
+    /// Transforms columns of `N` pixels by `f`, so many `pixels` of `lanes` of each of the lines, where they are `apart`.
+    /// The results are lines, too, of pixels side by side.
     #[inline(always)]
     pub fn columns<const N: usize, const W: usize>(
         &self,
-        lines: [Src; N],
-        length: usize,
+        (lines, apart): ([Src; N], usize),
+        (pixels, lanes): (usize, usize),
         mut to: Dst,
         f: impl Fn(&Self, [F32x4; N]) -> [F32x4; PATCH],
     ) {
-        for at in (0..length).step_by(4 * W) {
-            let lines = lines.map(|line| line.offset(at));
+        for_each_pixel::<W>((pixels, lanes), apart, |from, at| {
+            let lines = lines.map(|line| line.offset(from));
             let mut to = to.offset(at);
             for v in 0..W {
                 let column = f(self, lines.map(|line| line.load(4 * v)));
@@ -100,20 +102,21 @@ impl Factors {
                     to.store(r * LINE + 4 * v, value);
                 }
             }
-        }
+        });
     }
 
-    /// Transforms the rows of a patch, `N` pixels of `W` vectors of each line, by `f`; pixels are `apart`. The results
+    /// Transforms some rows of a patch, `N` pixels of `W` vectors of each line, by `f`; pixels are `apart`. The results
     /// are `LANES` apart in `to`.
     #[inline(always)]
     pub fn widen<const N: usize, const W: usize>(
         &self,
         (patch, apart): (Dst, usize),
+        rows: Range<usize>,
         mut to: Dst,
         f: impl Fn(&Self, [F32x4; N]) -> [F32x4; PATCH],
     ) {
         let apart = pixels_apart::<W>(apart);
-        for r in 0..self.patch {
+        for r in rows {
             let mut to = to.offset(r * PATCH * LANES);
             for v in 0..W {
                 let row = f(self, std::array::from_fn(|i| patch.load(r * LINE + i * apart + 4 * v)));
@@ -140,29 +143,47 @@ impl Factors {
         }
     }
 
-    /// The first `rows` rows of outputs, `apart` in `to`, and `bias` with them: `length` floats of each, of the columns
-    /// of six lines.
+    /// The first `rows` rows of outputs, and `bias` with them: so many `pixels` of `lanes` of each, of the columns of six
+    /// lines. In `to` rows, and pixels, are `apart`.
     #[inline(always)]
     pub fn outputs<const W: usize>(
         &self,
         lines: Dst,
-        length: usize,
-        (mut to, apart, rows): (Dst, usize, usize),
+        (pixels, lanes): (usize, usize),
+        (mut to, apart, rows): (Dst, (usize, usize), usize),
         bias: F32x4,
     ) {
         let mut lines = lines;
-        for at in (0..length).step_by(4 * W) {
+        for_each_pixel::<W>((pixels, lanes), apart.1, |place, at| {
             let lines = lines.offset(at);
-            let mut to = to.offset(at);
+            let mut to = to.offset(place);
             for v in 0..W {
                 let column = self.output(std::array::from_fn(|r| lines.load(r * LINE + 4 * v)));
                 for (r, value) in column.into_iter().enumerate() {
                     if r < rows {
-                        to.offset(r * apart).store(4 * v, value + bias);
+                        to.offset(r * apart.0).store(4 * v, value + bias);
                     }
                 }
             }
+        });
+    }
+}
+
+/// `f(place, at)` for each `W` vectors of some pixels of `lanes`: where they are, if pixels are `apart`, and where they
+/// would be side by side.
+#[inline(always)]
+fn for_each_pixel<const W: usize>(
+    (pixels, lanes): (usize, usize),
+    apart: usize,
+    mut f: impl FnMut(usize, usize),
+) {
+    let lanes = pixels_apart::<W>(lanes);
+    let mut place = 0;
+    for at in (0..pixels * lanes).step_by(lanes) {
+        for v in (0..lanes).step_by(4 * W) {
+            f(place + v, at + v);
         }
+        place += apart;
     }
 }
 

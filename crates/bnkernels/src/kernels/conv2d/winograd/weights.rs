@@ -1,44 +1,90 @@
 //! The kernels as the products read them, `G g Gᵀ`.
 
+use super::phases::{Phases, Slots, STEP};
 use super::transform::{both, taps, Between, BETWEEN};
 use super::{PATCH, PRODUCTS};
+use crate::kernels::conv2d::Conv2dShape;
 use crate::parallel::{chunk_count, for_each_tile};
 use crate::simd::{Dst, Src};
 use std::hint::black_box;
 
-/// Kernels of 3×3 from `inputs` to `outputs` channels. They lie as `[outputs][inputs][3][3]`, or if they are to be
-/// `rotated` by half a turn, as `[inputs][outputs][3][3]`.
-pub(super) struct Kernels<'a> {
-    pub weight: &'a [f32],
-    pub inputs: usize,
-    pub outputs: usize,
-    pub rotated: bool,
+/// How kernels `[oc][c][kh][kw]` are kernels of 3×3 of the phases: each phase's `c` inputs after the others.
+pub(super) struct Taps {
+    pub c: usize,
+    oc: usize,
+    /// Taps of a kernel.
+    pub size: usize,
+    pub phases: Phases,
+    /// For each phase, which tap is in each of the nine slots.
+    slots: [Slots; STEP * STEP],
 }
 
-impl Kernels<'_> {
+impl Taps {
+    pub fn new(s: &Conv2dShape, phases: Phases) -> Self {
+        let mut slots = [[None; 9]; STEP * STEP];
+        for (i, slots) in slots.iter_mut().enumerate().take(phases.count()) {
+            *slots = phases.taps(i);
+        }
+        Self { c: s.c, oc: s.oc, size: s.kh * s.kw, phases, slots }
+    }
+
+    /// Input channels of all phases.
+    pub fn inputs(&self) -> usize {
+        self.c * self.phases.count()
+    }
+
+    /// The channel that one of these is, and which tap is in each slot.
+    #[inline(always)]
+    pub fn of(&self, input: usize) -> (usize, &Slots) {
+        (input % self.c, &self.slots[input / self.c])
+    }
+}
+
+/// Kernels, and which way they are taken: from inputs to outputs, or (`back`) from outputs to inputs.
+pub(super) struct Kernels<'a> {
+    pub weight: &'a [f32],
+    pub taps: Taps,
+    pub back: bool,
+}
+
+impl<'a> Kernels<'a> {
+    pub fn new(s: &Conv2dShape, phases: Phases, weight: &'a [f32], back: bool) -> Self {
+        assert_eq!(weight.len(), s.weight());
+        Self { weight, taps: Taps::new(s, phases), back }
+    }
+
+    /// Channels that are summed over, and those of the sums.
+    fn channels(&self) -> (usize, usize) {
+        let (inputs, outputs) = (self.taps.inputs(), self.taps.oc);
+        if self.back {
+            (outputs, inputs)
+        } else {
+            (inputs, outputs)
+        }
+    }
+
     /// Floats of an output in a matrix.
     pub fn row(&self) -> usize {
-        self.inputs.next_multiple_of(2)
+        self.channels().0.next_multiple_of(2)
     }
 
     /// From one of the 36 matrices to the next: its outputs, one more where their count is odd, and a line that keeps
     /// the matrices from evicting each other from a cache.
     pub fn apart(&self) -> usize {
-        self.outputs.next_multiple_of(2) * self.row() + 16
+        self.channels().1.next_multiple_of(2) * self.row() + 16
     }
 
     /// Writes `to` as `[36][outputs / 2][inputs][2]`; what stands for no channel may be anything.
     pub fn transform(&self, to: &mut [f32]) {
-        assert_eq!(self.weight.len(), self.inputs * self.outputs * 9);
-        let (row, apart) = (self.row(), self.apart());
-        let chunks = chunk_count(self.outputs.div_ceil(2), row * 32);
+        let ((inputs, all), row, apart) = (self.channels(), self.row(), self.apart());
+        let chunks = chunk_count(all.div_ceil(2), row * 32);
         for_each_tile(to, (PRODUCTS, apart), (1, chunks), (1, 2 * row), |mut tile| {
-            let outputs = tile.col / row..((tile.col + tile.cols) / row).min(self.outputs);
+            let outputs = tile.col / row..((tile.col + tile.cols) / row).min(all);
             let (mut to, apart) = tile.cursor();
             // Nine taps of four channel pairs side by side.
             let (mut taps, mut between) = ([0.0; 9 * 4], BETWEEN);
             for (i, o) in outputs.enumerate().step_by(2) {
-                for c in (0..self.inputs).step_by(2) {
+                for c in (0..inputs).step_by(2) {
                     self.gather(o, c, &mut taps);
                     write_products(&taps, to.offset(i * row + 2 * c), apart, &mut between);
                 }
@@ -49,21 +95,19 @@ impl Kernels<'_> {
     /// The taps from inputs `c` and `c + 1` to outputs `o` and `o + 1`, as far as there are such.
     #[inline(always)]
     fn gather(&self, o: usize, c: usize, taps: &mut [f32; 9 * 4]) {
+        let (inputs, outputs) = self.channels();
         let kernels = Src::new(self.weight, self.weight.len());
         let mut taps = Dst::new(taps, 9 * 4);
         for i in 0..4 {
             let (o, c) = (o + i % 2, c + i / 2);
-            if o >= self.outputs || c >= self.inputs {
+            if o >= outputs || c >= inputs {
                 continue;
             }
-            let (first, step) = match self.rotated {
-                false => ((o * self.inputs + c) * 9, 1),
-                true => ((c * self.outputs + o) * 9 + 8, 1usize.wrapping_neg()),
-            };
-            let mut tap = kernels.offset(first);
-            for t in 0..black_box(9) {
-                taps.set(t * 4 + i, tap.get(0));
-                tap = tap.offset(step);
+            let (output, input) = if self.back { (c, o) } else { (o, c) };
+            let (channel, slots) = self.taps.of(input);
+            let kernel = kernels.offset((output * self.taps.c + channel) * self.taps.size);
+            for (t, tap) in slots.iter().enumerate().take(black_box(9)) {
+                taps.set(t * 4 + i, tap.map_or(0.0, |tap| kernel.get(tap)));
             }
         }
     }
