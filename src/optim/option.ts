@@ -62,7 +62,7 @@ export function completed<O>(definition: Definition<O>, given: Partial<O>, defau
     const { initial } = definition.options[name]
     const value = given[name] ?? defaults?.[name] ?? initial
     // Each has a pair of its own.
-    return [name, Array.isArray(value) ? [...value] : value]
+    return [name, copied(value)]
   })
   return Object.fromEntries(all) as O
 }
@@ -72,3 +72,6 @@ export function checkValues<O>(definition: Definition<O>, who: string, options: 
   for (const name in definition.options) definition.options[name].check(who, name, options[name])
   definition.check?.(who, options)
 }
+
+/** The value of an option, which may be a pair: of the group's own. */
+export const copied = <V>(value: V): V => (Array.isArray(value) ? ([...value] as V) : value)

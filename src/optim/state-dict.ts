@@ -5,7 +5,7 @@ import { snakeCase } from '../snake-case.js'
 import { fromValues, zeros } from '../tensor/create.js'
 import { sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
-import { checkValues, completed, type Definition, namesOf } from './option.js'
+import { checkValues, completed, copied, type Definition, namesOf } from './option.js'
 import { MARKS, type ParamGroup } from './param-group.js'
 
 /** A group's options under PyTorch's names. */
@@ -47,7 +47,7 @@ export function writeStateDict<O>(
     })
     const options = names.map((name): [string, unknown] => {
       const value = values[name]
-      return [snakeCase(name), Array.isArray(value) ? [...value] : value]
+      return [snakeCase(name), copied(value)]
     })
     return { ...Object.fromEntries(options), ...definition.constants, params }
   })
@@ -141,7 +141,7 @@ function readOptions<O>(
   const all = [...names, ...MARKS]
   for (const name of all) {
     const value = group[snakeCase(name)]
-    if (value !== undefined) read[name] = Array.isArray(value) ? [...value] : value
+    if (value !== undefined) read[name] = copied(value)
   }
   const missing = names.filter(
     (name) => read[name] === undefined && typeof definition.options[name].initial !== 'boolean',
