@@ -2,6 +2,7 @@
 import { equal, match, ok } from 'node:assert/strict'
 import { largest, onPage } from './check.mjs'
 import { PRESET_CHECKS } from './preset-checks.mjs'
+import { STORY_CHECKS } from './story-checks.mjs'
 
 /** @typedef {import('./page.mjs').Demo} Demo */
 /** @typedef {import('./check.mjs').Check} Check */
@@ -91,6 +92,7 @@ export const CHECKS = [
     },
   },
   ...PRESET_CHECKS,
+  ...STORY_CHECKS,
   {
     name: 'pause, step, play and reset',
     quick: true,

@@ -93,6 +93,15 @@ async function openDemo(
     untilStep: (step) => until(`samples.at(-1)?.step >= ${step}`),
     /** @returns {Promise<Sample[]>} */
     samples: () => page.evaluate('samples'),
+    /** The numbers of the story's figure, as they are beside its words. @returns {Promise<any>} */
+    figure: () =>
+      page.$eval('.story-figure', (/** @type {HTMLElement} */ box) => JSON.parse(box.dataset.values ?? '{}')),
+    /** Waits until training rests at what was asked for last, and all of it is in sight. */
+    atRest: () =>
+      until(() => {
+        const { asked = '0', turn, resting } = document.body.dataset
+        return turn === asked && resting === 'true'
+      }),
     forget: () => page.evaluate('samples = []'),
     /** @param {string} id of a control @param {number | string} value its place in the list of choices */
     choose: (id, value) =>

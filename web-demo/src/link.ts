@@ -104,7 +104,10 @@ export class Link {
     }
     const since = now - this.#startedAt
     if (this.#state !== 'ready') {
-      if (since > PATIENCE) return this.#replace('The training Worker does not start.')
+      if (since > PATIENCE) {
+        this.#replace('The training Worker does not start.')
+        return
+      }
       if (since > SLOW && !this.#slow) {
         this.#slow = true
         this.events.tell('The training Worker is slow to start.')

@@ -29,6 +29,9 @@ const given = readPlace(location.search)
 let settings: Settings = given.settings
 let step: Step | undefined = given.step
 let playing = true
+/** Counts what is set; frames that are older than the last scene are not shown beside its words. */
+let turn = 0
+let sceneTurn = 0
 /** What is said when the nets have been built. */
 let news = ''
 const course = new Course()
@@ -51,7 +54,7 @@ const status = new Status(() => send({ kind: 'fetch' }))
 const link = new Link({
   receive: (message) => receive(message),
   tell: (text) => status.say(text),
-  start: () => ({ settings, wants, until: step?.until }),
+  start: () => ({ settings, wants, turn, until: step?.until }),
   fits: (checkpoint) => !rebuilds(checkpoint.settings, settings),
 })
 const send = (message: ToWorker) => link.send(message)
@@ -100,7 +103,7 @@ const controls = new Controls((key, value) => change(key, value))
 const presets = new PresetButtons((preset) => {
   step = undefined
   take({ ...preset.settings, seed: settings.seed, evaluation: settings.evaluation })
-  send({ kind: 'scene', settings, until: undefined })
+  scene(undefined)
   news = `${preset.title}: both nets start anew.`
 })
 
@@ -108,22 +111,33 @@ const presets = new PresetButtons((preset) => {
 function goTo(to: Step | undefined, changed: Settings, until: number | undefined): void {
   step = to
   take({ ...changed, seed: settings.seed })
-  send({ kind: 'scene', settings, until })
+  scene(until)
+}
+
+function scene(until: number | undefined): void {
+  turn++
+  sceneTurn = turn
+  send({ kind: 'scene', settings, until, turn })
 }
 
 function perform(of: Step, task: Task): void {
   const changed = taskSettings(of, task, settings.seed)
-  if (task.until !== undefined) return goTo(of, changed, task.until)
+  if (task.until !== undefined) {
+    goTo(of, changed, task.until)
+    return
+  }
   // The nets stay as they are, and are looked at otherwise.
   take(changed)
-  send({ kind: 'settings', settings })
+  turn++
+  send({ kind: 'settings', settings, turn })
 }
 
 function change(key: Key, value: string | number): void {
   if (settings[key] === value) return
   const before = settings
   take(withSetting(settings, key, value))
-  send({ kind: 'settings', settings })
+  turn++
+  send({ kind: 'settings', settings, turn })
   // After the story's pause a visitor who changes a setting wants to see what it does.
   if (!playing && key !== 'evaluation') send({ kind: 'play' })
   if (rebuilds(before, settings)) news = 'Both nets are built anew.'
@@ -133,6 +147,7 @@ function change(key: Key, value: string | number): void {
 function take(changed: Settings): void {
   if (rebuilds(settings, changed)) link.forget()
   settings = changed
+  document.body.dataset.asked = String(turn + 1)
   history.replaceState(null, '', `${location.pathname}${placeQuery({ step, settings })}`)
   byId('address').hidden = true
   showSettings()
@@ -171,6 +186,10 @@ const view = () => ({ ...course.view, settings })
 
 /** Shows a frame, a task for each part of it. */
 async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {
+  if (frame.turn < sceneTurn) {
+    send({ kind: 'shown' })
+    return
+  }
   status.progress(frame.progress, course.points.at(-1), settings)
   // A frame may be older than the last touch of Clear.
   if (frame.answers && !pad.empty) answers.show(frame.answers)
@@ -187,6 +206,8 @@ async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {
   if (frame.statistics) statistics.show(frame.statistics, course.points)
   await nextTask()
   if (frame.drawing) network.show(frame.drawing)
+  // What is in sight, for whoever waits for it: tests do.
+  Object.assign(document.body.dataset, { turn: frame.turn, resting: frame.resting })
   send({ kind: 'shown' })
 }
 
@@ -220,7 +241,7 @@ function takeMessage(message: FromWorker): void {
       if (message.why) status.say(message.why)
       break
     case 'frame':
-      course.add(message)
+      if (message.turn >= sceneTurn) course.add(message)
       // Drawn when the browser paints; then the worker may send the next frame.
       requestAnimationFrame(() => show(message))
       break

@@ -197,6 +197,10 @@ export type FromWorker =
   | { kind: 'playing'; playing: boolean; why: string }
   | {
       kind: 'frame'
+      /** Of the last settings or scene that the worker has taken. */
+      turn: number
+      /** Whether training stands still, and the frame is all that there is to see. */
+      resting: boolean
       points: Point[]
       events: Event[]
       progress: Progress
@@ -222,12 +226,14 @@ export type ToWorker =
       base: string
       settings: Settings
       until: number | undefined
+      turn: number
       wants: Wants
       from?: Checkpoint
     }
-  | { kind: 'settings'; settings: Settings }
+  /** Each of the page's changes has its number, its turn, which comes back with what is seen of it. */
+  | { kind: 'settings'; settings: Settings; turn: number }
   /** Both nets anew with these settings; pauses by itself at step `until`. */
-  | { kind: 'scene'; settings: Settings; until: number | undefined }
+  | { kind: 'scene'; settings: Settings; until: number | undefined; turn: number }
   /** Plays, up to step `until`. */
   | { kind: 'play'; until?: number }
   | { kind: 'pause' }

@@ -22,6 +22,7 @@ export class Story {
       const button = document.createElement('button')
       button.type = 'button'
       button.id = `story-${step.id}`
+      button.className = 'step-button'
       const title = document.createElement('span')
       title.textContent = step.title
       button.append(`${i + 1}`, title)

@@ -83,6 +83,7 @@ export class NetworkView {
         const button = document.createElement('button')
         button.type = 'button'
         button.id = `layer-${i + 1}`
+        button.className = 'layer-button'
         button.setAttribute('aria-expanded', String(i === this.#opened))
         const small = document.createElement('small')
         small.textContent = `${name.replace(/\(.*/, '')}, ${units}`

@@ -24,8 +24,8 @@ export class OwnView {
   constructor(readonly events: Events) {
     byId('own-add').addEventListener('click', () => {
       const drawn = events.drawn()
-      if (!drawn) return this.say('Draw a digit first, or take a test digit.')
-      this.#add([drawn])
+      if (drawn) this.#add([drawn])
+      else this.say('Draw a digit first, or take a test digit.')
     })
     byId('own-clear').addEventListener('click', () => {
       this.#digits = []

@@ -34,11 +34,11 @@ async function start(message: ToWorker & { kind: 'start' }): Promise<void> {
 /** Training begins once binary and first digits are there; going on waits for all digits that the training had seen. */
 async function begin(): Promise<void> {
   if (!first) return
-  const { settings, until, wants, from } = first
+  const { settings, until, wants, turn, from } = first
   while (from && stream.busy && stream.train.count < (from.epoch > 0 ? from.digits : from.at)) {
     await new Promise((done) => setTimeout(done, 20))
   }
-  session = new Session(settings, stream, wants, until)
+  session = new Session(settings, stream, wants, turn, until)
   session.begin(from)
 }
 
@@ -47,9 +47,9 @@ function early(message: ToWorker): void {
   // Not awaited: the messages after it need not wait for the digits.
   if (message.kind === 'fetch') stream.fetch()
   if (session || !first) return
-  if (message.kind === 'settings') first = { ...first, settings: message.settings }
+  if (message.kind === 'settings') first = { ...first, settings: message.settings, turn: message.turn }
   if (message.kind === 'scene')
-    first = { ...first, settings: message.settings, until: message.until, from: undefined }
+    first = { ...first, settings: message.settings, until: message.until, turn: message.turn, from: undefined }
   if (message.kind === 'wants') first = { ...first, wants: message.wants }
 }
 
@@ -63,6 +63,7 @@ async function handle(message: ToWorker): Promise<void> {
       session.unshown = false
       break
     case 'settings':
+      session.turn = message.turn
       if (trainer.change(message.settings)) {
         session.rebuilt()
         if (!session.playing) session.advance()
@@ -70,6 +71,7 @@ async function handle(message: ToWorker): Promise<void> {
       if (!session.playing) session.sendAll()
       break
     case 'scene':
+      session.turn = message.turn
       session.scene(message.settings, message.until)
       break
     case 'play':

@@ -20,6 +20,8 @@ const read = (net: nn.Sequential): Pair[] =>
  */
 export class StepStatistics {
   readonly #before: Pair[]
+  /** Running variances as the step has left them, before they were biased. */
+  readonly #unbiased: Float32Array[] = []
 
   /** Before the step. */
   constructor(readonly net: nn.Sequential) {
@@ -41,6 +43,7 @@ export class StepStatistics {
       const m = batch * pixels[i]
       const now = runningVar.toFloat32Array()
       const old = this.#before[i].variance
+      this.#unbiased[i] = now
       const biased = now.map((value, c) => kept * old[c] + (value - kept * old[c]) * ((m - 1) / m))
       noGrad(() => runningVar.copy_(tensor(biased)))
     }
@@ -56,12 +59,13 @@ export class StepStatistics {
     for (const [i, { mean, variance }] of after.entries()) {
       const momentum = norms[i].momentum ?? 0
       const before = this.#before[i]
+      const taken = this.#unbiased[i] ?? variance
       for (let c = 0; c < Math.min(CHANNELS, mean.length); c++) {
         const at = i * CHANNELS + c
         running.runningMean[at] = mean[c]
         running.runningVar[at] = variance[c]
         running.batchMean[at] = (mean[c] - (1 - momentum) * before.mean[c]) / momentum
-        running.batchVar[at] = (variance[c] - (1 - momentum) * before.variance[c]) / momentum
+        running.batchVar[at] = (taken[c] - (1 - momentum) * before.variance[c]) / momentum
       }
     }
     return running

@@ -44,6 +44,7 @@ export class Session {
     settings: Settings,
     readonly stream: DigitStream,
     public wants: Wants,
+    public turn: number,
     until: number | undefined,
   ) {
     this.trainer = new Trainer(settings, stream)
@@ -146,6 +147,8 @@ export class Session {
     const points = this.#points
     send({
       kind: 'frame',
+      turn: this.turn,
+      resting: !this.playing && complete,
       points,
       events: trainer.events,
       progress: trainer.progress(),

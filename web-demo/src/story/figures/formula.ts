@@ -34,6 +34,7 @@ export class FormulaFigure extends Figure {
       const button = document.createElement('button')
       button.type = 'button'
       button.dataset.term = term
+      button.className = 'part'
       const light = (lit: Term) => () => {
         this.#lit = lit
         asks.redraw()

@@ -137,7 +137,7 @@ function slider(name: string, min: number, max: number) {
     input,
     show(value: number) {
       if (document.activeElement !== input) input.value = String(value)
-      output.textContent = value.toFixed(2)
+      output.textContent = value.toFixed(2).replace('-', '−')
     },
   }
 }

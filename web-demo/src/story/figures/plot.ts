@@ -163,11 +163,14 @@ const text = (axis: Axis, value: number) => (axis.text ? axis.text(value) : shor
 export function short(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : '∞'
   const size = Math.abs(value)
-  if (size >= 10_000) return `${(value / 1000).toLocaleString('en', { maximumFractionDigits: 0 })}k`
-  if (size >= 1000 || (size >= 1 && Number.isInteger(value)))
-    return value.toLocaleString('en', { maximumFractionDigits: 0 })
-  if (size === 0) return '0'
-  return size < 0.001 ? value.toExponential(0) : String(Number(value.toPrecision(2)))
+  const whole = (number: number) => number.toLocaleString('en', { maximumFractionDigits: 0 })
+  const words = () => {
+    if (size >= 10_000) return `${whole(value / 1000)}k`
+    if (size >= 1000 || (size >= 1 && Number.isInteger(value))) return whole(value)
+    if (size === 0) return '0'
+    return size < 0.001 ? value.toExponential(0) : String(Number(value.toPrecision(2)))
+  }
+  return words().replaceAll('-', '−')
 }
 
 export const percent = (share: number, digits = 0) => `${(100 * share).toFixed(digits)} %`

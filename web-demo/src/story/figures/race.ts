@@ -3,7 +3,7 @@ import { names } from '../../views/names.js'
 import { type Asks, Figure, type Now, type View } from './figure.js'
 import { Plot, percent, SHARE_AXIS, stepAxis } from './plot.js'
 
-const HEIGHT = 280
+const HEIGHT = 340
 const GOAL = 0.8
 
 /** Accuracy of both nets over the steps, and when each passes the goal. */

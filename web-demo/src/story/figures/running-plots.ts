@@ -65,13 +65,16 @@ export function drawAccuracy(canvas: HTMLCanvasElement, height: number, points: 
   )
 }
 
-/** How far a batch's mean lies from the running one, in standard deviations: over all channels, of the last points. */
+/** The channels of the first layer: later ones get what a norm has made of the batch already. */
+const first = (values: Float32Array) => [...values.subarray(0, CHANNELS)]
+
+/** How far a batch's mean lies from the running one, in standard deviations: over the first layer's channels, of the last points. */
 export function distance(points: readonly Point[], last: number): number {
   return mean(
     points.slice(-last).flatMap(({ running }) => {
       if (!running) return []
       const { batchMean, runningMean, runningVar } = running
-      return [...batchMean]
+      return first(batchMean)
         .map((value, i) => Math.abs(value - runningMean[i]) / Math.sqrt(runningVar[i]))
         .filter(Number.isFinite)
     }),
@@ -85,17 +88,17 @@ export function jumpiness(points: readonly Point[], last: number): number {
     some.slice(1).flatMap(({ running }, i) => {
       const before = some[i].running
       if (!running || !before) return []
-      return [...running.runningMean]
+      return first(running.runningMean)
         .map((value, c) => Math.abs(value - before.runningMean[c]) / Math.sqrt(running.runningVar[c]))
         .filter(Number.isFinite)
     }),
   )
 }
 
-/** The running variance against the batches' unbiased one: over all channels, of the last points. */
+/** The running variance against the batches' unbiased one: over the first layer's channels, of the last points. */
 export function varianceRatio(points: readonly Point[], last: number): number {
   const some = points.slice(-last)
   const total = (which: 'batchVar' | 'runningVar') =>
-    mean(some.flatMap(({ running }) => (running ? [...running[which]].filter(Number.isFinite) : [])))
+    mean(some.flatMap(({ running }) => (running ? first(running[which]).filter(Number.isFinite) : [])))
   return total('runningVar') / total('batchVar')
 }

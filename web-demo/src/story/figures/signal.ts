@@ -7,7 +7,7 @@ import { FONT, short } from './plot.js'
 const ROW = 40
 const AXIS = 34
 const LEFT = 26
-const RIGHT = 74
+const RIGHT = 92
 
 /** Histograms of every layer, one below the other, both nets side by side on one axis. */
 export class SignalFigure extends Figure {
@@ -49,7 +49,7 @@ export class SignalFigure extends Figure {
     const { norm, plain } = looks
     const last = plain.signal.length
     const ratio = plain.signal[last - 1] / plain.signal[0]
-    const spread = `${short(Math.min(...norm.deviation))} to ${short(Math.max(...norm.deviation))}`
+    const spread = `${Math.min(...norm.deviation).toFixed(2)} to ${Math.max(...norm.deviation).toFixed(2)}`
     return {
       values: {
         mode: this.#mode,
@@ -60,7 +60,7 @@ export class SignalFigure extends Figure {
         normAccuracy: point.accuracy.norm,
         plainAccuracy: point.accuracy.plain,
       },
-      words: `Plain: from digit to digit an activation moves by ${short(plain.signal[0])} in layer 1 and by ${short(plain.signal[last - 1])} in layer ${last}, ${short(ratio)} times as far. ${names().norm}: standard deviations from ${spread} in every layer. The outline is what goes into the norm.`,
+      words: `Plain: from digit to digit an activation moves by ${short(plain.signal[0])} in layer 1 and by ${short(plain.signal[last - 1])} in layer ${last}, ${short(ratio)} times as far. ${names().norm}: every layer’s activations have a standard deviation of ${spread}. The outline is what goes into the norm.`,
     }
   }
 }
@@ -102,7 +102,7 @@ function drawRows(canvas: HTMLCanvasElement, { before, after, deviation, signal 
   for (const tick of [-4, -2, 0, 2, 4]) {
     context.fillText(tick < 0 ? `−${-tick}` : String(tick), x(tick), layers * ROW + 4)
   }
-  context.fillText('activation (layers 1 to ' + layers + ' downwards)', x(0), layers * ROW + 19)
+  context.fillText(`activation (layers 1 to ${layers} downwards)`, x(0), layers * ROW + 19)
 }
 
 function outline(

@@ -3,7 +3,7 @@ import { names } from '../../views/names.js'
 import { type Asks, Figure, type Now, type View } from './figure.js'
 import { Plot, percent, short, span } from './plot.js'
 
-const HEIGHT = 250
+const HEIGHT = 330
 /** Stands for a step of 0 on the logarithmic axis. */
 const NONE = 0.001
 /** A loss above this is drawn at the edge. */

@@ -85,12 +85,8 @@ export function drawAxis(
   context.textAlign = 'center'
   context.textBaseline = 'top'
   for (const tick of ticks) {
-    context.fillText(short(tick).replace('-', '−'), x(tick), top + 2)
+    context.fillText(short(tick), x(tick), top + 2)
     context.fillRect(x(tick), top - 3, 1, 4)
   }
-  context.fillText(
-    'value of the channel; a dot is a digit, the band one standard deviation',
-    (LEFT + width - RIGHT) / 2,
-    top + 17,
-  )
+  context.fillText('value; a dot is a digit, the band is μ ± σ', (LEFT + width - RIGHT) / 2, top + 17)
 }

@@ -2,7 +2,7 @@ import { type Asks, Figure, type Now, type View } from './figure.js'
 import { Plot, percent, short, span, stepAxis } from './plot.js'
 import { distance, drawAccuracy, drawStatistic, jumpiness, measured, varianceRatio } from './running-plots.js'
 
-const HEIGHT = 220
+const HEIGHT = 210
 /** Points that count as now. */
 const LAST = 20
 
@@ -18,14 +18,15 @@ export class TrapsFigure extends Figure {
   constructor(asks: Asks) {
     super(asks)
     const row = this.row()
-    row.classList.add('three')
     const key: [string, string][] = [
       ['faint', 'the batch'],
       ['norm', 'running'],
     ]
     this.#mean = this.panel(row, 'Mean of one channel', HEIGHT, key)
     this.#variance = this.panel(row, 'Its variance', HEIGHT, key)
-    this.#accuracy = this.panel(row, 'Accuracy', HEIGHT, [
+    const below = this.row()
+    below.classList.add('single')
+    this.#accuracy = this.panel(below, 'Accuracy', HEIGHT, [
       ['norm', 'evaluation'],
       ['norm dashed', 'training mode'],
       ['plain', 'plain'],

@@ -11,6 +11,6 @@ export const freedom: Step = {
   invitation:
     'Move γ and β of this channel, here in the picture only, and watch what the ReLU lets through; or undo the norm.',
   tasks: [],
-  settings: settingsOf({}),
-  until: 200,
+  settings: settingsOf({ lr: 0.5 }),
+  until: 150,
 }

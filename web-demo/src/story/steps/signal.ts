@@ -13,7 +13,7 @@ export const signal: Step = {
     {
       id: 'small',
       label: 'Weights × 0.1',
-      look: 'The plain net’s sixth layer moves less than a thousandth as far as its first: nothing of the digit is left. Batch norm divides the scale away again, and learns as before.',
+      look: 'The plain net’s sixth layer moves less than a thousandth as far as its first: nothing of the digit is left. Batch norm divides the scale away again: its activations are as before, and it reads more than half of the digits.',
       changed: { scale: 0.1 },
       until: 60,
     },

@@ -22,9 +22,9 @@ export const speed: Step = {
       label: 'Learning rate 0.01',
       look: 'At the small rate both learn again, and slowly.',
       changed: {},
-      until: 150,
+      until: 120,
     },
   ],
   settings: settingsOf({ depth: 4, scale: 3, lr: 0.01 }),
-  until: 150,
+  until: 120,
 }

@@ -7,7 +7,7 @@ export const traps: Step = {
   title: 'Where it fails',
   text: [
     'Batch norm is also the layer whose mistakes are silent: the loss looks as it should, and nothing complains. The first of the five below is running: with two digits in a batch, their mean and variance are mostly noise. The dots are the batches, the line is the running average.',
-    'A batch’s mean lies over half a standard deviation away from the running one, on average; at 64 digits it is a tenth. The other traps are those of the PyTorch notebook that this project grew from.',
+    'On average a batch’s mean lies more than a third of a standard deviation away from the running one; with 64 digits it is less than a fifth. The other traps are those of the PyTorch notebook that this project grew from.',
   ],
   figure: 'traps',
   invitation: 'Try each trap, and watch the line against the dots.',
@@ -15,7 +15,7 @@ export const traps: Step = {
     {
       id: 'tiny',
       label: 'A batch of 2',
-      look: 'Noise: a batch’s mean lies over half a deviation from the running one. Group and layer norm need no batch; they are in the settings below.',
+      look: 'Noise: a batch’s mean lies more than a third of a deviation from the running one. Group and layer norm need no batch; they are in the settings below.',
       changed: TINY,
       until: 300,
     },
@@ -45,7 +45,7 @@ export const traps: Step = {
       label: 'Statistics in the graph',
       look: 'A running mean that is recorded holds on to every step before it: at least four more operations with each step, which nothing can free. In the notebook an epoch took 26 s, then 40 s. The line is how long steps take here.',
       changed: { batch: 64, lr: 0.1, graph: 'in' },
-      until: 300,
+      until: 200,
     },
   ],
   settings: settingsOf(TINY),
