@@ -32,24 +32,30 @@ async function scene(demo, id) {
 
 /** @param {number} seed */
 const path = (seed) =>
-  onPage(async (demo) => {
-    await demo.atRest()
-    for (const { id, claims, tasks } of STORY) {
-      const first = id === STORY[0].id ? await demo.figure() : await scene(demo, 'story-next')
-      const text = await demo.page.$$eval('#story-text p', (/** @type {Element[]} */ all) =>
-        all.map((p) => p.textContent).join(' '),
-      )
-      covered(text, claims)
-      hold(claims, first, first, `${id}, seed ${seed}`)
-      for (const task of tasks) {
-        const now = await scene(demo, `task-${task.id}`)
-        covered(await demo.text('story-look'), task.claims)
-        hold(task.claims, now, first, `${id}/${task.id}, seed ${seed}`)
+  onPage(
+    async (demo) => {
+      await demo.atRest()
+      for (const { id, claims, tasks } of STORY) {
+        const first = id === STORY[0].id ? await demo.figure() : await scene(demo, 'story-next')
+        const text = await demo.page.$$eval('#story-text p', (/** @type {Element[]} */ all) =>
+          all.map((p) => p.textContent).join(' '),
+        )
+        covered(text, claims)
+        hold(claims, first, first, `${id}, seed ${seed}`)
+        for (const task of tasks) {
+          const now = await scene(demo, `task-${task.id}`)
+          covered(await demo.text('story-look'), task.claims)
+          hold(task.claims, now, first, `${id}/${task.id}, seed ${seed}`)
+        }
+        // What everybody sees is also said.
+        ok(
+          (await demo.page.$eval('.story-figure .now', (/** @type {Element} */ e) => e.textContent)).length >
+            40,
+        )
       }
-      // What everybody sees is also said.
-      ok((await demo.page.$eval('.story-figure .now', (/** @type {Element} */ e) => e.textContent)).length > 40)
-    }
-  }, seed === 0 ? '' : `?story=signal&seed=${seed}`)
+    },
+    seed === 0 ? '' : `?story=signal&seed=${seed}`,
+  )
 
 /** @type {import('./check.mjs').Check[]} */
 export const STORY_CHECKS = [
@@ -80,12 +86,18 @@ export const STORY_CHECKS = [
       await demo.atRest()
       const { page } = demo
       await page.focus('[data-term=mean]')
-      equal(await page.$eval('[data-term=mean]', (/** @type {Element} */ e) => e.classList.contains('lit')), true)
+      equal(
+        await page.$eval('[data-term=mean]', (/** @type {Element} */ e) => e.classList.contains('lit')),
+        true,
+      )
       ok((await page.$eval('.term', (/** @type {Element} */ e) => e.textContent)).startsWith('μ, the mean'))
       await scene(demo, 'story-next')
       await demo.click('undo-norm')
       const { difference, gamma, deviation } = await demo.figure()
-      ok(difference < 1e-5 && Math.abs(gamma - deviation) < 1e-3, JSON.stringify({ difference, gamma, deviation }))
+      ok(
+        difference < 1e-5 && Math.abs(gamma - deviation) < 1e-3,
+        JSON.stringify({ difference, gamma, deviation }),
+      )
       await demo.click('as-learnt')
       ok((await demo.figure()).difference > 0.01)
     }, '?story=formula'),

@@ -20,7 +20,9 @@ export const STORY = [
         says: 'Six layers, one after the other, with PyTorch’s usual initial weights.',
         holds: (v) => v.plainSignal.length === 6,
       },
-      { says: 'What a layer computes, before its ReLU, are its activations: each row is a histogram of one layer’s.' },
+      {
+        says: 'What a layer computes, before its ReLU, are its activations: each row is a histogram of one layer’s.',
+      },
       {
         says: 'In the plain net each layer passes on less: an activation of the sixth moves less than a tenth as far from digit to digit as one of the first.',
         holds: (v) =>
@@ -51,7 +53,8 @@ export const STORY = [
         claims: [
           {
             says: 'Back at the usual weights, the plain net’s signal dies more slowly, and dies all the same.',
-            holds: (v) => last(v.plainSignal) < 0.1 * v.plainSignal[0] && last(v.plainSignal) > 0.001 * v.plainSignal[0],
+            holds: (v) =>
+              last(v.plainSignal) < 0.1 * v.plainSignal[0] && last(v.plainSignal) > 0.001 * v.plainSignal[0],
           },
         ],
       },
@@ -87,7 +90,9 @@ export const STORY = [
         says: 'Mean 0 and deviation 1 is a fine place to begin, and no place to stay: a ReLU would cut half of every channel away.',
         holds: (v) => v.passes > 0.2 && v.passes < 0.8,
       },
-      { says: 'So each channel has two weights of its own, a scale γ and a shift β, and learns them with all other weights.' },
+      {
+        says: 'So each channel has two weights of its own, a scale γ and a shift β, and learns them with all other weights.',
+      },
       {
         says: 'They begin at 1 and 0, and by now they have moved.',
         holds: (v) => v.gammaMoved > 0.01 && v.betaMoved > 0.01,
@@ -121,7 +126,8 @@ export const STORY = [
         claims: [
           {
             says: 'Only one survives. The plain net’s loss becomes NaN, which is no number any more, and it stays under 20 %, as if it guessed; batch norm passes 80 %.',
-            holds: (v) => v.lr === 0.3 && v.plainLoss === 'NaN' && v.plainAccuracy < 0.2 && v.normAccuracy > 0.8,
+            holds: (v) =>
+              v.lr === 0.3 && v.plainLoss === 'NaN' && v.plainAccuracy < 0.2 && v.normAccuracy > 0.8,
           },
         ],
       },
@@ -130,7 +136,8 @@ export const STORY = [
         claims: [
           {
             says: 'At the small rate both learn again, and slowly.',
-            holds: (v) => v.normAccuracy > 0.5 && v.plainAccuracy > 0.5 && v.normAccuracy < 0.9 && v.plainAccuracy < 0.9,
+            holds: (v) =>
+              v.normAccuracy > 0.5 && v.plainAccuracy > 0.5 && v.normAccuracy < 0.9 && v.plainAccuracy < 0.9,
           },
         ],
       },
@@ -166,7 +173,9 @@ export const STORY = [
           {
             says: 'The net is the same, to the bit, and gets over 30 points less: in a batch of zeros the mean is the zero itself, and is taken away.',
             holds: (v, before) =>
-              v.step === before.step && v.training < before.evaluation - 0.3 && v.evaluation === before.evaluation,
+              v.step === before.step &&
+              v.training < before.evaluation - 0.3 &&
+              v.evaluation === before.evaluation,
           },
           { says: 'The plain net does not care.', holds: (v, before) => v.plain === before.plain },
         ],
@@ -186,7 +195,9 @@ export const STORY = [
   {
     id: 'traps',
     claims: [
-      { says: 'Batch norm is also the layer whose mistakes are silent: the loss looks as it should, and nothing complains.' },
+      {
+        says: 'Batch norm is also the layer whose mistakes are silent: the loss looks as it should, and nothing complains.',
+      },
       {
         says: 'The first of the five below is running: with two digits in a batch, their mean and variance are mostly noise.',
         holds: (v) => v.batch === 2,

@@ -63,7 +63,7 @@ export const CONTROLS: readonly Control[] = [
     label: 'Learning rate',
     help: 'How far each step goes. Above about 1 the plain net fails.',
     kind: 'slider',
-    choices: numbers(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.5, 1, 2, 3, 5, 10),
+    choices: numbers(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 1, 2, 3, 5, 10),
     rebuilds: false,
   },
   {

@@ -7,6 +7,8 @@ const UNIT = 30
 const GAP = 8
 const TOP = 6
 const FOOT = 4
+/** Units of a layer that the worker draws, at most. */
+const MOST = 8
 
 /** The net, layer by layer: units as pictures of their incoming weights, lines as thick as gradients. */
 export class NetworkView {
@@ -36,6 +38,8 @@ export class NetworkView {
       'The net’s layers and their weights. What it shows now is said below.',
     )
     this.#layers.className = 'layers'
+    // As high as it will be, so that nothing below it moves.
+    this.#canvas.style.height = `${TOP + MOST * (UNIT + GAP) + FOOT}px`
     this.#now.className = 'now'
     this.#open.className = 'opened'
     place.append(this.#layers, this.#canvas, this.#now, this.#open)
@@ -44,10 +48,13 @@ export class NetworkView {
     onThemeChange(again)
     new ResizeObserver(again).observe(place)
     // Drawn only while it is in sight: its gradients cost a step.
-    new IntersectionObserver(([entry]) => {
-      this.#seen = entry.isIntersecting
-      this.#ask()
-    }).observe(place)
+    new IntersectionObserver(
+      ([entry]) => {
+        this.#seen = entry.isIntersecting
+        this.#ask()
+      },
+      { rootMargin: '300px' },
+    ).observe(place)
   }
 
   #seen = false
@@ -111,9 +118,8 @@ export class NetworkView {
   }
 
   #draw(layers: readonly DrawnLayer[]): void {
-    const most = Math.max(...layers.map(({ shown }) => shown))
+    const most = MOST
     const height = TOP + most * (UNIT + GAP) + FOOT
-    this.#canvas.style.height = `${height}px`
     const width = Math.max(200, this.#canvas.clientWidth)
     const context = sharp(this.#canvas, width, height)
     const column = width / layers.length

@@ -2,7 +2,7 @@
 import type { nn } from 'simdgrad'
 import type { Drawing, DrawnLayer, Side } from '../protocol.js'
 import type { Batch } from './digits.js'
-import { isWeighted } from './nets.js'
+import { isWeighted, nameOf } from './nets.js'
 import { withGradients } from './slope.js'
 
 /** Units of a layer in the picture, and in the layer that is opened. */
@@ -28,7 +28,7 @@ export function drawingOf(net: nn.Sequential, side: Side, batch: Batch, open: nu
       const gradient = module.weight.grad?.toFloat32Array() ?? new Float32Array(weight.length)
       const [units] = module.weight.shape
       const inputs = weight.length / units
-      const [name] = module.toString().split('\n')
+      const name = nameOf(module)
       const layer = { name, units, inputs, each: inputs / before, weight, gradient }
       before = units
       return layer

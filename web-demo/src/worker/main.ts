@@ -49,7 +49,13 @@ function early(message: ToWorker): void {
   if (session || !first) return
   if (message.kind === 'settings') first = { ...first, settings: message.settings, turn: message.turn }
   if (message.kind === 'scene')
-    first = { ...first, settings: message.settings, until: message.until, turn: message.turn, from: undefined }
+    first = {
+      ...first,
+      settings: message.settings,
+      until: message.until,
+      turn: message.turn,
+      from: undefined,
+    }
   if (message.kind === 'wants') first = { ...first, wants: message.wants }
 }
 

@@ -74,13 +74,19 @@ export function buildOptimizer({ optimizer, lr }: Settings, net: nn.Module): opt
   }
 }
 
+/** What a layer with weights is called on the page. */
+export function nameOf(module: nn.Linear | nn.Conv2d): string {
+  return module instanceof nn.Linear
+    ? `Linear(${module.inFeatures}, ${module.outFeatures})`
+    : `Conv2d(${module.inChannels}, ${module.outChannels})`
+}
+
 /** The layers whose results are normalised, or would be: what goes into each ReLU. */
 export function activationNames(net: nn.Sequential): string[] {
   let layer = ''
   const names: string[] = []
   for (const module of net.modules) {
-    if (module instanceof nn.Linear) layer = `Linear(${module.inFeatures}, ${module.outFeatures})`
-    if (module instanceof nn.Conv2d) layer = `Conv2d(${module.inChannels}, ${module.outChannels})`
+    if (isWeighted(module)) layer = nameOf(module)
     if (module instanceof nn.ReLU) names.push(layer)
   }
   return names

@@ -17,6 +17,9 @@ export class TrapsFigure extends Figure {
 
   constructor(asks: Asks) {
     super(asks)
+    this.#heldRow = this.row()
+    this.#held = this.panel(this.#heldRow, 'Operations behind the running mean', HEIGHT)
+    this.#time = this.panel(this.#heldRow, 'Time of a step', HEIGHT)
     const row = this.row()
     const key: [string, string][] = [
       ['faint', 'the batch'],
@@ -31,9 +34,6 @@ export class TrapsFigure extends Figure {
       ['norm dashed', 'training mode'],
       ['plain', 'plain'],
     ])
-    this.#heldRow = this.row()
-    this.#held = this.panel(this.#heldRow, 'Operations behind the running mean', HEIGHT)
-    this.#time = this.panel(this.#heldRow, 'Time of a step', HEIGHT)
   }
 
   protected draw({ points, settings }: View): Now | undefined {
