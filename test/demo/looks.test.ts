@@ -85,7 +85,9 @@ describe('looking into a net', () => {
     const optimizer = new optim.SGD(net.parameters(), { lr: RATES[4] })
     loss().backward()
     const [first] = net.parameters()
-    const size = Math.sqrt((first.grad?.toFloat32Array() ?? []).reduce((sum, g) => sum + g * g, 0))
+    const size = Math.sqrt(
+      (first.grad?.toFloat32Array() ?? new Float32Array(0)).reduce((sum, g) => sum + g * g, 0),
+    )
     expect(gradients[0]).toBeCloseTo(size, 4)
     optimizer.step()
     expect(losses[4]).toBeCloseTo(loss().item(), 4)

@@ -11,10 +11,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build, createServer } from 'vite'
-import { findBrowsers, servePage } from '../../bench/browsers.mjs'
+import { findBrowsers } from '../../bench/browsers.mjs'
 import { INSTALL, optional } from '../../bench/optional.mjs'
 import { CHECKS } from './checks.mjs'
 import { startBrowser } from './page.mjs'
+import { serveSite } from './site.mjs'
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } })
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -41,20 +42,11 @@ const chosen = (name) => !values.only || name.includes(values.only)
 
 /** @param {Parameters<typeof startBrowser>[0]} which */
 async function inBrowser(which) {
-  /** @type {string | undefined} */
-  let refused
-  const refuses = (/** @type {string} */ path) => refused !== undefined && path.endsWith(refused)
-  const isolated = await servePage(folder, { refuses })
-  const alone = await servePage(folder, { isolated: false })
+  const isolated = await serveSite(folder)
+  const alone = await serveSite(folder, { isolated: false })
   const browser = await startBrowser(which)
   console.log(`\n${which.name}: ${browser.version}`)
-  const site = {
-    url: isolated.url,
-    alone: alone.url,
-    refuse: (/** @type {string | undefined} */ path) => {
-      refused = path
-    },
-  }
+  const site = { ...isolated, alone: alone.url, unplugAlone: alone.unplug }
   try {
     for (const { name, quick, only, run } of CHECKS) {
       if ((values.quick && !quick) || (only && only !== which.name) || !chosen(name)) continue

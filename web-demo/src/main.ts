@@ -10,6 +10,7 @@ import type { Step, Task } from './story/step.js'
 import { taskSettings } from './story/step.js'
 import { Story } from './story/story.js'
 import { Answers } from './views/answers.js'
+import { Charts } from './views/charts.js'
 import { Controls } from './views/controls.js'
 import { Histograms } from './views/histograms.js'
 import { MistakesView } from './views/mistakes.js'
@@ -74,17 +75,14 @@ const story = new Story({
   redraw: () => story.show(view()),
 })
 await nextTask()
-// The charts' library takes its time to start, so it gets a task of its own.
-const { CurveChart } = await import('./views/curves.js')
-await nextTask()
-const curves = [new CurveChart(byId('accuracy'), 'accuracy')]
-await nextTask()
-curves.push(new CurveChart(byId('loss'), 'loss'))
+const charts = new Charts()
 await nextTask()
 const histograms = new Histograms(byId('histograms'))
+await nextTask()
 const statistics = new StatisticsView((layer) => want({ layer }))
 await nextTask()
 const network = new NetworkView(want)
+await nextTask()
 const answers = new Answers()
 const pad = new Pad((pixels) => {
   send({ kind: 'draw', pixels })
@@ -167,7 +165,6 @@ byId('step').addEventListener('click', () => send({ kind: 'step' }))
 byId('reset').addEventListener('click', () => {
   link.forget()
   send({ kind: 'reset' })
-  send({ kind: 'play' })
   news = 'Both nets start anew, from the same weights.'
 })
 byId('recalibrate').addEventListener('click', () => {
@@ -180,6 +177,20 @@ function enable(): void {
   for (const id of ['play', 'step', 'reset', 'recalibrate', 'example', 'download', 'own-add']) {
     byId<HTMLButtonElement>(id).disabled = false
   }
+}
+
+/** The layers of nets that the views do not know yet. */
+let unbuilt: readonly string[] | undefined
+
+/** Has the views forget the old nets, a task for each. */
+async function build(layers: readonly string[]): Promise<void> {
+  unbuilt = undefined
+  histograms.build(layers)
+  await nextTask()
+  statistics.build(layers)
+  await nextTask()
+  network.build()
+  await nextTask()
 }
 
 const view = () => ({ ...course.view, settings })
@@ -195,12 +206,10 @@ async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {
   if (frame.answers && !pad.empty) answers.show(frame.answers)
   story.show(view())
   await nextTask()
+  if (unbuilt) await build(unbuilt)
   if (frame.points.length > 0) {
     spark.show(course.points, settings)
-    for (const curve of curves) {
-      curve.show(course.points, course.events)
-      await nextTask()
-    }
+    await charts.show(course.points, course.events)
     await histograms.show(course.points)
   }
   if (frame.statistics) statistics.show(frame.statistics, course.points)
@@ -222,9 +231,7 @@ function takeMessage(message: FromWorker): void {
       break
     case 'built':
       course.built(message.layers)
-      histograms.build(message.layers)
-      statistics.build(message.layers)
-      network.build()
+      unbuilt = message.layers
       status.built(news)
       news = ''
       enable()
@@ -238,7 +245,7 @@ function takeMessage(message: FromWorker): void {
       byId('play').textContent = playing ? 'Pause' : 'Play'
       if (playing) status.plays()
       else own.again()
-      if (message.why) status.say(message.why)
+      if (message.why) status.paused(message.why)
       break
     case 'frame':
       if (message.turn >= sceneTurn) course.add(message)

@@ -1,42 +1,8 @@
 import uPlot from 'uplot'
 import { percent } from '../headline.js'
 import type { Event, Point } from '../protocol.js'
-import { names } from './names.js'
-import { byId, colour, onThemeChange } from './theme.js'
-
-interface Line {
-  /** Its colour, and how it is called. */
-  readonly side: 'norm' | 'plain'
-  readonly name: string
-  readonly dash?: number[]
-  value(point: Point): number
-}
-
-interface Curve {
-  readonly title: string
-  readonly percent: boolean
-  readonly lines: readonly Line[]
-}
-
-const CURVES: Record<'accuracy' | 'loss', Curve> = {
-  accuracy: {
-    title: 'Accuracy',
-    percent: true,
-    lines: [
-      { side: 'plain', name: 'plain', value: ({ accuracy }) => accuracy.plain },
-      { side: 'norm', name: 'training mode', dash: [5, 4], value: ({ training }) => training },
-      { side: 'norm', name: 'evaluation mode', value: ({ accuracy }) => accuracy.norm },
-    ],
-  },
-  loss: {
-    title: 'Loss',
-    percent: false,
-    lines: [
-      { side: 'plain', name: 'plain', value: ({ loss }) => loss.plain },
-      { side: 'norm', name: 'with the norm', value: ({ loss }) => loss.norm },
-    ],
-  },
-}
+import { CURVES, type Curve, type Line } from './curve-words.js'
+import { colour, onThemeChange } from './theme.js'
 
 /** Above this a loss is cut off: a net that knows nothing has ln 10 = 2.3. */
 const MOST_LOSS = 4
@@ -47,14 +13,12 @@ export class CurveChart {
   #points: readonly Point[] = []
   #events: readonly Event[] = []
   readonly #curve: Curve
-  readonly #now: HTMLElement
 
   constructor(
     readonly place: HTMLElement,
     which: keyof typeof CURVES,
   ) {
     this.#curve = CURVES[which]
-    this.#now = byId(`${which}-now`)
     this.#plot = this.#make()
     new ResizeObserver(() => {
       if (this.#plot.width !== place.clientWidth) this.#plot.setSize(this.#size())
@@ -69,21 +33,6 @@ export class CurveChart {
     this.#points = points
     this.#events = events
     this.#plot.setData(this.#data())
-    this.#now.textContent = this.#words()
-  }
-
-  /** What is shown now, and what happened on the way. */
-  #words(): string {
-    const last = this.#points.at(-1)
-    if (!last) return ''
-    const { lines, percent: share } = this.#curve
-    const said = lines.map((line) => {
-      const value = line.value(last)
-      const number = share ? percent(value) : Number.isFinite(value) ? value.toFixed(3) : 'NaN'
-      return `${line.side === 'norm' ? `${names().norm}, ${line.name}` : line.name} ${number}`
-    })
-    const marks = this.#events.slice(-4).map(({ step, text }) => `${text} (step ${step})`)
-    return `At step ${last.step.toLocaleString('en')}: ${said.reverse().join('; ')}.${marks.length > 0 ? ` Marked: ${marks.join(', ')}.` : ''}`
   }
 
   /** Upright lines where something happened, with its words at the top, as far as there is room. */

@@ -3,6 +3,7 @@ import { BINS, type Point, SIDES, type Side } from '../protocol.js'
 import { radios } from '../story/figures/figure.js'
 import { short } from '../story/figures/plot.js'
 import { nameOf, names } from './names.js'
+import { Sight } from './sight.js'
 import { byId, colour, onThemeChange, rgb, sharp } from './theme.js'
 
 const HEIGHT = 64
@@ -19,11 +20,13 @@ interface Row {
 export class Histograms {
   #rows: Row[] = []
   #points: readonly Point[] = []
+  readonly #sight: Sight
   #mode: 'training' | 'evaluation' = 'training'
   #where: 'before' | 'after' = 'after'
 
   constructor(readonly place: HTMLElement) {
     const again = () => this.show(this.#points)
+    this.#sight = new Sight([place.id], again)
     byId('histogram-switches').append(
       radios(
         'Mode',
@@ -78,7 +81,7 @@ export class Histograms {
 
   async show(points: readonly Point[]): Promise<void> {
     this.#points = points
-    for (const row of this.#rows) {
+    for (const row of this.#sight.has(this.place.id) ? this.#rows : []) {
       this.#draw(row)
       if (row.side === 'plain') await nextTask()
     }

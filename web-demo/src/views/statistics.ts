@@ -1,6 +1,7 @@
 import { CHANNELS, type LayerStatistics, type Point } from '../protocol.js'
 import { short, span } from '../story/figures/plot.js'
 import { drawStatistic, measured, series } from '../story/figures/running-plots.js'
+import { Sight } from './sight.js'
 import { byId, colour, onThemeChange, sharp } from './theme.js'
 
 const HEIGHT = 190
@@ -45,6 +46,7 @@ export class StatisticsView {
   readonly #layer = byId<HTMLSelectElement>('layer')
   readonly #channel = document.createElement('select')
   #shown: Shown | undefined
+  readonly #sight: Sight
 
   constructor(onLayer: (layer: number) => void) {
     for (const { title, caption } of FIGURES) {
@@ -66,6 +68,7 @@ export class StatisticsView {
     this.#layer.closest('p')?.append(label)
     this.#layer.addEventListener('change', () => onLayer(this.#layer.selectedIndex))
     const again = () => this.#shown && this.show(this.#shown.statistics, this.#shown.points)
+    this.#sight = new Sight(['statistics'], () => again())
     this.#channel.addEventListener('change', again)
     onThemeChange(again)
     new ResizeObserver(again).observe(byId('statistics'))
@@ -77,14 +80,14 @@ export class StatisticsView {
     this.#layer.replaceChildren(...layers.map((name, i) => new Option(`${i + 1}, after ${name}`)))
     this.#layer.selectedIndex = chosen
     this.#shown = undefined
-    for (const canvas of this.#canvases) sharp(canvas, Math.max(1, canvas.clientWidth), HEIGHT)
+    for (const canvas of this.#canvases) canvas.getContext('2d')?.clearRect(0, 0, canvas.width, canvas.height)
     byId('statistics-now').textContent = 'Only batch norm has statistics; they come with its first steps.'
   }
 
   show(statistics: LayerStatistics, points: readonly Point[]): void {
     const channel = this.#channel.selectedIndex
     this.#shown = { statistics, points, channel }
-    for (const [i, { draw }] of FIGURES.entries()) {
+    for (const [i, { draw }] of this.#sight.has('statistics') ? FIGURES.entries() : []) {
       const canvas = this.#canvases[i]
       if (canvas.clientWidth > 0) draw(canvas, this.#shown)
     }

@@ -37,6 +37,11 @@ export class Status {
     if (byId('badge').textContent === 'Starting…') byId('badge').textContent = 'simdgrad could not start'
   }
 
+  /** Training has paused by itself; what has happened to the nets is still so. */
+  paused(why: string): void {
+    this.say([why, this.#diverged].filter(Boolean).join(' '))
+  }
+
   /** Training goes on after all, perhaps with other settings. */
   plays(): void {
     if (this.#failed) this.trouble(undefined)
