@@ -141,6 +141,7 @@ export const CHECKS = [
       await page.keyboard.press(' ')
       for (let i = 0; i < 14; i++) await page.keyboard.press('ArrowDown')
       await demo.until(() => document.querySelector('#answers h4')?.textContent?.includes('1,'))
+      await page.$eval('#mistakes', (/** @type {Element} */ e) => e.scrollIntoView())
       await demo.until(() => document.querySelectorAll('#mistakes li').length > 0)
       match(await demo.text('mistakes'), /\d, not \d/)
       const hooked = page.evaluate(
@@ -241,7 +242,7 @@ export const CHECKS = [
       equal(nameless.join(), '')
       const reached = new Set()
       await page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement)?.blur())
-      for (let i = 0; i < 50; i++) {
+      for (let i = 0; i < 90; i++) {
         await page.keyboard.press('Tab')
         reached.add(
           await page.evaluate(

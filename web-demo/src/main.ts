@@ -46,6 +46,8 @@ let wants: Wants = {
   open: undefined,
 }
 
+// This far it is one task with the start of the script.
+await nextTask()
 // The worker loads while the views are built, a task for each few of them; what it sends meanwhile waits.
 const early: FromWorker[] = []
 let receive = (message: FromWorker) => {
@@ -65,9 +67,11 @@ function want(changed: Partial<Wants>): void {
   send({ kind: 'wants', wants })
 }
 
+await nextTask()
 // Before the first paint a canvas is slow to make: the browser would have to start its drawing for it.
 await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))
 const spark = new Spark()
+await nextTask()
 const story = new Story({
   go: (to) => goTo(to, to.settings, to.until),
   do: perform,
@@ -84,6 +88,7 @@ await nextTask()
 const network = new NetworkView(want)
 await nextTask()
 const answers = new Answers()
+await nextTask()
 const pad = new Pad((pixels) => {
   send({ kind: 'draw', pixels })
   if (!pixels) answers.show(undefined)
@@ -91,13 +96,16 @@ const pad = new Pad((pixels) => {
 })
 await nextTask()
 const own = new OwnView({ send, drawn: () => pad.digit })
+await nextTask()
 const mistakes = new MistakesView()
+await nextTask()
 const takeHome = new TakeHome(
   (side) => send({ kind: 'weights', side }),
   (text) => status.say(text),
 )
 await nextTask()
 const controls = new Controls((key, value) => change(key, value))
+await nextTask()
 const presets = new PresetButtons((preset) => {
   step = undefined
   take({ ...preset.settings, seed: settings.seed, evaluation: settings.evaluation })

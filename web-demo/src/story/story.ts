@@ -15,7 +15,6 @@ export class Story {
   #step: Step | undefined
   readonly #buttons = new Map<Step, HTMLButtonElement>()
   readonly #tasks = new Map<Task, HTMLButtonElement>()
-  #view: View | undefined
 
   constructor(readonly events: StoryEvents) {
     for (const [i, step] of STEPS.entries()) {
@@ -69,7 +68,8 @@ export class Story {
     byId<HTMLButtonElement>('story-next').disabled = at === STEPS.length - 1
     this.figure = makeFigure(step.figure, this.events)
     byId('story-figure').append(this.figure.box)
-    if (this.#view) this.figure.show(this.#view)
+    // What was seen of the nets before is not shown beside these words.
+    this.figure.wait()
   }
 
   #task(step: Step, task: Task): HTMLButtonElement {
@@ -87,7 +87,6 @@ export class Story {
   }
 
   show(view: View): void {
-    this.#view = view
     this.figure?.show(view)
   }
 }

@@ -2,6 +2,7 @@ import { PIXELS } from '../../shards.js'
 import { nextTask } from '../next-task.js'
 import { type Both, type Mistakes, SIDES, type Side } from '../protocol.js'
 import { nameOf } from './names.js'
+import { Sight } from './sight.js'
 import { byId, onThemeChange, rgb } from './theme.js'
 
 const SIZE = 28
@@ -16,6 +17,7 @@ interface Item {
 export class MistakesView {
   readonly #places: Both<{ list: HTMLElement; items: Item[] }>
   #mistakes: Both<Mistakes> | undefined
+  readonly #sight = new Sight(['mistakes'], () => this.#mistakes && this.show(this.#mistakes))
 
   constructor() {
     const place = (side: Side) => {
@@ -32,6 +34,7 @@ export class MistakesView {
 
   async show(mistakes: Both<Mistakes>): Promise<void> {
     this.#mistakes = mistakes
+    if (!this.#sight.has('mistakes')) return
     const ink = rgb('ink')
     for (const side of SIDES) {
       const { list, items } = this.#places[side]

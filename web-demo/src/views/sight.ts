@@ -3,7 +3,7 @@ export class Sight {
   readonly #seen = new Set<string>()
 
   /** @param onSeen called with the id of a part that has come into sight */
-  constructor(ids: readonly string[], onSeen: (id: string) => void) {
+  constructor(ids: readonly string[], onSeen: (id: string) => unknown) {
     const observer = new IntersectionObserver(
       (entries) => {
         for (const { target, isIntersecting } of entries) {

@@ -42,12 +42,18 @@ export abstract class Figure {
   /** Draws what there is, and says what it is; undefined while there is nothing to show. */
   protected abstract draw(view: View): Now | undefined
 
-  show(view: View): void {
+  /** Before there is anything to show. */
+  wait(): void {
     if (!this.#words.isConnected) this.box.append(this.#words)
+    this.#words.textContent = 'The nets are being built…'
+    delete this.box.dataset.values
+  }
+
+  show(view: View): void {
+    this.wait()
     const now = this.draw(view)
-    this.#words.textContent = now?.words ?? 'The nets are being built…'
+    if (now) this.#words.textContent = now.words
     if (now) this.box.dataset.values = JSON.stringify({ step: view.progress?.step ?? 0, ...now.values })
-    else delete this.box.dataset.values
   }
 
   /** A canvas with a title, within a row of them. */
