@@ -196,6 +196,25 @@ export const CARE_CHECKS = [
     }, '?story=speed'),
   },
   {
+    name: 'nothing moves by itself for whoever wants less motion',
+    only: 'Chromium',
+    run: onPage(async (demo) => {
+      const moving = () =>
+        demo.page.$$eval('*', (/** @type {Element[]} */ all) =>
+          all
+            .filter((e) => {
+              const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(e)
+              return transitionDuration !== '0s' || animationName !== 'none' || scrollBehavior === 'smooth'
+            })
+            .map((e) => e.outerHTML),
+        )
+      await demo.untilStep(1)
+      ok((await moving()).length > 0, 'the check sees what moves')
+      await demo.page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }])
+      equal((await moving()).join(), '')
+    }, FREE),
+  },
+  {
     name: 'on a phone both curves are on the first screen, and the initial scale stands beside the curves',
     run: onPage(
       async (demo) => {

@@ -5,6 +5,7 @@ import { FREE } from './check.mjs'
 /** Milliseconds. */
 const FIRST_CURVE = 1000
 const LONG_TASK = 50
+const STEP = 2000
 /** How much slower a phone's processor is taken to be. */
 const THROTTLE = 4
 /** Of so many runs the best counts: a busy machine delays everything. */
@@ -68,6 +69,28 @@ export const SPEED_CHECKS = [
       }
       console.log(`    first curve after ${Math.round(best)} ms`)
       ok(best <= FIRST_CURVE)
+    },
+  },
+  {
+    name: 'each step of the story has run within two seconds',
+    run: async (browser, { url }) => {
+      const demo = await browser.open(`${url}/?story=home`)
+      await demo.atRest()
+      const ids = await demo.page.$$eval('.step-button', (/** @type {Element[]} */ all) =>
+        all.map(({ id }) => id),
+      )
+      for (const id of ids) {
+        let best = Number.POSITIVE_INFINITY
+        for (let run = 0; run < RUNS && best > STEP; run++) {
+          const start = performance.now()
+          await demo.click(id)
+          await demo.atRest()
+          best = Math.min(best, performance.now() - start)
+        }
+        console.log(`    ${id}: ${Math.round(best)} ms`)
+        ok(best <= STEP, `${id} takes ${best} ms`)
+      }
+      await demo.close()
     },
   },
   {

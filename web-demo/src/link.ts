@@ -2,8 +2,8 @@
 import type { Checkpoint, FromWorker, ToWorker } from './protocol.js'
 
 /** Milliseconds between two looks, and of silence after which a worker counts as hanging: together under 3 s. */
-const WATCH = 500
-const SILENCE = 2000
+const WATCH = 400
+const SILENCE = 1600
 /** Until the worker's script has come and runs it may take longer, and until the binary is ready. */
 const SLOW = 3000
 const PATIENCE = 12_000

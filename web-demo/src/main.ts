@@ -48,6 +48,7 @@ let wants: Wants = {
 
 // This far it is one task with the start of the script.
 await nextTask()
+document.body.classList.remove('building')
 // The worker loads while the views are built, a task for each few of them; what it sends meanwhile waits.
 const early: FromWorker[] = []
 let receive = (message: FromWorker) => {
@@ -209,14 +210,14 @@ async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {
     send({ kind: 'shown' })
     return
   }
-  status.progress(frame.progress, course.points.at(-1), settings)
+  status.progress(frame.progress, course.points.at(-1))
   // A frame may be older than the last touch of Clear.
   if (frame.answers && !pad.empty) answers.show(frame.answers)
   story.show(view())
   await nextTask()
   if (unbuilt) await build(unbuilt)
   if (frame.points.length > 0) {
-    spark.show(course.points, settings)
+    spark.show(course.points)
     await charts.show(course.points, course.events)
     await histograms.show(course.points)
   }
@@ -257,8 +258,8 @@ function takeMessage(message: FromWorker): void {
       break
     case 'frame':
       if (message.turn >= sceneTurn) course.add(message)
-      // Drawn when the browser paints; then the worker may send the next frame.
-      requestAnimationFrame(() => show(message))
+      // Drawn after the browser has painted, in tasks of its own; then the worker may send the next frame.
+      requestAnimationFrame(() => nextTask().then(() => show(message)))
       break
     case 'mistakes':
       mistakes.show(message.mistakes)

@@ -49,7 +49,9 @@ export interface Point {
   loss: Both<number>
   /** Share of right answers in evaluation mode. */
   accuracy: Both<number>
-  /** The same of the net with a norm in training mode; on sorted digits, where the settings say so. */
+  /** How the settings had the test digits judged. */
+  judged: Settings['evaluation']
+  /** The same of the net with a norm in training mode; on sorted digits, where they were judged so. */
   training: number
   /** Looks in training mode, as the nets run, and in evaluation mode. */
   looks: { training: Both<Look>; evaluation: Both<Look> }

@@ -1,6 +1,5 @@
 import { headline, percent } from '../headline.js'
 import { type Point, SIDES } from '../protocol.js'
-import type { Settings } from '../settings.js'
 import { names } from './names.js'
 import { byId, colour, sharp } from './theme.js'
 
@@ -10,7 +9,7 @@ const LABEL = 34
 export class Spark {
   readonly #canvas = byId<HTMLCanvasElement>('spark')
 
-  show(points: readonly Point[], settings: Settings): void {
+  show(points: readonly Point[]): void {
     const canvas = this.#canvas
     const { clientWidth: width, clientHeight: height } = canvas
     if (width === 0) return
@@ -38,13 +37,13 @@ export class Spark {
       context.strokeStyle = colour(side)
       context.beginPath()
       for (const [i, point] of shown.entries()) {
-        const at = y(headline(point, settings)[side])
+        const at = y(headline(point)[side])
         if (i === 0) context.moveTo(x(point.step), at)
         else context.lineTo(x(point.step), at)
       }
       context.stroke()
     }
-    const { norm, plain } = headline(last, settings)
+    const { norm, plain } = headline(last)
     canvas.setAttribute(
       'aria-label',
       `Accuracy of both nets over ${last.step} steps: ${names().norm} ${percent(norm)}, plain ${percent(plain)} now`,

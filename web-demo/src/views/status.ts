@@ -76,12 +76,11 @@ export class Status {
   progress(
     { step, epoch, digits, waiting, imagesPerSecond, diverged }: Progress,
     last: Point | undefined,
-    settings: Settings,
   ): void {
     byId('steps').textContent = whole(step)
     byId('epoch').textContent = `${epoch.toFixed(2)}${waiting ? ', waiting for digits' : ''}`
     byId('epoch').title = `An epoch has ${whole(digits)} digits.`
-    const share = last && headline(last, settings)
+    const share = last && headline(last)
     for (const side of SIDES) {
       const output = byId(`accuracy-${side}`)
       output.textContent = share ? percent(share[side]) : '–'
@@ -92,7 +91,7 @@ export class Status {
       }
     }
     byId('sample').textContent =
-      `right of ${whole(JUDGED)} test digits, ${MODES[settings.evaluation]}, smoothed`
+      `right of ${whole(JUDGED)} test digits, ${MODES[last?.judged ?? 'eval']}, smoothed`
     byId('speed').textContent = speedOf(imagesPerSecond, names())
     const news = SIDES.filter((side) => diverged[side] !== undefined)
       .map(

@@ -39,6 +39,7 @@ export class Observer {
     const looks = (training: boolean): Both<Look> => ({ norm: look(norm.net, x, training), plain: plainLook })
     return {
       step,
+      judged: settings.evaluation,
       loss: { norm: norm.takeLoss(), plain: plain.takeLoss() },
       ...exam.mark({ norm: norm.net, plain: plain.net }, whole),
       looks: { training: looks(true), evaluation: looks(false) },

@@ -74,7 +74,7 @@ export class FormulaFigure extends Figure {
         number(words[term]),
         Object.assign(document.createElement('small'), { textContent: symbol }),
       )
-      button.setAttribute('aria-label', `${name}: ${number(words[term])}`)
+      button.title = name
       button.classList.toggle('lit', term === this.#lit)
     }
     const lit = TERMS.find(({ term }) => term === this.#lit)

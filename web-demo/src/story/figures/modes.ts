@@ -30,7 +30,7 @@ export class ModesFigure extends Figure {
     ])
   }
 
-  protected draw({ points, settings }: View): Now | undefined {
+  protected draw({ points }: View): Now | undefined {
     const some = measured(points)
     const point = points.at(-1)
     if (!point || some.length === 0) return undefined
@@ -53,9 +53,9 @@ export class ModesFigure extends Figure {
         firstRunningVariance: variances.running[0],
         runningMean: means.running.at(-1) ?? Number.NaN,
         firstRunningMean: means.running[0],
-        judged: settings.evaluation,
+        judged: point.judged,
       },
-      words: `The running mean is ${short(means.running.at(-1) ?? 0)}, the running variance ${short(variances.running.at(-1) ?? 0)}. Batch norm reads ${percent(accuracy.norm, 1)} in evaluation mode and ${percent(training, 1)} in training mode${settings.evaluation === 'sorted' ? ', on sorted digits' : ''}; the plain net ${percent(accuracy.plain, 1)}. Within the first ${EARLY} steps evaluation mode was up to ${Math.round(100 * Math.max(0, ...gaps))} points behind.`,
+      words: `The running mean is ${short(means.running.at(-1) ?? 0)}, the running variance ${short(variances.running.at(-1) ?? 0)}. Batch norm reads ${percent(accuracy.norm, 1)} in evaluation mode and ${percent(training, 1)} in training mode${point.judged === 'sorted' ? ', on sorted digits' : ''}; the plain net ${percent(accuracy.plain, 1)}. Within the first ${EARLY} steps evaluation mode was up to ${Math.round(100 * Math.max(0, ...gaps))} points behind.`,
     }
   }
 }

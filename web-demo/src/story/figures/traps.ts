@@ -62,7 +62,7 @@ export class TrapsFigure extends Figure {
       : ''
     return {
       values,
-      words: `A batch’s mean lies ${short(values.distance)} standard deviations from the running one, which goes ${short(values.jumpiness)} from point to point; the running variance is ${short(values.varianceRatio)} times the batches’. Batch norm reads ${percent(point.accuracy.norm, 1)} in evaluation mode, ${percent(point.training, 1)} in training mode${settings.evaluation === 'sorted' ? ', sorted' : ''}.${more}`,
+      words: `A batch’s mean lies ${short(values.distance)} standard deviations from the running one, which goes ${short(values.jumpiness)} from point to point; the running variance is ${short(values.varianceRatio)} times the batches’. Batch norm reads ${percent(point.accuracy.norm, 1)} in evaluation mode, ${percent(point.training, 1)} in training mode${point.judged === 'sorted' ? ', sorted' : ''}.${more}`,
     }
   }
 
