@@ -3,6 +3,7 @@
 //   npm run test:demo              everything, from the built site and from the dev server
 //   npm run test:demo -- --quick   a share of it, in about a minute
 //   npm run test:demo -- --only preset   the checks with this in their name
+//   npm run test:demo -- --browser Firefox
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -17,7 +18,9 @@ import { CHECKS } from './checks.mjs'
 import { startBrowser } from './page.mjs'
 import { serveSite } from './site.mjs'
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean' }, only: { type: 'string' }, browser: { type: 'string' } },
+})
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const configFile = join(root, 'web-demo/vite.config.ts')
 const folder = mkdtempSync(join(tmpdir(), 'simdgrad-demo-'))
@@ -88,6 +91,7 @@ try {
   } else {
     await build({ configFile, logLevel: 'error', build: { outDir: folder, emptyOutDir: true } })
     for (const { path, ...browser } of findBrowsers()) {
+      if (values.browser && values.browser !== browser.name) continue
       if (path) await inBrowser({ ...browser, path })
       else console.log(`\nLeft out: ${browser.name}, which is not installed; ${browser.install}`)
     }
