@@ -22,12 +22,17 @@ function cut(part: 'train' | 'test', counts: readonly number[]): Shard[] {
   })
 }
 
-/** Digits of the first shard of training data: the first epoch has these, so that every start is the same. */
-export const FIRST_EPOCH = 2000
+/** Test digits that every accuracy of the page is an average over: they come with the first shard. */
+export const JUDGED = 2000
 
 /** In the order in which they are fetched. A shard is gzip; in it lie all labels, then all pixels. */
 export const SHARDS: readonly Shard[] = [
-  ...cut('test', [1000]),
-  ...cut('train', [FIRST_EPOCH, 4000, ...Array<number>(9).fill(6000)]),
-  ...cut('test', [1000, 9000]).slice(1),
+  ...cut('test', [JUDGED]),
+  ...cut('train', [2000, 4000, ...Array<number>(9).fill(6000)]),
+  ...cut('test', [JUDGED, TOTAL.test - JUDGED]).slice(1),
 ]
+
+/** Digits of each shard of training data, in their order. */
+export const TRAIN_BLOCKS: readonly number[] = SHARDS.filter(({ part }) => part === 'train').map(
+  ({ count }) => count,
+)

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 import { mnist } from './mnist-plugin.js'
+import { site } from './site-plugin.js'
 
 // With these two headers a page gets SharedArrayBuffer, and so threads. Without them the demo runs too.
 const headers = {
@@ -12,7 +13,7 @@ export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   // Relative, so that the built site works in any folder of any host.
   base: './',
-  plugins: [mnist()],
+  plugins: [mnist(), site()],
   // `simdgrad` is the package that this folder lies in: Node's self-reference finds its dist/. It brings
   // binaries and a worker by address, which pre-bundling would lose.
   optimizeDeps: { exclude: ['simdgrad'], include: ['uplot'] },

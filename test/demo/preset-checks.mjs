@@ -1,6 +1,6 @@
 // Each preset does what its sentence says (web-demo/src/presets.ts), as a visitor sees it.
 import { equal, ok } from 'node:assert/strict'
-import { largest, onPage } from './check.mjs'
+import { FREE, largest, onPage } from './check.mjs'
 
 /** @typedef {import('./page.mjs').Demo} Demo */
 
@@ -29,7 +29,7 @@ export const PRESET_CHECKS = [
       const samples = await runPreset(demo, 'usual', 40)
       const then = samples.find(({ step }) => step >= 30)
       ok(then && then.norm > 0.8 && then.plain < 0.5, JSON.stringify(then))
-    }),
+    }, FREE),
   },
   {
     name: 'preset “rate”: the plain net stays under 0.2, batch norm passes 0.8',
@@ -38,7 +38,7 @@ export const PRESET_CHECKS = [
       const samples = await runPreset(demo, 'rate', 800)
       ok(largest(samples, 'plain') < 0.2, `plain ${largest(samples, 'plain')}`)
       ok(largest(samples, 'norm') > 0.8, `batch norm ${largest(samples, 'norm')}`)
-    }),
+    }, FREE),
   },
   {
     name: 'preset “tiny”: batch norm falls behind the plain net',
@@ -47,7 +47,7 @@ export const PRESET_CHECKS = [
       const last = samples.slice(-10)
       const [norm, plain] = [median(last.map((s) => s.norm)), median(last.map((s) => s.plain))]
       ok(plain > norm + 0.1, `batch norm ${norm}, plain ${plain}`)
-    }),
+    }, FREE),
   },
   {
     name: 'preset “scale”: the plain net stays under 0.2, batch norm passes 0.8',
@@ -55,7 +55,7 @@ export const PRESET_CHECKS = [
       const samples = await runPreset(demo, 'scale', 1500)
       ok(largest(samples, 'plain') < 0.2, `plain ${largest(samples, 'plain')}`)
       ok(largest(samples, 'norm') > 0.8, `batch norm ${largest(samples, 'norm')}`)
-    }),
+    }, FREE),
   },
   {
     name: 'preset “swapped”: accuracy jumps; recalibrated, it is above most of the jumps',
@@ -69,6 +69,6 @@ export const PRESET_CHECKS = [
       const after = Number(/to ([\d.]+) %/.exec(await demo.text('recalibrated'))?.[1]) / 100
       ok(after > median(last), `${after} after ${median(last)}`)
       equal(await demo.text('play'), 'Play')
-    }),
+    }, FREE),
   },
 ]

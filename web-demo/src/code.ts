@@ -33,16 +33,19 @@ await fit(net, {
 `
 }
 
-function normOf(kind: string, channels: number, { momentum }: Settings): string {
+function normOf({ net, norm, momentum }: Settings, channels: number): string {
+  if (norm === 'group') return `new nn.GroupNorm(${channels / (net === 'mlp' ? 10 : 4)}, ${channels})`
+  if (norm === 'layer')
+    return net === 'mlp' ? `new nn.LayerNorm(${channels})` : `new nn.GroupNorm(1, ${channels})`
   const options = momentum === 0.1 ? '' : `, { momentum: ${momentum} }`
-  return `new nn.${kind}(${channels}${options})`
+  return `new nn.${net === 'mlp' ? 'BatchNorm1d' : 'BatchNorm2d'}(${channels}${options})`
 }
 
 function mlp(settings: Settings, norm: boolean): string[] {
   const layers = ['new nn.Flatten()']
   for (let i = 0; i < settings.depth; i++) {
     layers.push(`new nn.Linear(${i === 0 ? 784 : 100}, 100)`)
-    if (norm) layers.push(normOf('BatchNorm1d', 100, settings))
+    if (norm) layers.push(normOf(settings, 100))
     layers.push('new nn.ReLU()')
   }
   return [...layers, 'new nn.Linear(100, 10)']
@@ -53,7 +56,7 @@ function conv(settings: Settings, norm: boolean): string[] {
   const channels = (i: number) => (i === 0 ? 8 : 16)
   for (let i = 0; i < settings.depth; i++) {
     layers.push(`new nn.Conv2d(${i === 0 ? 1 : channels(i - 1)}, ${channels(i)}, 3, { padding: 1 })`)
-    if (norm) layers.push(normOf('BatchNorm2d', channels(i), settings))
+    if (norm) layers.push(normOf(settings, channels(i)))
     layers.push('new nn.ReLU()')
     if (i < 2) layers.push('new nn.MaxPool2d(2)')
   }

@@ -1,116 +1,180 @@
 /** The page: hands what the visitor does to the worker, and what the worker sends to the views. */
+import { placeQuery, readPlace } from './address.js'
+import { Course } from './course.js'
+import { Link } from './link.js'
 import { nextTask } from './next-task.js'
-import type { FromWorker, Point, ToWorker } from './protocol.js'
-import { fromQuery, type Key, rebuilds, type Settings, toQuery, withSetting } from './settings.js'
+import { keepOffline } from './offline.js'
+import type { FromWorker, ToWorker, Wants } from './protocol.js'
+import { type Key, rebuilds, type Settings, withSetting } from './settings.js'
+import type { Step, Task } from './story/step.js'
+import { taskSettings } from './story/step.js'
+import { Story } from './story/story.js'
 import { Answers } from './views/answers.js'
+import { Charts } from './views/charts.js'
 import { Controls } from './views/controls.js'
 import { Histograms } from './views/histograms.js'
 import { MistakesView } from './views/mistakes.js'
+import { showNames } from './views/names.js'
+import { NetworkView } from './views/network.js'
+import { OwnView } from './views/own.js'
 import { Pad } from './views/pad.js'
 import { PresetButtons } from './views/presets.js'
+import { recalibratedText } from './views/recalibrated.js'
+import { Spark } from './views/spark.js'
 import { StatisticsView } from './views/statistics.js'
 import { Status } from './views/status.js'
 import { TakeHome } from './views/take-home.js'
 import { byId } from './views/theme.js'
 
-let settings: Settings = fromQuery(location.search)
+const given = readPlace(location.search)
+let settings: Settings = given.settings
+let step: Step | undefined = given.step
 let playing = true
-let points: Point[] = []
+/** Counts what is set; frames that are older than the last scene are not shown beside its words. */
+let turn = 0
+let sceneTurn = 0
+/** What is said when the nets have been built. */
+let news = ''
+const course = new Course()
+let wants: Wants = {
+  layer: 0,
+  channel: 0,
+  statistics: true,
+  numbers: false,
+  slope: false,
+  drawing: undefined,
+  open: undefined,
+}
 
-/** Milliseconds after which a worker that is not ready is replaced (init waits for threads up to 10 s), and how often. */
-const PATIENCE = 12_000
-const STARTS = 3
-
+// This far it is one task with the start of the script.
+await nextTask()
+document.body.classList.remove('building')
 // The worker loads while the views are built, a task for each few of them; what it sends meanwhile waits.
 const early: FromWorker[] = []
 let receive = (message: FromWorker) => {
   early.push(message)
 }
-let worker = startWorker(STARTS)
-const send = (message: ToWorker) => worker.postMessage(message)
-
 const status = new Status(() => send({ kind: 'fetch' }))
+const link = new Link({
+  receive: (message) => receive(message),
+  tell: (text) => status.say(text),
+  start: () => ({ settings, wants, turn, until: step?.until }),
+  fits: (checkpoint) => !rebuilds(checkpoint.settings, settings),
+})
+const send = (message: ToWorker) => link.send(message)
 
-/** In Firefox a Worker may stand still for good where it starts Workers of its own: then a new one is started. */
-function startWorker(starts: number): Worker {
-  const started = new Worker(new URL('./worker/main.ts', import.meta.url), { type: 'module' })
-  const patience = setTimeout(() => {
-    started.terminate()
-    if (starts > 1) worker = startWorker(starts - 1)
-    else
-      receive({
-        kind: 'failed',
-        message: 'The training Worker does not answer. Reload the page to try again.',
-      })
-  }, PATIENCE)
-  started.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-    if (data.kind === 'ready' || data.kind === 'failed') clearTimeout(patience)
-    receive(data)
-  }
-  started.onerror = (event) => {
-    clearTimeout(patience)
-    status.trouble(`The training Worker could not be started (${event.message ?? 'no reason was given'}).`)
-  }
-  started.postMessage({ kind: 'start', base: document.baseURI, settings } satisfies ToWorker)
-  return started
+function want(changed: Partial<Wants>): void {
+  wants = { ...wants, ...changed }
+  send({ kind: 'wants', wants })
 }
+
+await nextTask()
 // Before the first paint a canvas is slow to make: the browser would have to start its drawing for it.
 await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))
-// The charts' library takes its time to start, so it gets a task of its own.
-const { CurveChart } = await import('./views/curves.js')
+const spark = new Spark()
 await nextTask()
-const curves = [new CurveChart(byId('accuracy'), 'accuracy')]
+const story = new Story({
+  go: (to) => goTo(to, to.settings, to.until),
+  do: perform,
+  wants: want,
+  redraw: () => story.show(view()),
+})
 await nextTask()
-curves.push(new CurveChart(byId('loss'), 'loss'))
+const charts = new Charts()
 await nextTask()
 const histograms = new Histograms(byId('histograms'))
-const statistics = new StatisticsView((layer) => send({ kind: 'layer', layer }))
+await nextTask()
+const statistics = new StatisticsView((layer) => want({ layer }))
+await nextTask()
+const network = new NetworkView(want)
+await nextTask()
 const answers = new Answers()
+await nextTask()
 const pad = new Pad((pixels) => {
   send({ kind: 'draw', pixels })
   if (!pixels) answers.show(undefined)
   answers.changed()
 })
 await nextTask()
+const own = new OwnView({ send, drawn: () => pad.digit })
+await nextTask()
 const mistakes = new MistakesView()
+await nextTask()
 const takeHome = new TakeHome(
   (side) => send({ kind: 'weights', side }),
   (text) => status.say(text),
 )
+await nextTask()
 const controls = new Controls((key, value) => change(key, value))
+await nextTask()
 const presets = new PresetButtons((preset) => {
-  apply({ ...preset.settings, evaluation: settings.evaluation })
-  // The same preset again starts again.
-  send({ kind: 'reset' })
-  send({ kind: 'play' })
-  status.say(`${preset.title}: both nets start anew.`)
+  step = undefined
+  take({ ...preset.settings, seed: settings.seed, evaluation: settings.evaluation })
+  scene(undefined)
+  news = `${preset.title}: both nets start anew.`
 })
+
+/** Shows a step of the story: both nets anew, up to where its text is to be read. */
+function goTo(to: Step | undefined, changed: Settings, until: number | undefined): void {
+  step = to
+  take({ ...changed, seed: settings.seed })
+  scene(until)
+}
+
+function scene(until: number | undefined): void {
+  turn++
+  sceneTurn = turn
+  send({ kind: 'scene', settings, until, turn })
+}
+
+function perform(of: Step, task: Task): void {
+  const changed = taskSettings(of, task, settings.seed)
+  if (task.until !== undefined) {
+    goTo(of, changed, task.until)
+    return
+  }
+  // The nets stay as they are, and are looked at otherwise.
+  take(changed)
+  turn++
+  send({ kind: 'settings', settings, turn })
+}
 
 function change(key: Key, value: string | number): void {
   if (settings[key] === value) return
   const before = settings
-  apply(withSetting(settings, key, value))
-  if (rebuilds(before, settings)) status.say('Both nets are built anew.')
+  take(withSetting(settings, key, value))
+  turn++
+  send({ kind: 'settings', settings, turn })
+  // After the story's pause a visitor who changes a setting wants to see what it does.
+  if (!playing && key !== 'evaluation') send({ kind: 'play' })
+  if (rebuilds(before, settings)) news = 'Both nets are built anew.'
 }
 
-function apply(changed: Settings): void {
+/** Takes settings, and puts them into the address and the views. */
+function take(changed: Settings): void {
+  if (rebuilds(settings, changed)) link.forget()
   settings = changed
-  history.replaceState(null, '', `${location.pathname}${toQuery(settings)}`)
-  send({ kind: 'settings', settings })
+  document.body.dataset.asked = String(turn + 1)
+  history.replaceState(null, '', `${location.pathname}${placeQuery({ step, settings })}`)
+  byId('address').hidden = true
   showSettings()
 }
 
 function showSettings(): void {
+  showNames(settings)
+  story.open(step)
+  want({ numbers: false, slope: false, ...story.figure?.wants })
   controls.show(settings)
-  presets.show(settings)
+  presets.show(settings, step === undefined)
   takeHome.show(settings)
 }
 
 byId('play').addEventListener('click', () => send({ kind: playing ? 'pause' : 'play' }))
 byId('step').addEventListener('click', () => send({ kind: 'step' }))
 byId('reset').addEventListener('click', () => {
+  link.forget()
   send({ kind: 'reset' })
-  status.say('Both nets start anew, from the same weights.')
+  news = 'Both nets start anew, from the same weights.'
 })
 byId('recalibrate').addEventListener('click', () => {
   byId('recalibrated').textContent = 'Recalibrating…'
@@ -119,77 +183,98 @@ byId('recalibrate').addEventListener('click', () => {
 byId('example').addEventListener('click', () => send({ kind: 'example' }))
 
 function enable(): void {
-  for (const id of ['play', 'step', 'reset', 'recalibrate', 'example', 'download']) {
+  for (const id of ['play', 'step', 'reset', 'recalibrate', 'example', 'download', 'own-add']) {
     byId<HTMLButtonElement>(id).disabled = false
   }
 }
 
-function built(layers: string[]): void {
-  points = []
+/** The layers of nets that the views do not know yet. */
+let unbuilt: readonly string[] | undefined
+
+/** Has the views forget the old nets, a task for each. */
+async function build(layers: readonly string[]): Promise<void> {
+  unbuilt = undefined
   histograms.build(layers)
+  await nextTask()
   statistics.build(layers)
-  enable()
+  await nextTask()
+  network.build()
+  await nextTask()
 }
 
-/** Adds points; one at the same step (after a change while paused) takes the place of the last. */
-function add(more: readonly Point[]): void {
-  for (const point of more) {
-    if (points.at(-1)?.step === point.step) points.pop()
-    points.push(point)
-  }
-}
-
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`
+const view = () => ({ ...course.view, settings })
 
 /** Shows a frame, a task for each part of it. */
 async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {
-  status.progress(frame.progress, points.at(-1))
+  if (frame.turn < sceneTurn) {
+    send({ kind: 'shown' })
+    return
+  }
+  status.progress(frame.progress, course.points.at(-1))
   // A frame may be older than the last touch of Clear.
   if (frame.answers && !pad.empty) answers.show(frame.answers)
+  story.show(view())
+  await nextTask()
+  if (unbuilt) await build(unbuilt)
   if (frame.points.length > 0) {
-    for (const curve of curves) {
-      curve.show(points)
-      await nextTask()
-    }
-    await histograms.show(points)
+    spark.show(course.points)
+    await charts.show(course.points, course.events)
+    await histograms.show(course.points)
   }
-  if (frame.statistics) statistics.show(frame.statistics)
+  if (frame.statistics) statistics.show(frame.statistics, course.points)
+  await nextTask()
+  if (frame.drawing) network.show(frame.drawing)
+  // What is in sight, for whoever waits for it: tests do.
+  Object.assign(document.body.dataset, { turn: frame.turn, resting: frame.resting })
   send({ kind: 'shown' })
 }
 
-function take(message: FromWorker): void {
+function takeMessage(message: FromWorker): void {
   switch (message.kind) {
     case 'ready':
       status.backend(message.backend)
       break
     case 'data':
       status.data(message.train, message.test, message.failure)
+      if (message.train + message.test >= 70_000) keepOffline()
       break
     case 'built':
-      built(message.layers)
+      course.built(message.layers)
+      unbuilt = message.layers
+      status.built(news)
+      news = ''
+      enable()
+      break
+    case 'resumed':
+      course.resumed(message.step)
+      if (!playing) send({ kind: 'pause' })
       break
     case 'playing':
       playing = message.playing
       byId('play').textContent = playing ? 'Pause' : 'Play'
       if (playing) status.plays()
-      if (message.why) status.say(message.why)
+      else own.again()
+      if (message.why) status.paused(message.why)
       break
     case 'frame':
-      add(message.points)
-      // Drawn when the browser paints; then the worker may send the next frame.
-      requestAnimationFrame(() => show(message))
+      if (message.turn >= sceneTurn) course.add(message)
+      // Drawn after the browser has painted, in tasks of its own; then the worker may send the next frame.
+      requestAnimationFrame(() => nextTask().then(() => show(message)))
       break
     case 'mistakes':
       mistakes.show(message.mistakes)
       break
-    case 'recalibrated': {
-      const { digits, before, after } = message
-      const text = `Averaged over ${digits.toLocaleString('en')} digits. In evaluation mode, batch norm’s accuracy went from ${percent(before)} to ${percent(after)}.`
-      byId('recalibrated').textContent = text
+    case 'recalibrated':
+      byId('recalibrated').textContent = recalibratedText(message)
       break
-    }
     case 'example':
       pad.take(message.pixels)
+      break
+    case 'own':
+      own.show(message.answers)
+      break
+    case 'refused':
+      own.say(`The files could not be read: ${message.why}.`)
       break
     case 'weights':
       takeHome.save(message.side, message.bytes)
@@ -202,5 +287,9 @@ function take(message: FromWorker): void {
 
 await nextTask()
 showSettings()
-for (const message of early) take(message)
-receive = take
+if (given.problems.length > 0) {
+  byId('address').textContent = given.problems.join(' ')
+  byId('address').hidden = false
+}
+for (const message of early) takeMessage(message)
+receive = takeMessage

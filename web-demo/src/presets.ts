@@ -31,7 +31,7 @@ export const PRESETS: readonly Preset[] = [
   preset(
     'tiny',
     'Tiny batches',
-    'With two digits in a batch, their mean and variance are mostly noise. Now batch norm is the one that falls behind: its training loss stays higher than the plain net’s. In its statistics the dots leave the diagonal.',
+    'With two digits in a batch, their mean and variance are mostly noise. Now batch norm is the one that falls behind: its training loss stays higher than the plain net’s. In its statistics the batches’ dots lie far from the running line.',
     { batch: 2, lr: 0.01 },
   ),
   preset(

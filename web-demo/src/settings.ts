@@ -1,3 +1,5 @@
+import type { Both } from './protocol.js'
+
 /** What a visitor can set, each with its values, its words, and its place in the page's address. */
 export interface Settings {
   net: 'mlp' | 'conv'
@@ -11,6 +13,12 @@ export interface Settings {
   batch: number
   /** Batch norm's: the weight of the new batch in the running statistics. */
   momentum: number
+  /** What normalises, in the net that has a norm. */
+  norm: 'batch' | 'group' | 'layer'
+  /** Which variance enters the running one: the notebook took the biased. */
+  variance: 'unbiased' | 'biased'
+  /** Whether a running mean is kept in the autograd graph beside the layer's own, as the notebook did. */
+  graph: 'out' | 'in'
   evaluation: 'eval' | 'train' | 'sorted'
 }
 
@@ -25,6 +33,9 @@ export const DEFAULTS: Settings = {
   lr: 0.1,
   batch: 64,
   momentum: 0.1,
+  norm: 'batch',
+  variance: 'unbiased',
+  graph: 'out',
   evaluation: 'eval',
 }
 
@@ -52,7 +63,7 @@ export const CONTROLS: readonly Control[] = [
     label: 'Learning rate',
     help: 'How far each step goes. Above about 1 the plain net fails.',
     kind: 'slider',
-    choices: numbers(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.5, 1, 2, 3, 5, 10),
+    choices: numbers(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 1, 2, 3, 5, 10),
     rebuilds: false,
   },
   {
@@ -83,6 +94,18 @@ export const CONTROLS: readonly Control[] = [
       { value: 'adamw', text: 'AdamW' },
     ],
     rebuilds: false,
+  },
+  {
+    key: 'norm',
+    label: 'Norm',
+    help: 'Group and layer norm take mean and variance within one digit: they have no batch and no modes.',
+    kind: 'list',
+    choices: [
+      { value: 'batch', text: 'Batch norm' },
+      { value: 'group', text: 'Group norm' },
+      { value: 'layer', text: 'Layer norm' },
+    ],
+    rebuilds: true,
   },
   {
     key: 'net',
@@ -119,6 +142,28 @@ export const CONTROLS: readonly Control[] = [
     choices: numbers(0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
     rebuilds: true,
   },
+  {
+    key: 'variance',
+    label: 'Running variance',
+    help: 'A trap: the biased variance is too small by (m − 1)/m for batches of m.',
+    kind: 'list',
+    choices: [
+      { value: 'unbiased', text: 'Unbiased, as PyTorch' },
+      { value: 'biased', text: 'Biased, as the notebook' },
+    ],
+    rebuilds: false,
+  },
+  {
+    key: 'graph',
+    label: 'A running mean by hand',
+    help: 'A trap: kept in the autograd graph, it holds on to every step before it.',
+    kind: 'list',
+    choices: [
+      { value: 'out', text: 'Outside of the graph' },
+      { value: 'in', text: 'In the graph' },
+    ],
+    rebuilds: false,
+  },
 ]
 
 export const EVALUATION: Control = {
@@ -141,25 +186,43 @@ export function withSetting(settings: Settings, key: Key, value: string | number
   return { ...settings, [key]: value }
 }
 
-/** Settings from an address's query; what is unknown or out of range is left at its default. */
-export function fromQuery(query: string): Settings {
-  const given = new URLSearchParams(query)
-  let settings = DEFAULTS
-  for (const { key, choices } of ALL) {
-    const choice = choices.find(({ value }) => String(value) === given.get(key))
-    if (choice) settings = withSetting(settings, key, choice.value)
-  }
-  return settings
+/** What an address's query says of settings. */
+export interface Query {
+  settings: Settings
+  /** A sentence for each value that can't be had, which is then the default. */
+  problems: string[]
 }
 
-/** The query of the settings that are not the default. */
-export function toQuery(settings: Settings): string {
-  const query = new URLSearchParams()
-  for (const { key } of ALL) {
-    if (settings[key] !== DEFAULTS[key]) query.set(key, String(settings[key]))
+/** Settings from an address's query: those of `base`, changed as it says. Names that are no settings are left alone. */
+export function readQuery(query: string, base: Settings = DEFAULTS): Query {
+  const given = new URLSearchParams(query)
+  const problems: string[] = []
+  let settings = base
+  for (const { key, label, choices } of ALL) {
+    const text = given.get(key)
+    if (text === null) continue
+    const choice = choices.find(({ value }) => String(value) === text)
+    if (choice) settings = withSetting(settings, key, choice.value)
+    else {
+      const all = choices.map(({ value }) => value).join(', ')
+      problems.push(`${label}: “${key}=${text.slice(0, 40)}” can’t be had (${all}); it is ${base[key]}.`)
+    }
   }
-  return query.size > 0 ? `?${query}` : ''
+  return { settings, problems }
 }
+
+/** The query of the settings that are not those of `base`. */
+export function toQuery(settings: Settings, base: Settings = DEFAULTS): URLSearchParams {
+  const query = new URLSearchParams()
+  for (const { key } of ALL) if (settings[key] !== base[key]) query.set(key, String(settings[key]))
+  return query
+}
+
+/** Names of the two nets: what normalises the one, and the other. */
+export const namesOf = ({ norm }: Settings): Both<string> => ({
+  norm: { batch: 'Batch norm', group: 'Group norm', layer: 'Layer norm' }[norm],
+  plain: 'Plain',
+})
 
 /** Whether going from one to the other builds the nets anew. */
 export function rebuilds(from: Settings, to: Settings): boolean {

@@ -1,4 +1,5 @@
-import { type Both, NAMES, SIDES, type Side } from '../protocol.js'
+import { type Both, SIDES, type Side } from '../protocol.js'
+import { nameOf, names } from './names.js'
 import { byId } from './theme.js'
 
 const DIGITS = Array.from({ length: 10 }, (_, digit) => digit)
@@ -31,7 +32,7 @@ export class Answers {
       const { answer, bars } = this.#places[side]
       const p = answers?.[side]
       for (const [digit, bar] of bars.entries()) bar.style.height = `${Math.round(100 * (p?.[digit] || 0))}%`
-      answer.textContent = p ? words(p) : '–'
+      answer.textContent = p ? answerOf(p) : '–'
     }
   }
 
@@ -40,13 +41,13 @@ export class Answers {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       this.#spoken.textContent = SIDES.map(
-        (side) => `${NAMES[side]}: ${this.#places[side].answer.textContent}`,
+        (side) => `${names()[side]}: ${this.#places[side].answer.textContent}`,
       ).join('. ')
     }, QUIET)
   }
 }
 
-function words(p: Float32Array): string {
+function answerOf(p: Float32Array): string {
   const best = p.indexOf(Math.max(...p))
   return best < 0 ? 'no answer' : `${best}, ${Math.round(100 * p[best])} % sure`
 }
@@ -54,10 +55,10 @@ function words(p: Float32Array): string {
 function build(place: HTMLElement, side: Side): Place {
   const box = document.createElement('div')
   box.className = side
-  const title = document.createElement('h3')
+  const title = document.createElement('h4')
   title.className = side
   const answer = document.createElement('span')
-  title.append(`${NAMES[side]}: `, answer)
+  title.append(nameOf('span', side), ': ', answer)
   const barsBox = document.createElement('div')
   barsBox.className = 'bars'
   barsBox.setAttribute('aria-hidden', 'true')

@@ -1,6 +1,9 @@
 import { type Choice, CONTROLS, type Control, EVALUATION, type Key, type Settings } from '../settings.js'
 import { byId } from './theme.js'
 
+/** The initial weights' scale stands beside the curves that it changes. */
+const BESIDE = 'scale'
+
 type OnChange = (key: Key, value: string | number) => void
 
 /** The settings' sliders and lists, and the switch of the evaluation mode. */
@@ -16,7 +19,7 @@ export class Controls {
       this.#show.push(
         control.kind === 'slider' ? slider(box, control, onChange) : list(box, control, onChange),
       )
-      byId('controls').append(box)
+      byId(control.key === BESIDE ? 'beside-curves' : 'controls').append(box)
     }
     this.#show.push(radios(byId('evaluation'), onChange))
   }

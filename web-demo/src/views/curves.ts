@@ -1,25 +1,17 @@
 import uPlot from 'uplot'
-import { type Point, SIDES } from '../protocol.js'
+import { percent } from '../headline.js'
+import type { Event, Point } from '../protocol.js'
+import { CURVES, type Curve, type Line } from './curve-words.js'
 import { colour, onThemeChange } from './theme.js'
-
-interface Curve {
-  readonly title: string
-  readonly percent: boolean
-  value(point: Point, side: 'norm' | 'plain'): number
-}
-
-const CURVES: Record<'accuracy' | 'loss', Curve> = {
-  accuracy: { title: 'Accuracy', percent: true, value: ({ accuracy }, side) => accuracy[side] },
-  loss: { title: 'Loss', percent: false, value: ({ loss }, side) => loss[side] },
-}
 
 /** Above this a loss is cut off: a net that knows nothing has ln 10 = 2.3. */
 const MOST_LOSS = 4
 
-/** One chart with a line for each net, over the steps on a logarithmic axis. */
+/** One chart with its lines over the steps, on a logarithmic axis, and the events that they should be read with. */
 export class CurveChart {
   #plot: uPlot
   #points: readonly Point[] = []
+  #events: readonly Event[] = []
   readonly #curve: Curve
 
   constructor(
@@ -37,9 +29,35 @@ export class CurveChart {
     })
   }
 
-  show(points: readonly Point[]): void {
+  show(points: readonly Point[], events: readonly Event[]): void {
     this.#points = points
+    this.#events = events
     this.#plot.setData(this.#data())
+  }
+
+  /** Upright lines where something happened, with its words at the top, as far as there is room. */
+  #mark(plot: uPlot): void {
+    const { ctx, bbox } = plot
+    const ratio = uPlot.pxRatio
+    ctx.save()
+    ctx.strokeStyle = colour('muted')
+    ctx.fillStyle = colour('muted')
+    ctx.font = `${11 * ratio}px system-ui, sans-serif`
+    ctx.textBaseline = 'top'
+    ctx.lineWidth = ratio
+    ctx.setLineDash([3 * ratio, 3 * ratio])
+    for (const [i, { step, text }] of this.#events.entries()) {
+      const x = Math.round(plot.valToPos(Math.max(1, step), 'x', true))
+      ctx.beginPath()
+      ctx.moveTo(x, bbox.top)
+      ctx.lineTo(x, bbox.top + bbox.height)
+      ctx.stroke()
+      const width = ctx.measureText(text).width
+      const fits = x + width + 6 * ratio < bbox.left + bbox.width
+      ctx.textAlign = fits ? 'left' : 'right'
+      ctx.fillText(text, x + (fits ? 4 : -4) * ratio, bbox.top + (4 + (i % 4) * 14) * ratio)
+    }
+    ctx.restore()
   }
 
   #size() {
@@ -49,12 +67,12 @@ export class CurveChart {
   #data(): uPlot.AlignedData {
     // A logarithmic axis has no 0: the point before the first step is left to the histograms.
     const points = this.#points.filter(({ step }) => step > 0)
-    const line = (side: 'norm' | 'plain') =>
+    const line = ({ value }: Line) =>
       points.map((point) => {
-        const value = this.#curve.value(point, side)
-        return Number.isFinite(value) ? Math.min(value, MOST_LOSS) : null
+        const number = value(point)
+        return Number.isFinite(number) ? Math.min(number, MOST_LOSS) : null
       })
-    return [points.map(({ step }) => step), line('norm'), line('plain')]
+    return [points.map(({ step }) => step), ...this.#curve.lines.map(line)]
   }
 
   #range(max: number | null): [number, number] {
@@ -63,7 +81,7 @@ export class CurveChart {
   }
 
   #make(): uPlot {
-    const { percent, title } = this.#curve
+    const { percent: share, title, lines } = this.#curve
     const font = '12px system-ui, sans-serif'
     const axis = {
       stroke: colour('muted'),
@@ -73,13 +91,14 @@ export class CurveChart {
     }
     const show = (value: number | null) => {
       if (value === null || value === undefined) return '–'
-      return percent ? `${(100 * value).toFixed(1)} %` : value.toFixed(3)
+      return share ? percent(value) : value.toFixed(3)
     }
     return new uPlot(
       {
         ...this.#size(),
         padding: [10, 12, 0, 0],
         legend: { show: false },
+        hooks: { draw: [(plot) => this.#mark(plot)] },
         cursor: { drag: { x: false, y: false }, sync: { key: 'curves' } },
         scales: {
           x: {
@@ -90,19 +109,27 @@ export class CurveChart {
           y: { range: (_, __, max) => this.#range(max) },
         },
         axes: [
-          { ...axis, size: 30, values: (_, splits) => splits.map(stepLabel) },
+          {
+            ...axis,
+            size: 44,
+            label: 'training step',
+            labelSize: 16,
+            labelFont: font,
+            values: (_, splits) => splits.map(stepLabel),
+          },
           {
             ...axis,
             size: 46,
-            values: (_, splits) => splits.map((v) => (percent ? `${Math.round(v * 100)} %` : v.toFixed(1))),
+            values: (_, splits) => splits.map((v) => (share ? `${Math.round(v * 100)} %` : v.toFixed(1))),
           },
         ],
         series: [
           { label: 'Step' },
-          ...SIDES.map((side) => ({
-            label: `${title}, ${side === 'norm' ? 'batch norm' : 'plain'}`,
+          ...lines.map(({ side, name, dash }) => ({
+            label: `${title}, ${name}`,
             stroke: colour(side),
             width: 2.25,
+            ...(dash ? { dash } : {}),
             points: { show: false },
             value: (_: uPlot, value: number | null) => show(value),
           })),

@@ -1,6 +1,8 @@
 import { PIXELS } from '../../shards.js'
 import { nextTask } from '../next-task.js'
-import { type Both, type Mistakes, NAMES, SIDES, type Side } from '../protocol.js'
+import { type Both, type Mistakes, SIDES, type Side } from '../protocol.js'
+import { nameOf } from './names.js'
+import { Sight } from './sight.js'
 import { byId, onThemeChange, rgb } from './theme.js'
 
 const SIZE = 28
@@ -11,21 +13,20 @@ interface Item {
   words: HTMLElement
 }
 
-/** The first test digits that each net gets wrong. */
+/** The first of the judged test digits that each net gets wrong. */
 export class MistakesView {
-  readonly #places: Both<{ title: HTMLElement; list: HTMLElement; items: Item[] }>
+  readonly #places: Both<{ list: HTMLElement; items: Item[] }>
   #mistakes: Both<Mistakes> | undefined
+  readonly #sight = new Sight(['mistakes'], () => this.#mistakes && this.show(this.#mistakes))
 
   constructor() {
     const place = (side: Side) => {
       const box = document.createElement('div')
-      const title = document.createElement('h3')
-      title.className = side
-      title.textContent = NAMES[side]
+      const title = nameOf('h4', side)
       const list = document.createElement('ul')
       box.append(title, list)
       byId('mistakes').append(box)
-      return { title, list, items: [] }
+      return { list, items: [] }
     }
     this.#places = { norm: place('norm'), plain: place('plain') }
     onThemeChange(() => this.#mistakes && this.show(this.#mistakes))
@@ -33,11 +34,11 @@ export class MistakesView {
 
   async show(mistakes: Both<Mistakes>): Promise<void> {
     this.#mistakes = mistakes
+    if (!this.#sight.has('mistakes')) return
     const ink = rgb('ink')
     for (const side of SIDES) {
-      const { title, list, items } = this.#places[side]
-      const { count, of, shown, pixels } = mistakes[side]
-      title.textContent = `${NAMES[side]}: ${count.toLocaleString('en')} of ${of.toLocaleString('en')} wrong`
+      const { list, items } = this.#places[side]
+      const { shown, pixels } = mistakes[side]
       while (items.length < shown.length) items.push(makeItem())
       for (const [i, { label, answer }] of shown.entries()) {
         const { canvas, words } = items[i]

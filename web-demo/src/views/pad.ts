@@ -1,11 +1,8 @@
-import { PIXELS } from '../../shards.js'
+import { contextOf, inkOf, pixelsOf } from './ink.js'
 import { byId, colour, onThemeChange } from './theme.js'
 
 const SIZE = 280
 const PEN = 22
-/** MNIST's own way: the digit fits 20 × 20 pixels, and its centre of mass is the middle of 28 × 28. */
-const INNER = 20
-const OUTER = 28
 const KEY_STEP = 10
 
 /** The pad to draw on: white on nothing, as MNIST has it. Pointer, finger, or keys. */
@@ -16,6 +13,8 @@ export class Pad {
   readonly #context = contextOf(this.#ink)
   #pen: { x: number; y: number; down: boolean; keys: boolean } | undefined
   #empty = true
+  /** The digit as the nets see it. */
+  #digit: Uint8Array | undefined
 
   constructor(readonly onDraw: (pixels: Uint8Array | undefined) => void) {
     this.#context.lineCap = 'round'
@@ -27,6 +26,11 @@ export class Pad {
     this.#paint()
   }
 
+  /** What is drawn, as a digit of MNIST. */
+  get digit(): Uint8Array | undefined {
+    return this.#digit
+  }
+
   /** Whether nothing is drawn. */
   get empty(): boolean {
     return this.#empty
@@ -36,7 +40,7 @@ export class Pad {
     this.#context.clearRect(0, 0, SIZE, SIZE)
     this.#empty = true
     this.#paint()
-    this.onDraw(undefined)
+    this.#tell(undefined)
   }
 
   /** Shows a digit of the data. */
@@ -45,6 +49,11 @@ export class Pad {
     this.#context.drawImage(inkOf(pixels), 0, 0, SIZE, SIZE)
     this.#empty = false
     this.#paint()
+    this.#tell(pixels)
+  }
+
+  #tell(pixels: Uint8Array | undefined): void {
+    this.#digit = pixels
     this.onDraw(pixels)
   }
 
@@ -110,7 +119,7 @@ export class Pad {
     Object.assign(from, { x: to.x, y: to.y })
     this.#empty = false
     this.#paint()
-    this.onDraw(pixelsOf(this.#ink))
+    this.#tell(pixelsOf(this.#ink))
   }
 
   #paint(): void {
@@ -137,65 +146,4 @@ export class Pad {
       context.stroke()
     }
   }
-}
-
-function contextOf(canvas: OffscreenCanvas): OffscreenCanvasRenderingContext2D {
-  const context = canvas.getContext('2d', { willReadFrequently: true })
-  if (!context) throw new Error('this browser has no 2D canvas')
-  return context
-}
-
-/** Bytes as ink. */
-function inkOf(pixels: Uint8Array): OffscreenCanvas {
-  const canvas = new OffscreenCanvas(OUTER, OUTER)
-  const image = new ImageData(OUTER, OUTER)
-  for (let i = 0; i < PIXELS; i++) image.data[4 * i + 3] = pixels[i]
-  contextOf(canvas).putImageData(image, 0, 0)
-  return canvas
-}
-
-/** A drawing as a digit of MNIST; undefined where there is no ink. */
-function pixelsOf(ink: OffscreenCanvas): Uint8Array | undefined {
-  const box = boundsOf(alphaOf(contextOf(ink), SIZE), SIZE)
-  if (!box) return undefined
-  const small = contextOf(new OffscreenCanvas(OUTER, OUTER))
-  small.imageSmoothingQuality = 'high'
-  const scale = INNER / Math.max(box.width, box.height)
-  const [width, height] = [box.width * scale, box.height * scale]
-  const draw = (x: number, y: number) => {
-    small.clearRect(0, 0, OUTER, OUTER)
-    small.drawImage(ink, box.x, box.y, box.width, box.height, x, y, width, height)
-    return alphaOf(small, OUTER)
-  }
-  const [left, top] = [(OUTER - width) / 2, (OUTER - height) / 2]
-  const centre = massOf(draw(left, top))
-  return draw(left + OUTER / 2 - centre.x, top + OUTER / 2 - centre.y)
-}
-
-function alphaOf(context: OffscreenCanvasRenderingContext2D, size: number): Uint8Array {
-  const { data } = context.getImageData(0, 0, size, size)
-  return Uint8Array.from({ length: size * size }, (_, i) => data[4 * i + 3])
-}
-
-function boundsOf(alpha: Uint8Array, size: number) {
-  let [left, right, top, bottom] = [size, -1, size, -1]
-  for (const [i, value] of alpha.entries()) {
-    if (value === 0) continue
-    left = Math.min(left, i % size)
-    right = Math.max(right, i % size)
-    top = Math.min(top, Math.floor(i / size))
-    bottom = Math.max(bottom, Math.floor(i / size))
-  }
-  return right < 0 ? undefined : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 }
-}
-
-/** The centre of mass, in pixels. */
-function massOf(alpha: Uint8Array): { x: number; y: number } {
-  let [mass, x, y] = [0, 0, 0]
-  for (const [i, value] of alpha.entries()) {
-    mass += value
-    x += value * ((i % OUTER) + 0.5)
-    y += value * (Math.floor(i / OUTER) + 0.5)
-  }
-  return mass === 0 ? { x: OUTER / 2, y: OUTER / 2 } : { x: x / mass, y: y / mass }
 }

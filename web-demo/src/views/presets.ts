@@ -20,9 +20,10 @@ export class PresetButtons {
     )
   }
 
-  show(settings: Settings): void {
-    const on = presetOf(settings)
+  /** @param free whether no step of the story is open */
+  show(settings: Settings, free: boolean): void {
+    const on = free ? presetOf(settings) : undefined
     for (const [preset, button] of this.#buttons) button.setAttribute('aria-pressed', String(preset === on))
-    byId('look').textContent = on?.look ?? 'Your own settings. The address of this page holds them, to share.'
+    byId('look').textContent = on?.look ?? 'The address of this page holds its settings, to share.'
   }
 }

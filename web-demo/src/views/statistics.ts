@@ -1,113 +1,111 @@
-import type { LayerStatistics } from '../protocol.js'
+import { CHANNELS, type LayerStatistics, type Point } from '../protocol.js'
+import { short, span } from '../story/figures/plot.js'
+import { drawStatistic, measured, series } from '../story/figures/running-plots.js'
+import { Sight } from './sight.js'
 import { byId, colour, onThemeChange, sharp } from './theme.js'
 
-const HEIGHT = 170
+const HEIGHT = 190
 const FONT = '11px system-ui, sans-serif'
 const EDGE = 36
+
+interface Shown {
+  statistics: LayerStatistics
+  points: readonly Point[]
+  channel: number
+}
 
 interface Figure {
   readonly title: string
   readonly caption: string
-  draw(context: CanvasRenderingContext2D, width: number, statistics: LayerStatistics): void
+  draw(canvas: HTMLCanvasElement, shown: Shown): void
 }
 
+const overTime =
+  (statistic: 'Mean' | 'Var') =>
+  (canvas: HTMLCanvasElement, { statistics, points, channel }: Shown) =>
+    drawStatistic(canvas, HEIGHT, measured(points), statistic, [statistics.layer, channel])
+
 const FIGURES: readonly Figure[] = [
-  {
-    title: 'Mean',
-    caption: 'across: running, up: this batch',
-    draw: (context, width, { runningMean, batchMean }) => scatter(context, width, runningMean, batchMean),
-  },
-  {
-    title: 'Variance',
-    caption: 'across: running, up: this batch',
-    draw: (context, width, { runningVar, batchVar }) => scatter(context, width, runningVar, batchVar),
-  },
+  { title: 'Mean over time', caption: 'dots: the batch; line: running', draw: overTime('Mean') },
+  { title: 'Variance over time', caption: 'dots: the batch; line: running', draw: overTime('Var') },
   {
     title: 'γ (weight)',
     caption: 'by channel; starts at 1',
-    draw: (context, width, { gamma }) => bars(context, width, gamma, 1),
+    draw: (canvas, { statistics: { gamma } }) => bars(canvas, gamma, 1),
   },
   {
     title: 'β (bias)',
     caption: 'by channel; starts at 0',
-    draw: (context, width, { beta }) => bars(context, width, beta, 0),
+    draw: (canvas, { statistics: { beta } }) => bars(canvas, beta, 0),
   },
 ]
 
-/** A batch norm layer: its batch against its running statistics, and what it has learnt. */
+/** A batch norm layer: a channel's running statistics against its batches, and what the layer has learnt. */
 export class StatisticsView {
   readonly #canvases: HTMLCanvasElement[] = []
-  readonly #select = byId<HTMLSelectElement>('layer')
-  #statistics: LayerStatistics | undefined
+  readonly #layer = byId<HTMLSelectElement>('layer')
+  readonly #channel = document.createElement('select')
+  #shown: Shown | undefined
+  readonly #sight: Sight
 
   constructor(onLayer: (layer: number) => void) {
     for (const { title, caption } of FIGURES) {
       const figure = document.createElement('figure')
-      const heading = document.createElement('h3')
+      const heading = document.createElement('h4')
       heading.textContent = title
       const canvas = document.createElement('canvas')
       canvas.setAttribute('role', 'img')
+      canvas.setAttribute('aria-label', `${title}. What it shows now is said below.`)
       const words = document.createElement('figcaption')
       words.textContent = caption
       figure.append(heading, canvas, words)
       byId('statistics').append(figure)
       this.#canvases.push(canvas)
     }
-    this.#select.addEventListener('change', () => onLayer(this.#select.selectedIndex))
-    const again = () => this.#statistics && this.show(this.#statistics)
+    const label = document.createElement('label')
+    for (let i = 0; i < CHANNELS; i++) this.#channel.append(new Option(String(i + 1)))
+    label.append(' Channel ', this.#channel)
+    this.#layer.closest('p')?.append(label)
+    this.#layer.addEventListener('change', () => onLayer(this.#layer.selectedIndex))
+    const again = () => this.#shown && this.show(this.#shown.statistics, this.#shown.points)
+    this.#sight = new Sight(['statistics'], () => again())
+    this.#channel.addEventListener('change', again)
     onThemeChange(again)
     new ResizeObserver(again).observe(byId('statistics'))
   }
 
   /** New nets; the chosen layer stays chosen where there is one. */
   build(layers: readonly string[]): void {
-    const chosen = Math.min(Math.max(0, this.#select.selectedIndex), layers.length - 1)
-    this.#select.replaceChildren(...layers.map((name, i) => new Option(`${i + 1}, after ${name}`)))
-    this.#select.selectedIndex = chosen
-    this.#statistics = undefined
+    const chosen = Math.min(Math.max(0, this.#layer.selectedIndex), layers.length - 1)
+    this.#layer.replaceChildren(...layers.map((name, i) => new Option(`${i + 1}, after ${name}`)))
+    this.#layer.selectedIndex = chosen
+    this.#shown = undefined
+    for (const canvas of this.#canvases) canvas.getContext('2d')?.clearRect(0, 0, canvas.width, canvas.height)
+    byId('statistics-now').textContent = 'Only batch norm has statistics; they come with its first steps.'
   }
 
-  show(statistics: LayerStatistics): void {
-    this.#statistics = statistics
-    for (const [i, { title, draw }] of FIGURES.entries()) {
+  show(statistics: LayerStatistics, points: readonly Point[]): void {
+    const channel = this.#channel.selectedIndex
+    this.#shown = { statistics, points, channel }
+    for (const [i, { draw }] of this.#sight.has('statistics') ? FIGURES.entries() : []) {
       const canvas = this.#canvases[i]
-      const width = canvas.clientWidth
-      if (width === 0) continue
-      draw(sharp(canvas, width, HEIGHT), width, statistics)
-      canvas.setAttribute('aria-label', words(title, i, statistics))
+      if (canvas.clientWidth > 0) draw(canvas, this.#shown)
     }
+    byId('statistics-now').textContent = words(this.#shown)
   }
 }
 
 const average = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** What a figure shows, for those who do not see it. */
-function words(title: string, figure: number, s: LayerStatistics): string {
-  const of = (values: Float32Array) => average(values).toFixed(2)
-  if (figure === 0) return `${title}: running ${of(s.runningMean)}, batch ${of(s.batchMean)} on average`
-  if (figure === 1) return `${title}: running ${of(s.runningVar)}, batch ${of(s.batchVar)} on average`
-  return `${title}: ${of(figure === 2 ? s.gamma : s.beta)} on average`
-}
-
-/** The least and largest finite value of several arrays, with some air. */
-function span(...arrays: (Float32Array | number[])[]): [number, number] {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (const values of arrays) {
-    for (const value of values) {
-      if (!Number.isFinite(value)) continue
-      low = Math.min(low, value)
-      high = Math.max(high, value)
-    }
+/** What the figures show, for those who do not see them. */
+function words({ statistics: s, points, channel }: Shown): string {
+  const some = measured(points)
+  const of = (statistic: 'Mean' | 'Var') => {
+    const { batch, running } = series(some, statistic, s.layer, channel)
+    return `${short(running.at(-1) ?? Number.NaN)} against ${short(batch.at(-1) ?? Number.NaN)} of the last batch`
   }
-  if (low > high) return [0, 1]
-  const air = (high - low || Math.abs(high) || 1) * 0.06
-  return [low - air, high + air]
+  return `Channel ${channel + 1} of layer ${s.layer + 1}: running mean ${of('Mean')}, running variance ${of('Var')}. Over all channels γ is ${short(average(s.gamma))} and β ${short(average(s.beta))} on average.`
 }
-
-const short = (value: number) =>
-  Math.abs(value) >= 1000 || (value !== 0 && Math.abs(value) < 0.01)
-    ? value.toExponential(0)
-    : value.toFixed(Math.abs(value) < 10 ? 2 : 0)
 
 function label(
   context: CanvasRenderingContext2D,
@@ -122,36 +120,11 @@ function label(
   context.fillText(text, x, y)
 }
 
-/** Dots at (across, up) on one scale, with the diagonal where both are equal. */
-function scatter(context: CanvasRenderingContext2D, width: number, across: Float32Array, up: Float32Array) {
-  const [low, high] = span(across, up)
-  const bottom = HEIGHT - 16
-  const x = (value: number) => EDGE + ((value - low) / (high - low)) * (width - EDGE - 4)
-  const y = (value: number) => bottom - ((value - low) / (high - low)) * (bottom - 4)
-  context.strokeStyle = colour('grid')
-  context.strokeRect(EDGE, 4, width - EDGE - 4, bottom - 4)
-  context.strokeStyle = colour('muted')
-  context.setLineDash([4, 4])
-  context.beginPath()
-  context.moveTo(x(low), y(low))
-  context.lineTo(x(high), y(high))
-  context.stroke()
-  context.setLineDash([])
-  context.fillStyle = colour('norm')
-  for (let i = 0; i < across.length; i++) {
-    context.beginPath()
-    context.arc(x(across[i]), y(up[i]), 2.5, 0, 2 * Math.PI)
-    context.fill()
-  }
-  label(context, short(high), EDGE - 4, 14, 'right')
-  label(context, short(low), EDGE - 4, bottom, 'right')
-  label(context, short(low), EDGE, HEIGHT - 3, 'left')
-  label(context, short(high), width - 4, HEIGHT - 3, 'right')
-}
-
 /** A bar for each channel, from where it started. */
-function bars(context: CanvasRenderingContext2D, width: number, values: Float32Array, start: number) {
-  const [low, high] = span(values, [start - 0.1, start + 0.1])
+function bars(canvas: HTMLCanvasElement, values: Float32Array, start: number) {
+  const width = canvas.clientWidth
+  const context = sharp(canvas, width, HEIGHT)
+  const [low, high] = span([...values, start - 0.1, start + 0.1], 0.06)
   const bottom = HEIGHT - 16
   const y = (value: number) => bottom - ((value - low) / (high - low)) * (bottom - 4)
   const step = (width - EDGE - 4) / values.length
@@ -165,4 +138,5 @@ function bars(context: CanvasRenderingContext2D, width: number, values: Float32A
   context.fillRect(EDGE, y(start) - 0.5, width - EDGE - 4, 1)
   label(context, short(high), EDGE - 4, 14, 'right')
   label(context, short(low), EDGE - 4, bottom, 'right')
+  label(context, `channel 1 to ${values.length}`, EDGE + (width - EDGE) / 2, HEIGHT - 2, 'center')
 }

@@ -1,6 +1,9 @@
 import type { Backend } from 'simdgrad'
-import { TOTAL } from '../../shards.js'
+import { JUDGED, TOTAL } from '../../shards.js'
+import { headline, percent } from '../headline.js'
 import { type Both, type Point, type Progress, SIDES } from '../protocol.js'
+import type { Settings } from '../settings.js'
+import { names } from './names.js'
 import { byId } from './theme.js'
 
 const whole = (value: number) => value.toLocaleString('en')
@@ -34,6 +37,11 @@ export class Status {
     if (byId('badge').textContent === 'Starting…') byId('badge').textContent = 'simdgrad could not start'
   }
 
+  /** Training has paused by itself; what has happened to the nets is still so. */
+  paused(why: string): void {
+    this.say([why, this.#diverged].filter(Boolean).join(' '))
+  }
+
   /** Training goes on after all, perhaps with other settings. */
   plays(): void {
     if (this.#failed) this.trouble(undefined)
@@ -64,37 +72,58 @@ export class Status {
     }
   }
 
-  progress({ step, epoch, imagesPerSecond, diverged }: Progress, last: Point | undefined): void {
+  /** The numbers in the bar. They are the curves' own, in the mode of the settings. */
+  progress(
+    { step, epoch, digits, waiting, imagesPerSecond, diverged }: Progress,
+    last: Point | undefined,
+  ): void {
     byId('steps').textContent = whole(step)
-    byId('epoch').textContent = whole(epoch)
+    byId('epoch').textContent = `${epoch.toFixed(2)}${waiting ? ', waiting for digits' : ''}`
+    byId('epoch').title = `An epoch has ${whole(digits)} digits.`
+    const share = last && headline(last)
     for (const side of SIDES) {
       const output = byId(`accuracy-${side}`)
-      const stopped = diverged[side] !== undefined
-      output.textContent = last ? `${(100 * last.accuracy[side]).toFixed(1)} %` : '–'
-      if (stopped) {
+      output.textContent = share ? percent(share[side]) : '–'
+      if (diverged[side] !== undefined) {
         const note = document.createElement('small')
         note.textContent = ' diverged'
         output.append(note)
       }
     }
-    byId('speed').textContent = speedOf(imagesPerSecond)
+    byId('sample').textContent =
+      `right of ${whole(JUDGED)} test digits, ${MODES[last?.judged ?? 'eval']}, smoothed`
+    byId('speed').textContent = speedOf(imagesPerSecond, names())
     const news = SIDES.filter((side) => diverged[side] !== undefined)
       .map(
         (side) =>
-          `${side === 'norm' ? 'Batch norm' : 'The plain net'} diverged at step ${diverged[side]}: its loss is no number any more, and it trains no further. Reset starts anew.`,
+          `${side === 'norm' ? names().norm : 'The plain net'} diverged at step ${diverged[side]}: its loss is NaN, no number any more, and it trains no further. Reset starts anew.`,
       )
       .join(' ')
     if (news && news !== this.#diverged) this.say(news)
     this.#diverged = news
   }
+
+  /** Both nets are new: what was said of the old ones goes. */
+  built(news: string): void {
+    this.#diverged = ''
+    this.say(news)
+    byId('recalibrated').textContent =
+      'Averages them anew over training digits, with the weights as they are. Training pauses.'
+  }
+}
+
+const MODES: Record<Settings['evaluation'], string> = {
+  eval: 'evaluation mode',
+  train: 'training mode',
+  sorted: 'training mode, sorted',
 }
 
 /** Images a second, and how long an epoch of all digits takes at that rate. */
-function speedOf(rate: Both<number>): string {
+function speedOf(rate: Both<number>, called: Both<string>): string {
   if (rate.norm === 0) return ''
   const of = (name: string, images: number) =>
     `${name} ${whole(Math.round(images / 100) * 100)} images/s (an epoch of ${whole(TOTAL.train)} in ${(TOTAL.train / images).toFixed(1)} s)`
-  const parts = [of('Batch norm:', rate.norm)]
+  const parts = [of(`${called.norm}:`, rate.norm)]
   if (rate.plain > 0) parts.push(of('plain:', rate.plain))
   return `${parts.join(', ')}.`
 }

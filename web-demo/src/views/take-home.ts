@@ -12,6 +12,8 @@ export class TakeHome {
     onDownload: (side: Side) => void,
     readonly say: (text: string) => void,
   ) {
+    // Long lines scroll, also by key.
+    byId('code-box').tabIndex = 0
     this.#select.addEventListener('change', () => this.#settings && this.show(this.#settings))
     byId('download').addEventListener('click', () => onDownload(this.#side))
     byId('copy').addEventListener('click', () => this.#copy())

@@ -1,5 +1,6 @@
 import { type Tensor, tensor } from 'simdgrad'
-import { PIXELS, SHARDS, type Shard, TOTAL } from '../../shards.js'
+import { PIXELS, SHARDS, type Shard, TOTAL, TRAIN_BLOCKS } from '../../shards.js'
+import { fetchKept } from './kept.js'
 
 /** What becomes of a pixel: (x / 255 − 0.5) / 0.5. */
 const NORMALISED = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1)
@@ -48,11 +49,23 @@ export class DigitStream {
   readonly test = new Digits(TOTAL.test)
   #next = 0
   #busy = false
+  #failed = false
 
   constructor(
     readonly base: string,
     readonly onProgress: (failure: string | undefined) => void,
   ) {}
+
+  /** Training digits of an epoch, block by block: all of MNIST's, or, once the download has failed, what there is. */
+  get blocks(): readonly number[] {
+    if (!this.#failed) return TRAIN_BLOCKS
+    let left = this.train.count
+    return TRAIN_BLOCKS.map((count) => {
+      const there = Math.min(count, left)
+      left -= there
+      return there
+    })
+  }
 
   /** Whether digits are on their way. */
   get busy(): boolean {
@@ -63,6 +76,7 @@ export class DigitStream {
   async fetch(): Promise<void> {
     if (this.#busy) return
     this.#busy = true
+    this.#failed = false
     try {
       while (this.#next < SHARDS.length) {
         const shard = SHARDS[this.#next]
@@ -72,6 +86,7 @@ export class DigitStream {
         this.onProgress(undefined)
       }
     } catch (error) {
+      this.#failed = true
       this.onProgress(error instanceof Error ? error.message : String(error))
     } finally {
       this.#busy = false
@@ -80,7 +95,7 @@ export class DigitStream {
 }
 
 async function fetchShard(url: URL, { count }: Shard): Promise<Uint8Array> {
-  const response = await fetch(url)
+  const response = await fetchKept(url)
   if (!response.ok || !response.body) throw new Error(`the server said ${response.status}`)
   const plain = response.body.pipeThrough(new DecompressionStream('gzip'))
   const content = new Uint8Array(await new Response(plain).arrayBuffer())

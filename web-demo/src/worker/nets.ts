@@ -15,21 +15,34 @@ export function buildNet(settings: Settings, norm: boolean): nn.Sequential {
   return net
 }
 
-function mlp({ depth, momentum }: Settings, norm: boolean): nn.Sequential {
+/** Group norm's groups: of 10 units, or of 4 channels. */
+const GROUPED = { mlp: 10, conv: 4 }
+
+/** The norm of the settings for a layer of so many channels. Layer norm over a whole image is one group of all channels. */
+function normOf({ net, norm, momentum }: Settings, channels: number): nn.Module {
+  if (norm === 'group') return new nn.GroupNorm(channels / GROUPED[net], channels)
+  if (norm === 'layer') return net === 'mlp' ? new nn.LayerNorm(channels) : new nn.GroupNorm(1, channels)
+  return net === 'mlp'
+    ? new nn.BatchNorm1d(channels, { momentum })
+    : new nn.BatchNorm2d(channels, { momentum })
+}
+
+function mlp(settings: Settings, norm: boolean): nn.Sequential {
   const modules: nn.Module[] = [new nn.Flatten()]
-  for (let i = 0; i < depth; i++) {
+  for (let i = 0; i < settings.depth; i++) {
     modules.push(new nn.Linear(i === 0 ? 784 : UNITS, UNITS))
-    if (norm) modules.push(new nn.BatchNorm1d(UNITS, { momentum }))
+    if (norm) modules.push(normOf(settings, UNITS))
     modules.push(new nn.ReLU())
   }
   return new nn.Sequential(...modules, new nn.Linear(UNITS, CLASSES))
 }
 
-function conv({ depth, momentum }: Settings, norm: boolean): nn.Sequential {
+function conv(settings: Settings, norm: boolean): nn.Sequential {
+  const { depth } = settings
   const modules: nn.Module[] = []
   for (let i = 0; i < depth; i++) {
     modules.push(new nn.Conv2d(i === 0 ? 1 : CHANNELS[i - 1], CHANNELS[i], 3, { padding: 1 }))
-    if (norm) modules.push(new nn.BatchNorm2d(CHANNELS[i], { momentum }))
+    if (norm) modules.push(normOf(settings, CHANNELS[i]))
     modules.push(new nn.ReLU())
     if (i < POOLED) modules.push(new nn.MaxPool2d(2))
   }
@@ -41,7 +54,7 @@ function conv({ depth, momentum }: Settings, norm: boolean): nn.Sequential {
 /** Weights of linear and convolution layers, not γ and not biases. */
 function scaleWeights(net: nn.Sequential, scale: number): void {
   for (const module of net.modules) {
-    if (!(module instanceof nn.Linear || module instanceof nn.Conv2d)) continue
+    if (!isWeighted(module)) continue
     const { weight } = module
     noGrad(() => weight.copy_(weight.mul(scale)))
   }
@@ -61,13 +74,19 @@ export function buildOptimizer({ optimizer, lr }: Settings, net: nn.Module): opt
   }
 }
 
+/** What a layer with weights is called on the page. */
+export function nameOf(module: nn.Linear | nn.Conv2d): string {
+  return module instanceof nn.Linear
+    ? `Linear(${module.inFeatures}, ${module.outFeatures})`
+    : `Conv2d(${module.inChannels}, ${module.outChannels})`
+}
+
 /** The layers whose results are normalised, or would be: what goes into each ReLU. */
 export function activationNames(net: nn.Sequential): string[] {
   let layer = ''
   const names: string[] = []
   for (const module of net.modules) {
-    if (module instanceof nn.Linear) layer = `Linear(${module.inFeatures}, ${module.outFeatures})`
-    if (module instanceof nn.Conv2d) layer = `Conv2d(${module.inChannels}, ${module.outChannels})`
+    if (isWeighted(module)) layer = nameOf(module)
     if (module instanceof nn.ReLU) names.push(layer)
   }
   return names
@@ -75,4 +94,13 @@ export function activationNames(net: nn.Sequential): string[] {
 
 export function isBatchNorm(module: nn.Module): module is nn.BatchNorm1d | nn.BatchNorm2d {
   return module instanceof nn.BatchNorm1d || module instanceof nn.BatchNorm2d
+}
+
+export function isNorm(module: nn.Module): boolean {
+  return isBatchNorm(module) || module instanceof nn.GroupNorm || module instanceof nn.LayerNorm
+}
+
+/** Layers with weights, the classifier among them. */
+export function isWeighted(module: nn.Module): module is nn.Linear | nn.Conv2d {
+  return module instanceof nn.Linear || module instanceof nn.Conv2d
 }

@@ -16,3 +16,26 @@ export function shuffled(n: number, seed: number, pass: number): Uint32Array {
   }
   return order
 }
+
+/**
+ * The order of an epoch's digits. In the first epoch it goes from block to block, as they are downloaded, and mixes
+ * within each: so training can begin with the first block, and the curves are the same on any line. Later ones mix
+ * all digits.
+ *
+ * @param blocks numbers of digits, in the order in which they come
+ */
+export function epochOrder(blocks: readonly number[], seed: number, epoch: number): Uint32Array {
+  const total = blocks.reduce((sum, count) => sum + count, 0)
+  if (epoch > 0) return shuffled(total, seed, epoch)
+  const order = new Uint32Array(total)
+  let first = 0
+  for (const [i, count] of blocks.entries()) {
+    order.set(
+      // Passes below 0, so that no later epoch has a block's order; the first block keeps that of pass 0.
+      shuffled(count, seed, -i).map((place) => place + first),
+      first,
+    )
+    first += count
+  }
+  return order
+}

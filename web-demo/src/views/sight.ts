@@ -1,0 +1,27 @@
+/** Which parts of the page are in sight, or nearly: what nobody sees need not be drawn. */
+export class Sight {
+  readonly #seen = new Set<string>()
+
+  /** @param onSeen called with the id of a part that has come into sight */
+  constructor(ids: readonly string[], onSeen: (id: string) => unknown) {
+    const observer = new IntersectionObserver(
+      (entries) => {
+        for (const { target, isIntersecting } of entries) {
+          if (isIntersecting) {
+            this.#seen.add(target.id)
+            onSeen(target.id)
+          } else this.#seen.delete(target.id)
+        }
+      },
+      { rootMargin: '200px' },
+    )
+    for (const id of ids) {
+      const part = document.getElementById(id)
+      if (part) observer.observe(part)
+    }
+  }
+
+  has(id: string): boolean {
+    return this.#seen.has(id)
+  }
+}
