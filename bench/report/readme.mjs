@@ -104,7 +104,10 @@ export function withSummary(text, results) {
   const steps = (nets?.figures ?? []).filter(
     ({ unit, column, table }) => unit === '×' && column.includes('PyTorch') && !table.includes('folded'),
   )
-  if (steps.length > 0) blocks.push(`A training step of other nets, or an answer for one sample, is ${range(steps)} times as fast as PyTorch's (eager).`)
+  if (steps.length > 0)
+    blocks.push(
+      `A training step of other nets, or an answer for one sample, is ${range(steps)} times as fast as PyTorch's (eager).`,
+    )
   return between(text, blocks)
 }
 

@@ -109,7 +109,7 @@ describe('docs/speed.md and README.md', () => {
     expect(text).toContain('A CPU, 2 cores, 2026-11-23')
     expect(text).toMatch(/\| times as fast \| strict, against PyTorch \(eager\) \|\n/)
     expect(text).toMatch(/\| mlp +\| 3\.00 +\|\n/)
-    expect(text).toContain("is 0.50 to 9.00 times as fast")
+    expect(text).toContain('is 0.50 to 9.00 times as fast')
     expect(withSummary(text, { format: 1, parts })).toBe(text)
   })
 
