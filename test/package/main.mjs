@@ -10,6 +10,7 @@ import { failures } from './failures.mjs'
 import { cleanUp, pack } from './fresh.mjs'
 import { guide } from './guide.mjs'
 import { manifest } from './manifest.mjs'
+import { newProjects } from './new.mjs'
 import { ownData } from './own-data.mjs'
 import { readme } from './readme.mjs'
 import { RUNTIMES } from './runtimes.mjs'
@@ -21,10 +22,21 @@ const { values, positionals } = parseArgs({
 })
 
 /** @type {Record<string, (packed: { tarball: string, files: string[] }) => Promise<void>>} */
-const SHARES = { manifest, readme, ...RUNTIMES, ...WEB, guide, checkpoints, 'own-data': ownData, failures }
+const SHARES = {
+  manifest,
+  readme,
+  new: newProjects,
+  ...RUNTIMES,
+  ...WEB,
+  guide,
+  checkpoints,
+  'own-data': ownData,
+  failures,
+}
 const QUICK = [
   'manifest',
   'readme',
+  'new',
   'node',
   'require',
   'vite-build',
