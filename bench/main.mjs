@@ -12,7 +12,7 @@ import { runtimes } from './parts/runtimes.mjs'
 import { scaling } from './parts/scaling.mjs'
 import { charts } from './report/charts.mjs'
 import { page } from './report/page.mjs'
-import { withSpeed } from './report/readme.mjs'
+import { withSpeed, withSummary } from './report/readme.mjs'
 import { losses, tables } from './report/tables.mjs'
 import { compare, makeFolder, merge } from './results.mjs'
 
@@ -21,12 +21,12 @@ const PARTS = { jobs, nets, peers, runtimes, kernels, scaling, ranks }
 
 const USAGE = `Usage: npm run bench -- [${Object.keys(PARTS).join('|')} ...] [options]
 
-Without a part, all of them. Results go to bench/results/, and a summary into README.md.
+Without a part, all of them. Results go to bench/results/, docs/speed.md and README.md.
 
   --rounds N    rounds of each comparison (default 5)
   --turn S      seconds that a turn of a round takes (default 0.1)
   --threads N   threads of our side and of the others (default 2)
-  --out DIR     write there, and leave README.md as it is
+  --out DIR     write there, and leave README.md and docs/speed.md as they are
   --check       compare the ratios with bench/results/latest.json instead of writing;
                 ends with 1 if one lost more than 15 %, in each of three runs
 `
@@ -110,8 +110,9 @@ async function measureAndWrite(names, options, out) {
     writeFileSync(join(folder, `${file}-dark.svg`), dark)
   }
   if (out === undefined) {
-    const readme = join(root, 'README.md')
-    writeFileSync(readme, withSpeed(readFileSync(readme, 'utf8'), all))
+    const [readme, speed] = [join(root, 'README.md'), join(root, 'docs/speed.md')]
+    writeFileSync(readme, withSummary(readFileSync(readme, 'utf8'), all))
+    writeFileSync(speed, withSpeed(readFileSync(speed, 'utf8'), all))
   }
   console.log(`\nWritten: ${path}, and index.html beside it`)
 }

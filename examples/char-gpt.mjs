@@ -1,4 +1,4 @@
-// A transformer learns to write, character by character, from this project's own README.
+// A transformer learns to write, character by character, from this project's own guide to PyTorch's users.
 //
 //   node examples/char-gpt.mjs                    600 steps, some 30 seconds
 //   node examples/char-gpt.mjs --steps 2000 --text book.txt --length 400
@@ -23,7 +23,7 @@ const BATCH = 16
 
 await init()
 manualSeed(0)
-const text = await readFile(values.text ?? new URL('../README.md', import.meta.url), 'utf8')
+const text = await readFile(values.text ?? new URL('../docs/from-pytorch.md', import.meta.url), 'utf8')
 const letters = [...new Set(text)].sort()
 const numbers = Array.from(text, (letter) => letters.indexOf(letter))
 const net = new CharGPT({ vocabulary: letters.length })

@@ -1,4 +1,4 @@
-// The part of README.md that the suite writes: between two markers.
+// What the suite writes between two markers: all tables in docs/speed.md, and one in README.md.
 import { provenance } from './page.mjs'
 import { byTable, digits, markdown } from './tables.mjs'
 
@@ -58,17 +58,66 @@ function targetsTable({ parts }) {
 
 /** @param {string} name @param {string} text */
 const picture = (name, text) =>
-  `<picture><source media="(prefers-color-scheme: dark)" srcset="bench/results/${name}-dark.svg"><img alt="${text}" src="bench/results/${name}-light.svg"></picture>`
+  `<picture><source media="(prefers-color-scheme: dark)" srcset="../bench/results/${name}-dark.svg"><img alt="${text}" src="../bench/results/${name}-light.svg"></picture>`
+
+/** @param {string} text @param {readonly string[]} blocks what stands between the markers, a paragraph each */
+function between(text, blocks) {
+  const [start, end] = [text.indexOf(START), text.indexOf(END)]
+  if (start < 0 || end < start) throw new Error(`the text has no '${START}' … '${END}'`)
+  return `${text.slice(0, start)}${START}\n\n${blocks.join('\n\n')}\n\n${text.slice(end)}`
+}
+
+/** Such as "0.85 to 12.1". @param {readonly Figure[]} figures */
+function range(figures) {
+  const medians = figures.map(({ median }) => median)
+  return `${digits(Math.min(...medians))} to ${digits(Math.max(...medians))}`
+}
 
 /**
- * README.md with the newest results between its markers.
+ * README.md with one table of the newest results between its markers: an epoch against the two libraries that are
+ * there in every run, medians alone. What other nets reach, the slow ones too, is a sentence.
+ *
+ * @param {string} text
+ * @param {import('../results.mjs').Results} results
+ */
+export function withSummary(text, results) {
+  const { jobs, nets } = results.parts
+  const blocks = []
+  if (jobs) {
+    const [date] = provenance(jobs)
+    const { cpu, cores } = jobs.machine
+    const columns = [...new Set(jobs.figures.map(({ column }) => column))].filter(
+      (column) => !column.includes('torch.compile'),
+    )
+    const rows = [...new Set(jobs.figures.map(({ row }) => row))].map((row) => [
+      row,
+      ...columns.map((column) => {
+        const figure = jobs.figures.find((one) => one.row === row && one.column === column)
+        return figure ? digits(figure.median) : '–'
+      }),
+    ])
+    blocks.push(
+      `How many times as fast one epoch of MNIST is, with batch norm (bn) and without, in the strict build (Node 20) and the relaxed one (Node 22 and newer); ${cpu}, ${cores} cores, ${date.slice(0, 10)}, \`npm run bench\`:`,
+      markdown(['times as fast', ...columns], rows),
+    )
+  }
+  const steps = (nets?.figures ?? []).filter(
+    ({ unit, column, table }) => unit === '×' && column.includes('PyTorch') && !table.includes('folded'),
+  )
+  if (steps.length > 0)
+    blocks.push(
+      `A training step of other nets, or an answer for one sample, is ${range(steps)} times as fast as PyTorch's (eager).`,
+    )
+  return between(text, blocks)
+}
+
+/**
+ * docs/speed.md with the newest results between its markers.
  *
  * @param {string} text
  * @param {import('../results.mjs').Results} results
  */
 export function withSpeed(text, results) {
-  const [start, end] = [text.indexOf(START), text.indexOf(END)]
-  if (start < 0 || end < start) throw new Error(`README.md has no '${START}' … '${END}'`)
   const { jobs, nets } = results.parts
   const blocks = []
   if (jobs) {
@@ -93,5 +142,5 @@ export function withSpeed(text, results) {
     blocks.push(picture('peers', 'Bars: one epoch against JAX, PyTorch, jax-js and tfjs'))
   }
   blocks.push("Every figure with a target of the project's own:", targetsTable(results))
-  return `${text.slice(0, start)}${START}\n\n${blocks.join('\n\n')}\n\n${text.slice(end)}`
+  return between(text, blocks)
 }

@@ -5,6 +5,7 @@ import { reportOf } from './histories.js'
 import { info } from './info.js'
 import { inspectNet } from './inspect.js'
 import { trainMnist } from './mnist.js'
+import { newProject } from './new.js'
 import { type Command, parseCommandLine } from './options.js'
 import { usage } from './usage.js'
 
@@ -19,6 +20,9 @@ async function main(args: readonly string[]): Promise<number> {
       break
     case 'inspect':
       return inspectNet(parsed.options)
+    case 'new':
+      await newProject(parsed.options)
+      break
     case 'info':
       await info()
       break

@@ -1,6 +1,7 @@
 /** The command line of `simdgrad`: which command, and its options, checked value by value. */
 import { ArgumentError } from '../errors.js'
 import { JOB_NAMES, JOBS, type JobName } from '../nets/index.js'
+import { NEW, type NewOptions, newOptions } from './new-options.js'
 import { type KnownOptions, scan } from './scan.js'
 import { didYouMean, positiveNumber, wholeNumber } from './values.js'
 
@@ -68,11 +69,12 @@ export type Command =
   | { command: 'mnist'; options: MnistOptions }
   | { command: 'report'; files: readonly string[]; report: string | undefined }
   | { command: 'inspect'; options: InspectOptions }
+  | { command: 'new'; options: NewOptions }
   | { command: 'info' }
   | { command: 'help' }
   | { command: 'version' }
 
-const COMMANDS = ['mnist', 'report', 'inspect', 'info', 'help', 'version'] as const
+const COMMANDS = ['mnist', 'new', 'report', 'inspect', 'info', 'help', 'version'] as const
 
 const GENERAL = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } as const
 
@@ -105,6 +107,7 @@ const OPTIONS: KnownOptions = {
   ...GENERAL,
   ...MNIST,
   ...INSPECT,
+  ...NEW,
 }
 
 /**
@@ -126,12 +129,16 @@ export function parseCommandLine(args: readonly string[]): Command {
     )
   }
   if (command === 'report') return { command, ...reportOptions(words.slice(1), texts, flags) }
-  const more = command === 'inspect' ? words[2] : unexpected
+  const more = command === 'inspect' || command === 'new' ? words[2] : unexpected
   if (more !== undefined && command !== 'help') {
     throw new ArgumentError(`unexpected argument '${more}' after '${word}'.`)
   }
-  const known = { mnist: Object.keys(MNIST), inspect: [...SHARED, ...Object.keys(INSPECT)] }
-  if (command === 'mnist' || command === 'inspect') {
+  const known = {
+    mnist: Object.keys(MNIST),
+    inspect: [...SHARED, ...Object.keys(INSPECT)],
+    new: Object.keys(NEW),
+  }
+  if (command === 'mnist' || command === 'inspect' || command === 'new') {
     const foreign = [...texts.keys(), ...flags].find((option) => !known[command].includes(option))
     if (foreign !== undefined) {
       throw new ArgumentError(
@@ -140,10 +147,11 @@ export function parseCommandLine(args: readonly string[]): Command {
     }
   }
   if (command === 'mnist') return { command, options: mnistOptions(texts, flags) }
+  if (command === 'new') return { command, options: newOptions(texts, unexpected) }
   if (command === 'inspect') return { command, options: inspectOptions(texts, flags, unexpected) }
   const [given] = [...texts.keys(), ...flags]
   if (given === undefined) return { command: command ?? 'help' }
-  const owner = Object.hasOwn(INSPECT, given) ? 'inspect' : 'mnist'
+  const owner = Object.hasOwn(INSPECT, given) ? 'inspect' : Object.hasOwn(NEW, given) ? 'new' : 'mnist'
   const called = command === undefined ? 'no command was given' : `the command is '${command}'`
   throw new ArgumentError(
     `--${given} is an option of 'simdgrad ${owner}', and ${called}. Try: simdgrad ${owner} --${given}`,

@@ -7,6 +7,7 @@ export function usage(): string {
 
 Commands:
   mnist    train the notebook's networks on MNIST
+  new      make a project that trains at once: simdgrad new DIR
   report   make the HTML report of histories: simdgrad report FILE.json ...,
            of JSON.stringify({ name, settings, ...history }) each
   inspect  tell what is wrong with a net's batch norm, and write a page
@@ -38,6 +39,13 @@ Options of mnist:
                    save after every N steps too
   --resume         go on with the last checkpoint in DIR, to the very
                    weights of a training without a stop
+
+Options of new (on a terminal it asks for what is not given):
+  --template NAME  page (Vite, with a Worker that trains) or node (a script)
+                   (default: page)
+  --language NAME  typescript or javascript, or ts or js (default: typescript)
+  --package SPEC   what package.json asks for as simdgrad
+                   (default: this package, as it was installed)
 
 Use of inspect:
   simdgrad inspect --net mlp-bn-layer weights.safetensors

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { page } from '../../bench/report/page.mjs'
-import { withSpeed } from '../../bench/report/readme.mjs'
+import { withSpeed, withSummary } from '../../bench/report/readme.mjs'
 import { digits, losses, tables } from '../../bench/report/tables.mjs'
 import { figure } from '../../bench/results.mjs'
 
@@ -58,7 +58,7 @@ describe('the page', () => {
   })
 })
 
-describe('README.md', () => {
+describe('docs/speed.md and README.md', () => {
   const [start, end] = ['<!-- bench:start (npm run bench writes this) -->', '<!-- bench:end -->']
   const readme = `before\n${start}\nold\n${end}\nafter\n`
 
@@ -92,11 +92,30 @@ describe('README.md', () => {
     expect(text).toMatch(/\| gru +\| 3\.00 \[3\.00–3\.00\], target 2 +\| 80\.0 \[80\.0–80\.0\] +\|/)
     expect(text).toMatch(/\| vgg +\| 4\.00 \[4\.00–4\.00\], target 1\.9 +\| – +\|/)
     expect(text).not.toContain('ResNet-20')
-    expect(text).toContain('bench/results/nets-light.svg')
+    expect(text).toContain('src="../bench/results/nets-light.svg')
+  })
+
+  it('sum up in one table of medians, and the range of other nets, the slow ones too', () => {
+    const compiled = figure({ ...what, column: 'strict, against torch.compile', unit: '×' }, [4])
+    const of = (row: string, value: number) =>
+      figure({ ...what, part: 'nets', row, unit: '×', target: 1 }, [value])
+    const parts = {
+      jobs: { ...jobs, figures: [...jobs.figures, compiled] },
+      nets: { ...jobs, figures: [of('slow', 0.5), of('fast', 9)] },
+    }
+    const text = withSummary(readme, { format: 1, parts })
+    expect(text).toMatch(/^before\n/)
+    expect(text).toMatch(/\nafter\n$/)
+    expect(text).toContain('A CPU, 2 cores, 2026-11-23')
+    expect(text).toMatch(/\| times as fast \| strict, against PyTorch \(eager\) \|\n/)
+    expect(text).toMatch(/\| mlp +\| 3\.00 +\|\n/)
+    expect(text).toContain('is 0.50 to 9.00 times as fast')
+    expect(withSummary(text, { format: 1, parts })).toBe(text)
   })
 
   it('must have the markers', () => {
     expect(() => withSpeed('nothing', results)).toThrow('has no')
+    expect(() => withSummary('nothing', results)).toThrow('has no')
   })
 })
 

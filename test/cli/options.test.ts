@@ -90,7 +90,10 @@ describe('parseCommandLine', () => {
   })
 
   it.each([
-    ['minst', "unknown command 'minst', did you mean mnist?; the commands are mnist, report, inspect, info"],
+    [
+      'minst',
+      "unknown command 'minst', did you mean mnist?; the commands are mnist, new, report, inspect, info",
+    ],
     ['train', "unknown command 'train'; the commands are"],
     ['mnist extra', "unexpected argument 'extra' after 'mnist'"],
     ['mnist --epoch 3', 'unknown option --epoch, did you mean --epochs?'],

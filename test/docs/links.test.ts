@@ -1,6 +1,6 @@
 /** Links between the documents lead somewhere. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
@@ -27,13 +27,22 @@ function anchors(text: string): Set<string> {
   return found
 }
 
+/** Where package.json says that the repository is: links into it are links into the checkout. */
+const { repository } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const home = repository.url.replace(/^git\+|\.git$/g, '')
+const absolute = [`${home}/blob/main/`, `${home.replace('github.com', 'raw.githubusercontent.com')}/main/`]
+
+/** The links of a text, images too. */
+const linksOf = (text: string) => Array.from(text.matchAll(/\]\(([^)\s]*)\)/g), ([, link]) => link)
+
 /** Links within the checkout that lead nowhere. */
 function broken(file: string): string[] {
   const text = readFileSync(join(root, file), 'utf8')
-  const links = Array.from(text.matchAll(/\]\((?!https?:)([^)\s]*)\)/g), ([, link]) => link)
-  return links.filter((link) => {
-    const [path, anchor] = link.split('#')
-    const target = path ? join(dirname(file), path) : file
+  return linksOf(text).filter((link) => {
+    const start = absolute.find((prefix) => link.startsWith(prefix))
+    if (start === undefined && /^https?:/.test(link)) return false
+    const [path, anchor] = link.slice(start?.length ?? 0).split('#')
+    const target = start === undefined ? (path ? join(dirname(file), path) : file) : path
     if (!existsSync(join(root, target))) return true
     return anchor !== undefined && !anchors(readFileSync(join(root, target), 'utf8')).has(anchor)
   })
@@ -42,6 +51,18 @@ function broken(file: string): string[] {
 describe('links', () => {
   it.each(documents)('in %s', (file) => {
     expect(broken(file)).toEqual([])
+  })
+
+  it('of README are absolute, so that they lead somewhere on npm too', () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8')
+    expect(linksOf(readme).filter((link) => !link.startsWith('https://'))).toEqual([])
+    expect(linksOf(readme).length).toBeGreaterThan(15)
+    expect(Buffer.byteLength(readme), 'a newcomer reads it: the rest is for docs/').toBeLessThanOrEqual(8192)
+  })
+
+  it('of the index reach every guide', () => {
+    const index = linksOf(readFileSync(join(root, 'docs/README.md'), 'utf8'))
+    expect(markdown('docs').filter((file) => !index.includes(basename(file)))).toEqual(['docs/README.md'])
   })
 
   it('are found: the index of the guides has some', () => {

@@ -59,17 +59,26 @@ export function staticFolder(name) {
 /** @param {string} name @param {string} path of Vite @param {string} config @returns {Promise<Site>} */
 async function viteDev(name, path, config) {
   const folder = freshProject(name, APP, { 'vite.config.mjs': `export default ${config}\n` })
+  return (headers) => viteServe(folder, headers, path)
+}
+
+/**
+ * Vite's dev server of a folder, with its own vite.config.
+ *
+ * @param {string} folder
+ * @param {Record<string, string>} [headers]
+ * @param {string} [path] of Vite; the checkout's own if it is not given
+ */
+export async function viteServe(folder, headers, path = vite.resolve('vite')) {
   const { createServer } = await import(pathToFileURL(path).href)
-  return async (headers) => {
-    // Vite has no "any port", and a port used before brings answers from the browser's cache, old headers and all.
-    const free = await serve(() => {})
-    free.close()
-    const port = Number(new URL(free.url).port)
-    const options = { host: '127.0.0.1', port, strictPort: true, headers }
-    const server = await createServer({ root: folder, logLevel: 'error', server: options })
-    await server.listen()
-    return { url: free.url, close: () => server.close() }
-  }
+  // Vite has no "any port", and a port used before brings answers from the browser's cache, old headers and all.
+  const free = await serve(() => {})
+  free.close()
+  const port = Number(new URL(free.url).port)
+  const options = { host: '127.0.0.1', port, strictPort: true, ...(headers && { headers }) }
+  const server = await createServer({ root: folder, logLevel: 'error', server: options })
+  await server.listen()
+  return { url: free.url, close: () => server.close() }
 }
 
 /** `npx vite build` of the checkout's Vite. @param {string} folder */

@@ -13,6 +13,7 @@ import { cleanUp, pack } from './fresh.mjs'
 import { guide } from './guide.mjs'
 import { library } from './library.mjs'
 import { manifest } from './manifest.mjs'
+import { newProjects } from './new.mjs'
 import { origins } from './origins.mjs'
 import { ownData } from './own-data.mjs'
 import { readme } from './readme.mjs'
@@ -32,6 +33,7 @@ const SHARES = {
   manifest,
   types,
   readme,
+  new: newProjects,
   ...RUNTIMES,
   ...WEB,
   guide,
@@ -51,6 +53,7 @@ const QUICK = [
   'manifest',
   'types',
   'readme',
+  'new',
   'node',
   'require',
   'vite-build',

@@ -14,7 +14,8 @@ const MOST_KILOBYTES = 1650
 
 /** @param {string} tarball @param {string[]} files */
 async function contents(tarball, files) {
-  const wanted = /^(package\.json|README\.md|LICENSE|dist\/cli\/main\.js|dist\/cli\/LICENSES\.txt)$/
+  const wanted =
+    /^(package\.json|README\.md|LICENSE|dist\/cli\/main\.js|dist\/cli\/LICENSES\.txt|templates\/.*\.(ts|js|html))$/
   const library = /^dist\/(?!cli\/).*\.(js|d\.ts|wasm)$/
   const strange = files.filter((file) => !wanted.test(file) && !library.test(file))
   if (strange.length > 0) throw new Error(`what no user needs: ${strange.join(', ')}`)

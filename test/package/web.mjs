@@ -88,6 +88,39 @@ async function load(opened, url, options) {
   }
 }
 
+/**
+ * A page's text, once it is what is waited for.
+ *
+ * @param {Opened} opened
+ * @param {string} url
+ * @param {string} selector of the element
+ * @param {RegExp} pattern of what its text has at the end
+ * @returns {Promise<string>}
+ */
+export async function textOf(opened, url, selector, pattern) {
+  if (!opened.browser.connected) opened.browser = await opened.open()
+  const page = await opened.browser.newPage()
+  /** @type {string[]} */
+  const complaints = []
+  page.on('pageerror', (/** @type {Error} */ error) => complaints.push(String(error)))
+  const text = () => page.$eval(selector, (/** @type {Element} */ element) => element.textContent ?? '')
+  try {
+    await page.goto(url)
+    await page.waitForFunction(
+      (/** @type {string} */ where, /** @type {string} */ source) =>
+        new RegExp(source).test(document.querySelector(where)?.textContent ?? ''),
+      { timeout: 60_000 },
+      selector,
+      pattern.source,
+    )
+    return await text()
+  } catch (error) {
+    throw new Error(`${error}; it has '${await text()}'; errors: ${complaints.join('; ') || 'none'}`)
+  } finally {
+    await page.close()
+  }
+}
+
 /** @param {string} what */
 async function trainInBrowsers(what) {
   const all = await browsers()
