@@ -23,7 +23,7 @@ const CURES: readonly [where: RegExp, cure: string][] = [
   [/[\\/]_?\.?next[\\/]/, "Next has bundled it: next.config needs serverExternalPackages: ['simdgrad']"],
   [
     /[\\/]\.output[\\/]/,
-    "Nuxt's server is without it: nitro needs externals: { trace: true } and no noExternals, or init({ wasm, worker })",
+    "Nuxt's server is without it: nitro needs externals: { trace: true }, or init({ wasm, worker })",
   ],
   [
     /bindings[\\/]wasm[\\/][a-z-]+\.wasm$/,
