@@ -87,6 +87,23 @@ export const ARRAYS: readonly [string, Kernel][] = [
 }`,
     },
   ],
+  [
+    // Most of w is 0.
+    'resample',
+    {
+      parameters: 'const float *x, const float *w, float *y, int outer, int size, int inner, int outputs',
+      body: `for (int p = 0; p < outer; p++) {
+  for (int o = 0; o < outputs; o++) {
+    for (int i = 0; i < inner; i++) {
+      float v = 0.0f;
+      for (int j = 0; j < size; j++)
+        if (w[o * size + j] != 0.0f) v += w[o * size + j] * x[(p * size + j) * inner + i];
+      y[(p * outputs + o) * inner + i] = v;
+    }
+  }
+}`,
+    },
+  ],
   ...(['softmax', 'log_softmax'] as const).map((name): [string, Kernel] => [
     name,
     {

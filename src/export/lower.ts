@@ -99,6 +99,13 @@ const LOWER: Readonly<Record<string, Lower>> = {
     const sizes = [count, m, a.shape.at(-1) ?? 1, n].map(int)
     program.call('matmul', read(a), read(b), write(y), ...sizes, ints(table))
   },
+  resample(program, operation) {
+    const { dim, outputs } = attributesOf<{ dim: number; outputs: number }>(operation)
+    const [x, matrix] = operation.given
+    const inner = sizeOf(x.shape.slice(dim + 1))
+    const sizes = [sizeOf(x.shape.slice(0, dim)), x.shape[dim], inner, outputs].map(int)
+    program.call('resample', read(x), read(matrix), write(operation.y), ...sizes)
+  },
   permute(program, operation) {
     const order = attributesOf<readonly number[]>(operation)
     const [x] = operation.given

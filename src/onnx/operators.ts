@@ -179,6 +179,12 @@ export const OPERATORS: Readonly<Record<string, Form>> = {
   where: form(({ w, in: name }) => w.add('Where', [w.toBoolean(name(0)), name(1), name(2)])),
   // Matrices.
   matmul: plain('MatMul'),
+  // Of rows from the left, of columns from the right.
+  resample: form<{ dim: 2 | 3 }>(({ w, in: name, attributes: { dim } }) =>
+    dim === 2
+      ? w.add('MatMul', [name(1), name(0)])
+      : w.add('MatMul', [name(0), w.add('Transpose', [name(1)], { perm: [1, 0] })]),
+  ),
   linear: form(({ w, step, in: name }) =>
     w.add('Gemm', [name(0), name(1), step.inputs[2] ? name(2) : NONE], { transB: 1 }),
   ),

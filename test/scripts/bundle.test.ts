@@ -28,6 +28,7 @@ describe('the bundle for Node', () => {
     ['nets/index.node.js', '../../src/nets/index.node.js'],
     ['export/index.node.js', '../../src/export/index.node.js'],
     ['distributed/index.node.js', '../../src/distributed/index.node.js'],
+    ['onnx/index.node.js', '../../src/onnx/index.node.js'],
     ['in-worker/train-in-worker.node.js', '../../src/in-worker/train-in-worker.node.js'],
     ['in-worker/training-worker.node.js', '../../src/in-worker/training-worker.node.js'],
   ])('%s exports what its source does, by the same names', async (file, source) => {
@@ -65,14 +66,15 @@ describe('the bundle for Node', () => {
     const files = readdirSync(fileURLToPath(dist), { recursive: true, encoding: 'utf8' })
     expect(files.filter((file) => file.endsWith('.node.js')).sort()).toEqual([
       'bindings/worker.node.js',
-      'export/index.node.js',
       'distributed/index.node.js',
+      'export/index.node.js',
       'in-worker/train-in-worker.node.js',
       'in-worker/training-worker.node.js',
       'index.node.js',
       'internals.node.js',
       'library.node.js',
       'nets/index.node.js',
+      'onnx/index.node.js',
       'own.node.js',
     ])
   })
