@@ -135,16 +135,16 @@ function tidy(folder) {
   const short = (text) =>
     text
       .replace(/(?<=[(/.]|^)(nn\.)?Namespace\.(\w+\.md)/gm, '$1$2')
-      .replace(/(?<=[(/]|^)index\.node\.(?!md)/gm, '')
+      .replace(/(?<=[(/]|^)(index\.node|in-worker)\.(?!md)/gm, '')
       .replace(/(?<=[(/]|^)index\.node\.md/gm, 'README.md')
   rmSync(join(folder, 'README.md'))
   for (const file of readdirSync(folder).filter((file) => file.endsWith('.md'))) {
     const text = readFileSync(join(folder, file), 'utf8')
       .replace(
         /^# index\.node$/m,
-        '# simdgrad\n\nEntries of their own are [simdgrad/nets](nets.md), the nets of the command and the examples, and [simdgrad/export](export.md), nets as files of C and JavaScript.',
+        '# simdgrad\n\nEntries of their own are [simdgrad/nets](nets.md), the nets of the command and the examples, and [simdgrad/export](export.md), nets as files of C and JavaScript; [simdgrad/train-in-worker](train-in-worker.md) and [simdgrad/training-worker](training-worker.md), a training Worker for pages.',
       )
-      .replace(/^# (nets|export)$/m, '# simdgrad/$1')
+      .replace(/^# (?:in-worker\/)?(nets|export|train-in-worker|training-worker)$/m, '# simdgrad/$1')
     writeFileSync(join(folder, file), short(text).replace(/(?<!\\)\| `undefined` \|/g, '| |'))
     renameSync(join(folder, file), join(folder, short(file)))
   }
