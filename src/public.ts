@@ -31,9 +31,9 @@ export { type FreezeOptions, freezeBatchNorm, type StateMetadata, unfreezeBatchN
 export * as nn from './nn/index.js'
 export {
   type Predicted,
+  type PredictionReport,
   type Predictor,
   type PredictorOptions,
-  type PredictorReport,
   predictor,
 } from './nn/predictor.js'
 export { type Summary, type SummaryRow, type SummaryTotals, summary } from './nn/summary.js'

@@ -21,9 +21,9 @@ export interface WorkerTrainingSetup {
 
 /** What the Worker's messages go through: its own global scope, or a port of Node's. */
 export interface WorkerPort {
-  /** Sends to the page. */
+  /** Sends a `message` to the page, and hands over what it is to `transfer`. */
   postMessage(message: unknown, transfer: Transferable[]): void
-  /** Hears from the page. */
+  /** Calls the `listener` at an event of that `type`: what the page says. */
   addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void
   /** Begins to hear, where that is to be said. */
   start?(): void

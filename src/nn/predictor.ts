@@ -23,7 +23,7 @@ export type Predicted<Output> = Output extends Tensor
     : Output
 
 /** How a predictor runs. */
-export interface PredictorReport {
+export interface PredictionReport {
   /** Shapes of inputs that have a recording. */
   recordings: number
   /** Bytes of wasm memory that they have for themselves; the weights come to that. */
@@ -120,7 +120,7 @@ export class Predictor<Output = Tensor> {
   }
 
   /** How it runs. */
-  get report(): PredictorReport {
+  get report(): PredictionReport {
     const steps = [...this.#steps.values()]
     const bytes = steps.reduce((sum, step) => sum + step.bytes, 0)
     const recordings = steps.filter(({ replays }) => replays).length
