@@ -64,8 +64,6 @@ pub(super) fn multiply(
     let mut values = Dst::new(values, groups * channels * CHANNEL);
     for p in 0..PRODUCTS {
         let (from, to) = (inputs.having(p), outputs.having(p));
-        // (Divided here, not for each output.)
-        let at_a_time = from.each_ref().map(|run| run.len().div_ceil(run.len().div_ceil(SUMMED).max(1)));
         let empty = from.iter().all(Range::is_empty);
         for g in 0..groups {
             let mut values = values.offset(g * channels * CHANNEL + p * LANES);
@@ -74,26 +72,28 @@ pub(super) fn multiply(
                     (0..LANES).step_by(4).for_each(|v| values.store(o * CHANNEL + v, F32x4::zero()));
                 }
             }
-            for to in &to {
-                for o in to.clone().step_by(2) {
-                    let w = all.offset(p * apart + first + o * row);
-                    let mut begun = false;
-                    for (run, &most) in from.iter().zip(&at_a_time) {
-                        let mut c = run.start;
-                        while c < run.end {
+            // (What is the same for all outputs is outside of their loop: few inputs take no longer than that.)
+            let mut begun = false;
+            for from in from.iter().filter(|run| !run.is_empty()) {
+                let at_a_time = from.len().div_ceil(from.len().div_ceil(SUMMED));
+                for to in &to {
+                    for o in to.clone().step_by(2) {
+                        let w = all.offset(p * apart + first + o * row);
+                        for c in from.clone().step_by(at_a_time) {
                             let x = values.offset(c * CHANNEL + LANES);
-                            let sums = sum(x, w.offset(2 * c), most.min(run.end - c));
+                            let sums = sum(x, w.offset(2 * c), at_a_time.min(from.end - c));
                             let mut y = values.offset(o * CHANNEL);
                             for (r, row) in sums.into_iter().enumerate() {
                                 for (v, sum) in row.into_iter().enumerate() {
                                     let at = r * CHANNEL + v * 4;
-                                    y.store(at, if begun { y.load(at) + sum } else { sum });
+                                    let more = begun || c > from.start;
+                                    y.store(at, if more { y.load(at) + sum } else { sum });
                                 }
                             }
-                            (begun, c) = (true, c + most);
                         }
                     }
                 }
+                begun = true;
             }
         }
     }
