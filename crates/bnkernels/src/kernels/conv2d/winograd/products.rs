@@ -72,24 +72,28 @@ pub(super) fn multiply(
                     (0..LANES).step_by(4).for_each(|v| values.store(o * CHANNEL + v, F32x4::zero()));
                 }
             }
-            for o in to.iter().flat_map(|run| run.clone().step_by(2)) {
-                let w = all.offset(p * apart + first + o * row);
-                let mut begun = false;
-                for run in from.iter().filter(|run| !run.is_empty()) {
-                    let at_a_time = run.len().div_ceil(run.len().div_ceil(SUMMED));
-                    for c in run.clone().step_by(at_a_time) {
-                        let x = values.offset(c * CHANNEL + LANES);
-                        let sums = sum(x, w.offset(2 * c), at_a_time.min(run.end - c));
-                        let mut y = values.offset(o * CHANNEL);
-                        for (r, row) in sums.into_iter().enumerate() {
-                            for (v, sum) in row.into_iter().enumerate() {
-                                let at = r * CHANNEL + v * 4;
-                                y.store(at, if begun { y.load(at) + sum } else { sum });
+            // (What is the same for all outputs is outside of their loop: few inputs take no longer than that.)
+            let mut begun = false;
+            for from in from.iter().filter(|run| !run.is_empty()) {
+                let at_a_time = from.len().div_ceil(from.len().div_ceil(SUMMED));
+                for to in &to {
+                    for o in to.clone().step_by(2) {
+                        let w = all.offset(p * apart + first + o * row);
+                        for c in from.clone().step_by(at_a_time) {
+                            let x = values.offset(c * CHANNEL + LANES);
+                            let sums = sum(x, w.offset(2 * c), at_a_time.min(from.end - c));
+                            let mut y = values.offset(o * CHANNEL);
+                            for (r, row) in sums.into_iter().enumerate() {
+                                for (v, sum) in row.into_iter().enumerate() {
+                                    let at = r * CHANNEL + v * 4;
+                                    let more = begun || c > from.start;
+                                    y.store(at, if more { y.load(at) + sum } else { sum });
+                                }
                             }
                         }
-                        begun = true;
                     }
                 }
+                begun = true;
             }
         }
     }
@@ -160,14 +164,16 @@ pub(super) fn add_dots(
         let (x, dy) = (x.offset(p * LANES), dy.offset(p * LANES));
         let runs = of_x.having(p);
         for o in (0..outputs).step_by(2) {
-            for c in runs.iter().flat_map(|run| run.clone().step_by(4)) {
-                let apart = (inputs * CHANNEL, channels * CHANNEL);
-                let tile = dot(x.offset(c * CHANNEL), dy.offset(o * CHANNEL), apart, groups);
-                for (r, row) in tile.into_iter().enumerate() {
-                    // The lanes of each of the four, summed in pairs.
-                    let [a, b, c4, d] = F32x4::transpose(row);
-                    let at = p * sums_apart(outputs, inputs) + (o + r) * inputs + c;
-                    sums.store(at, sums.load(at) + ((a + b) + (c4 + d)));
+            for run in &runs {
+                for c in run.clone().step_by(4) {
+                    let apart = (inputs * CHANNEL, channels * CHANNEL);
+                    let tile = dot(x.offset(c * CHANNEL), dy.offset(o * CHANNEL), apart, groups);
+                    for (r, row) in tile.into_iter().enumerate() {
+                        // The lanes of each of the four, summed in pairs.
+                        let [a, b, c4, d] = F32x4::transpose(row);
+                        let at = p * sums_apart(outputs, inputs) + (o + r) * inputs + c;
+                        sums.store(at, sums.load(at) + ((a + b) + (c4 + d)));
+                    }
                 }
             }
         }
