@@ -143,7 +143,7 @@ function nameErrors(comment) {
  */
 function tidy(folder) {
   const short = (text) =>
-    text
+    OTHERS.reduce((all, [module, entry]) => all.replaceAll(`${module.replaceAll('/', '.')}.`, `${entry}.`), text)
       .replace(/(?<=[(/.]|^)(nn\.)?Namespace\.(\w+\.md)/gm, '$1$2')
       .replace(/(?<=[(/]|^)index\.node\.(?!md)/gm, '')
       .replace(/(?<=[(/]|^)index\.node\.md/gm, 'README.md')
@@ -154,7 +154,7 @@ function tidy(folder) {
       /^# index\.node$/m,
       `# simdgrad\n\nEntries of their own are ${others}.`,
     )
-    for (const [module, entry] of OTHERS) text = text.replace(`\n# ${module}\n`, `\n# simdgrad/${entry}\n`)
+    for (const [module, entry] of OTHERS) text = text.replace(`# ${module}\n`, `# simdgrad/${entry}\n`)
     writeFileSync(join(folder, file), short(text).replace(/(?<!\\)\| `undefined` \|/g, '| |'))
     renameSync(join(folder, file), join(folder, short(file)))
   }
