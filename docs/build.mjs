@@ -10,7 +10,9 @@ const { values } = parseArgs({
   options: { base: { type: 'string', default: '/' }, api: { type: 'boolean', default: false } },
 })
 if (!/^\/(.*\/)?$/.test(values.base)) {
-  throw new Error(`--base is '${values.base}'; expected a path that begins and ends with /, such as /simdgrad/`)
+  throw new Error(
+    `--base is '${values.base}'; expected a path that begins and ends with /, such as /simdgrad/`,
+  )
 }
 
 const { complaints, write } = await readDocstrings()
