@@ -12,6 +12,7 @@ import { guide } from './guide.mjs'
 import { manifest } from './manifest.mjs'
 import { newProjects } from './new.mjs'
 import { ownData } from './own-data.mjs'
+import { ownImages } from './own-images.mjs'
 import { readme } from './readme.mjs'
 import { RUNTIMES } from './runtimes.mjs'
 import { closeBrowsers, WEB } from './web.mjs'
@@ -31,6 +32,7 @@ const SHARES = {
   guide,
   checkpoints,
   'own-data': ownData,
+  'own-images': ownImages,
   failures,
 }
 const QUICK = [
@@ -44,6 +46,7 @@ const QUICK = [
   'guide',
   'checkpoints',
   'own-data',
+  'own-images',
   'failures',
 ]
 
