@@ -18,12 +18,14 @@ const slugify = (heading) =>
     .replace(/[^\p{L}\p{N}\s_-]/gu, '')
     .replaceAll(' ', '-')
 
-/** A link out of docs/ leads to the repository. @param {string} link @param {string} page path below docs/ */
+/** A link out of docs/ leads to the repository, and one to a README to the page that it is here. @param {string} link @param {string} page path below docs/ */
 function outside(link, page) {
   if (/^([a-z]+:|#|\/)/.test(link)) return link
   const [path, anchor] = link.split('#')
   const target = posix.join('docs', posix.dirname(page), path)
-  if (posix.dirname(`${target}/x`).startsWith('docs') && /\.(md|png)$/.test(target)) return link
+  if (posix.dirname(`${target}/x`).startsWith('docs') && /\.md$/.test(target)) {
+    return link.replace('README.md', 'index.md')
+  }
   if (!existsSync(root + target)) throw new Error(`${page} links to ${link}, which is not there`)
   const kind = statSync(root + target).isDirectory() ? 'tree' : 'blob'
   return `${repository}/${kind}/main/${target}${anchor ? `#${anchor}` : ''}`
@@ -88,8 +90,16 @@ export default defineConfig({
     footer: { message: 'MIT licence' },
   },
   vite: {
-    // The package itself is the library that the pages run; Node's self-reference finds it.
+    // What the pages run is the built package.
+    resolve: {
+      alias: [
+        { find: /^simdgrad$/, replacement: `${root}dist/index.js` },
+        { find: /^simdgrad\/nets$/, replacement: `${root}dist/nets/index.js` },
+      ],
+    },
     worker: { format: 'es' },
+    // Errors and printed nets have the names of classes.
+    esbuild: { keepNames: true },
     build: { chunkSizeWarningLimit: 2000 },
   },
 })

@@ -2,7 +2,7 @@
 
 /** What a page does not have, or not with what a block has in Node. */
 const ELSEWHERE =
-  /^\/\/ not run: |\bprocess\.|\bBuffer\b|\bawait import\(|data\.(mnist|imageFolder|cifar10|cifar100|fashionMnist)\(|(save|load)Safetensors\(|(save|load|latest)Checkpoint|checkpoint\(|\bFolder\b|\breadFile|\bworker_threads\b/
+  /^\/\/ not run: |\bprocess\.|\bBuffer\b|\bawait import\(|data\.(mnist|imageFolder|cifar10|cifar100|fashionMnist)\(|(save|load)Safetensors\(|(save|load|latest)Checkpoint|checkpoint\(|\bpapaparse\b|data\.csv\(|\bbackend\.threads\b|\bFolder\b|\breadFile|\bworker_threads\b/
 
 /** Whether a page can run a block. @param {string} code */
 export function isLive(code) {

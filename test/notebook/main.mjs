@@ -17,12 +17,9 @@ const { values } = parseArgs({ options: { write: { type: 'boolean', default: fal
 const folder = fileURLToPath(new URL('../../docs/notebooks', import.meta.url))
 const requirements = fileURLToPath(new URL('requirements.txt', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'simdgrad-notebook-'))
-const env = {
-  ...process.env,
-  JUPYTER_DATA_DIR: join(scratch, 'jupyter'),
-  NO_COLOR: '1',
-  DENO_NO_UPDATE_CHECK: '1',
-}
+/** Deno puts its kernel below the first, Jupyter looks for it in the second. */
+const kernels = { XDG_DATA_HOME: scratch, JUPYTER_PATH: join(scratch, 'jupyter') }
+const env = { ...process.env, ...kernels, NO_COLOR: '1', DENO_NO_UPDATE_CHECK: '1' }
 /** @param {string} program @param {string[]} args */
 const run = (program, ...args) =>
   execFileSync(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })

@@ -1,11 +1,12 @@
 // Runs one block of code with the library, and tells what it prints, line by line.
+import { inspect } from 'node-inspect-extracted'
 import * as simdgrad from 'simdgrad'
 import * as nets from 'simdgrad/nets'
 import { asBody } from '../live.mjs'
 
 const AsyncFunction = (async () => {}).constructor
-/** @param {unknown} value */
-const show = (value) => (typeof value === 'object' ? JSON.stringify(value) : String(value))
+/** As Node prints it. @param {unknown} value */
+const show = (value) => (typeof value === 'string' ? value : inspect(value))
 
 addEventListener('message', async ({ data: code }) => {
   console.log = (...values) => postMessage({ line: values.map(show).join(' ') })
