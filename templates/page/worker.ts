@@ -34,6 +34,9 @@ function spirals(count: number) {
   return { points, labels }
 }
 
+const datasetOf = ({ points, labels }: ReturnType<typeof spirals>) =>
+  new data.TensorDataset(tensor(points, { shape: [labels.length, 2] }), tensor(labels))
+
 /** The net's answer at each point of a grid over the plane. */
 function answersOf(net: nn.Sequential): Uint8Array {
   const at = (i: number) => (2 * (i + 0.5)) / SIDE - 1
@@ -50,7 +53,6 @@ async function train() {
   const { simd, threads, reason } = await init() // again with the same options it does nothing
   say({ kind: 'ready', backend: `${simd} SIMD, ${threads} thread${threads > 1 ? 's' : ''}: ${reason}` })
   const { points, labels } = spirals(3000)
-  const dataset = new data.TensorDataset(tensor(points, { shape: [labels.length, 2] }), tensor(labels))
   const net = new nn.Sequential(
     new nn.Linear(2, 64),
     new nn.BatchNorm1d(64),
@@ -61,12 +63,13 @@ async function train() {
     new nn.Linear(64, ARMS),
   )
   await fit(net, {
-    train: new data.DataLoader(dataset, { batchSize: 32, shuffle: true }),
+    train: new data.DataLoader(datasetOf({ points, labels }), { batchSize: 32, shuffle: true }),
+    valid: new data.DataLoader(datasetOf(spirals(1000)), { batchSize: 100 }),
     optimizer: new optim.SGD(net.parameters(), { lr: 0.1 }),
     loss: new nn.CrossEntropyLoss(),
     epochs: 20,
-    onEpoch: ({ epoch, trainAcc = 0 }) => {
-      say({ kind: 'epoch', epoch: epoch + 1, accuracy: trainAcc, answers: answersOf(net), points, labels })
+    onEpoch: ({ epoch, validAcc = 0 }) => {
+      say({ kind: 'epoch', epoch: epoch + 1, accuracy: validAcc, answers: answersOf(net), points, labels })
     },
   })
   say({ kind: 'done' })

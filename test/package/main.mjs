@@ -16,6 +16,7 @@ import { manifest } from './manifest.mjs'
 import { newProjects } from './new.mjs'
 import { origins } from './origins.mjs'
 import { ownData } from './own-data.mjs'
+import { ownImages } from './own-images.mjs'
 import { readme } from './readme.mjs'
 import { RECIPES } from './recipes.mjs'
 import { RUNTIMES } from './runtimes.mjs'
@@ -40,6 +41,7 @@ const SHARES = {
   checkpoints,
   'own-data': ownData,
   'train-in-worker': trainInWorker,
+  'own-images': ownImages,
   failures,
   origins,
   ...RECIPES,
@@ -62,6 +64,7 @@ const QUICK = [
   'checkpoints',
   'own-data',
   'train-in-worker',
+  'own-images',
   'failures',
   'origins',
   ...['one-file', 'sea', 'bun-build', 'permission', 'memory', 'extension', 'cloudflare', 'vite-library'],

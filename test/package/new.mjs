@@ -82,7 +82,7 @@ async function pageProject(home, language) {
   const served = await viteServe(folder)
   for (const browser of await browsers()) {
     await check(['new', browser.name, `the page in ${language} trains, with threads`], async () => {
-      const text = await textOf(browser, served.url, 'body', /epoch 20: accuracy 0\.9\d+[^]*\d threads/)
+      const text = await textOf(browser, served.url, 'body', /epoch 20: accuracy 0\.9\d+[\s\S]*\d threads/)
       return `${/epoch 20.*/.exec(text)?.[0].trim()}; ${inTime(start)}`
     })
   }
@@ -97,7 +97,12 @@ async function pageProject(home, language) {
       ['new', browser.name, `the page built from ${language} trains, without headers`],
       async () => {
         const page = `${url}/some/where/index.html`
-        const text = await textOf(browser, page, 'body', /epoch 20: accuracy 0\.9\d+[^]*one thread, because/)
+        const text = await textOf(
+          browser,
+          page,
+          'body',
+          /epoch 20: accuracy 0\.9\d+[\s\S]*one thread, because/,
+        )
         return `${/epoch 20.*/.exec(text)?.[0].trim()}`
       },
     )
