@@ -143,7 +143,10 @@ function nameErrors(comment) {
  */
 function tidy(folder) {
   const short = (text) =>
-    OTHERS.reduce((all, [module, entry]) => all.replaceAll(`${module.replaceAll('/', '.')}.`, `${entry}.`), text)
+    OTHERS.reduce(
+      (all, [module, entry]) => all.replaceAll(`${module.replaceAll('/', '.')}.`, `${entry}.`),
+      text,
+    )
       .replace(/(?<=[(/.]|^)(nn\.)?Namespace\.(\w+\.md)/gm, '$1$2')
       .replace(/(?<=[(/]|^)index\.node\.(?!md)/gm, '')
       .replace(/(?<=[(/]|^)index\.node\.md/gm, 'README.md')
