@@ -9,6 +9,9 @@ export type Template = (typeof TEMPLATES)[number]
 export const LANGUAGES = ['typescript', 'javascript'] as const
 export type Language = (typeof LANGUAGES)[number]
 
+/** A language by its file's ending. */
+const SHORT: Readonly<Record<string, string>> = { ts: 'typescript', js: 'javascript' }
+
 /** As node:util's parseArgs takes them. */
 export const NEW = {
   template: { type: 'string' },
@@ -31,13 +34,10 @@ export function newOptions(texts: Map<string, string>, folder: string | undefine
   if (folder === undefined || folder === '') {
     throw new ArgumentError('new needs the folder of the new project: simdgrad new DIR.')
   }
-  const short = { ts: 'typescript', js: 'javascript' } as const
-  const language = texts.get('language')
   return {
     folder,
     template: oneOf(TEMPLATES, 'template', texts.get('template')),
-    language:
-      language === 'ts' || language === 'js' ? short[language] : oneOf(LANGUAGES, 'language', language),
+    language: oneOf(LANGUAGES, 'language', texts.get('language')),
     package: texts.get('package'),
   }
 }
@@ -49,7 +49,7 @@ export function oneOf<T extends string>(
   text: string | undefined,
 ): T | undefined {
   if (text === undefined) return undefined
-  const found = known.find((name) => name === text)
+  const found = known.find((name) => name === (Object.hasOwn(SHORT, text) ? SHORT[text] : text))
   if (found !== undefined) return found
   throw new ArgumentError(
     `--${option} is '${text}'${didYouMean(text, known)}; allowed are ${known.join(', ')}.`,

@@ -95,7 +95,13 @@ async function ask<T extends string>(what: string, known: readonly T[]): Promise
   if (!process.stdin.isTTY || !process.stdout.isTTY) return known[0]
   const terminal = createInterface({ input: process.stdin, output: process.stdout })
   try {
-    const answer = (await terminal.question(`${what} (${known.join(', ')}) [${known[0]}]: `)).trim()
+    const left = new Promise<never>((_, reject) => {
+      terminal.once('close', () =>
+        reject(new ArgumentError('new was left without an answer. Nothing was written.')),
+      )
+    })
+    const question = terminal.question(`${what} (${known.join(', ')}) [${known[0]}]: `)
+    const answer = (await Promise.race([question, left])).trim()
     const begun = known.find((name) => answer !== '' && name.startsWith(answer.toLowerCase()))
     return begun ?? oneOf(known, what, answer || known[0]) ?? known[0]
   } finally {
