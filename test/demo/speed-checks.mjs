@@ -93,15 +93,20 @@ export const SPEED_CHECKS = [
       await demo.close()
     },
   },
-  {
-    name: 'at a quarter of the speed the page’s own thread has no task of more than 50 ms',
-    quick: true,
+  // At a quarter of a slow or busy machine's speed it says more of the machine: CI asks at full speed.
+  ...[
+    { when: 'at full speed', throttle: 1, quick: true },
+    { when: 'at a quarter of the speed', throttle: THROTTLE, quick: false },
+  ].map(({ when, throttle, quick }) => ({
+    name: `${when} the page’s own thread has no task of more than 50 ms`,
+    quick,
     only: 'Chromium',
+    /** @param {import('./check.mjs').Browser} browser @param {import('./check.mjs').Site} site */
     async run(browser, { url }) {
       let best = Number.POSITIVE_INFINITY
       for (let run = 0; run < RUNS && best > LONG_TASK; run++) {
         const demo = await browser.open('about:blank')
-        await demo.page.emulateCPUThrottling(THROTTLE)
+        await demo.page.emulateCPUThrottling(throttle)
         await demo.page.tracing.start({ categories: ['toplevel', '__metadata'] })
         await demo.page.goto(`${url}/`)
         await walk(demo)
@@ -115,7 +120,7 @@ export const SPEED_CHECKS = [
       }
       ok(best <= LONG_TASK)
     },
-  },
+  })),
   {
     // Firefox can't be slowed down and tells no thread's own time: this is full speed, by the wall's clock.
     name: 'the page’s event loop turns at least every 50 ms',
