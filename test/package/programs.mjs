@@ -24,7 +24,9 @@ function environment(node, env) {
     ASTRO_TELEMETRY_DISABLED: '1',
     NUXT_TELEMETRY_DISABLED: '1',
   }
-  return { ...process.env, ...quiet, WRANGLER_SEND_METRICS: 'false', FORCE_COLOR: '0', ...env, PATH: path }
+  // Vite, where it served something in this process before, has set NODE_ENV, with which Next builds no page.
+  const { NODE_ENV: _, ...own } = process.env
+  return { ...own, ...quiet, WRANGLER_SEND_METRICS: 'false', FORCE_COLOR: '0', ...env, PATH: path }
 }
 
 /**
