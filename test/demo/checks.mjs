@@ -168,8 +168,10 @@ export const CHECKS = [
   {
     name: 'where streaming fails it says so, goes on with what it has, and tries again',
     run: async (browser, site) => {
+      // (Elsewhere the service worker has them already.)
+      const context = await browser.apart()
       site.refuse('/digits/train-2.bin')
-      const demo = await browser.open(`${site.url}/${FREE}`, { expectErrors: true })
+      const demo = await context.open(`${site.url}/${FREE}`, { expectErrors: true })
       await demo.until(() =>
         document.getElementById('trouble')?.textContent?.includes('Only 6,000 of 60,000'),
       )
@@ -179,6 +181,7 @@ export const CHECKS = [
       await demo.until((all) => document.getElementById('digits')?.textContent === all, TRAIN)
       ok(await demo.page.$eval('#trouble', (/** @type {HTMLElement} */ place) => place.hidden))
       await demo.close()
+      await context.close()
     },
   },
   {
@@ -192,12 +195,14 @@ export const CHECKS = [
   {
     name: 'where the binary can’t be loaded it says so',
     run: async (browser, site) => {
+      const context = await browser.apart()
       site.refuse('.wasm')
-      const demo = await browser.open(`${site.url}/${FREE}`, { expectErrors: true })
+      const demo = await context.open(`${site.url}/${FREE}`, { expectErrors: true })
       await demo.until(() => document.getElementById('trouble')?.textContent?.includes('could not be loaded'))
       equal(await demo.text('badge'), 'simdgrad could not start')
       site.refuse(undefined)
       await demo.close()
+      await context.close()
     },
   },
   {
