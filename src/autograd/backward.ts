@@ -115,7 +115,7 @@ function share(x: Tensor): Tensor {
 }
 
 /** The recorded calls that `roots` depend on, last first; of those after the first `since`. */
-function callsBehind(roots: readonly Tensor[], since = 0): Call[] {
+export function callsBehind(roots: readonly Tensor[], since = 0): Call[] {
   const visit = ++visits
   const found: Call[] = []
   const enter = (x: Tensor | undefined) => {

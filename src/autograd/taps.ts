@@ -1,6 +1,7 @@
 /** Taps: who wants to know a parameter's gradient while a backward is still under way. */
 import { fill } from '../bindings/kernels.generated.js'
 import { empty, type Tensor, view } from '../tensor/tensor.js'
+import { callsBehind } from './backward.js'
 import { Call } from './call.js'
 import { defineOperation } from './operation.js'
 
@@ -126,15 +127,4 @@ export class Taps {
       }
     }
   }
-}
-
-function callsBehind(outputs: readonly Tensor[]): Set<Call> {
-  const found = new Set<Call>()
-  const enter = (x: Tensor | undefined) => {
-    if (x?.producer instanceof Call) found.add(x.producer)
-  }
-  for (const output of outputs) enter(output)
-  // (What is added while it runs is visited too.)
-  for (const call of found) for (const given of call.sources) enter(given)
-  return found
 }
