@@ -1,6 +1,6 @@
 import type { StateDict } from '../nn/module.js'
 import { bytesOf, checkPath, type FileSource } from './files.js'
-import { originFile } from './folder.web.js'
+import { originFile, readOriginFile } from './folder.web.js'
 import { loadState } from './sharded.js'
 import { decodeMetadata, encodeStateFor, type SaveOptions } from './state.js'
 import {
@@ -11,19 +11,14 @@ import {
   type PyTorchTree,
 } from './torch.js'
 
-function read(path: string | URL): Promise<Uint8Array> {
-  const [folder, name] = originFile(String(path))
-  return folder.read(name)
-}
-
 /** As in Node (files.node.ts). */
 export async function loadSafetensors(from: FileSource): Promise<StateDict> {
-  return loadState('loadSafetensors', from, read)
+  return loadState('loadSafetensors', from, readOriginFile)
 }
 
 /** As in Node (files.node.ts). */
 export async function loadMetadata(from: FileSource): Promise<Record<string, string>> {
-  return decodeMetadata(...(await bytesOf('loadMetadata', from, read)))
+  return decodeMetadata(...(await bytesOf('loadMetadata', from, readOriginFile)))
 }
 
 /** As in Node (files.node.ts). */
@@ -40,7 +35,7 @@ export async function saveSafetensors(
 /** As in Node (files.node.ts). */
 export async function loadPyTorch(from: FileSource, options: LoadPyTorchOptions = {}): Promise<StateDict> {
   checkTorchOptions('loadPyTorch', options)
-  return decodeTorch(await bytesOf('loadPyTorch', from, read), options)
+  return decodeTorch(await bytesOf('loadPyTorch', from, readOriginFile), options)
 }
 
 /** As in Node (files.node.ts). */
@@ -49,5 +44,5 @@ export async function loadPyTorchTree(
   options: LoadPyTorchOptions = {},
 ): Promise<PyTorchTree> {
   checkTorchOptions('loadPyTorchTree', options)
-  return decodeTorchTree(await bytesOf('loadPyTorchTree', from, read), options)
+  return decodeTorchTree(await bytesOf('loadPyTorchTree', from, readOriginFile), options)
 }

@@ -66,6 +66,12 @@ export function originFile(path: string): [folder: Folder, name: string] {
   return [originFolder(parts.join('/')), name]
 }
 
+/** The bytes of the file at a path of the same file system. */
+export function readOriginFile(path: string | URL): Promise<Uint8Array> {
+  const [folder, name] = originFile(String(path))
+  return folder.read(name)
+}
+
 /** @throws {SimdgradError} where the browser has none */
 async function root(): Promise<FileSystemDirectoryHandle> {
   // Typed as what it may be at run time: it is hidden from insecure pages.

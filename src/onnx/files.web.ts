@@ -1,5 +1,5 @@
 import { checkPath, type FileSource } from '../io/files.js'
-import { originFile } from '../io/folder.web.js'
+import { originFile, readOriginFile } from '../io/folder.web.js'
 import type { AnyModule } from '../nn/module.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { loadOnnxBy } from './decode.js'
@@ -20,8 +20,5 @@ export async function saveOnnx(
 
 /** As in Node (files.node.ts). */
 export async function loadOnnx<Output = Tensor>(from: FileSource): Promise<OnnxNet<Output>> {
-  return (await loadOnnxBy(from, (path) => {
-    const [folder, name] = originFile(String(path))
-    return folder.read(name)
-  })) as OnnxNet<unknown> as OnnxNet<Output>
+  return (await loadOnnxBy(from, readOriginFile)) as OnnxNet<unknown> as OnnxNet<Output>
 }
