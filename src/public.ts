@@ -38,7 +38,7 @@ export {
 } from './nn/predictor.js'
 export { type Summary, type SummaryRow, type SummaryTotals, summary } from './nn/summary.js'
 export * as optim from './optim/index.js'
-export { arange, full, ones, type TensorOptions, tensor, zeros } from './tensor/create.js'
+export { arange, full, type LeafOptions, ones, type TensorOptions, tensor, zeros } from './tensor/create.js'
 export { eye, linspace } from './tensor/grids.js'
 export { manualSeed, rand, randn } from './tensor/random.js'
 export { getRngState, type RngState, setRngState } from './tensor/rng-state.js'

@@ -2,7 +2,7 @@
 import { checkFits, isPlainObject, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { snakeCase } from '../snake-case.js'
-import { fromValues, zeros } from '../tensor/create.js'
+import { filled, fromValues } from '../tensor/create.js'
 import { sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { checkValues, completed, copied, type Definition, namesOf } from './option.js'
@@ -213,7 +213,7 @@ function copyOf<O>({ state }: Definition<O>, entry: Record<string, unknown>): Ke
     if (value === null || value === undefined) continue
     if (kind === 'number') kept[name] = numberOf(value)
     else if (kind === 'scalar') kept[name] = fromValues([numberOf(value) ?? Number.NaN], [])
-    else if (value instanceof Tensor) kept[name] = zeros(value.shape).copy_(value)
+    else if (value instanceof Tensor) kept[name] = filled(value.shape, 0).copy_(value)
   }
   return kept
 }

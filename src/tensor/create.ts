@@ -8,12 +8,22 @@ import { ArgumentError, ShapeError } from '../errors.js'
 import { checkShape, type Shape, sizeOf } from './shape.js'
 import { empty, type NestedNumbers, type Tensor } from './tensor.js'
 
-/** Options of what makes a tensor from values. */
-export interface TensorOptions {
-  /** Sizes of the dimensions; must be given with a flat array, is found from a nested one. */
-  shape?: Shape
+/** Options of what makes a tensor. */
+export interface LeafOptions {
   /** Whether `backward()` computes its gradient. Default false. */
   requiresGrad?: boolean
+}
+
+/** Options of what makes a tensor from values. */
+export interface TensorOptions extends LeafOptions {
+  /** Sizes of the dimensions; must be given with a flat array, is found from a nested one. */
+  shape?: Shape
+}
+
+/** @throws {ArgumentError} for options that no leaf takes */
+export function checkLeafOptions(name: string, options: TensorOptions, known = ['requiresGrad']): void {
+  checkOptions(name, options, known)
+  checkBoolean(name, 'requiresGrad', options.requiresGrad ?? false)
 }
 
 /** A leaf with these values in row-major order. */
@@ -45,8 +55,7 @@ export function scalar(value: number): Tensor {
  * @throws {ArgumentError} for values that are no numbers
  */
 export function tensor(values: NestedNumbers | ArrayLike<number>, options: TensorOptions = {}): Tensor {
-  checkOptions('tensor', options, ['shape', 'requiresGrad'])
-  checkBoolean('tensor', 'requiresGrad', options.requiresGrad ?? false)
+  checkLeafOptions('tensor', options, ['shape', 'requiresGrad'])
   const flat: number[] = []
   const found: number[] = []
   let source: ArrayLike<number> = flat
@@ -95,46 +104,53 @@ function flatten(values: NestedNumbers, depth: number, shape: number[], flat: nu
   for (const value of values) flatten(value, depth + 1, shape, flat)
 }
 
+/** A leaf with every element `value`. */
+export function filled(shape: Shape, value: number): Tensor {
+  endStepIfLarge()
+  const x = empty([...shape], 'rows', 'leaf')
+  fill({ y: x.storage, value })
+  return x
+}
+
+/** A leaf with every element `value`, as the user asked for. */
+function askedFor(name: string, shape: Shape, value: number, options: LeafOptions): Tensor {
+  checkShape(name, shape)
+  checkLeafOptions(name, options)
+  const x = filled(shape, value)
+  x.requiresGrad = options.requiresGrad ?? false
+  return x
+}
+
 /**
  * A tensor with every element `value`. https://pytorch.org/docs/stable/generated/torch.full.html
  *
  * @param shape sizes of the dimensions; [] for a single value
  * @throws {ShapeError} for a shape that is no array of whole numbers of at least 0
- * @throws {ArgumentError} for a value that is no number
+ * @throws {ArgumentError} for a value that is no number, or an option that it does not take
  */
-export function full(shape: Shape, value: number): Tensor {
-  checkShape('full', shape)
+export function full(shape: Shape, value: number, options: LeafOptions = {}): Tensor {
   checkNumber('full', 'the value', value)
-  return filled(shape, value)
+  return askedFor('full', shape, value, options)
 }
 
 /**
  * A tensor with every element 0. https://pytorch.org/docs/stable/generated/torch.zeros.html
  *
  * @param shape sizes of the dimensions
- * @throws {ShapeError} as of `full`
+ * @throws {ShapeError} as of `full`, and {ArgumentError}
  */
-export function zeros(shape: Shape): Tensor {
-  checkShape('zeros', shape)
-  return filled(shape, 0)
+export function zeros(shape: Shape, options: LeafOptions = {}): Tensor {
+  return askedFor('zeros', shape, 0, options)
 }
 
 /**
  * A tensor with every element 1. https://pytorch.org/docs/stable/generated/torch.ones.html
  *
  * @param shape sizes of the dimensions
- * @throws {ShapeError} as of `full`
+ * @throws {ShapeError} as of `full`, and {ArgumentError}
  */
-export function ones(shape: Shape): Tensor {
-  checkShape('ones', shape)
-  return filled(shape, 1)
-}
-
-function filled(shape: Shape, value: number): Tensor {
-  endStepIfLarge()
-  const x = empty([...shape], 'rows', 'leaf')
-  fill({ y: x.storage, value })
-  return x
+export function ones(shape: Shape, options: LeafOptions = {}): Tensor {
+  return askedFor('ones', shape, 1, options)
 }
 
 /**
@@ -145,10 +161,11 @@ function filled(shape: Shape, value: number): Tensor {
  * @throws {ArgumentError} for a step of 0, or one that leads away from `end`
  * @throws {OutOfMemoryError} for more values than memory can have
  */
-export function arange(start: number, end?: number, step = 1): Tensor {
+export function arange(start: number, end?: number, step = 1, options: LeafOptions = {}): Tensor {
   for (const [what, value] of Object.entries({ start, end: end ?? 0, step })) {
     checkNumber('arange', what, value, { least: -Number.MAX_VALUE })
   }
+  checkLeafOptions('arange', options)
   const [from, to] = end === undefined ? [0, start] : [start, end]
   const count = Math.ceil((to - from) / step)
   if (step === 0 || !Number.isFinite(count) || count < 0) {
@@ -158,5 +175,6 @@ export function arange(start: number, end?: number, step = 1): Tensor {
   return fromValues(
     Float32Array.from({ length: count }, (_, i) => from + i * step),
     [count],
+    options.requiresGrad,
   )
 }

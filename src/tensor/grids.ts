@@ -1,7 +1,7 @@
 /** Tensors of numbers in regular order. */
 import { checkBytes } from '../bindings/allocate.js'
 import { checkNumber } from '../check.js'
-import { fromValues } from './create.js'
+import { checkLeafOptions, fromValues, type LeafOptions } from './create.js'
 import type { Tensor } from './tensor.js'
 
 /**
@@ -14,13 +14,14 @@ import type { Tensor } from './tensor.js'
  * @throws {ArgumentError} for what is no whole number of at least 0
  * @throws {OutOfMemoryError} for more values than memory can have
  */
-export function eye(n: number, m: number = n): Tensor {
+export function eye(n: number, m: number = n, options: LeafOptions = {}): Tensor {
   checkNumber('eye', 'the number of rows', n, { least: 0, whole: true })
   checkNumber('eye', 'the number of columns', m, { least: 0, whole: true })
+  checkLeafOptions('eye', options)
   checkBytes(4 * n * m)
   const values = new Float32Array(n * m)
   for (let i = 0; i < Math.min(n, m); i++) values[i * m + i] = 1
-  return fromValues(values, [n, m])
+  return fromValues(values, [n, m], options.requiresGrad)
 }
 
 /**
@@ -34,11 +35,12 @@ export function eye(n: number, m: number = n): Tensor {
  * @throws {ArgumentError} for no finite number, or a number of steps that is no whole number of at least 0
  * @throws {OutOfMemoryError} for more values than memory can have
  */
-export function linspace(start: number, end: number, steps: number): Tensor {
+export function linspace(start: number, end: number, steps: number, options: LeafOptions = {}): Tensor {
   const finite = { least: -Number.MAX_VALUE }
   checkNumber('linspace', 'start', start, finite)
   checkNumber('linspace', 'end', end, finite)
   checkNumber('linspace', 'steps', steps, { least: 0, whole: true })
+  checkLeafOptions('linspace', options)
   checkBytes(4 * steps)
   const step = (end - start) / Math.max(1, steps - 1)
   // From the nearer end, so that both are exact.
@@ -46,5 +48,6 @@ export function linspace(start: number, end: number, steps: number): Tensor {
   return fromValues(
     Float32Array.from({ length: steps }, (_, i) => at(i)),
     [steps],
+    options.requiresGrad,
   )
 }

@@ -3,6 +3,7 @@ import { Storage } from '../bindings/memory.js'
 import { live } from '../bindings/recording.js'
 import { kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
+import { checkLeafOptions, type LeafOptions } from './create.js'
 import { checkShape, type Shape } from './shape.js'
 import { empty, type Tensor } from './tensor.js'
 
@@ -143,16 +144,30 @@ export function randomPermutation(n: number): Uint32Array {
   }
 }
 
+/** A leaf that is filled with the next numbers of the stream. */
+function drawn(
+  name: string,
+  shape: Shape,
+  options: LeafOptions,
+  fillIt: (x: Tensor, a: number, b: number) => Tensor,
+): Tensor {
+  checkShape(name, shape)
+  checkLeafOptions(name, options)
+  const x = fillIt(empty([...shape], 'rows', 'leaf'), 0, 1)
+  x.requiresGrad = options.requiresGrad ?? false
+  return x
+}
+
 /**
  * Uniform numbers from [0, 1), of the stream that `manualSeed` starts.
  * https://pytorch.org/docs/stable/generated/torch.rand.html
  *
  * @param shape sizes of the dimensions
  * @throws {ShapeError} for a shape that is no array of whole numbers of at least 0
+ * @throws {ArgumentError} for an option that it does not take
  */
-export function rand(shape: Shape): Tensor {
-  checkShape('rand', shape)
-  return fillUniform(empty([...shape], 'rows', 'leaf'), 0, 1)
+export function rand(shape: Shape, options: LeafOptions = {}): Tensor {
+  return drawn('rand', shape, options, fillUniform)
 }
 
 /**
@@ -161,8 +176,8 @@ export function rand(shape: Shape): Tensor {
  *
  * @param shape sizes of the dimensions
  * @throws {ShapeError} for a shape that is no array of whole numbers of at least 0
+ * @throws {ArgumentError} for an option that it does not take
  */
-export function randn(shape: Shape): Tensor {
-  checkShape('randn', shape)
-  return fillNormal(empty([...shape], 'rows', 'leaf'), 0, 1)
+export function randn(shape: Shape, options: LeafOptions = {}): Tensor {
+  return drawn('randn', shape, options, fillNormal)
 }
