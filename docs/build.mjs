@@ -22,6 +22,9 @@ process.exitCode = complaints.length > 0 ? 1 : 0
 
 if (!values.api && complaints.length === 0) {
   process.env.SIMDGRAD_DOCS_BASE = values.base
-  const { build } = await import('vitepress')
+  const { build } = await import('vitepress').catch((error) => {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new Error('the reference is written; for the site: npm ci --prefix docs', { cause: error })
+  })
   await build(fileURLToPath(new URL('.', import.meta.url)))
 }
