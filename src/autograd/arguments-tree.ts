@@ -1,5 +1,6 @@
 /** What functions of a user's take and give: tensors, in arrays and plain objects of any depth, beside other values. */
 import type { Layout } from '../bindings/memory.js'
+import { isPlainObject } from '../check.js'
 import { type Shape, sameShape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 
@@ -17,8 +18,6 @@ export type Leaf = TensorLeaf | unknown
 const END = Symbol('end')
 const ARRAY = Symbol('array')
 
-const isPlain = (value: object) => Object.getPrototypeOf(value) === Object.prototype
-
 /** The tensors and other values of a tree in order, with marks that tell trees apart. */
 export function flatten(tree: readonly unknown[]): unknown[] {
   const leaves: unknown[] = []
@@ -27,12 +26,11 @@ export function flatten(tree: readonly unknown[]): unknown[] {
 }
 
 function enter(value: unknown, leaves: unknown[]): void {
-  if (value instanceof Tensor || typeof value !== 'object' || value === null) leaves.push(value)
-  else if (Array.isArray(value)) {
+  if (Array.isArray(value)) {
     leaves.push(ARRAY)
     for (const one of value) enter(one, leaves)
     leaves.push(END)
-  } else if (isPlain(value)) {
+  } else if (isPlainObject(value)) {
     for (const [key, one] of Object.entries(value)) {
       leaves.push(key)
       enter(one, leaves)
@@ -65,8 +63,7 @@ export function sameLeaves(remembered: readonly Leaf[], leaves: readonly unknown
 /** The same tree with other tensors. */
 export function mapTensors(value: unknown, map: (x: Tensor) => unknown): unknown {
   if (value instanceof Tensor) return map(value)
-  if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map((one) => mapTensors(one, map))
-  if (!isPlain(value)) return value
+  if (!isPlainObject(value)) return value
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mapTensors(one, map)]))
 }

@@ -4,7 +4,7 @@
  * with what Module keeps in private, and the fields are then copied. What a class has in private #fields or #methods of
  * its own is reached by nobody else: the library's that have any give a `blank` one, and a user's can too.
  */
-import { kindOf } from '../check.js'
+import { isPlainObject, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import { zeros } from '../tensor/create.js'
 import { keepingStream } from '../tensor/random.js'
@@ -53,7 +53,7 @@ class Copying {
     if (Array.isArray(value)) return value.map(copy)
     if (value instanceof Map) return new Map([...value].map(([key, one]) => [key, copy(one)]))
     if (value instanceof Set) return new Set([...value].map(copy))
-    if (Object.getPrototypeOf(value) !== Object.prototype) return value
+    if (!isPlainObject(value)) return value
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, copy(one)]))
   }
 

@@ -8,6 +8,7 @@
  * user's. Without a scope, all is. So a module can keep, store or return whatever it is handed; nothing has to
  * be promised. What backward needs, the tape keeps by itself.
  */
+import { isPlainObject } from '../check.js'
 import { Tensor } from './tensor.js'
 
 let current: Scope | undefined
@@ -92,9 +93,9 @@ const DEPTH = 8
  */
 export function eachTensor(value: unknown, visit: (x: Tensor) => void, depth = 0): void {
   if (value instanceof Tensor) visit(value)
-  else if (typeof value !== 'object' || value === null || depth > DEPTH) return
+  else if (depth > DEPTH) return
   else if (Array.isArray(value)) for (const one of value) eachTensor(one, visit, depth + 1)
-  else if (Object.getPrototypeOf(value) === Object.prototype) {
+  else if (isPlainObject(value)) {
     for (const one of Object.values(value)) eachTensor(one, visit, depth + 1)
   }
 }
