@@ -5,7 +5,7 @@ import { ArgumentError, AutogradError, ShapeError } from '../errors.js'
 import { copyValues } from '../tensor/copy.js'
 import { outside } from '../tensor/scope.js'
 import { type Shape, sameShape, sizeOf } from '../tensor/shape.js'
-import { Tensor, toLayout } from '../tensor/tensor.js'
+import { inRows, Tensor, toLayout } from '../tensor/tensor.js'
 import { unfused } from './fuse.js'
 import { defineOperation } from './operation.js'
 import { cat, reshape, slice } from './ops/rearrange.js'
@@ -247,6 +247,6 @@ function packed(name: string, given: unknown) {
           outputs.map((x) => reshape(x, [-1])),
           0,
         )
-  const result = one.layout === 'rows' ? one : toLayout(one, 'rows')
+  const result = inRows(one)
   return { result, shapes, several: Array.isArray(given) }
 }

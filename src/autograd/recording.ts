@@ -1,7 +1,7 @@
 /** What JavaScript does in the midst of operations, told to whoever writes a step down (bindings/recording.ts). */
 import { eachRun, type Storage } from '../bindings/recording.js'
 import type { Shape } from '../tensor/shape.js'
-import { empty, type Tensor, toLayout } from '../tensor/tensor.js'
+import { empty, inRows, type Tensor } from '../tensor/tensor.js'
 
 export { reliesOn } from '../bindings/recording.js'
 
@@ -17,7 +17,7 @@ export function eachValue(x: Tensor, look: (value: number) => void): void {
 
 /** Looks at all values of some tensors, in row-major order, as `eachValue` does. */
 export function eachValues(sources: readonly Tensor[], look: (...values: Float32Array[]) => void): void {
-  inRows(sources, (storages) => eachRun(storages, (now) => look(...now.map(valuesOf))))
+  withRows(sources, (storages) => eachRun(storages, (now) => look(...now.map(valuesOf))))
 }
 
 /**
@@ -31,7 +31,7 @@ export function computeInJavaScript(
 ): Tensor {
   const y = empty(shape)
   try {
-    inRows(sources, (storages) =>
+    withRows(sources, (storages) =>
       eachRun([...storages, y.storage], (now) => {
         now[storages.length].write(compute(...now.slice(0, storages.length).map(valuesOf)))
       }),
@@ -46,8 +46,8 @@ export function computeInJavaScript(
 const valuesOf = (storage: Storage) => new Float32Array(storage.copyOut().buffer)
 
 /** Runs `run` with the storages of tensors, all in rows. */
-function inRows(sources: readonly Tensor[], run: (storages: readonly Storage[]) => void): void {
-  const rows = sources.map((x) => (x.layout === 'rows' ? x : toLayout(x, 'rows')))
+function withRows(sources: readonly Tensor[], run: (storages: readonly Storage[]) => void): void {
+  const rows = sources.map(inRows)
   try {
     run(rows.map(({ storage }) => storage))
   } finally {

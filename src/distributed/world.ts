@@ -5,7 +5,7 @@ import { checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
 import type { ProcessGroup } from '../nn/sync-batch-norm.js'
 import { adopt } from '../tensor/scope.js'
-import { empty, Tensor, toLayout } from '../tensor/tensor.js'
+import { empty, inRows, Tensor } from '../tensor/tensor.js'
 import type { Communicator, Request } from './communicator.js'
 import { MPIError } from './errors.js'
 
@@ -100,7 +100,7 @@ export class World implements ProcessGroup {
   allgather(x: Tensor): Tensor {
     checkTensor('allgather', x)
     const all = empty([this.size, ...x.shape])
-    const rows = x.layout === 'rows' ? x : toLayout(x, 'rows')
+    const rows = inRows(x)
     try {
       eachRun([rows.storage, all.storage], ([from, to]) => {
         to.willChange()

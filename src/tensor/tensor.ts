@@ -273,6 +273,11 @@ export function toLayout(x: Tensor, layout: Layout): Tensor {
   return y
 }
 
+/** The tensor, or a copy of it, in rows. */
+export function inRows(x: Tensor): Tensor {
+  return x.layout === 'rows' ? x : toLayout(x, 'rows')
+}
+
 /** Sets the lanes past the batch to 0, where there are any: what is computed there may be anything. */
 export function clearPaddingOf(x: Tensor): void {
   const [n] = x.shape

@@ -10,7 +10,7 @@ import { ArgumentError, ShapeError } from '../../errors.js'
 import { fromValues } from '../../tensor/create.js'
 import { scoped } from '../../tensor/scope.js'
 import { sameShape } from '../../tensor/shape.js'
-import { Tensor, toLayout } from '../../tensor/tensor.js'
+import { inRows, Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
 import { defineOperation } from '../operation.js'
 import { run } from '../tape.js'
@@ -175,7 +175,7 @@ export function correct(logits: Tensor, labels: Labels): number {
 /** As `correct`, of labels [N] that are any numbers: what is no class is no row's. */
 function countRight(logits: Tensor, labels: Tensor): number {
   const [n, classes] = logits.shape
-  const [x, y] = [logits, labels].map((of) => (of.layout === 'rows' ? of : toLayout(of, 'rows')))
+  const [x, y] = [logits, labels].map(inRows)
   try {
     return countCorrect({ n, classes, logits: x.storage, labels: y.storage })
   } finally {

@@ -4,7 +4,7 @@ import { Part } from '../../bindings/part.js'
 import { eachRun, type Storage } from '../../bindings/recording.js'
 import { checkBoolean, checkNumber, checkOptions } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
-import { type Tensor, toLayout } from '../../tensor/tensor.js'
+import { inRows, type Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
 import { defineOperation, unchanged } from '../operation.js'
 import '../recipe.js'
@@ -56,7 +56,7 @@ function countsOf(index: Storage): Map<number, number> {
 function renormalise(input: Tensor, weight: Tensor, most: number, p: number): void {
   const [n, width] = weight.shape
   weight.toRows_()
-  const rows = input.layout === 'rows' ? input : toLayout(input, 'rows')
+  const rows = inRows(input)
   eachRun([rows.storage, weight.storage], ([index, table]) => {
     const used = [...countsOf(index).keys()]
     if (!used.every((row) => Number.isInteger(row) && row >= 0 && row < n)) return
