@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { InitError } from '../errors.js'
-import { ownWorker } from './own.node.js'
+import { type BinaryName, own } from './own.js'
+import { here, ownWorker } from './own.node.js'
 import type { Platform } from './platform.js'
 import { bytesOf, noBinary } from './response.js'
 
@@ -16,6 +18,35 @@ function runtimeName(): string {
 /** A URL where it is one, else a file's path (`C:\\file` is no URL). */
 function locate(place: string | URL): string | URL {
   return typeof place === 'string' && /^[a-z]+:\/\//i.test(place) ? new URL(place) : place
+}
+
+/**
+ * A file of the package's own: where it should be, or else where the package is installed, seen from the bundle. (Next
+ * with webpack names files by their address for browsers; a server's bundle lies in a project that has the package.)
+ *
+ * @param name of package.json's exports
+ */
+function installed(place: string | URL, name: string): string | URL {
+  // (What webpack makes is an instance of URL without a protocol.)
+  const at = `${place}`
+  if (/^(?!file:)[a-z]{2,}:/.test(at) || existsSync(at.startsWith('file:') ? new URL(at) : at)) return place
+  try {
+    // (A bundler that saw a require would follow it.)
+    return process.getBuiltinModule('node:module').createRequire(`${here}`).resolve(`simdgrad/${name}`)
+  } catch {
+    return place
+  }
+}
+
+/** One of the package's own binaries, by the name in its path; a bundler may have put a hash behind it. */
+function ownBinary(place: string | URL): string | undefined {
+  const [name] = /(?:strict|relaxed)-(?:un)?shared(?:-core)?(?=[.-][^/\\]*$)/.exec(`${place}`) ?? []
+  try {
+    return name && `${own(name as BinaryName)}` === `${place}` ? name : undefined
+  } catch {
+    // CommonJS, which has no import.meta.url: the place is the caller's.
+    return undefined
+  }
 }
 
 /** Where a framework's build has put the file, or left it, and the line that helps there. */
@@ -42,7 +73,8 @@ export const nodePlatform: Platform = {
   },
   async readBytes(from) {
     try {
-      const place = locate(from)
+      const binary = ownBinary(from)
+      const place = binary ? installed(from, `wasm/${binary}.wasm`) : locate(from)
       if (place instanceof URL && place.protocol !== 'file:') return await bytesOf(await fetch(place), from)
       return await readFile(place)
     } catch (cause) {
@@ -51,7 +83,7 @@ export const nodePlatform: Platform = {
     }
   },
   startWorker({ module, memory, index }, script, on) {
-    const worker = new Worker(script ? locate(script) : ownWorker(), {
+    const worker = new Worker(script ? locate(script) : installed(ownWorker(), 'worker.js'), {
       workerData: { module, memory, index },
       // Not the process's own flags: some, as --input-type, are for its main script only.
       execArgv: [],

@@ -12,7 +12,7 @@ export type { SentTensor } from './messages.js'
 /** As much of a Worker as is needed. */
 export interface WorkerLike {
   /** Sends a `message`, and hands over what it is to `transfer`. */
-  postMessage(message: unknown, transfer: Transferable[]): void
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void
   /** Calls the `listener` at an event of that `type`: messages, and what goes wrong. */
   addEventListener(type: 'message' | 'error' | 'messageerror', listener: (event: Event) => void): void
   /** Ends it at once. */

@@ -22,7 +22,7 @@ export interface WorkerTrainingSetup {
 /** What the Worker's messages go through: its own global scope, or a port of Node's. */
 export interface WorkerPort {
   /** Sends a `message` to the page, and hands over what it is to `transfer`. */
-  postMessage(message: unknown, transfer: Transferable[]): void
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void
   /** Calls the `listener` at an event of that `type`: what the page says. */
   addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void
   /** Begins to hear, where that is to be said. */
@@ -73,7 +73,7 @@ export function serveTraining<Settings = unknown>(
       'serveTraining: it runs in a Worker; elsewhere give it a port, as { port: parentPort }',
     )
   }
-  const send = (message: FromWorker, transfer: Transferable[] = []) => port.postMessage(message, transfer)
+  const send = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
   const training = new Training(setup as (settings: unknown) => unknown, options.init ?? {}, send)
   port.addEventListener('message', ({ data }) => {
     const message = data as ToWorker
@@ -94,7 +94,7 @@ class Training {
   constructor(
     readonly setup: (settings: unknown) => unknown,
     readonly options: InitOptions,
-    readonly send: (message: FromWorker, transfer?: Transferable[]) => void,
+    readonly send: (message: FromWorker, transfer?: ArrayBuffer[]) => void,
   ) {}
 
   abort(): void {

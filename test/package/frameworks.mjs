@@ -1,7 +1,7 @@
 // The package in the frameworks that people have: a project of each in test/frameworks, as small as the framework allows,
 // with the newest version pinned by its own lock file, installed anew for each run. Its page trains as all pages here do
 // (apps/page.js), and its server, where it has one, at /api/train.
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { files, ISOLATION, serve } from '../../bench/browsers.mjs'
 import { check, expectTrained, leftOut } from './checks.mjs'
@@ -75,6 +75,7 @@ async function ask(name, how, url, { page = true, server }) {
  * @property {string[]} [start] the server's; `PORT` stands for a free port. Without it, `out` is served
  * @property {string} [out] the folder that the build leaves
  * @property {Record<string, string>} [env]
+ * @property {string} [without] a folder that is away meanwhile, as where one builds elsewhere
  * @property {boolean} [page] whether the page is asked. Default true
  * @property {{ threads: number, code?: string, message?: RegExp }} [server] what the server says, if there is one
  */
@@ -90,7 +91,7 @@ async function framework(name, ways, fixture = name) {
   }
   const folder = await project(fixture, name)
   if (!folder) return
-  for (const { how, build, start, out = '', env = {}, page, server } of ways) {
+  for (const { how, build, start, out = '', env = {}, without, page, server } of ways) {
     let built = !build
     if (build) {
       await check([name, '', `builds: ${how}`], async () => {
@@ -100,6 +101,8 @@ async function framework(name, ways, fixture = name) {
       })
     }
     if (!built) continue
+    const away = without && [join(folder, without), join(folder, 'away')]
+    if (away) renameSync(away[0], away[1])
     /** @type {{ url: string, close: () => unknown } | undefined} */
     let site
     await check([name, '', `starts: ${how}`], async () => {
@@ -108,9 +111,9 @@ async function framework(name, ways, fixture = name) {
         : await serve(files((path) => join(folder, out, path), ISOLATION))
       return ''
     })
-    if (!site) continue
-    await ask(name, how, site.url, { page, server })
-    await site.close()
+    if (site) await ask(name, how, site.url, { page, server })
+    await site?.close()
+    if (away) renameSync(away[1], away[0])
   }
 }
 
@@ -132,6 +135,11 @@ export const FRAMEWORKS = {
       [
         {
           ...{ how: 'webpack', build: [next, 'build', '--webpack'], start: [next, 'start', '-p', 'PORT'] },
+          server: { threads: 2 },
+        },
+        {
+          ...{ how: 'webpack, moved: the line', start: [next, 'start', '-p', 'PORT'], page: false },
+          ...{ without: 'node_modules/simdgrad' },
           server: { threads: 0, code: 'unreachable', message: NEXT_LINE },
         },
         {

@@ -9,7 +9,7 @@ import { INSTALL_RUNTIMES, runtimePath } from '../runtimes/runtimes.mjs'
 import { copyBinaries } from './bundles.mjs'
 import { check, expectTrained, leftOut } from './checks.mjs'
 import { project } from './frameworks.mjs'
-import { freshProject, here, installedFile, needed } from './fresh.mjs'
+import { emptyFolder, freshProject, here, installedFile, needed } from './fresh.mjs'
 import { newNode, program } from './programs.mjs'
 
 const run = promisify(execFile)
@@ -65,15 +65,21 @@ async function oneFile() {
     await run(process.execPath, [ncc, 'build', 'node.mjs', '-o', 'ncc'], { cwd: folder })
     return trained(await run(process.execPath, ['ncc/index.mjs', asked], { cwd: folder }))
   })
-  for (const [how, options, code] of /** @type {const} */ ([
-    ['an ES module that says nothing: the cure', ESM, 'unreachable'],
-    ['CommonJS that says nothing: the cure', CJS, 'invalid-url'],
+  // In a project that has the package, its files are found as the package would be; elsewhere only what one says.
+  const elsewhere = emptyFolder('one-file-elsewhere')
+  for (const [how, options, cwd, code] of /** @type {const} */ ([
+    ['an ES module that says nothing', ESM, folder, ''],
+    ['an ES module that says nothing, elsewhere: the cure', ESM, elsewhere, 'unreachable'],
+    ['CommonJS that says nothing: the cure', CJS, folder, 'invalid-url'],
   ])) {
     await check(['one-file', 'esbuild', how], async () => {
       await esbuild(folder, 'bare.mjs', ...options)
-      const file = options === ESM ? 'dist/bare.mjs' : 'dist/bare.js'
-      const { stdout } = await run(process.execPath, [file], { cwd: folder })
-      const { name, code: seen, message } = JSON.parse(stdout)
+      const file = options === ESM ? 'bare.mjs' : 'bare.js'
+      const path = join(cwd, code === 'unreachable' ? '' : 'alone', file)
+      cpSync(join(folder, 'dist', file), path)
+      const { stdout } = await run(process.execPath, [path], { cwd })
+      const { name, code: seen, message, ...result } = JSON.parse(stdout)
+      if (!code) return expectTrained(result, TWO)
       const fits = name === 'InitError' && seen === code && message.includes('init({ wasm, worker })')
       if (!fits) throw new Error(stdout)
       return `${name}: ${seen}`

@@ -1,7 +1,7 @@
 // The declarations in a strict project: for each TypeScript, each set of libraries that a project has, and each way to
 // resolve names; and what an editor offers.
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -62,44 +62,67 @@ async function compiles(folder, manifest, known, only) {
   return ways.map(([name]) => name).join(', ')
 }
 
-/** The names that the sources call internal, of a file of src/. @param {string} file */
-function internals(file) {
-  const source = readFileSync(join(root, 'src', file), 'utf8')
-  const members = source.matchAll(/@internal[^/]*\*\/\s+(?:readonly |static |get |set )*(\w+)/g)
-  return [...members].map(([, name]) => name)
-}
+/** What an editor is asked about: modules, and what a user has in hand. */
+const HELD = [
+  ...['simdgrad', 'data', 'callbacks', 'optim', 'nn.functional', 'nn.init', 'nn.utils', 'tensor(1)'],
+  ...['new nn.Linear(1, 2)', 'new nn.Sequential()', 'new nn.BatchNorm1d(3)', 'new nn.LSTM(2, 3)'],
+  ...['new optim.Adam([])', 'new optim.lrScheduler.StepLR(new optim.Adam([]), { stepSize: 1 })'],
+  ...[
+    'new data.TensorDataset(tensor(1))',
+    'loader',
+    'memory()',
+    '(await init())',
+    '(await fit(net, options))',
+  ],
+  ...["trainInWorker('')", "(await trainInWorker('').result)", "(await loadOnnx(''))", 'toC(net)', 'world'],
+]
 
-/** What an editor offers behind a dot. @param {string} folder */
+const BEFORE = `import * as simdgrad from 'simdgrad'
+import { callbacks, data, fit, init, memory, nn, optim, tensor } from 'simdgrad'
+import type { World } from 'simdgrad/distributed'
+import { toC } from 'simdgrad/export'
+import { loadOnnx } from 'simdgrad/onnx'
+import { trainInWorker } from 'simdgrad/train-in-worker'
+declare const [net, loader, world, options]: [nn.Linear, data.DataLoader, World, Parameters<typeof fit>[1]]
+`
+
+/** Whether the reference has it, as a heading or in a table. @param {string} reference @param {string} name */
+const documented = (reference, name) =>
+  new RegExp(`^(#+ (\\w+ )*|\\|.*?[^\\w])\`?${name.replace('_', '\\\\?_')}\\b`, 'm').test(reference)
+
+/** What an editor offers behind a dot is what the reference documents. @param {string} folder */
 async function offers(folder) {
   const ts = await needed('typescript59')
-  const [file, before] = [join(folder, 'offers.mts'), "import { nn, tensor } from 'simdgrad'\n"]
-  const values = { 'tensor(1)': 'tensor/tensor.ts', 'new nn.Linear(1, 2)': 'nn/module-base.ts' }
-  const source = `${before}${Object.keys(values).join('.\n')}.\n`
-  writeFileSync(file, source)
+  const file = join(folder, 'offers.mts')
   const compilerOptions = {
     ...{ target: ts.ScriptTarget.ES2022, lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'], types: [] },
     ...{ module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler },
   }
+  let [source, version] = ['', 0]
   const service = ts.createLanguageService({
     ...ts.createCompilerHost(compilerOptions),
     getScriptFileNames: () => [file],
-    getScriptVersion: () => '1',
+    getScriptVersion: () => `${version}`,
     getScriptSnapshot: (/** @type {string} */ path) => {
-      const text = ts.sys.readFile(path)
+      const text = path === file ? source : ts.sys.readFile(path)
       return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text)
     },
     getCompilationSettings: () => compilerOptions,
   })
-  const seen = Object.entries(values).map(([value, from]) => {
-    const at = source.indexOf(`${value}.`) + value.length + 1
-    const { entries } = service.getCompletionsAtPosition(file, at, {})
+  const pages = readdirSync(join(root, 'docs/api'))
+  const reference = pages.map((page) => readFileSync(join(root, 'docs/api', page), 'utf8')).join('\n')
+  let count = 0
+  for (const value of HELD) {
+    source = `${BEFORE}${value}.`
+    version++
+    const { entries = [] } = service.getCompletionsAtPosition(file, source.length, {}) ?? {}
     const names = entries.map((/** @type {{ name: string }} */ { name }) => name)
-    const internal = internals(from).filter((name) => names.includes(name))
-    if (names.length < 25) throw new Error(`${value} has ${names.length} names: ${names.join(', ')}`)
+    if (names.length < 2) throw new Error(`${value} has ${names.join(', ') || 'no names'}`)
+    const internal = names.filter((/** @type {string} */ name) => !documented(reference, name))
     if (internal.length > 0) throw new Error(`${value} offers what is internal: ${internal.join(', ')}`)
-    return `${names.length} of ${value}`
-  })
-  return seen.join(', ')
+    count += names.length
+  }
+  return `${count} names of ${HELD.length} values are documented`
 }
 
 /** @param {{ quick: boolean }} share */
