@@ -73,7 +73,7 @@ export function call(row: Float64Array, name: string): number {
   }
   if (status === OUT_OF_MEMORY) throw outOfMemory(`${name}: no room for intermediate values`)
   throw new WorkerError(
-    `${name} was given arrays that do not fit its sizes (status ${status}), which is a fault of simdgrad's: please report it`,
+    `${name} was given arrays that do not fit its sizes (status ${status}): an older wasm, or a fault: please report it`,
   )
 }
 
@@ -89,7 +89,7 @@ export function callList(start: number, end: number): number {
   const [, status] = new Float64Array(instance().memory.buffer, at, 2)
   if (status === OUT_OF_MEMORY) return at
   throw new WorkerError(
-    `a compiled step was given arrays that do not fit its sizes (status ${status}), which is a fault of simdgrad's: please report it`,
+    `a compiled step was given arrays that do not fit its sizes (status ${status}): an older wasm, or a fault: please report it`,
   )
 }
 

@@ -117,7 +117,7 @@ async function start(
 ): Promise<Backend> {
   const { threads, deterministic, wasm: source, worker: script } = asked
   const { runtime, cores } = platform()
-  if (!WebAssembly.validate(SIMD_PROBE)) {
+  if (!globalThis.WebAssembly?.validate(SIMD_PROBE)) {
     throw new InitError(`${runtime} has no WebAssembly SIMD, which simdgrad needs`, 'no-simd')
   }
   const simd = !deterministic && WebAssembly.validate(RELAXED_SIMD_PROBE) ? 'relaxed' : 'strict'
@@ -142,7 +142,7 @@ async function start(
   if (threads > 1) {
     const memory = sharedMemory()
     if (givenShares === false) {
-      reason = 'one thread, because the given binary is one without shared memory'
+      reason = 'one thread, because the given binary has no shared memory'
     } else if (memory) {
       const module = await load('shared')
       const loaded = instanceOf(instantiate(module, memory), memory)
@@ -171,7 +171,7 @@ async function start(
   const own = givenShares ? sharedMemory() : undefined
   if (givenShares && !own) {
     throw new InitError(
-      'the given binary needs shared memory, which is not to be had here; give an unshared one, or the folder of all',
+      'the given binary needs shared memory, which is not to be had here; give the folder of all',
       'needs-shared-memory',
     )
   }

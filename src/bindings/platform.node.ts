@@ -74,8 +74,8 @@ export const nodePlatform: Platform = {
   async readBytes(from) {
     try {
       const binary = ownBinary(from)
-      const place = binary ? installed(from, `wasm/${binary}.wasm`) : locate(from)
-      if (place instanceof URL && place.protocol !== 'file:') return await bytesOf(await fetch(place), from)
+      const place = binary ? installed(locate(from), `wasm/${binary}.wasm`) : locate(from)
+      if (place instanceof URL && place.protocol !== 'file:') return await bytesOf(fetch(place), from)
       return await readFile(place)
     } catch (cause) {
       if (cause instanceof InitError) throw cause

@@ -1,5 +1,5 @@
 import type { Platform } from './platform.js'
-import { bytesOf, noBinary } from './response.js'
+import { bytesOf } from './response.js'
 
 /**
  * The address of the package's own script, which a bundler may have moved, and to another origin. One literal with
@@ -16,15 +16,14 @@ export const webPlatform: Platform = {
   runtime: globalThis.navigator?.userAgent ?? 'browser',
   cores: globalThis.navigator?.hardwareConcurrency ?? 1,
   mayBlock: typeof document === 'undefined',
-  cure: (from) => (from.includes('/deps/') ? ": Vite needs optimizeDeps: { exclude: ['simdgrad'] }" : ''),
+  cure: (from) =>
+    from.includes('/deps/')
+      ? ": Vite needs optimizeDeps: { exclude: ['simdgrad'] }"
+      : ': init({ wasm, worker })',
   async readBytes(from) {
     // The build of a library by Vite puts binaries into the code, and names the worker from the site's root.
     if (`${from}`.startsWith('data:')) hint = '; libraries leave simdgrad external'
-    const response = await fetch(from).catch((cause) => {
-      // No connection, another origin that does not allow it, or a policy: browsers do not tell which.
-      throw noBinary(from, `could not be reached (${cause})`, 'unreachable', cause)
-    })
-    return bytesOf(response, from)
+    return bytesOf(fetch(from), from)
   },
   startWorker(work, script = own(Object), on) {
     const url = new URL(script, location.href)

@@ -9,10 +9,19 @@ export function noBinary(from: string | URL, why: string, code: InitErrorCode, c
   return new InitError(`${address} ${why}${platform().cure(address)}`, code, cause ? { cause } : undefined)
 }
 
-/** What a server sent, whatever its MIME type says. @throws {InitError} for a status such as 404 */
-export async function bytesOf(response: Response, from: string | URL): Promise<Bytes> {
-  if (!response.ok) {
-    throw noBinary(from, `could not be loaded: the server said ${response.status}`, 'http-status')
+/**
+ * What a server sent, whatever its MIME type says.
+ *
+ * @throws {InitError} where nothing is sent, or not all of it, and for a status such as 404
+ */
+export async function bytesOf(sent: Response | Promise<Response>, from: string | URL): Promise<Bytes> {
+  let response: Response
+  try {
+    response = await sent
+    if (response.ok) return new Uint8Array(await response.arrayBuffer())
+  } catch (cause) {
+    // No connection, another origin that does not allow it, or a policy: browsers do not tell which.
+    throw noBinary(from, `could not be loaded (${cause})`, 'unreachable', cause)
   }
-  return new Uint8Array(await response.arrayBuffer())
+  throw noBinary(from, `could not be loaded (the server said ${response.status})`, 'http-status')
 }

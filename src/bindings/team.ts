@@ -110,7 +110,7 @@ export function teamFailure(trap: unknown): WorkerError {
   if (failure === 0 || !team) {
     kernels.team_abandon()
     return new WorkerError(
-      `a kernel failed (${trap instanceof Error ? trap.message : trap}), which is a fault of simdgrad's: please report it`,
+      `a kernel failed (${trap instanceof Error ? trap.message : trap}): an older wasm, or a fault: please report it`,
       { cause: trap },
     )
   }

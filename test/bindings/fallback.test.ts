@@ -192,3 +192,13 @@ it('a runtime without WebAssembly SIMD is told so', async () => {
     validate.mockRestore()
   }
 })
+
+it('so is one without WebAssembly at all', async () => {
+  const simdgrad = await freshPackage(() => ({ runtime: 'Locked 1.0' }))
+  vi.stubGlobal('WebAssembly', undefined)
+  try {
+    await expect(simdgrad.init({ threads: 1 })).rejects.toMatchObject({ name: 'InitError', code: 'no-simd' })
+  } finally {
+    vi.unstubAllGlobals()
+  }
+})

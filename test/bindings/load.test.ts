@@ -13,6 +13,19 @@ const bytesOf = async (name: string) => new Uint8Array(await readFile(file(name)
 /** The smallest module: it imports and exports nothing. */
 const EMPTY = [0, 97, 115, 109, 1, 0, 0, 0]
 
+/** A body that ends before it has come. */
+const broken = () =>
+  new ReadableStream({
+    start: (controller) => controller.error(new Error('reset')),
+  })
+
+/** A response whose body was taken. */
+async function taken() {
+  const response = new Response(Uint8Array.of(1))
+  await response.arrayBuffer()
+  return response
+}
+
 /** A package that was never initialised. */
 async function freshPackage() {
   vi.resetModules()
@@ -102,7 +115,7 @@ describe('init({ wasm })', () => {
   it('an unshared one: one thread, and the reason', async () => {
     const { reason, ...rest } = await started({ wasm: file('strict-unshared'), threads: 2 })
     expect(rest).toEqual({ simd: 'strict', shared: false, threads: 1, kernels: 'all' })
-    expect(reason).toMatch(/one thread, because the given binary is one without shared memory/)
+    expect(reason).toMatch(/one thread, because the given binary has no shared memory/)
   })
 
   it('a shared one on one thread, by choice and after workers that fail', async () => {
@@ -158,6 +171,8 @@ describe('init({ wasm })', () => {
       'unreachable',
       /http:\/\/\[\/a\.wasm can't be read .*Invalid URL/,
     ],
+    ['a response that breaks off', () => new Response(broken()), 'unreachable', /given wasm.*\(Error: reset/],
+    ['a response that was read', taken, 'unreachable', /given wasm.*already been read/],
     ["a sound binary of somebody else's", () => Uint8Array.of(...EMPTY), 'damaged', /none of simdgrad's/],
     ['bytes that are none', () => Uint8Array.of(1, 2, 3), 'not-wasm', /the given wasm is no WebAssembly/],
   ])('%s: InitError with its address', async (_, source, code, message) => {
@@ -193,7 +208,7 @@ describe('where a build put the binary, or left it', () => {
     const wasm = `${base}node_modules/.vite/deps/wasm/strict-unshared.wasm`
     await expect(init({ wasm, threads: 1 })).rejects.toMatchObject({
       code: 'http-status',
-      message: expect.stringMatching(/404: Vite needs optimizeDeps: { exclude: \['simdgrad'\] }/),
+      message: expect.stringMatching(/404\): Vite needs optimizeDeps: { exclude: \['simdgrad'\] }/),
     })
   })
 })

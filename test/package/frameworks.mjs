@@ -187,6 +187,14 @@ export const FRAMEWORKS = {
     framework('rspack', [
       { how: 'build', build: ['node_modules/@rspack/cli/bin/rspack.js', 'build'], out: 'dist' },
     ]),
+  rsbuild: () =>
+    framework('rsbuild', [
+      { how: 'build', build: ['node_modules/@rsbuild/core/bin/rsbuild.js', 'build'], out: 'dist' },
+      {
+        how: 'dev',
+        start: ['node_modules/@rsbuild/core/bin/rsbuild.js', 'dev', '--port', 'PORT', '--host', '127.0.0.1'],
+      },
+    ]),
   parcel: () =>
     framework('parcel', [
       { how: 'build', build: ['node_modules/parcel/lib/bin.js', 'build', 'index.html'], out: 'dist' },

@@ -7,6 +7,7 @@
 import { parseArgs } from 'node:util'
 import { checkpoints } from './checkpoints.mjs'
 import { check, leftOut, rows } from './checks.mjs'
+import { entries } from './entries.mjs'
 import { failures } from './failures.mjs'
 import { FRAMEWORKS } from './frameworks.mjs'
 import { cleanUp, pack } from './fresh.mjs'
@@ -42,6 +43,7 @@ const SHARES = {
   'own-data': ownData,
   'train-in-worker': trainInWorker,
   'own-images': ownImages,
+  entries,
   failures,
   origins,
   ...RECIPES,

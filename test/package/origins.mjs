@@ -1,11 +1,15 @@
 // The package from another origin than the page's, as of a CDN: an import map names it, and its workers start from a blob
 // where the page's policy allows that. A page of its own origin never makes a blob; a sandboxed frame has no origin.
+import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { files, ISOLATION, serve } from '../../bench/browsers.mjs'
 import { check, expectTrained } from './checks.mjs'
-import { freshProject } from './fresh.mjs'
+import { freshProject, here, installedFile } from './fresh.mjs'
 import { browsers, resultOf } from './web.mjs'
+
+const run = promisify(execFile)
 
 /** What a CDN sends, so that pages of other origins may use its files. */
 const CDN = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' }
@@ -29,10 +33,12 @@ const FRAME = `<!doctype html>
 </script>
 `
 
-/** @param {string} folder @param {string} from the address of the package */
-function writePages(folder, from) {
+const PACKAGE = 'node_modules/simdgrad'
+
+/** @param {string} folder @param {string} simdgrad the address of its module */
+function writePages(folder, simdgrad) {
   const html = readFileSync(join(folder, 'index.html'), 'utf8')
-  const map = JSON.stringify({ imports: { simdgrad: `${from}/node_modules/simdgrad/dist/index.js` } })
+  const map = JSON.stringify({ imports: { simdgrad } })
   const page = html.replace(
     '<script type',
     `<script>${COUNT_BLOBS}</script>\n<script type="importmap">${map}</script>\n<script type`,
@@ -72,7 +78,8 @@ const CASES = [
   },
 ]
 
-export async function origins() {
+/** @param {{ quick: boolean }} share */
+export async function origins({ quick }) {
   const folder = freshProject('origins', [
     'index.html',
     'page.js',
@@ -86,7 +93,7 @@ export async function origins() {
     /** @type {Record<string, string>} */
     const headers = { ...ISOLATION, ...CDN, ...(policy ? { 'Content-Security-Policy': policy } : {}) }
     const { url, close } = await serve(files(find, headers))
-    writePages(folder, origin === 'own' ? '' : cdn.url)
+    writePages(folder, `${origin === 'own' ? '' : cdn.url}/${PACKAGE}/dist/index.js`)
     for (const browser of await browsers()) {
       await check(['origins', browser.name, how], async () => {
         const asked = { where: 'page', threads: 2, deterministic: true }
@@ -99,5 +106,49 @@ export async function origins() {
     }
     close()
   }
+  if (!quick) await oneFile(folder, cdn.url)
   cdn.close()
+}
+
+/** How CDNs make one file of a package, which they serve beside its own: all that is exported, and import.meta stays. */
+const MAKERS = {
+  'as jsdelivr (Rollup)': (/** @type {string} */ folder) => {
+    const rollup = join(dirname(installedFile('rollup/package.json')), 'dist/bin/rollup')
+    const args = ['--format=es', `--file=${PACKAGE}/esm.js`, '--silent']
+    return run(process.execPath, [rollup, `${PACKAGE}/dist/index.js`, ...args], { cwd: folder })
+  },
+  'as esm.sh (esbuild)': (/** @type {string} */ folder) => {
+    const args = ['--bundle', '--minify', '--format=esm', '--target=es2022', `--outfile=${PACKAGE}/esm.js`]
+    return run(here('node_modules/.bin/esbuild'), [`${PACKAGE}/dist/index.js`, ...args], { cwd: folder })
+  },
+}
+
+/** @param {string} folder @param {string} cdn */
+async function oneFile(folder, cdn) {
+  const bindings = `${cdn}/${PACKAGE}/dist/bindings`
+  const places = { wasm: `${bindings}/wasm/`, worker: `${bindings}/worker.web.js` }
+  writePages(folder, `${cdn}/${PACKAGE}/esm.js`)
+  const find = (/** @type {string} */ path) => join(folder, path)
+  const { url, close } = await serve(files(find, { ...ISOLATION, ...CDN }))
+  for (const [how, make] of Object.entries(MAKERS)) {
+    await check(['origins', how, "a CDN's bundle: builds"], async () => {
+      await make(folder)
+      return ''
+    })
+    for (const browser of await browsers()) {
+      const asked = { where: 'page', threads: 2, deterministic: true }
+      await check(['origins', browser.name, `${how}: the cure`], async () => {
+        const { result } = await resultOf(browser, url, asked, 'page.html')
+        // (This server says 404 without letting another origin read it.)
+        const fits = result.code === 'unreachable' && result.error.includes('init({ wasm, worker })')
+        if (!fits) throw new Error(JSON.stringify(result))
+        return `InitError: ${result.code}`
+      })
+      await check(['origins', browser.name, `${how}, with a line`], async () => {
+        const { result } = await resultOf(browser, url, { ...asked, ...places }, 'page.html')
+        return expectTrained(result, { threads: 2, deterministic: true, reason: /2 threads on/ })
+      })
+    }
+  }
+  close()
 }

@@ -7,12 +7,12 @@ import { check } from './checks.mjs'
 import { freshProject } from './fresh.mjs'
 import { browsers, resultOf } from './web.mjs'
 
-const HTML = `<!doctype html>
+export const HTML = `<!doctype html>
 <link rel="icon" href="data:,">
 <script type="module" src="./page.js"></script>
 `
 
-const PAGE = `
+export const PAGE = `
 import { main } from './main.js'
 const { where } = JSON.parse(decodeURIComponent(location.search.slice(1)))
 if (where === 'worker') {
@@ -21,7 +21,7 @@ if (where === 'worker') {
 } else globalThis.result = await main()
 `
 
-const WORKER = `
+export const WORKER = `
 import { main } from './main.js'
 main().then((result) => postMessage(result))
 `

@@ -1,15 +1,14 @@
 // The recipes of docs/bundlers.md, each run: servers in one file, executables, tests, and what a browser's extension needs.
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { findBrowsers } from '../../bench/browsers.mjs'
 import { INSTALL_RUNTIMES, runtimePath } from '../runtimes/runtimes.mjs'
 import { copyBinaries } from './bundles.mjs'
 import { check, expectTrained, leftOut } from './checks.mjs'
+import { extension } from './extension.mjs'
 import { project } from './frameworks.mjs'
-import { emptyFolder, freshProject, here, installedFile, needed } from './fresh.mjs'
+import { emptyFolder, freshProject, here, installedFile } from './fresh.mjs'
 import { newNode, program } from './programs.mjs'
 
 const run = promisify(execFile)
@@ -167,53 +166,6 @@ async function memory() {
     if (name !== 'InitError' || code !== 'out-of-memory') throw new Error(stdout)
     return `${name}: ${code}`
   })
-}
-
-/** An extension of the third manifest in Chromium: its own page, with its own policy and headers. */
-async function extension() {
-  const [chromium] = findBrowsers()
-  if (!chromium.path) {
-    leftOut.push(`an extension in ${chromium.name}: ${chromium.install}`)
-    return
-  }
-  const folder = freshProject('extension', [
-    'index.html',
-    'page.js',
-    'train.mjs',
-    'train-worker.js',
-    'locations.js',
-  ])
-  cpSync(here('../frameworks/extension/manifest.json'), join(folder, 'manifest.json'))
-  const train = join(folder, 'train.mjs')
-  const path = './node_modules/simdgrad/dist/index.js'
-  writeFileSync(train, readFileSync(train, 'utf8').replace("from 'simdgrad'", `from '${path}'`))
-  const { default: puppeteer } = await needed('puppeteer-core')
-  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : []
-  const browser = await puppeteer.launch({
-    ...{
-      executablePath: chromium.path,
-      headless: true,
-      enableExtensions: [folder],
-      pipe: true,
-      args: sandbox,
-    },
-  })
-  try {
-    // Chromium's name for an extension that has no key: its folder.
-    const digest = createHash('sha256').update(folder).digest('hex').slice(0, 32)
-    const id = [...digest].map((digit) => String.fromCharCode(97 + Number.parseInt(digit, 16))).join('')
-    for (const where of ['page', 'worker']) {
-      await check(['extension', chromium.name, `Manifest V3, in the ${where}`], async () => {
-        const page = await browser.newPage()
-        const search = encodeURIComponent(JSON.stringify({ where, ...TWO }))
-        await page.goto(`chrome-extension://${id}/index.html?${search}`)
-        const handle = await page.waitForFunction('globalThis.result', { timeout: 30_000 })
-        return expectTrained(await handle.jsonValue(), TWO)
-      })
-    }
-  } finally {
-    await browser.close()
-  }
 }
 
 /** `wrangler dev`, with the entry for it. */
