@@ -4,8 +4,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { files, ISOLATION, serve } from '../../bench/browsers.mjs'
 import { viteBuild, webpackBuild } from './bundles.mjs'
@@ -82,8 +81,8 @@ async function project(name) {
     ...{ 'write.mjs': WRITE, 'package.json': manifest },
   })
   // What simdgrad/onnx asks its users to install.
-  const manifestOfBuf = createRequire(join(root, 'package.json')).resolve('@bufbuild/protobuf/package.json')
-  cpSync(dirname(manifestOfBuf), join(folder, 'node_modules/@bufbuild/protobuf'), { recursive: true })
+  const buf = 'node_modules/@bufbuild/protobuf'
+  cpSync(join(root, buf), join(folder, buf), { recursive: true })
   await run(process.execPath, ['write.mjs'], { cwd: folder })
   return folder
 }
