@@ -49,7 +49,8 @@ export async function closeBrowsers() {
  * What a page left in `globalThis.result`; what it says on its console is an error.
  *
  * One page in fifty never gets past `new Worker` in a Worker in Firefox, when the machine is busy: the Worker's own
- * thread stands still, so that no time limit of ours can end it. There is one more try then, and the row tells.
+ * thread stands still, so that no time limit of ours can end it. There is one more try then, and the row tells; and one
+ * where the browser itself is gone, which a page can't end.
  *
  * @param {Opened} opened
  * @param {string} url
@@ -61,7 +62,9 @@ export async function resultOf(opened, url, options, page = '') {
     return { ...(await load(opened, `${url}/${page}`, options)), tries: '' }
   } catch (error) {
     const hung = opened.name === 'Firefox' && options.where === 'worker' && /TimeoutError/.test(`${error}`)
-    if (!hung) throw error
+    const gone = !opened.browser.connected || /(Connection|Target) closed|Waiting failed/.test(`${error}`)
+    if (!hung && !gone) throw error
+    if (gone) opened.browser = await opened.open()
     return { ...(await load(opened, `${url}/${page}`, options)), tries: '; second try' }
   }
 }
