@@ -86,6 +86,7 @@ export async function started(node, cwd, args, env = {}) {
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (said += data))
   const close = () => {
+    process.off('exit', close)
     try {
       if (child.pid) process.kill(-child.pid, 'SIGKILL')
     } catch {
