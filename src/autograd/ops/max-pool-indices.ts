@@ -6,7 +6,7 @@ import { adopt, scoped } from '../../tensor/scope.js'
 import { type Shape, sameShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { computeInJavaScript } from '../recording.js'
+import { computeAs } from '../recording.js'
 import { mul } from './arithmetic.js'
 import { scatterAdd } from './indexing.js'
 import { reshape } from './rearrange.js'
@@ -38,7 +38,7 @@ export function maxPoolIndices(x: Tensor, out: Shape, windows: MaxWindows): Tens
     Array.from({ length: oh }, (_, y) => places(y, 0, h)),
     Array.from({ length: ow }, (_, v) => places(v, 1, w)),
   ]
-  const indices = computeInJavaScript([x], out, (values) => {
+  const indices = computeAs('maxPoolIndices', { ...windows, ceilMode: false }, [x], out, (values) => {
     const found = new Float32Array(out.reduce((product, size) => product * size, 1))
     for (let i = 0; i < found.length; i++) {
       const plane = Math.floor(i / (oh * ow)) * h * w
@@ -180,7 +180,8 @@ function unpool(
   const [size, plane] = [inner, own].map((dims) => dims.reduce((product, one) => product * one, 1))
   return scoped(() => {
     const index = reshape(indices, [n, c, size])
-    const last = computeInJavaScript([index], index.shape, (values) => lastOnes(values, size))
+    const attributes = { plane, unique: kernel.every((n, d) => n <= stride[d]) }
+    const last = computeAs('lastOnes', attributes, [index], index.shape, (values) => lastOnes(values, size))
     adopt(last)
     const values = mul(reshape(x, [n, c, size]), last)
     return reshape(scatterAdd(zeros([n, c, plane]), 2, index, values), [n, c, ...own])

@@ -2,7 +2,7 @@
 import { ArgumentError } from '../../errors.js'
 import { adopt } from '../../tensor/scope.js'
 import { Tensor } from '../../tensor/tensor.js'
-import { computeInJavaScript } from '../recording.js'
+import { computeAs } from '../recording.js'
 import { type IndexList, indexTensor } from './indexing.js'
 
 /**
@@ -25,7 +25,7 @@ export function oneHot(labels: IndexList, numClasses = -1): Tensor {
     const shape = labels instanceof Tensor ? labels.shape : own.shape
     const classes = numClasses === -1 ? classesOf(own) : numClasses
     const up = numClasses === -1 ? '' : ` to ${classes - 1}`
-    const y = computeInJavaScript([own], [...shape, classes], (values) => {
+    const y = computeAs('oneHot', classes, [own], [...shape, classes], (values) => {
       const rows = new Float32Array(values.length * classes)
       values.forEach((label, i) => {
         if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
