@@ -2,7 +2,6 @@
 import { eachRun, type Storage } from '../bindings/recording.js'
 import type { Shape } from '../tensor/shape.js'
 import { empty, type Tensor, toLayout } from '../tensor/tensor.js'
-import { noteRecipe } from './recipe-notes.js'
 
 export { reliesOn } from '../bindings/recording.js'
 
@@ -41,19 +40,6 @@ export function computeInJavaScript(
     y.release()
     throw error
   }
-  return y
-}
-
-/** As `computeInJavaScript`, as an operation of that name for those who list what runs (capture.ts). */
-export function computeAs<A>(
-  name: string,
-  attributes: A,
-  sources: readonly Tensor[],
-  shape: Shape,
-  compute: (...values: Float32Array[]) => ArrayLike<number>,
-): Tensor {
-  const y = computeInJavaScript(sources, shape, compute)
-  noteRecipe({ name }, sources, attributes, y)
   return y
 }
 

@@ -6,7 +6,8 @@ import { adopt, scoped } from '../../tensor/scope.js'
 import { type Shape, sameShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { computeAs } from '../recording.js'
+import { noteRecipe } from '../recipe-notes.js'
+import { computeInJavaScript } from '../recording.js'
 import { mul } from './arithmetic.js'
 import { scatterAdd } from './indexing.js'
 import { reshape } from './rearrange.js'
@@ -38,7 +39,7 @@ export function maxPoolIndices(x: Tensor, out: Shape, windows: MaxWindows): Tens
     Array.from({ length: oh }, (_, y) => places(y, 0, h)),
     Array.from({ length: ow }, (_, v) => places(v, 1, w)),
   ]
-  const indices = computeAs('maxPoolIndices', { ...windows, ceilMode: false }, [x], out, (values) => {
+  const indices = computeInJavaScript([x], out, (values) => {
     const found = new Float32Array(out.reduce((product, size) => product * size, 1))
     for (let i = 0; i < found.length; i++) {
       const plane = Math.floor(i / (oh * ow)) * h * w
@@ -57,6 +58,7 @@ export function maxPoolIndices(x: Tensor, out: Shape, windows: MaxWindows): Tens
     }
     return found
   })
+  noteRecipe({ name: 'maxPoolIndices' }, [x], windows, indices)
   adopt(indices)
   return indices
 }
@@ -181,7 +183,8 @@ function unpool(
   return scoped(() => {
     const index = reshape(indices, [n, c, size])
     const attributes = { plane, unique: kernel.every((n, d) => n <= stride[d]) }
-    const last = computeAs('lastOnes', attributes, [index], index.shape, (values) => lastOnes(values, size))
+    const last = computeInJavaScript([index], index.shape, (values) => lastOnes(values, size))
+    noteRecipe({ name: 'lastOnes' }, [index], attributes, last)
     adopt(last)
     const values = mul(reshape(x, [n, c, size]), last)
     return reshape(scatterAdd(zeros([n, c, plane]), 2, index, values), [n, c, ...own])

@@ -2,7 +2,8 @@
 import { ArgumentError } from '../../errors.js'
 import { adopt } from '../../tensor/scope.js'
 import { Tensor } from '../../tensor/tensor.js'
-import { computeAs } from '../recording.js'
+import { noteRecipe } from '../recipe-notes.js'
+import { computeInJavaScript } from '../recording.js'
 import { type IndexList, indexTensor } from './indexing.js'
 
 /**
@@ -25,7 +26,7 @@ export function oneHot(labels: IndexList, numClasses = -1): Tensor {
     const shape = labels instanceof Tensor ? labels.shape : own.shape
     const classes = numClasses === -1 ? classesOf(own) : numClasses
     const up = numClasses === -1 ? '' : ` to ${classes - 1}`
-    const y = computeAs('oneHot', classes, [own], [...shape, classes], (values) => {
+    const y = computeInJavaScript([own], [...shape, classes], (values) => {
       const rows = new Float32Array(values.length * classes)
       values.forEach((label, i) => {
         if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
@@ -37,6 +38,7 @@ export function oneHot(labels: IndexList, numClasses = -1): Tensor {
       })
       return rows
     })
+    noteRecipe({ name: 'oneHot' }, [own], classes, y)
     adopt(y)
     return y
   } finally {

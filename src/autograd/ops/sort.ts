@@ -5,7 +5,8 @@ import { adopt, scoped } from '../../tensor/scope.js'
 import { dimension, reduceShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
-import { computeAs } from '../recording.js'
+import { noteRecipe } from '../recipe-notes.js'
+import { computeInJavaScript } from '../recording.js'
 import { gather } from './indexing.js'
 
 /** What `sort` and `argsort` take. */
@@ -54,10 +55,8 @@ export interface Ordered {
 function order(x: Tensor, dim: number, descending: boolean, count: number): Tensor {
   const sizes = reduceShape(x.shape, dim, dim)
   const shape = x.shape.map((size, d) => (d === dim ? count : size))
-  const attributes: Ordered = { dim, descending, count }
-  const indices = computeAs('argsort', attributes, [x], shape, (values) =>
-    places(values, sizes, descending, count),
-  )
+  const indices = computeInJavaScript([x], shape, (values) => places(values, sizes, descending, count))
+  noteRecipe<Ordered>({ name: 'argsort' }, [x], { dim, descending, count }, indices)
   adopt(indices)
   return indices
 }
