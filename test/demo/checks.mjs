@@ -107,9 +107,7 @@ export const CHECKS = [
     run: onPage(async (demo) => {
       await demo.untilStep(400)
       await demo.click('play')
-      await demo.until(() => document.getElementById('play')?.textContent === 'Play')
-      // The figures of the step that it paused at.
-      await new Promise((resolve) => setTimeout(resolve, 1000))
+      await demo.atRest()
       const before = (await demo.samples()).at(-1)
       await demo.page.$eval('[value=sorted]', (/** @type {HTMLElement} */ radio) => radio.click())
       const figure = before ? `${(100 * before.norm).toFixed(1)} %` : ''

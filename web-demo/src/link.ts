@@ -4,9 +4,11 @@ import type { Checkpoint, FromWorker, ToWorker } from './protocol.js'
 /** Milliseconds between two looks, and of silence after which a worker counts as hanging: together under 3 s. */
 const WATCH = 400
 const SILENCE = 1600
-/** Until the worker's script has come and runs it may take longer, and until the binary is ready. */
+/** Until the worker's script has come and runs it may take longer, and until the binary is ready: that is told, and waited for. */
 const SLOW = 3000
 const PATIENCE = 12_000
+/** On a slow machine a long step looks like a hang, on a slow line a download: the next worker has so many times as long. */
+const MORE = 3
 /** Workers that are tried one after the other until one is ready. */
 const STARTS = 3
 
@@ -26,6 +28,7 @@ export class Link {
   #checkpoint: Checkpoint | undefined
   #starts = 0
   #silence = SILENCE
+  #patience = PATIENCE
   #state: 'loading' | 'starting' | 'ready' = 'loading'
   #startedAt = 0
   #askedAt: number | undefined
@@ -104,7 +107,8 @@ export class Link {
     }
     const since = now - this.#startedAt
     if (this.#state !== 'ready') {
-      if (since > PATIENCE) {
+      if (since > this.#patience) {
+        this.#patience *= MORE
         this.#replace('The training Worker does not start.')
         return
       }
@@ -118,8 +122,7 @@ export class Link {
       this.#askedAt = now
       this.send({ kind: 'ping' })
     } else if (now - this.#askedAt > this.#silence) {
-      // On a slow machine a long step looks the same: so the next one has more time.
-      this.#silence *= 3
+      this.#silence *= MORE
       this.#replace('The training Worker stopped answering.')
     }
   }

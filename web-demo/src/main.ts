@@ -48,7 +48,6 @@ let wants: Wants = {
 
 // This far it is one task with the start of the script.
 await nextTask()
-document.body.classList.remove('building')
 // The worker loads while the views are built, a task for each few of them; what it sends meanwhile waits.
 const early: FromWorker[] = []
 let receive = (message: FromWorker) => {
@@ -68,9 +67,13 @@ function want(changed: Partial<Wants>): void {
   send({ kind: 'wants', wants })
 }
 
-await nextTask()
 // Before the first paint a canvas is slow to make: the browser would have to start its drawing for it.
-await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))
+for (const part of ['no-head', 'no-bar', 'no-main']) {
+  await new Promise(requestAnimationFrame)
+  document.body.classList.remove(part)
+  await nextTask()
+}
+await new Promise(requestAnimationFrame)
 const spark = new Spark()
 await nextTask()
 const story = new Story({
@@ -213,7 +216,8 @@ async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {
   status.progress(frame.progress, course.points.at(-1))
   // A frame may be older than the last touch of Clear.
   if (frame.answers && !pad.empty) answers.show(frame.answers)
-  story.show(view())
+  await nextTask()
+  await story.show(view())
   await nextTask()
   if (unbuilt) await build(unbuilt)
   if (frame.points.length > 0) {
@@ -221,9 +225,9 @@ async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {
     await charts.show(course.points, course.events)
     await histograms.show(course.points)
   }
-  if (frame.statistics) statistics.show(frame.statistics, course.points)
+  if (frame.statistics) await statistics.show(frame.statistics, course.points)
   await nextTask()
-  if (frame.drawing) network.show(frame.drawing)
+  if (frame.drawing) await network.show(frame.drawing)
   // What is in sight, for whoever waits for it: tests do.
   Object.assign(document.body.dataset, { turn: frame.turn, resting: frame.resting })
   send({ kind: 'shown' })

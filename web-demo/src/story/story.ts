@@ -1,4 +1,5 @@
 /** The story on the page: its steps as buttons, one step's text, task and figure. */
+import { nextTask } from '../next-task.js'
 import { byId } from '../views/theme.js'
 import type { Asks, Figure, View } from './figures/figure.js'
 import { makeFigure } from './figures/index.js'
@@ -35,11 +36,12 @@ export class Story {
     byId('story-next').addEventListener('click', () => this.#move(1))
   }
 
-  #move(by: number): void {
+  async #move(by: number): Promise<void> {
     const at = this.#step ? STEPS.indexOf(this.#step) + by : 0
     const step = STEPS[at]
     if (!step) return
     this.events.go(step)
+    await nextTask()
     // Whoever goes on by key or screen reader begins to read at the top of the step.
     byId('story-title').focus({ preventScroll: true })
     byId('story').scrollIntoView({ block: 'start' })
@@ -86,8 +88,8 @@ export class Story {
     return button
   }
 
-  show(view: View): void {
-    this.figure?.show(view)
+  async show(view: View): Promise<void> {
+    await this.figure?.show(view)
   }
 }
 

@@ -2,6 +2,7 @@ import uPlot from 'uplot'
 import { percent } from '../headline.js'
 import type { Event, Point } from '../protocol.js'
 import { CURVES, type Curve, type Line } from './curve-words.js'
+import { onResize } from './sight.js'
 import { colour, onThemeChange } from './theme.js'
 
 /** Above this a loss is cut off: a net that knows nothing has ln 10 = 2.3. */
@@ -20,9 +21,9 @@ export class CurveChart {
   ) {
     this.#curve = CURVES[which]
     this.#plot = this.#make()
-    new ResizeObserver(() => {
+    onResize(place, () => {
       if (this.#plot.width !== place.clientWidth) this.#plot.setSize(this.#size())
-    }).observe(place)
+    })
     onThemeChange(() => {
       this.#plot.destroy()
       this.#plot = this.#make()
@@ -125,11 +126,11 @@ export class CurveChart {
         ],
         series: [
           { label: 'Step' },
-          ...lines.map(({ side, name, dash }) => ({
+          ...lines.map(({ colour: stroke, name, dash }) => ({
             label: `${title}, ${name}`,
-            stroke: colour(side),
+            stroke: colour(stroke),
             width: 2.25,
-            ...(dash ? { dash } : {}),
+            ...(dash ? { dash: [...dash] } : {}),
             points: { show: false },
             value: (_: uPlot, value: number | null) => show(value),
           })),

@@ -42,9 +42,9 @@ export class TrapsFigure extends Figure {
     if (!point || some.length === 0) return undefined
     const graph = settings.graph === 'in'
     this.#heldRow.hidden = !graph
-    drawStatistic(this.#mean, HEIGHT, some, 'Mean', [0, 0])
-    drawStatistic(this.#variance, HEIGHT, some, 'Var', [0, 0])
-    drawAccuracy(this.#accuracy, HEIGHT, points)
+    this.later(() => drawStatistic(this.#mean, HEIGHT, some, 'Mean', [0, 0]))
+    this.later(() => drawStatistic(this.#variance, HEIGHT, some, 'Var', [0, 0]))
+    this.later(() => drawAccuracy(this.#accuracy, HEIGHT, points))
     const held = graph ? this.#drawHeld(points) : { operations: 0, milliseconds: 0 }
     const values = {
       batch: settings.batch,
