@@ -1,5 +1,6 @@
 /** The page's end of the training Worker: starts it, watches over it, and replaces one that is dead or hangs. */
 import type { Checkpoint, FromWorker, ToWorker } from './protocol.js'
+import { whole } from './whole.js'
 
 /** Milliseconds between two looks, and of silence after which a worker counts as hanging: together under 3 s. */
 const WATCH = 400
@@ -140,9 +141,7 @@ export class Link {
     const step = kept && this.events.fits(kept) ? kept.step : 0
     this.#worker = this.#start()
     this.events.tell(
-      step > 0
-        ? `${why} A new one goes on from step ${step.toLocaleString('en')}.`
-        : `${why} A new one starts.`,
+      step > 0 ? `${why} A new one goes on from step ${whole(step)}.` : `${why} A new one starts.`,
     )
   }
 }

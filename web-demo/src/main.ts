@@ -2,7 +2,7 @@
 import { placeQuery, readPlace } from './address.js'
 import { Course } from './course.js'
 import { Link } from './link.js'
-import { nextTask } from './next-task.js'
+import { nextFrame, nextTask } from './next-task.js'
 import { keepOffline } from './offline.js'
 import type { FromWorker, ToWorker, Wants } from './protocol.js'
 import { type Key, rebuilds, type Settings, withSetting } from './settings.js'
@@ -69,11 +69,10 @@ function want(changed: Partial<Wants>): void {
 
 // Before the first paint a canvas is slow to make: the browser would have to start its drawing for it.
 for (const part of ['no-head', 'no-bar', 'no-main']) {
-  await new Promise(requestAnimationFrame)
+  await nextFrame()
   document.body.classList.remove(part)
-  await nextTask()
 }
-await new Promise(requestAnimationFrame)
+await nextFrame()
 const spark = new Spark()
 await nextTask()
 const story = new Story({
@@ -82,7 +81,7 @@ const story = new Story({
   wants: want,
   redraw: () => story.show(view()),
 })
-await nextTask()
+await nextFrame()
 const charts = new Charts()
 await nextTask()
 const histograms = new Histograms(byId('histograms'))
@@ -217,11 +216,11 @@ async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {
   // A frame may be older than the last touch of Clear.
   if (frame.answers && !pad.empty) answers.show(frame.answers)
   await nextTask()
+  if (frame.points.length > 0) spark.show(course.points)
   await story.show(view())
   await nextTask()
   if (unbuilt) await build(unbuilt)
   if (frame.points.length > 0) {
-    spark.show(course.points)
     await charts.show(course.points, course.events)
     await histograms.show(course.points)
   }

@@ -1,5 +1,5 @@
 /** The story on the page: its steps as buttons, one step's text, task and figure. */
-import { nextTask } from '../next-task.js'
+import { nextFrame, nextTask } from '../next-task.js'
 import { byId } from '../views/theme.js'
 import type { Asks, Figure, View } from './figures/figure.js'
 import { makeFigure } from './figures/index.js'
@@ -14,6 +14,8 @@ export interface StoryEvents extends Asks {
 export class Story {
   figure: Figure | undefined
   #step: Step | undefined
+  /** When the figure is in the page. */
+  #placed: Promise<void> | undefined
   readonly #buttons = new Map<Step, HTMLButtonElement>()
   readonly #tasks = new Map<Task, HTMLButtonElement>()
 
@@ -68,10 +70,14 @@ export class Story {
     byId('story-tasks').replaceChildren(...step.tasks.map((task) => this.#task(step, task)))
     byId<HTMLButtonElement>('story-back').disabled = at === 0
     byId<HTMLButtonElement>('story-next').disabled = at === STEPS.length - 1
-    this.figure = makeFigure(step.figure, this.events)
-    byId('story-figure').append(this.figure.box)
+    const figure = makeFigure(step.figure, this.events)
+    this.figure = figure
     // What was seen of the nets before is not shown beside these words.
-    this.figure.wait()
+    figure.wait()
+    // The words first: to lay out both takes a phone long.
+    this.#placed = nextFrame().then(() => {
+      if (this.figure === figure) byId('story-figure').append(figure.box)
+    })
   }
 
   #task(step: Step, task: Task): HTMLButtonElement {
@@ -89,6 +95,7 @@ export class Story {
   }
 
   async show(view: View): Promise<void> {
+    await this.#placed
     await this.figure?.show(view)
   }
 }

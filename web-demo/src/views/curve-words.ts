@@ -1,6 +1,7 @@
 import { percent } from '../headline.js'
 import type { Event, Other, Point } from '../protocol.js'
 import { NORM_NAMES } from '../settings.js'
+import { whole } from '../whole.js'
 import { names, OTHERS } from './names.js'
 
 export interface Line {
@@ -70,5 +71,5 @@ export function curveWords(
   })
   const marks = events.slice(-4).map(({ step, text }) => `${text} (step ${step})`)
   const marked = marks.length > 0 ? ` Marked: ${marks.join(', ')}.` : ''
-  return `At step ${last.step.toLocaleString('en')}: ${said.reverse().join('; ')}.${marked}`
+  return `At step ${whole(last.step)}: ${said.reverse().join('; ')}.${marked}`
 }

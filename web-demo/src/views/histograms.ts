@@ -1,4 +1,4 @@
-import { nextTask } from '../next-task.js'
+import { nextFrame } from '../next-task.js'
 import { BINS, type Point, SIDES, type Side } from '../protocol.js'
 import { radios } from '../story/figures/figure.js'
 import { short } from '../story/figures/plot.js'
@@ -83,7 +83,7 @@ export class Histograms {
     this.#points = points
     for (const row of this.#sight.has(this.place.id) ? this.#rows : []) {
       this.#draw(row)
-      if (row.side === 'plain') await nextTask()
+      if (row.side === 'plain') await nextFrame()
     }
     const looks = points.at(-1)?.looks[this.#mode]
     if (!looks) return

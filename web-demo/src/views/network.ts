@@ -212,11 +212,13 @@ export class NetworkView {
 /** The units' weights one below the other: one colour above 0, the other below, the stronger the darker. */
 function pictures({ side, shown, weights }: DrawnLayer): OffscreenCanvas {
   const image = new ImageData(side, side * shown)
-  const [above, below] = [rgb('norm'), rgb('plain')]
-  for (const [i, weight] of weights.entries()) {
-    const tint = weight > 0 ? above : below
-    for (let c = 0; c < 3; c++) image.data[4 * i + c] = tint[c]
-    image.data[4 * i + 3] = Math.min(255, 3 * Math.abs(weight))
+  const pixels = new Uint32Array(image.data.buffer)
+  // A pixel's bytes are red, green, blue and alpha, the first the lowest.
+  const [above, below] = ['norm', 'plain'].map((name) => rgb(name).reduceRight((all, c) => (all << 8) | c))
+  for (let i = 0; i < weights.length; i++) {
+    const weight = weights[i]
+    const alpha = Math.min(255, 3 * Math.abs(weight))
+    pixels[i] = (alpha << 24) | (weight > 0 ? above : below)
   }
   const canvas = new OffscreenCanvas(side, side * shown)
   canvas.getContext('2d')?.putImageData(image, 0, 0)

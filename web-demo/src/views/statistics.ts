@@ -1,4 +1,4 @@
-import { nextTask } from '../next-task.js'
+import { nextFrame } from '../next-task.js'
 import { CHANNELS, type LayerStatistics, type Point } from '../protocol.js'
 import { short, span } from '../story/figures/plot.js'
 import { drawStatistic, measured, series } from '../story/figures/running-plots.js'
@@ -91,7 +91,7 @@ export class StatisticsView {
     this.#shown = shown
     byId('statistics-now').textContent = words(shown)
     for (const [i, { draw }] of this.#sight.has('statistics') ? FIGURES.entries() : []) {
-      await nextTask()
+      await nextFrame()
       if (this.#shown !== shown) return
       const canvas = this.#canvases[i]
       if (canvas.clientWidth > 0) draw(canvas, shown)

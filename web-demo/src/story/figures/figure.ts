@@ -1,5 +1,5 @@
 /** What every figure of the story shares: canvases with names, words that say what is to be seen now, and its numbers. */
-import { nextTask } from '../../next-task.js'
+import { nextFrame } from '../../next-task.js'
 import type { ChannelNumbers, LayerStatistics, Point, Progress, Slope, Wants } from '../../protocol.js'
 import type { Settings } from '../../settings.js'
 
@@ -45,7 +45,7 @@ export abstract class Figure {
 
   #parts: (() => void)[] = []
 
-  /** A part of the picture, which is drawn in a task of its own: on a phone all of them together would take long. */
+  /** A part of the picture, which is drawn in a frame of its own: on a phone all of them together would take long. */
   protected later(part: () => void): void {
     this.#parts.push(part)
   }
@@ -66,7 +66,7 @@ export abstract class Figure {
     if (now) this.#words.textContent = now.words
     if (now) this.box.dataset.values = JSON.stringify({ step: view.progress?.step ?? 0, ...now.values })
     for (const part of parts) {
-      await nextTask()
+      await nextFrame()
       if (this.#parts !== parts) return
       part()
     }

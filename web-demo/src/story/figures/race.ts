@@ -1,6 +1,7 @@
 import type { Point } from '../../protocol.js'
 import { NORM_NAMES } from '../../settings.js'
 import { names, OTHERS } from '../../views/names.js'
+import { whole } from '../../whole.js'
 import { type Asks, Figure, keyOf, type Now, type View } from './figure.js'
 import { Plot, percent, SHARE_AXIS, stepAxis } from './plot.js'
 
@@ -45,8 +46,8 @@ export class RaceFigure extends Figure {
     })
     const reached = runners.map(({ accuracy }) => shown.find((at) => accuracy(at) >= GOAL)?.step ?? -1)
     const said = runners.map(({ name, accuracy }, i) => {
-      const passed = reached[i] < 0 ? 'not 80 % yet' : `80 % at step ${reached[i]}`
-      return `${name} ${passed}, now ${percent(accuracy(point), 1)}`
+      const passed = reached[i] < 0 ? '80 % not yet' : `80 % at step ${whole(reached[i])}`
+      return `${name} reads ${percent(accuracy(point), 1)} (${passed})`
     })
     const values = {
       batch: settings.batch,

@@ -1,3 +1,4 @@
+import { whole } from '../../whole.js'
 import { type Asks, Figure, type Now, type View } from './figure.js'
 import { Plot, percent, short, span, stepAxis } from './plot.js'
 import { distance, drawAccuracy, drawStatistic, jumpiness, measured, varianceRatio } from './running-plots.js'
@@ -58,7 +59,7 @@ export class TrapsFigure extends Figure {
       milliseconds: held.milliseconds,
     }
     const more = graph
-      ? ` The running mean in the graph holds on to ${held.operations.toLocaleString('en')} operations; a step takes ${short(held.milliseconds)} ms.`
+      ? ` The running mean in the graph holds on to ${whole(held.operations)} operations; a step takes ${short(held.milliseconds)} ms.`
       : ''
     return {
       values,
