@@ -3,6 +3,7 @@ import { equal, match, ok } from 'node:assert/strict'
 import { CARE_CHECKS } from './care-checks.mjs'
 import { FREE, largest, onPage } from './check.mjs'
 import { PRESET_CHECKS } from './preset-checks.mjs'
+import { RUN_CHECKS } from './run-checks.mjs'
 import { SITE_CHECKS } from './site-checks.mjs'
 import { SPEED_CHECKS } from './speed-checks.mjs'
 import { STORY_CHECKS } from './story-checks.mjs'
@@ -52,6 +53,7 @@ export const CHECKS = [
   ...STORY_CHECKS,
   ...SITE_CHECKS,
   ...CARE_CHECKS,
+  ...RUN_CHECKS,
   ...SPEED_CHECKS,
   {
     name: 'pause, step, play and reset',

@@ -6,6 +6,7 @@ import { nextFrame, nextTask } from './next-task.js'
 import { keepOffline } from './offline.js'
 import type { FromWorker, ToWorker, Wants } from './protocol.js'
 import { type Key, rebuilds, type Settings, withSetting } from './settings.js'
+import type { View } from './story/figures/figure.js'
 import type { Step, Task } from './story/step.js'
 import { taskSettings } from './story/step.js'
 import { Story } from './story/story.js'
@@ -102,10 +103,12 @@ const own = new OwnView({ send, drawn: () => pad.digit })
 await nextTask()
 const mistakes = new MistakesView()
 await nextTask()
-const takeHome = new TakeHome(
-  (side) => send({ kind: 'weights', side }),
-  (text) => status.say(text),
-)
+const takeHome = new TakeHome({
+  download: (side) => send({ kind: 'weights', side }),
+  say: (text) => status.say(text),
+  drawn: () => pad.digit,
+  begins: () => send({ kind: 'pause' }),
+})
 await nextTask()
 const controls = new Controls((key, value) => change(key, value))
 await nextTask()
@@ -204,7 +207,10 @@ async function build(layers: readonly string[]): Promise<void> {
   await nextTask()
 }
 
-const view = () => ({ ...course.view, settings })
+/** What the story's figures show: asked for as soon as there is one. */
+function view(): View {
+  return { ...course.view, settings }
+}
 
 /** Shows a frame, a task for each part of it. */
 async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {

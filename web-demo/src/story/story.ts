@@ -1,6 +1,7 @@
 /** The story on the page: its steps as buttons, one step's text, task and figure. */
 import { nextFrame, nextTask } from '../next-task.js'
-import { byId } from '../views/theme.js'
+import { onResize } from '../views/sight.js'
+import { byId, onThemeChange } from '../views/theme.js'
 import type { Asks, Figure, View } from './figures/figure.js'
 import { makeFigure } from './figures/index.js'
 import type { Step, Task } from './step.js'
@@ -34,6 +35,9 @@ export class Story {
       byId('story-steps').append(item)
       this.#buttons.set(step, button)
     }
+    // Also while training rests and sends nothing.
+    onResize(byId('story-figure'), events.redraw)
+    onThemeChange(events.redraw)
     byId('story-back').addEventListener('click', () => this.#move(-1))
     byId('story-next').addEventListener('click', () => this.#move(1))
   }

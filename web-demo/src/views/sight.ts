@@ -1,13 +1,12 @@
 import { nextTask } from '../next-task.js'
 
-/** Calls back in a task of its own when an element's size has changed: the browser tells it in the middle of a frame. */
+/** Calls back in a task of its own when an element's width has changed: the browser tells it in the middle of a frame. */
 export function onResize(element: Element, redraw: () => unknown): void {
-  let asked = false
+  let width = -1
   new ResizeObserver(async () => {
-    if (asked) return
-    asked = true
+    if (element.clientWidth === width) return
+    width = element.clientWidth
     await nextTask()
-    asked = false
     redraw()
   }).observe(element)
 }
