@@ -211,7 +211,6 @@ export class Session {
 
   /** All that there is to see, of nets that stand still. */
   sendAll(): void {
-    if (this.#points.at(-1)?.step === this.trainer.step) this.#points.pop()
     this.#points.push(this.trainer.point(true))
     this.sendFrame(true)
     this.#sendMistakes()

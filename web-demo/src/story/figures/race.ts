@@ -2,11 +2,13 @@ import type { Point } from '../../protocol.js'
 import { NORM_NAMES } from '../../settings.js'
 import { names, OTHERS } from '../../views/names.js'
 import { whole } from '../../whole.js'
-import { type Asks, Figure, keyOf, type Now, type View } from './figure.js'
+import { type Asks, Figure, keyOf, mean, type Now, type View } from './figure.js'
 import { Plot, percent, SHARE_AXIS, stepAxis } from './plot.js'
 
 const HEIGHT = 340
 const GOAL = 0.8
+/** Points of a curve that count as now. */
+const LATELY = 20
 
 /** One of the nets in the race. */
 interface Runner {
@@ -55,6 +57,12 @@ export class RaceFigure extends Figure {
       training: point.training,
       ...Object.fromEntries(
         runners.map(({ name, accuracy }) => [`${wordOf(name)}Accuracy`, accuracy(point)]),
+      ),
+      ...Object.fromEntries(
+        runners.map(({ name, accuracy }) => [
+          `${wordOf(name)}Lately`,
+          mean(shown.slice(-LATELY).map(accuracy)),
+        ]),
       ),
       ...Object.fromEntries(runners.map(({ name }, i) => [`${wordOf(name)}Reached`, reached[i]])),
     }

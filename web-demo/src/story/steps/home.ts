@@ -14,9 +14,9 @@ export const home: Step = {
     {
       id: 'few',
       label: 'Batches of 2',
-      look: 'No batch to speak of: batch norm is the last of the three norms, by more than 5 points. Group and layer norm have no batch, no modes and no running statistics.',
+      look: 'No batch to speak of: batch norm’s curve now runs below those of the other two norms. Group and layer norm have no batch, no modes and no running statistics.',
       changed: { batch: 2, lr: 0.01 },
-      until: 300,
+      until: 400,
     },
     {
       id: 'far',
