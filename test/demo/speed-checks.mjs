@@ -129,7 +129,8 @@ export const SPEED_CHECKS = [
       await demo.close()
     },
   },
-  // At a quarter of a slow or busy machine's speed it says more of the machine: CI asks at full speed.
+  // The processor's time of the thread, and of three runs the middle one: what else a machine does costs time there too.
+  // At a quarter of its speed that says more of the machine: CI asks at full speed.
   ...[
     { when: 'at full speed', throttle: 1, runs: 1, quick: true },
     { when: 'at a quarter of the speed', throttle: THROTTLE, runs: 3, quick: false },
@@ -139,6 +140,8 @@ export const SPEED_CHECKS = [
     only: 'Chromium',
     /** @param {import('./check.mjs').Browser} browser @param {import('./check.mjs').Site} site */
     async run(browser, { url }) {
+      /** @type {number[]} */
+      const slowest = []
       for (let run = 0; run < runs; run++) {
         const demo = await browser.open('about:blank', { bare: true })
         await demo.page.emulateCPUThrottling(throttle)
@@ -149,11 +152,12 @@ export const SPEED_CHECKS = [
         const { traceEvents } = JSON.parse(new TextDecoder().decode(await demo.page.tracing.stop()))
         const tasks = taskTimes(traceEvents)
         ok(tasks.length > 1000)
-        const slowest = Math.max(...tasks)
-        console.log(`    slowest of ${tasks.length} tasks: ${Math.round(slowest)} ms of the processor`)
-        ok(slowest <= LONG_TASK)
+        slowest.push(Math.max(...tasks))
         await demo.close()
       }
+      slowest.sort((a, b) => a - b)
+      console.log(`    slowest tasks: ${slowest.map(Math.round).join(', ')} ms of the processor`)
+      ok(slowest[(runs - 1) / 2] <= LONG_TASK)
     },
   })),
   {

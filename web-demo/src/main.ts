@@ -47,7 +47,9 @@ let wants: Wants = {
   open: undefined,
 }
 
-// This far it is one task with the start of the script.
+// The script does not wait for the page's end: it would then be one task with the browser's first layout.
+if (document.readyState === 'loading')
+  await new Promise((parsed) => document.addEventListener('DOMContentLoaded', parsed))
 await nextTask()
 // The worker loads while the views are built, a task for each few of them; what it sends meanwhile waits.
 const early: FromWorker[] = []
