@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util'
 import { build, createServer } from 'vite'
 import { findBrowsers } from '../../bench/browsers.mjs'
 import { INSTALL, optional } from '../../bench/optional.mjs'
+import { FREE } from './check.mjs'
 import { CHECKS } from './checks.mjs'
 import { startBrowser } from './page.mjs'
 import { serveSite } from './site.mjs'
@@ -81,7 +82,7 @@ async function onDevServer(browser) {
   const server = await createServer({ configFile, logLevel: 'error', server: { port: 0 } })
   try {
     await server.listen()
-    const demo = await browser.open(server.resolvedUrls?.local[0] ?? '')
+    const demo = await browser.open(`${server.resolvedUrls?.local[0]}${FREE}`)
     await demo.untilStep(100)
     if (!/[2-9] threads/.test(await demo.text('badge'))) throw new Error(await demo.text('badge'))
     await demo.close()

@@ -10,6 +10,8 @@ import type { Trainee } from './trainee.js'
 const PROBED = { mlp: 100, conv: 32 }
 /** Points lie further and further apart, as on the curves' logarithmic axis. */
 const SPACING = { mlp: 1.04, conv: 1.1 }
+/** With the other norms beside it each point costs twice as much. */
+const COMPARED = 1.1
 
 export class Observer {
   #exam: Exam | undefined
@@ -32,7 +34,10 @@ export class Observer {
     whole: boolean,
     more: Pick<Point, 'running' | 'held'>,
   ): Point {
-    this.#nextPoint = Math.max(step + 1, Math.ceil(step * SPACING[settings.net]))
+    this.#nextPoint = Math.max(
+      step + 1,
+      Math.ceil(step * (others.length > 0 ? COMPARED : SPACING[settings.net])),
+    )
     const { norm, plain } = trainees
     const exam = this.#examFor(settings)
     const { x } = this.#probeFor(settings)

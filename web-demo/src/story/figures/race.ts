@@ -8,7 +8,7 @@ import { Plot, percent, SHARE_AXIS, stepAxis } from './plot.js'
 const HEIGHT = 340
 const GOAL = 0.8
 /** Points of a curve that count as now. */
-const LATELY = 20
+const LATELY = 10
 
 /** One of the nets in the race. */
 interface Runner {
