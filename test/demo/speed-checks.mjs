@@ -45,20 +45,21 @@ async function within(what, limit, run) {
 const MARK = 'the page'
 
 /**
- * Milliseconds of each task of the page's main thread, by the thread's own clock. The page has set a mark: the browser has
- * pages of its own, too.
+ * Milliseconds of the longest task of the page's main thread, by the thread's own clock. The page has set a mark: the
+ * browser has pages of its own, too. Its making of this page, before there is a document, is not counted.
  *
- * @param {{ name: string, ph: string, pid: number, tid: number, dur: number, tdur?: number }[]} events
+ * @param {{ name: string, ph: string, pid: number, tid: number, ts: number, dur: number, tdur?: number }[]} events
+ * @param {number} before milliseconds from the beginning of the document to the mark
  */
-function taskTimes(events) {
-  const thread = (/** @type {{ pid: number, tid: number }} */ { pid, tid }) => `${pid}:${tid}`
-  const known = new Set(events.filter(({ name }) => name === MARK).map(thread))
-  return events
-    .filter(
-      (event) =>
-        event.name === 'ThreadControllerImpl::RunTask' && event.ph === 'X' && known.has(thread(event)),
-    )
+function longestTask(events, before) {
+  const mark = events.find(({ name }) => name === MARK)
+  ok(mark)
+  const tasks = events
+    .filter(({ name, ph }) => name === 'ThreadControllerImpl::RunTask' && ph === 'X')
+    .filter(({ pid, tid, ts }) => pid === mark.pid && tid === mark.tid && ts > mark.ts - 1000 * before)
     .map(({ dur, tdur }) => (tdur ?? dur) / 1000)
+  ok(tasks.length > 1000)
+  return Math.max(...tasks)
 }
 
 /** What a student does while the tasks are timed: the whole story, then every part of the playground. @param {import('./page.mjs').Demo} demo */
@@ -148,11 +149,12 @@ export const SPEED_CHECKS = [
         await demo.page.tracing.start({ categories: ['toplevel', 'blink.user_timing'] })
         await demo.page.goto(`${url}/`)
         await walk(demo)
-        await demo.page.evaluate((/** @type {string} */ mark) => performance.mark(mark), MARK)
+        const before = await demo.page.evaluate((/** @type {string} */ mark) => {
+          const { timeOrigin, timing } = performance
+          return performance.mark(mark).startTime - (timing.domLoading - timeOrigin)
+        }, MARK)
         const { traceEvents } = JSON.parse(new TextDecoder().decode(await demo.page.tracing.stop()))
-        const tasks = taskTimes(traceEvents)
-        ok(tasks.length > 1000)
-        slowest.push(Math.max(...tasks))
+        slowest.push(longestTask(traceEvents, before))
         await demo.close()
       }
       slowest.sort((a, b) => a - b)
