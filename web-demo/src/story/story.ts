@@ -1,5 +1,5 @@
 /** The story on the page: its steps as buttons, one step's text, task and figure. */
-import { nextFrame, nextTask } from '../next-task.js'
+import { nextFrame } from '../next-task.js'
 import { onResize } from '../views/sight.js'
 import { byId, onThemeChange } from '../views/theme.js'
 import type { Asks, Figure, View } from './figures/figure.js'
@@ -47,7 +47,7 @@ export class Story {
     const step = STEPS[at]
     if (!step) return
     this.events.go(step)
-    await nextTask()
+    await nextFrame()
     // Whoever goes on by key or screen reader begins to read at the top of the step.
     byId('story-title').focus({ preventScroll: true })
     byId('story').scrollIntoView({ block: 'start' })
