@@ -63,7 +63,7 @@ function longestTask(events, before) {
 }
 
 /** What a student does while the tasks are timed: the whole story, then every part of the playground. @param {import('./page.mjs').Demo} demo */
-export async function walk(demo) {
+async function walk(demo) {
   await demo.atRest()
   for (let step = 2; step <= 7; step++) {
     await demo.click('story-next')
@@ -79,6 +79,26 @@ export async function walk(demo) {
       return steps(document.getElementById('steps')?.textContent ?? '') > steps(old) + 40
     }, from)
   }
+}
+
+/**
+ * The longest task of a student's walk, in milliseconds of the processor.
+ *
+ * @param {import('./check.mjs').Browser} browser @param {string} url @param {number} throttle how much slower the thread is made
+ */
+async function longestOnWalk(browser, url, throttle) {
+  const demo = await browser.open('about:blank', { bare: true })
+  await demo.page.emulateCPUThrottling(throttle)
+  await demo.page.tracing.start({ categories: ['toplevel', 'blink.user_timing'] })
+  await demo.page.goto(`${url}/`)
+  await walk(demo)
+  const before = await demo.page.evaluate((/** @type {string} */ mark) => {
+    const { timeOrigin, timing } = performance
+    return performance.mark(mark).startTime - (timing.domLoading - timeOrigin)
+  }, MARK)
+  const { traceEvents } = JSON.parse(new TextDecoder().decode(await demo.page.tracing.stop()))
+  await demo.close()
+  return longestTask(traceEvents, before)
 }
 
 /** Runs in the page: the longest time between two turns of its event loop. */
@@ -130,38 +150,39 @@ export const SPEED_CHECKS = [
       await demo.close()
     },
   },
-  // The processor's time of the thread, and of three runs the middle one: what else a machine does costs time there too.
-  // At a quarter of its speed that says more of the machine: CI asks at full speed.
-  ...[
-    { when: 'at full speed', throttle: 1, runs: 1, quick: true },
-    { when: 'at a quarter of the speed', throttle: THROTTLE, runs: 3, quick: false },
-  ].map(({ when, throttle, runs, quick }) => ({
-    name: `${when} the page’s own thread has no task of more than 50 ms`,
-    quick,
+  {
+    // What else the machine does costs the thread time too, so the best run counts.
+    name: 'no task of the page’s own thread takes a quarter of 50 ms of the processor',
+    quick: true,
     only: 'Chromium',
-    /** @param {import('./check.mjs').Browser} browser @param {import('./check.mjs').Site} site */
     async run(browser, { url }) {
       /** @type {number[]} */
       const slowest = []
-      for (let run = 0; run < runs; run++) {
-        const demo = await browser.open('about:blank', { bare: true })
-        await demo.page.emulateCPUThrottling(throttle)
-        await demo.page.tracing.start({ categories: ['toplevel', 'blink.user_timing'] })
-        await demo.page.goto(`${url}/`)
-        await walk(demo)
-        const before = await demo.page.evaluate((/** @type {string} */ mark) => {
-          const { timeOrigin, timing } = performance
-          return performance.mark(mark).startTime - (timing.domLoading - timeOrigin)
-        }, MARK)
-        const { traceEvents } = JSON.parse(new TextDecoder().decode(await demo.page.tracing.stop()))
-        slowest.push(longestTask(traceEvents, before))
-        await demo.close()
+      while (slowest.length < 3 && Math.min(...slowest) > LONG_TASK / THROTTLE) {
+        slowest.push(await longestOnWalk(browser, url, 1))
       }
-      slowest.sort((a, b) => a - b)
-      console.log(`    slowest tasks: ${slowest.map(Math.round).join(', ')} ms of the processor`)
-      ok(slowest[(runs - 1) / 2] <= LONG_TASK)
+      console.log(`    slowest tasks: ${slowest.map((ms) => ms.toFixed(1)).join(', ')} ms`)
+      ok(Math.min(...slowest) <= LONG_TASK / THROTTLE)
     },
-  })),
+  },
+  {
+    // Chromium slows a thread by having it wait, which on a busy machine makes it slower still: so it has as much more time.
+    name: 'at a quarter of the speed the page’s own thread has no task of more than 50 ms',
+    only: 'Chromium',
+    async run(browser, { url }) {
+      /** @type {{ ms: number, allowed: number }[]} */
+      const runs = []
+      for (let run = 0; run < 3; run++) {
+        const before = busy()
+        const ms = await longestOnWalk(browser, url, THROTTLE)
+        runs.push({ ms, allowed: LONG_TASK * Math.max(before, busy()) })
+      }
+      const told = runs.map(({ ms, allowed }) => `${Math.round(ms)} (of ${Math.round(allowed)})`)
+      console.log(`    slowest tasks: ${told.join(', ')} ms`)
+      // The middle one of the three.
+      ok(runs.filter(({ ms, allowed }) => ms <= allowed).length >= 2)
+    },
+  },
   {
     // Firefox can't be slowed down and tells no thread's own time: this is full speed, by the wall's clock.
     name: 'the page’s event loop turns at least every 50 ms',
