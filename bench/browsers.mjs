@@ -115,7 +115,9 @@ export function servePage(folder, { isolated = true, refuses = () => false } = {
 export function launch(puppeteer, { product, path }) {
   // Chromium's sandbox refuses root, as which containers often run.
   const args = product === 'chrome' && process.getuid?.() === 0 ? ['--no-sandbox'] : []
-  return puppeteer.launch({ browser: product, executablePath: path, headless: true, args })
+  // A wait in the page is one call: a busy machine may take longer over it than puppeteer's own 3 minutes.
+  const protocolTimeout = 600_000
+  return puppeteer.launch({ browser: product, executablePath: path, headless: true, args, protocolTimeout })
 }
 
 /** @typedef {Awaited<ReturnType<typeof openBrowser>>} OpenBrowser */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import type { Plugin } from 'vite'
 import { guidePage } from './guide.js'
-import { links } from './links.js'
+import { links, repositoryUrl } from './links.js'
 
 /** Everything comes from the site itself; WebAssembly may be compiled, and no script or style stands in the page. */
 export const POLICY = [
@@ -74,8 +74,8 @@ export function site(): Plugin {
   }
 }
 
-/** Sites that show a link with its picture want the whole address: SIMDGRAD_DEMO_URL says where the page will stand. */
+/** Sites that show a link with its picture want the whole address, and a page does not know its own: the repository's does. */
 function shareUrl(): string {
-  const base = process.env.SIMDGRAD_DEMO_URL
-  return base ? new URL('share.png', base).href : './share.png'
+  const url = repositoryUrl()?.replace('://github.com/', '://raw.githubusercontent.com/')
+  return url ? `${url}/main/web-demo/public/share.png` : './share.png'
 }

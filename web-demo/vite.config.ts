@@ -16,9 +16,15 @@ export default defineConfig({
   plugins: [mnist(), site()],
   // `simdgrad` is the package that this folder lies in: Node's self-reference finds its dist/. It brings
   // binaries and a worker by address, which pre-bundling would lose.
-  optimizeDeps: { exclude: ['simdgrad'], include: ['uplot'] },
+  optimizeDeps: { exclude: ['simdgrad'] },
   worker: { format: 'es' },
   server: { headers, fs: { allow: ['..'] } },
   preview: { headers },
-  build: { target: 'es2022', assetsInlineLimit: 0, chunkSizeWarningLimit: 1000 },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1000,
+    // What runs WebAssembly SIMD knows how to preload modules.
+    modulePreload: { polyfill: false },
+  },
 })

@@ -196,6 +196,40 @@ export const CARE_CHECKS = [
     }, '?story=speed'),
   },
   {
+    name: 'while training rests, figures are drawn anew when the window’s width changes, or light turns to dark',
+    run: onPage(async (demo, browser) => {
+      await demo.atRest()
+      const { page } = demo
+      const canvases = ['.story-figure canvas', '#spark']
+      for (const width of [700, 1100]) {
+        await page.setViewport({ width, height: 900 })
+        for (const which of canvases) {
+          await demo.until((/** @type {string} */ name) => {
+            const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector(name))
+            return Math.abs(canvas.width - canvas.clientWidth * Math.min(2, devicePixelRatio)) < 2
+          }, which)
+        }
+      }
+      // Firefox's colours can't be set.
+      if (browser.name === 'Firefox') return
+      const pictures = () =>
+        page.evaluate(
+          (/** @type {string[]} */ names) =>
+            names.map((name) => /** @type {HTMLCanvasElement} */ (document.querySelector(name)).toDataURL()),
+          canvases,
+        )
+      const light = await pictures()
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }])
+      for (const [i, which] of canvases.entries()) {
+        await demo.until(
+          (/** @type {string[]} */ [name, old]) =>
+            /** @type {HTMLCanvasElement} */ (document.querySelector(name)).toDataURL() !== old,
+          [which, light[i]],
+        )
+      }
+    }),
+  },
+  {
     name: 'nothing moves by itself for whoever wants less motion',
     only: 'Chromium',
     run: onPage(async (demo) => {

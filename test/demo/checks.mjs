@@ -3,6 +3,7 @@ import { equal, match, ok } from 'node:assert/strict'
 import { CARE_CHECKS } from './care-checks.mjs'
 import { FREE, largest, onPage } from './check.mjs'
 import { PRESET_CHECKS } from './preset-checks.mjs'
+import { RUN_CHECKS } from './run-checks.mjs'
 import { SITE_CHECKS } from './site-checks.mjs'
 import { SPEED_CHECKS } from './speed-checks.mjs'
 import { STORY_CHECKS } from './story-checks.mjs'
@@ -52,6 +53,7 @@ export const CHECKS = [
   ...STORY_CHECKS,
   ...SITE_CHECKS,
   ...CARE_CHECKS,
+  ...RUN_CHECKS,
   ...SPEED_CHECKS,
   {
     name: 'pause, step, play and reset',
@@ -107,9 +109,7 @@ export const CHECKS = [
     run: onPage(async (demo) => {
       await demo.untilStep(400)
       await demo.click('play')
-      await demo.until(() => document.getElementById('play')?.textContent === 'Play')
-      // The figures of the step that it paused at.
-      await new Promise((resolve) => setTimeout(resolve, 1000))
+      await demo.atRest()
       const before = (await demo.samples()).at(-1)
       await demo.page.$eval('[value=sorted]', (/** @type {HTMLElement} */ radio) => radio.click())
       const figure = before ? `${(100 * before.norm).toFixed(1)} %` : ''

@@ -4,7 +4,15 @@ import { PIXELS, SHARDS, TOTAL, TRAIN_BLOCKS } from '../../web-demo/shards.js'
 import { placeQuery, readPlace } from '../../web-demo/src/address.js'
 import { codeOf } from '../../web-demo/src/code.js'
 import { PRESETS, presetOf } from '../../web-demo/src/presets.js'
-import { CONTROLS, DEFAULTS, readQuery, type Settings, toQuery } from '../../web-demo/src/settings.js'
+import {
+  CONTROLS,
+  DEFAULTS,
+  NORMS,
+  type Norm,
+  readQuery,
+  type Settings,
+  toQuery,
+} from '../../web-demo/src/settings.js'
 import { STEPS } from '../../web-demo/src/story/steps/index.js'
 import { statisticsOf } from '../../web-demo/src/worker/inspect.js'
 import { buildNet } from '../../web-demo/src/worker/nets.js'
@@ -131,11 +139,11 @@ describe('nets', () => {
   it('with and without batch norm start from the same weights', () => {
     for (const net of ['mlp', 'conv'] as const) {
       const settings: Settings = { ...DEFAULTS, net, scale: 0.3 }
-      const weights = (norm: boolean) =>
+      const weights = (norm: Norm | undefined) =>
         buildNet(settings, norm)
           .modules.filter((m) => m instanceof nn.Linear || m instanceof nn.Conv2d)
           .map(({ weight }) => weight.toFloat32Array())
-      expect(weights(true)).toEqual(weights(false))
+      for (const norm of NORMS) expect(weights(norm)).toEqual(weights(undefined))
     }
   })
 
@@ -159,8 +167,25 @@ describe('nets', () => {
       .replace(/const \{ train, test \}[\s\S]*/, 'return { net, optimizer }')
     const made = new Function('data', 'fit', 'init', 'manualSeed', 'nn', 'noGrad', 'optim', code)
     const { net, optimizer } = made(data, fit, init, manualSeed, nn, noGrad, optim)
-    expect(stateOf(net)).toEqual(stateOf(buildNet(settings, norm)))
+    expect(stateOf(net)).toEqual(stateOf(buildNet(settings, norm ? settings.norm : undefined)))
     expect(optimizer.lr).toBe(settings.lr)
+  })
+})
+
+describe('norms that are compared', () => {
+  it('train to the very nets that each is by itself, and go on from a checkpoint', () => {
+    const { trainer, points } = run({ compare: 'on', depth: 1 }, 12)
+    expect(trainer.others.map(({ norm }) => norm)).toEqual(['group', 'layer'])
+    for (const [i, norm] of (['group', 'layer'] as const).entries()) {
+      const alone = run({ norm, depth: 1 }, 12)
+      expect(stateOf(trainer.others[i].net)).toEqual(stateOf(alone.trainer.trainees.norm.net))
+      const last = points.at(-1)?.others[i]
+      expect([last?.norm, last?.accuracy]).toEqual([norm, alone.points.at(-1)?.accuracy.norm])
+    }
+    const next = new Trainer(trainer.settings, digits())
+    next.restore(trainer.checkpoint(undefined))
+    for (const each of [trainer, next]) for (let i = 0; i < 3; i++) each.next()
+    for (const i of [0, 1]) expect(stateOf(next.others[i].net)).toEqual(stateOf(trainer.others[i].net))
   })
 })
 

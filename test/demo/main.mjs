@@ -3,6 +3,7 @@
 //   npm run test:demo              everything, from the built site and from the dev server
 //   npm run test:demo -- --quick   a share of it, in about a minute
 //   npm run test:demo -- --only preset   the checks with this in their name
+//   npm run test:demo -- --part 2/4      the second quarter of them
 //   npm run test:demo -- --browser Firefox
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -14,12 +15,18 @@ import { parseArgs } from 'node:util'
 import { build, createServer } from 'vite'
 import { findBrowsers } from '../../bench/browsers.mjs'
 import { INSTALL, optional } from '../../bench/optional.mjs'
+import { FREE } from './check.mjs'
 import { CHECKS } from './checks.mjs'
 import { startBrowser } from './page.mjs'
 import { serveSite } from './site.mjs'
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean' }, only: { type: 'string' }, browser: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean' },
+    only: { type: 'string' },
+    part: { type: 'string', default: '1/1' },
+    browser: { type: 'string' },
+  },
 })
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const configFile = join(root, 'web-demo/vite.config.ts')
@@ -40,8 +47,14 @@ async function check(name, run) {
   else passed++
 }
 
+const DEV = 'the dev server: it trains, with threads'
+const names = [...CHECKS.map(({ name }) => name), DEV]
+const [part, parts] = values.part.split('/').map(Number)
+const mine = names.slice(((part - 1) * names.length) / parts, (part * names.length) / parts)
+if (mine.length === 0) throw new Error(`--part is '${values.part}'; expected one such as 2/4`)
+
 /** @param {string} name */
-const chosen = (name) => !values.only || name.includes(values.only)
+const chosen = (name) => mine.includes(name) && (!values.only || name.includes(values.only))
 
 /** @param {Parameters<typeof startBrowser>[0]} which */
 async function inBrowser(which) {
@@ -56,8 +69,7 @@ async function inBrowser(which) {
       await check(name, () => run(browser, site))
       await browser.closePages()
     }
-    const dev = 'the dev server: it trains, with threads'
-    if (!values.quick && chosen(dev)) await check(dev, () => onDevServer(browser))
+    if (!values.quick && chosen(DEV)) await check(DEV, () => onDevServer(browser))
   } finally {
     await browser.close()
     isolated.close()
@@ -70,7 +82,7 @@ async function onDevServer(browser) {
   const server = await createServer({ configFile, logLevel: 'error', server: { port: 0 } })
   try {
     await server.listen()
-    const demo = await browser.open(server.resolvedUrls?.local[0] ?? '')
+    const demo = await browser.open(`${server.resolvedUrls?.local[0]}${FREE}`)
     await demo.untilStep(100)
     if (!/[2-9] threads/.test(await demo.text('badge'))) throw new Error(await demo.text('badge'))
     await demo.close()

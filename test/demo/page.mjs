@@ -4,7 +4,7 @@ import { needed } from '../../bench/optional.mjs'
 
 /** @typedef {{ step: number, norm: number, plain: number }} Sample what the page's figures said at a step */
 /** @typedef {Awaited<ReturnType<typeof openDemo>>} Demo */
-/** @typedef {{ width?: number, dark?: boolean, expectErrors?: boolean, still?: boolean, before?: () => void }} View */
+/** @typedef {{ width?: number, dark?: boolean, expectErrors?: boolean, still?: boolean, before?: () => void, bare?: boolean }} View `bare`: nothing of the tests runs in the page */
 
 /** Runs in the page: its first Worker does nothing. */
 function standStill() {
@@ -21,11 +21,16 @@ function standStill() {
   }
 }
 
-/** Runs in the page: keeps its Workers, and counts the checkpoints that they send and the loads of the page. */
+/**
+ * Runs in the page: keeps its Workers and the points of the curves of the nets at hand, and counts how often nets were
+ * built, the checkpoints, and the loads of the page. The points are the same on any machine; which of them a frame shows first is not.
+ */
 function keepWorkers() {
   const page = /** @type {any} */ (globalThis)
   page.workers = []
   page.checkpoints = 0
+  page.points = []
+  page.builds = 0
   page.Worker = class extends page.Worker {
     /** @param {string} url @param {unknown} options */
     constructor(url, options) {
@@ -33,6 +38,14 @@ function keepWorkers() {
       page.workers.push(this)
       this.addEventListener('message', (/** @type {MessageEvent} */ { data }) => {
         if (data?.kind === 'checkpoint') page.checkpoints++
+        if (data?.kind === 'built') {
+          page.points = []
+          page.builds++
+        }
+        for (const { step, accuracy } of data?.kind === 'frame' ? data.points : []) {
+          if (page.points.at(-1)?.step === step) page.points.pop()
+          page.points.push({ step, ...accuracy })
+        }
       })
     }
   }
@@ -91,7 +104,7 @@ export async function startBrowser(which) {
 async function openDemo(
   browser,
   url,
-  { width = 1280, dark = false, expectErrors = false, still = false, before = undefined } = {},
+  { width = 1280, dark = false, expectErrors = false, still = false, before = undefined, bare = false } = {},
 ) {
   const page = await browser.newPage()
   /** @type {string[]} */
@@ -102,9 +115,9 @@ async function openDemo(
   })
   await page.setViewport({ width, height: 900 })
   if (dark) await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }])
-  await page.evaluateOnNewDocument(watch)
+  if (!bare) await page.evaluateOnNewDocument(watch)
   if (still) await page.evaluateOnNewDocument(standStill)
-  await page.evaluateOnNewDocument(keepWorkers)
+  if (!bare) await page.evaluateOnNewDocument(keepWorkers)
   if (before) await page.evaluateOnNewDocument(before)
   await page.goto(url)
 
@@ -131,6 +144,11 @@ async function openDemo(
     untilStep: (step) => until(`samples.at(-1)?.step >= ${step}`),
     /** @returns {Promise<Sample[]>} */
     samples: () => page.evaluate('samples'),
+    /** The curves up to a step, once they have come so far: in evaluation mode. @param {number} step @returns {Promise<Sample[]>} */
+    async points(step) {
+      await until(`points.at(-1)?.step >= ${step}`)
+      return (await page.evaluate('points')).filter((/** @type {Sample} */ point) => point.step <= step)
+    },
     /** The numbers of the story's figure, as they are beside its words. @returns {Promise<any>} */
     figure: () =>
       page.$eval('.story-figure', (/** @type {HTMLElement} */ box) => JSON.parse(box.dataset.values ?? '{}')),
@@ -140,7 +158,6 @@ async function openDemo(
         const { asked = '0', turn, resting } = document.body.dataset
         return turn === asked && resting === 'true'
       }),
-    forget: () => page.evaluate('samples = []'),
     /** @param {string} id of a control @param {number | string} value its place in the list of choices */
     choose: (id, value) =>
       page.$eval(

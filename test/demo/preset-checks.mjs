@@ -11,14 +11,13 @@ const jumps = (values) =>
 /** @param {number[]} values */
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
 
-/** Clicks a preset and trains from its start. @param {Demo} demo @param {string} id @param {number} steps */
+/** Clicks a preset and trains from its start; gives the curves up to there. @param {Demo} demo @param {string} id @param {number} steps */
 async function runPreset(demo, id, steps) {
   await demo.untilStep(1)
+  const builds = await demo.page.evaluate('builds')
   await demo.click(`preset-${id}`)
-  await demo.until('samples.at(-1)?.step < 20')
-  await demo.forget()
-  await demo.untilStep(steps)
-  return demo.samples()
+  await demo.until(`builds > ${builds}`)
+  return demo.points(steps)
 }
 
 /** @type {import('./check.mjs').Check[]} */
@@ -26,8 +25,8 @@ export const PRESET_CHECKS = [
   {
     name: 'preset “usual”: batch norm over 80 % soon after step 30, the plain net under half',
     run: onPage(async (demo) => {
-      const samples = await runPreset(demo, 'usual', 40)
-      const then = samples.find(({ step }) => step >= 30)
+      const points = await runPreset(demo, 'usual', 40)
+      const then = points.find(({ step }) => step >= 30)
       ok(then && then.norm > 0.8 && then.plain < 0.5, JSON.stringify(then))
     }, FREE),
   },
@@ -35,16 +34,16 @@ export const PRESET_CHECKS = [
     name: 'preset “rate”: the plain net stays under 0.2, batch norm passes 0.8',
     quick: true,
     run: onPage(async (demo) => {
-      const samples = await runPreset(demo, 'rate', 800)
-      ok(largest(samples, 'plain') < 0.2, `plain ${largest(samples, 'plain')}`)
-      ok(largest(samples, 'norm') > 0.8, `batch norm ${largest(samples, 'norm')}`)
+      const points = await runPreset(demo, 'rate', 800)
+      ok(largest(points, 'plain') < 0.2, `plain ${largest(points, 'plain')}`)
+      ok(largest(points, 'norm') > 0.8, `batch norm ${largest(points, 'norm')}`)
     }, FREE),
   },
   {
     name: 'preset “tiny”: batch norm falls behind the plain net',
     run: onPage(async (demo) => {
-      const samples = await runPreset(demo, 'tiny', 2500)
-      const last = samples.slice(-10)
+      const points = await runPreset(demo, 'tiny', 2500)
+      const last = points.slice(-10)
       const [norm, plain] = [median(last.map((s) => s.norm)), median(last.map((s) => s.plain))]
       ok(plain > norm + 0.1, `batch norm ${norm}, plain ${plain}`)
     }, FREE),
@@ -52,18 +51,16 @@ export const PRESET_CHECKS = [
   {
     name: 'preset “scale”: the plain net stays under 0.2, batch norm passes 0.8',
     run: onPage(async (demo) => {
-      const samples = await runPreset(demo, 'scale', 1500)
-      ok(largest(samples, 'plain') < 0.2, `plain ${largest(samples, 'plain')}`)
-      ok(largest(samples, 'norm') > 0.8, `batch norm ${largest(samples, 'norm')}`)
+      const points = await runPreset(demo, 'scale', 1500)
+      ok(largest(points, 'plain') < 0.2, `plain ${largest(points, 'plain')}`)
+      ok(largest(points, 'norm') > 0.8, `batch norm ${largest(points, 'norm')}`)
     }, FREE),
   },
   {
     name: 'preset “swapped”: accuracy jumps; recalibrated, it is above most of the jumps',
     run: onPage(async (demo) => {
-      const all = (await runPreset(demo, 'swapped', 1500)).map(({ norm }) => norm)
-      // The figure stays as it is until the next point of the curve.
-      const last = all.filter((accuracy, i) => accuracy !== all[i - 1]).slice(-20)
-      ok(jumps(last) > 0.025, `mean jump ${jumps(last)}`)
+      const last = (await runPreset(demo, 'swapped', 600)).map(({ norm }) => norm).slice(-20)
+      ok(jumps(last) > 0.01, `mean jump ${jumps(last)}`)
       await demo.click('recalibrate')
       await demo.until(() => document.getElementById('recalibrated')?.textContent?.includes('went from'))
       const after = Number(/to ([\d.]+) %/.exec(await demo.text('recalibrated'))?.[1]) / 100

@@ -8,35 +8,97 @@ const LONG_TASK = 50
 const STEP = 2000
 /** How much slower a phone's processor is taken to be. */
 const THROTTLE = 4
-/** Of so many runs the best counts: a busy machine delays everything. */
+/** Of so many runs the best counts: what else the machine does comes and goes. */
 const RUNS = 5
 
-/**
- * Milliseconds of each task of the pages' main threads, by the thread's own clock.
- * @param {{ name: string, ph: string, pid: number, tid: number, dur: number, tdur?: number, args: { name?: string } }[]} events
- */
-function taskTimes(events) {
-  const thread = (/** @type {{ pid: number, tid: number }} */ { pid, tid }) => `${pid}:${tid}`
-  const mains = events.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain')
-  const known = new Set(mains.map(thread))
-  return events
-    .filter(
-      (event) =>
-        event.name === 'ThreadControllerImpl::RunTask' && event.ph === 'X' && known.has(thread(event)),
-    )
-    .map(({ dur, tdur }) => (tdur ?? dur) / 1000)
+/** How many times as long as on an idle machine work takes now: a loop by the wall's clock against its processor time. */
+function busy() {
+  const [start, used] = [performance.now(), process.cpuUsage()]
+  const spent = () => {
+    const { user, system } = process.cpuUsage(used)
+    return (user + system) / 1000
+  }
+  while (spent() < 100);
+  return Math.max(1, (performance.now() - start) / spent())
 }
 
-/** What a student does while the tasks are timed. @param {import('./page.mjs').Demo} demo */
+/**
+ * Holds the best of some runs to a limit by the wall's clock; on a busy machine it has as much more time as a loop needs.
+ *
+ * @param {string} what @param {number} limit milliseconds @param {() => Promise<number>} run gives milliseconds
+ */
+async function within(what, limit, run) {
+  /** @type {string[]} */
+  const told = []
+  for (let i = 0; i < RUNS; i++) {
+    const before = busy()
+    const took = await run()
+    const allowed = limit * Math.max(before, busy())
+    told.push(`${Math.round(took)} ms (of ${Math.round(allowed)})`)
+    if (took > allowed) continue
+    console.log(`    ${what}: ${told.join(', ')}`)
+    return
+  }
+  throw new Error(`${what}: ${told.join(', ')}`)
+}
+
+const MARK = 'the page'
+
+/**
+ * Milliseconds of the longest task of the page's main thread, by the thread's own clock. The page has set a mark: the
+ * browser has pages of its own, too. Its making of this page, before there is a document, is not counted.
+ *
+ * @param {{ name: string, ph: string, pid: number, tid: number, ts: number, dur: number, tdur?: number }[]} events
+ * @param {number} before milliseconds from the beginning of the document to the mark
+ */
+function longestTask(events, before) {
+  const mark = events.find(({ name }) => name === MARK)
+  ok(mark)
+  const tasks = events
+    .filter(({ name, ph }) => name === 'ThreadControllerImpl::RunTask' && ph === 'X')
+    .filter(({ pid, tid, ts }) => pid === mark.pid && tid === mark.tid && ts > mark.ts - 1000 * before)
+    .map(({ dur, tdur }) => (tdur ?? dur) / 1000)
+  ok(tasks.length > 1000)
+  return Math.max(...tasks)
+}
+
+/** What a student does while the tasks are timed: the whole story, then every part of the playground. @param {import('./page.mjs').Demo} demo */
 async function walk(demo) {
   await demo.atRest()
-  for (const id of ['story-next', 'story-next', 'story-next']) {
-    await demo.click(id)
+  for (let step = 2; step <= 7; step++) {
+    await demo.click('story-next')
     await demo.atRest()
   }
   await demo.click('play')
-  await demo.page.$eval('#network', (/** @type {Element} */ e) => e.scrollIntoView())
-  await demo.untilStep(250)
+  for (const part of ['network', 'accuracy', 'histograms', 'statistics', 'pad', 'mistakes', 'code']) {
+    const from = await demo.text('steps')
+    await demo.page.$eval(`#${part}`, (/** @type {Element} */ e) => e.scrollIntoView())
+    // Some frames with this part in sight.
+    await demo.until((/** @type {string} */ old) => {
+      const steps = (/** @type {string} */ text) => Number(text.replaceAll(',', ''))
+      return steps(document.getElementById('steps')?.textContent ?? '') > steps(old) + 40
+    }, from)
+  }
+}
+
+/**
+ * The longest task of a student's walk, in milliseconds of the processor.
+ *
+ * @param {import('./check.mjs').Browser} browser @param {string} url @param {number} throttle how much slower the thread is made
+ */
+async function longestOnWalk(browser, url, throttle) {
+  const demo = await browser.open('about:blank', { bare: true })
+  await demo.page.emulateCPUThrottling(throttle)
+  await demo.page.tracing.start({ categories: ['toplevel', 'blink.user_timing'] })
+  await demo.page.goto(`${url}/`)
+  await walk(demo)
+  const before = await demo.page.evaluate((/** @type {string} */ mark) => {
+    const { timeOrigin, timing } = performance
+    return performance.mark(mark).startTime - (timing.domLoading - timeOrigin)
+  }, MARK)
+  const { traceEvents } = JSON.parse(new TextDecoder().decode(await demo.page.tracing.stop()))
+  await demo.close()
+  return longestTask(traceEvents, before)
 }
 
 /** Runs in the page: the longest time between two turns of its event loop. */
@@ -60,15 +122,13 @@ export const SPEED_CHECKS = [
     name: 'the first curve is there within a second',
     quick: true,
     run: async (browser, { url }) => {
-      let best = Number.POSITIVE_INFINITY
-      for (let run = 0; run < RUNS && best > FIRST_CURVE; run++) {
+      await within('first curve', FIRST_CURVE, async () => {
         const demo = await browser.open(`${url}/`)
         await demo.untilStep(2)
-        best = Math.min(best, await demo.page.evaluate('firstCurve'))
+        const took = await demo.page.evaluate('firstCurve')
         await demo.close()
-      }
-      console.log(`    first curve after ${Math.round(best)} ms`)
-      ok(best <= FIRST_CURVE)
+        return took
+      })
     },
   },
   {
@@ -80,63 +140,62 @@ export const SPEED_CHECKS = [
         all.map(({ id }) => id),
       )
       for (const id of ids) {
-        let best = Number.POSITIVE_INFINITY
-        for (let run = 0; run < RUNS && best > STEP; run++) {
+        await within(id, STEP, async () => {
           const start = performance.now()
           await demo.click(id)
           await demo.atRest()
-          best = Math.min(best, performance.now() - start)
-        }
-        console.log(`    ${id}: ${Math.round(best)} ms`)
-        ok(best <= STEP, `${id} takes ${best} ms`)
+          return performance.now() - start
+        })
       }
       await demo.close()
     },
   },
-  // At a quarter of a slow or busy machine's speed it says more of the machine: CI asks at full speed.
-  ...[
-    { when: 'at full speed', throttle: 1, quick: true },
-    { when: 'at a quarter of the speed', throttle: THROTTLE, quick: false },
-  ].map(({ when, throttle, quick }) => ({
-    name: `${when} the page’s own thread has no task of more than 50 ms`,
-    quick,
+  {
+    // What else the machine does costs the thread time too, so the best run counts.
+    name: 'no task of the page’s own thread takes a quarter of 50 ms of the processor',
+    quick: true,
     only: 'Chromium',
-    /** @param {import('./check.mjs').Browser} browser @param {import('./check.mjs').Site} site */
     async run(browser, { url }) {
-      let best = Number.POSITIVE_INFINITY
-      for (let run = 0; run < RUNS && best > LONG_TASK; run++) {
-        const demo = await browser.open('about:blank')
-        await demo.page.emulateCPUThrottling(throttle)
-        await demo.page.tracing.start({ categories: ['toplevel', '__metadata'] })
-        await demo.page.goto(`${url}/`)
-        await walk(demo)
-        const { traceEvents } = JSON.parse(new TextDecoder().decode(await demo.page.tracing.stop()))
-        const tasks = taskTimes(traceEvents)
-        ok(tasks.length > 1000)
-        const slowest = Math.max(...tasks)
-        console.log(`    slowest of ${tasks.length} tasks: ${Math.round(slowest)} ms`)
-        best = Math.min(best, slowest)
-        await demo.close()
+      /** @type {number[]} */
+      const slowest = []
+      while (slowest.length < 3 && Math.min(...slowest) > LONG_TASK / THROTTLE) {
+        slowest.push(await longestOnWalk(browser, url, 1))
       }
-      ok(best <= LONG_TASK)
+      console.log(`    slowest tasks: ${slowest.map((ms) => ms.toFixed(1)).join(', ')} ms`)
+      ok(Math.min(...slowest) <= LONG_TASK / THROTTLE)
     },
-  })),
+  },
+  {
+    // Chromium slows a thread by having it wait, which on a busy machine makes it slower still: so it has as much more time.
+    name: 'at a quarter of the speed the page’s own thread has no task of more than 50 ms',
+    only: 'Chromium',
+    async run(browser, { url }) {
+      /** @type {{ ms: number, allowed: number }[]} */
+      const runs = []
+      for (let run = 0; run < 3; run++) {
+        const before = busy()
+        const ms = await longestOnWalk(browser, url, THROTTLE)
+        runs.push({ ms, allowed: LONG_TASK * Math.max(before, busy()) })
+      }
+      const told = runs.map(({ ms, allowed }) => `${Math.round(ms)} (of ${Math.round(allowed)})`)
+      console.log(`    slowest tasks: ${told.join(', ')} ms`)
+      // The middle one of the three.
+      ok(runs.filter(({ ms, allowed }) => ms <= allowed).length >= 2)
+    },
+  },
   {
     // Firefox can't be slowed down and tells no thread's own time: this is full speed, by the wall's clock.
     name: 'the page’s event loop turns at least every 50 ms',
     quick: true,
     only: 'Firefox',
     async run(browser, { url }) {
-      let best = Number.POSITIVE_INFINITY
-      for (let run = 0; run < RUNS && best > LONG_TASK; run++) {
+      await within('the longest turn', LONG_TASK, async () => {
         const demo = await browser.open(`${url}/${FREE}`, { before: watchLoop })
         await demo.untilStep(50)
         const longest = await demo.page.evaluate('longest')
-        console.log(`    the longest turn took ${longest.toFixed(1)} ms`)
-        best = Math.min(best, longest)
         await demo.close()
-      }
-      ok(best <= LONG_TASK)
+        return longest
+      })
     },
   },
 ]

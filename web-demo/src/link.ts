@@ -1,12 +1,15 @@
 /** The page's end of the training Worker: starts it, watches over it, and replaces one that is dead or hangs. */
 import type { Checkpoint, FromWorker, ToWorker } from './protocol.js'
+import { whole } from './whole.js'
 
 /** Milliseconds between two looks, and of silence after which a worker counts as hanging: together under 3 s. */
 const WATCH = 400
 const SILENCE = 1600
-/** Until the worker's script has come and runs it may take longer, and until the binary is ready. */
+/** Until the worker's script has come and runs it may take longer, and until the binary is ready: that is told, and waited for. */
 const SLOW = 3000
 const PATIENCE = 12_000
+/** On a slow machine a long step looks like a hang, on a slow line a download: the next worker has so many times as long. */
+const MORE = 3
 /** Workers that are tried one after the other until one is ready. */
 const STARTS = 3
 
@@ -26,6 +29,7 @@ export class Link {
   #checkpoint: Checkpoint | undefined
   #starts = 0
   #silence = SILENCE
+  #patience = PATIENCE
   #state: 'loading' | 'starting' | 'ready' = 'loading'
   #startedAt = 0
   #askedAt: number | undefined
@@ -104,7 +108,8 @@ export class Link {
     }
     const since = now - this.#startedAt
     if (this.#state !== 'ready') {
-      if (since > PATIENCE) {
+      if (since > this.#patience) {
+        this.#patience *= MORE
         this.#replace('The training Worker does not start.')
         return
       }
@@ -118,8 +123,7 @@ export class Link {
       this.#askedAt = now
       this.send({ kind: 'ping' })
     } else if (now - this.#askedAt > this.#silence) {
-      // On a slow machine a long step looks the same: so the next one has more time.
-      this.#silence *= 3
+      this.#silence *= MORE
       this.#replace('The training Worker stopped answering.')
     }
   }
@@ -137,9 +141,7 @@ export class Link {
     const step = kept && this.events.fits(kept) ? kept.step : 0
     this.#worker = this.#start()
     this.events.tell(
-      step > 0
-        ? `${why} A new one goes on from step ${step.toLocaleString('en')}.`
-        : `${why} A new one starts.`,
+      step > 0 ? `${why} A new one goes on from step ${whole(step)}.` : `${why} A new one starts.`,
     )
   }
 }

@@ -2,10 +2,11 @@
 import { placeQuery, readPlace } from './address.js'
 import { Course } from './course.js'
 import { Link } from './link.js'
-import { nextTask } from './next-task.js'
+import { nextFrame, nextTask } from './next-task.js'
 import { keepOffline } from './offline.js'
 import type { FromWorker, ToWorker, Wants } from './protocol.js'
 import { type Key, rebuilds, type Settings, withSetting } from './settings.js'
+import type { View } from './story/figures/figure.js'
 import type { Step, Task } from './story/step.js'
 import { taskSettings } from './story/step.js'
 import { Story } from './story/story.js'
@@ -46,9 +47,10 @@ let wants: Wants = {
   open: undefined,
 }
 
-// This far it is one task with the start of the script.
+// The script does not wait for the page's end: it would then be one task with the browser's first layout.
+if (document.readyState === 'loading')
+  await new Promise((parsed) => document.addEventListener('DOMContentLoaded', parsed))
 await nextTask()
-document.body.classList.remove('building')
 // The worker loads while the views are built, a task for each few of them; what it sends meanwhile waits.
 const early: FromWorker[] = []
 let receive = (message: FromWorker) => {
@@ -68,9 +70,12 @@ function want(changed: Partial<Wants>): void {
   send({ kind: 'wants', wants })
 }
 
-await nextTask()
 // Before the first paint a canvas is slow to make: the browser would have to start its drawing for it.
-await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))
+for (const part of ['no-head', 'no-bar', 'no-main']) {
+  await nextFrame()
+  document.body.classList.remove(part)
+}
+await nextFrame()
 const spark = new Spark()
 await nextTask()
 const story = new Story({
@@ -79,7 +84,7 @@ const story = new Story({
   wants: want,
   redraw: () => story.show(view()),
 })
-await nextTask()
+await nextFrame()
 const charts = new Charts()
 await nextTask()
 const histograms = new Histograms(byId('histograms'))
@@ -100,10 +105,12 @@ const own = new OwnView({ send, drawn: () => pad.digit })
 await nextTask()
 const mistakes = new MistakesView()
 await nextTask()
-const takeHome = new TakeHome(
-  (side) => send({ kind: 'weights', side }),
-  (text) => status.say(text),
-)
+const takeHome = new TakeHome({
+  download: (side) => send({ kind: 'weights', side }),
+  say: (text) => status.say(text),
+  drawn: () => pad.digit,
+  begins: () => send({ kind: 'pause' }),
+})
 await nextTask()
 const controls = new Controls((key, value) => change(key, value))
 await nextTask()
@@ -202,7 +209,10 @@ async function build(layers: readonly string[]): Promise<void> {
   await nextTask()
 }
 
-const view = () => ({ ...course.view, settings })
+/** What the story's figures show: asked for as soon as there is one. */
+function view(): View {
+  return { ...course.view, settings }
+}
 
 /** Shows a frame, a task for each part of it. */
 async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {
@@ -213,17 +223,18 @@ async function show(frame: FromWorker & { kind: 'frame' }): Promise<void> {
   status.progress(frame.progress, course.points.at(-1))
   // A frame may be older than the last touch of Clear.
   if (frame.answers && !pad.empty) answers.show(frame.answers)
-  story.show(view())
+  await nextTask()
+  if (frame.points.length > 0) spark.show(course.points)
+  await story.show(view())
   await nextTask()
   if (unbuilt) await build(unbuilt)
   if (frame.points.length > 0) {
-    spark.show(course.points)
     await charts.show(course.points, course.events)
     await histograms.show(course.points)
   }
-  if (frame.statistics) statistics.show(frame.statistics, course.points)
+  if (frame.statistics) await statistics.show(frame.statistics, course.points)
   await nextTask()
-  if (frame.drawing) network.show(frame.drawing)
+  if (frame.drawing) await network.show(frame.drawing)
   // What is in sight, for whoever waits for it: tests do.
   Object.assign(document.body.dataset, { turn: frame.turn, resting: frame.resting })
   send({ kind: 'shown' })

@@ -12,3 +12,9 @@ export function nextTask(): Promise<void> {
     port2.postMessage(null)
   })
 }
+
+/** Until the browser has painted: it draws what a frame's canvases were told in one task, so each large canvas gets a frame. */
+export async function nextFrame(): Promise<void> {
+  await new Promise(requestAnimationFrame)
+  await nextTask()
+}

@@ -1,6 +1,6 @@
 /** What page and worker tell each other. */
 import type { Backend } from 'simdgrad'
-import type { Settings } from './settings.js'
+import type { Norm, Settings } from './settings.js'
 
 /** One value for each net. */
 export interface Both<T> {
@@ -42,6 +42,14 @@ export interface Held {
   milliseconds: number
 }
 
+/** A net with another norm, at a point of the curves. */
+export interface Other {
+  norm: Norm
+  loss: number
+  /** In evaluation mode. */
+  accuracy: number
+}
+
 /** A point of the curves, and a column of the histograms. */
 export interface Point {
   step: number
@@ -49,6 +57,8 @@ export interface Point {
   loss: Both<number>
   /** Share of right answers in evaluation mode. */
   accuracy: Both<number>
+  /** The same of the nets with the other norms, where they are compared. */
+  others: readonly Other[]
   /** How the settings had the test digits judged. */
   judged: Settings['evaluation']
   /** The same of the net with a norm in training mode; on sorted digits, where they were judged so. */
@@ -158,6 +168,14 @@ export interface Progress {
   diverged: Both<number | undefined>
 }
 
+/** A net in training, as bytes. */
+export interface KeptNet {
+  state: Uint8Array
+  /** The optimiser's state as JSON, and its tensors. */
+  optimizer: { json: string; tensors: Uint8Array }
+  divergedAt: number | undefined
+}
+
 /** All that another worker needs to go on with training where this one was. */
 export interface Checkpoint {
   settings: Settings
@@ -167,10 +185,9 @@ export interface Checkpoint {
   /** Digits in this epoch's order. */
   digits: number
   seen: number
-  nets: Both<Uint8Array>
-  /** Optimisers' states as JSON, and their tensors. */
-  optimizers: Both<{ json: string; tensors: Uint8Array }>
-  diverged: Both<number | undefined>
+  nets: Both<KeptNet>
+  /** Nets with the other norms, in their order. */
+  others: readonly KeptNet[]
   /** Training pauses by itself at this step. */
   until: number | undefined
 }

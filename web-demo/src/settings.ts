@@ -1,5 +1,9 @@
 import type { Both } from './protocol.js'
 
+/** What can normalise. */
+export const NORMS = ['batch', 'group', 'layer'] as const
+export type Norm = (typeof NORMS)[number]
+
 /** What a visitor can set, each with its values, its words, and its place in the page's address. */
 export interface Settings {
   net: 'mlp' | 'conv'
@@ -14,7 +18,9 @@ export interface Settings {
   /** Batch norm's: the weight of the new batch in the running statistics. */
   momentum: number
   /** What normalises, in the net that has a norm. */
-  norm: 'batch' | 'group' | 'layer'
+  norm: Norm
+  /** Whether nets with the other norms train beside it. */
+  compare: 'off' | 'on'
   /** Which variance enters the running one: the notebook took the biased. */
   variance: 'unbiased' | 'biased'
   /** Whether a running mean is kept in the autograd graph beside the layer's own, as the notebook did. */
@@ -23,6 +29,12 @@ export interface Settings {
 }
 
 export type Key = keyof Settings
+
+export const NORM_NAMES: Record<Norm, string> = {
+  batch: 'Batch norm',
+  group: 'Group norm',
+  layer: 'Layer norm',
+}
 
 export const DEFAULTS: Settings = {
   net: 'mlp',
@@ -34,6 +46,7 @@ export const DEFAULTS: Settings = {
   batch: 64,
   momentum: 0.1,
   norm: 'batch',
+  compare: 'off',
   variance: 'unbiased',
   graph: 'out',
   evaluation: 'eval',
@@ -100,10 +113,17 @@ export const CONTROLS: readonly Control[] = [
     label: 'Norm',
     help: 'Group and layer norm take mean and variance within one digit: they have no batch and no modes.',
     kind: 'list',
+    choices: NORMS.map((value) => ({ value, text: NORM_NAMES[value] })),
+    rebuilds: true,
+  },
+  {
+    key: 'compare',
+    label: 'Compare',
+    help: 'Nets with the other two norms, from the same weights and on the same digits, in the charts of accuracy and loss.',
+    kind: 'list',
     choices: [
-      { value: 'batch', text: 'Batch norm' },
-      { value: 'group', text: 'Group norm' },
-      { value: 'layer', text: 'Layer norm' },
+      { value: 'off', text: 'This norm and none' },
+      { value: 'on', text: 'All norms and none' },
     ],
     rebuilds: true,
   },
@@ -220,9 +240,13 @@ export function toQuery(settings: Settings, base: Settings = DEFAULTS): URLSearc
 
 /** Names of the two nets: what normalises the one, and the other. */
 export const namesOf = ({ norm }: Settings): Both<string> => ({
-  norm: { batch: 'Batch norm', group: 'Group norm', layer: 'Layer norm' }[norm],
+  norm: NORM_NAMES[norm],
   plain: 'Plain',
 })
+
+/** The norms that train beside that of the settings, for comparison. */
+export const othersOf = ({ norm, compare }: Settings): Norm[] =>
+  compare === 'on' ? NORMS.filter((other) => other !== norm) : []
 
 /** Whether going from one to the other builds the nets anew. */
 export function rebuilds(from: Settings, to: Settings): boolean {

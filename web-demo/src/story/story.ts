@@ -1,5 +1,7 @@
 /** The story on the page: its steps as buttons, one step's text, task and figure. */
-import { byId } from '../views/theme.js'
+import { nextFrame } from '../next-task.js'
+import { onResize } from '../views/sight.js'
+import { byId, onThemeChange } from '../views/theme.js'
 import type { Asks, Figure, View } from './figures/figure.js'
 import { makeFigure } from './figures/index.js'
 import type { Step, Task } from './step.js'
@@ -13,6 +15,8 @@ export interface StoryEvents extends Asks {
 export class Story {
   figure: Figure | undefined
   #step: Step | undefined
+  /** When the figure is in the page. */
+  #placed: Promise<void> | undefined
   readonly #buttons = new Map<Step, HTMLButtonElement>()
   readonly #tasks = new Map<Task, HTMLButtonElement>()
 
@@ -31,15 +35,19 @@ export class Story {
       byId('story-steps').append(item)
       this.#buttons.set(step, button)
     }
+    // Also while training rests and sends nothing.
+    onResize(byId('story-figure'), events.redraw)
+    onThemeChange(events.redraw)
     byId('story-back').addEventListener('click', () => this.#move(-1))
     byId('story-next').addEventListener('click', () => this.#move(1))
   }
 
-  #move(by: number): void {
+  async #move(by: number): Promise<void> {
     const at = this.#step ? STEPS.indexOf(this.#step) + by : 0
     const step = STEPS[at]
     if (!step) return
     this.events.go(step)
+    await nextFrame()
     // Whoever goes on by key or screen reader begins to read at the top of the step.
     byId('story-title').focus({ preventScroll: true })
     byId('story').scrollIntoView({ block: 'start' })
@@ -66,10 +74,14 @@ export class Story {
     byId('story-tasks').replaceChildren(...step.tasks.map((task) => this.#task(step, task)))
     byId<HTMLButtonElement>('story-back').disabled = at === 0
     byId<HTMLButtonElement>('story-next').disabled = at === STEPS.length - 1
-    this.figure = makeFigure(step.figure, this.events)
-    byId('story-figure').append(this.figure.box)
+    const figure = makeFigure(step.figure, this.events)
+    this.figure = figure
     // What was seen of the nets before is not shown beside these words.
-    this.figure.wait()
+    figure.wait()
+    // The words first: to lay out both takes a phone long.
+    this.#placed = nextFrame().then(() => {
+      if (this.figure === figure) byId('story-figure').append(figure.box)
+    })
   }
 
   #task(step: Step, task: Task): HTMLButtonElement {
@@ -86,8 +98,9 @@ export class Story {
     return button
   }
 
-  show(view: View): void {
-    this.figure?.show(view)
+  async show(view: View): Promise<void> {
+    await this.#placed
+    await this.figure?.show(view)
   }
 }
 

@@ -1,16 +1,16 @@
-import { nextTask } from '../next-task.js'
+import { nextFrame } from '../next-task.js'
 import type { Event, Point } from '../protocol.js'
 import { curveWords } from './curve-words.js'
-import type { CurveChart } from './curves.js'
+import { CurveChart } from './curves.js'
 import { Sight } from './sight.js'
 import { byId } from './theme.js'
 
 const WHICH = ['accuracy', 'loss'] as const
 
-/** Both charts of the playground: their words always, the charts themselves once they come into sight. */
+/** Both charts of the playground: their words always, the charts themselves while they are in sight. */
 export class Charts {
   readonly #sight = new Sight(WHICH, () => this.#draw())
-  #charts: Partial<Record<(typeof WHICH)[number], CurveChart>> = {}
+  readonly #charts = WHICH.map((which) => ({ which, chart: new CurveChart(byId(which), which) }))
   #points: readonly Point[] = []
   #events: readonly Event[] = []
 
@@ -22,14 +22,10 @@ export class Charts {
   }
 
   async #draw(): Promise<void> {
-    for (const which of WHICH) {
+    for (const { which, chart } of this.#charts) {
       if (!this.#sight.has(which)) continue
-      // The charts' library takes its time to start, so it gets a task of its own.
-      const { CurveChart } = await import('./curves.js')
-      await nextTask()
-      this.#charts[which] ??= new CurveChart(byId(which), which)
-      this.#charts[which]?.show(this.#points, this.#events)
-      await nextTask()
+      await nextFrame()
+      chart.show(this.#points, this.#events)
     }
   }
 }

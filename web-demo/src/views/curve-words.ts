@@ -1,14 +1,30 @@
 import { percent } from '../headline.js'
-import type { Event, Point } from '../protocol.js'
-import { names } from './names.js'
+import type { Event, Other, Point } from '../protocol.js'
+import { NORM_NAMES } from '../settings.js'
+import { whole } from '../whole.js'
+import { names, OTHERS } from './names.js'
 
 export interface Line {
   /** Its colour, and how it is called. */
-  readonly side: 'norm' | 'plain'
+  readonly colour: string
   readonly name: string
-  readonly dash?: number[]
+  readonly dash?: readonly number[]
+  /** NaN where there is none. */
   value(point: Point): number
+  /** What it is called in words; undefined where no such net is trained. */
+  said(point: Point): string | undefined
 }
+
+const plain = { colour: 'plain', name: 'plain', said: () => 'plain' }
+const norm = (name: string) => ({ colour: 'norm', name, said: () => `${names().norm}, ${name}` })
+const others = (value: (other: Other) => number): Line[] =>
+  OTHERS.map(({ colour, dash }, i) => ({
+    colour,
+    dash,
+    name: `another norm, ${i + 1}`,
+    value: (point) => (point.others[i] ? value(point.others[i]) : Number.NaN),
+    said: (point) => point.others[i] && NORM_NAMES[point.others[i].norm],
+  }))
 
 export interface Curve {
   readonly title: string
@@ -21,17 +37,19 @@ export const CURVES: Record<'accuracy' | 'loss', Curve> = {
     title: 'Accuracy',
     percent: true,
     lines: [
-      { side: 'plain', name: 'plain', value: ({ accuracy }) => accuracy.plain },
-      { side: 'norm', name: 'training mode', dash: [5, 4], value: ({ training }) => training },
-      { side: 'norm', name: 'evaluation mode', value: ({ accuracy }) => accuracy.norm },
+      ...others(({ accuracy }) => accuracy),
+      { ...plain, value: ({ accuracy }) => accuracy.plain },
+      { ...norm('training mode'), dash: [5, 4], value: ({ training }) => training },
+      { ...norm('evaluation mode'), value: ({ accuracy }) => accuracy.norm },
     ],
   },
   loss: {
     title: 'Loss',
     percent: false,
     lines: [
-      { side: 'plain', name: 'plain', value: ({ loss }) => loss.plain },
-      { side: 'norm', name: 'with the norm', value: ({ loss }) => loss.norm },
+      ...others(({ loss }) => loss),
+      { ...plain, value: ({ loss }) => loss.plain },
+      { ...norm('with the norm'), value: ({ loss }) => loss.norm },
     ],
   },
 }
@@ -45,12 +63,13 @@ export function curveWords(
   const last = points.at(-1)
   if (!last) return ''
   const { lines, percent: share } = CURVES[which]
-  const said = lines.map((line) => {
+  const said = lines.flatMap((line) => {
+    const name = line.said(last)
     const value = line.value(last)
     const number = share ? percent(value) : Number.isFinite(value) ? value.toFixed(3) : 'NaN'
-    return `${line.side === 'norm' ? `${names().norm}, ${line.name}` : line.name} ${number}`
+    return name === undefined ? [] : [`${name} ${number}`]
   })
   const marks = events.slice(-4).map(({ step, text }) => `${text} (step ${step})`)
   const marked = marks.length > 0 ? ` Marked: ${marks.join(', ')}.` : ''
-  return `At step ${last.step.toLocaleString('en')}: ${said.reverse().join('; ')}.${marked}`
+  return `At step ${whole(last.step)}: ${said.reverse().join('; ')}.${marked}`
 }

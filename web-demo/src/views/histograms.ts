@@ -1,9 +1,9 @@
-import { nextTask } from '../next-task.js'
+import { nextFrame } from '../next-task.js'
 import { BINS, type Point, SIDES, type Side } from '../protocol.js'
 import { radios } from '../story/figures/figure.js'
 import { short } from '../story/figures/plot.js'
 import { nameOf, names } from './names.js'
-import { Sight } from './sight.js'
+import { onResize, Sight } from './sight.js'
 import { byId, colour, onThemeChange, rgb, sharp } from './theme.js'
 
 const HEIGHT = 64
@@ -54,7 +54,7 @@ export class Histograms {
       ),
     )
     onThemeChange(() => this.show(this.#points))
-    new ResizeObserver(() => this.show(this.#points)).observe(place)
+    onResize(place, () => this.show(this.#points))
   }
 
   /** New nets with these layers. */
@@ -83,7 +83,7 @@ export class Histograms {
     this.#points = points
     for (const row of this.#sight.has(this.place.id) ? this.#rows : []) {
       this.#draw(row)
-      if (row.side === 'plain') await nextTask()
+      if (row.side === 'plain') await nextFrame()
     }
     const looks = points.at(-1)?.looks[this.#mode]
     if (!looks) return

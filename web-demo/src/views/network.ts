@@ -1,6 +1,8 @@
+import { nextTask } from '../next-task.js'
 import type { Drawing, DrawnLayer, Side, Wants } from '../protocol.js'
 import { radios } from '../story/figures/figure.js'
 import { short } from '../story/figures/plot.js'
+import { onResize } from './sight.js'
 import { byId, colour, onThemeChange, rgb, sharp } from './theme.js'
 
 const UNIT = 30
@@ -46,7 +48,7 @@ export class NetworkView {
     this.#canvas.addEventListener('click', (event) => this.#click(event))
     const again = () => this.#drawing && this.show(this.#drawing)
     onThemeChange(again)
-    new ResizeObserver(again).observe(place)
+    onResize(place, again)
     // Drawn only while it is in sight: its gradients cost a step.
     new IntersectionObserver(
       ([entry]) => {
@@ -73,14 +75,21 @@ export class NetworkView {
     this.#ask()
   }
 
-  show(drawing: Drawing): void {
+  async show(drawing: Drawing): Promise<void> {
     this.#drawing = drawing
     const { layers } = drawing
     if (this.#layers.childElementCount !== layers.length) this.#buttons(layers)
-    this.#draw(layers)
     const said = layers.map(({ name, gradient }, i) => `layer ${i + 1}, ${name}: ${short(gradient)}`)
     this.#now.textContent = `Mean size of a weight’s gradient, ${said.join('; ')}.`
-    this.#showOpen(drawing)
+    for (const part of [
+      () => this.#lines(layers),
+      () => this.#units(layers),
+      () => this.#showOpen(drawing),
+    ]) {
+      await nextTask()
+      if (this.#drawing !== drawing) return
+      part()
+    }
   }
 
   #buttons(layers: readonly DrawnLayer[]): void {
@@ -117,14 +126,20 @@ export class NetworkView {
     this.#toggle(Math.min(layers - 1, Math.floor(((event.clientX - left) / width) * layers)))
   }
 
-  #draw(layers: readonly DrawnLayer[]): void {
-    const most = MOST
-    const height = TOP + most * (UNIT + GAP) + FOOT
+  /** The middle of each unit on the canvas. */
+  #places(layers: number) {
     const width = Math.max(200, this.#canvas.clientWidth)
-    const context = sharp(this.#canvas, width, height)
-    const column = width / layers.length
-    const x = (layer: number) => layer * column + column / 2
-    const y = (unit: number, shown: number) => TOP + (unit + 0.5 + (most - shown) / 2) * (UNIT + GAP)
+    const column = width / layers
+    return {
+      width,
+      x: (layer: number) => layer * column + column / 2,
+      y: (unit: number, shown: number) => TOP + (unit + 0.5 + (MOST - shown) / 2) * (UNIT + GAP),
+    }
+  }
+
+  #lines(layers: readonly DrawnLayer[]): void {
+    const { width, x, y } = this.#places(layers.length)
+    const context = sharp(this.#canvas, width, TOP + MOST * (UNIT + GAP) + FOOT)
     const strongest = Math.max(1e-12, ...layers.flatMap(({ edges }) => [...edges]))
     context.strokeStyle = colour('muted')
     for (const [i, { edges, shown }] of layers.entries()) {
@@ -143,6 +158,12 @@ export class NetworkView {
       }
     }
     context.globalAlpha = 1
+  }
+
+  #units(layers: readonly DrawnLayer[]): void {
+    const { x, y } = this.#places(layers.length)
+    const context = this.#canvas.getContext('2d')
+    if (!context) return
     for (const [i, layer] of layers.entries()) {
       const picture = pictures(layer)
       for (let unit = 0; unit < layer.shown; unit++) {
@@ -191,11 +212,13 @@ export class NetworkView {
 /** The units' weights one below the other: one colour above 0, the other below, the stronger the darker. */
 function pictures({ side, shown, weights }: DrawnLayer): OffscreenCanvas {
   const image = new ImageData(side, side * shown)
-  const [above, below] = [rgb('norm'), rgb('plain')]
-  for (const [i, weight] of weights.entries()) {
-    const tint = weight > 0 ? above : below
-    for (let c = 0; c < 3; c++) image.data[4 * i + c] = tint[c]
-    image.data[4 * i + 3] = Math.min(255, 3 * Math.abs(weight))
+  const pixels = new Uint32Array(image.data.buffer)
+  // A pixel's bytes are red, green, blue and alpha, the first the lowest.
+  const [above, below] = ['norm', 'plain'].map((name) => rgb(name).reduceRight((all, c) => (all << 8) | c))
+  for (let i = 0; i < weights.length; i++) {
+    const weight = weights[i]
+    const alpha = Math.min(255, 3 * Math.abs(weight))
+    pixels[i] = (alpha << 24) | (weight > 0 ? above : below)
   }
   const canvas = new OffscreenCanvas(side, side * shown)
   canvas.getContext('2d')?.putImageData(image, 0, 0)

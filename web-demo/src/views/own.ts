@@ -1,6 +1,7 @@
 import { PIXELS } from '../../shards.js'
 import { percent } from '../headline.js'
 import type { Answer, OwnAnswers, ToWorker } from '../protocol.js'
+import { whole } from '../whole.js'
 import { inkOf, pixelsOf } from './ink.js'
 import { names } from './names.js'
 import { byId, onThemeChange, rgb } from './theme.js'
@@ -98,7 +99,7 @@ export class OwnView {
     ).length
     byId('own').replaceChildren(table)
     const together = Math.min(count, 250)
-    const all = `${count.toLocaleString('en')} ${count === 1 ? 'digit' : 'digits'}${count > shown.length ? `, the first ${shown.length} of them above` : ''}.`
+    const all = `${whole(count)} ${count === 1 ? 'digit' : 'digits'}${count > shown.length ? `, the first ${shown.length} of them above` : ''}.`
     const rights = right
       ? ` Right in evaluation mode: ${percent(right.evaluation.norm)}; in training mode, ${together} at a time: ${percent(right.training)}; plain: ${percent(right.evaluation.plain)}.`
       : ''

@@ -1,4 +1,5 @@
 import { percent } from '../headline.js'
+import { whole } from '../whole.js'
 
 /** What recalibration did, in words. */
 export const recalibratedText = ({
@@ -10,4 +11,4 @@ export const recalibratedText = ({
   before: number
   after: number
 }) =>
-  `Averaged over ${digits.toLocaleString('en')} digits. In evaluation mode, batch norm’s accuracy went from ${percent(before)} to ${percent(after)}.`
+  `Averaged over ${whole(digits)} digits. In evaluation mode, batch norm’s accuracy went from ${percent(before)} to ${percent(after)}.`

@@ -1,15 +1,24 @@
 import { headline, percent } from '../headline.js'
 import { type Point, SIDES } from '../protocol.js'
 import { names } from './names.js'
-import { byId, colour, sharp } from './theme.js'
+import { onResize } from './sight.js'
+import { byId, colour, onThemeChange, sharp } from './theme.js'
 
 const LABEL = 34
 
 /** Both accuracies in the bar that is always in sight: the curve on a phone's first screen. */
 export class Spark {
   readonly #canvas = byId<HTMLCanvasElement>('spark')
+  #points: readonly Point[] = []
+
+  constructor() {
+    const again = () => this.show(this.#points)
+    onResize(this.#canvas, again)
+    onThemeChange(again)
+  }
 
   show(points: readonly Point[]): void {
+    this.#points = points
     const canvas = this.#canvas
     const { clientWidth: width, clientHeight: height } = canvas
     if (width === 0) return

@@ -1,7 +1,8 @@
+import { nextFrame } from '../next-task.js'
 import { CHANNELS, type LayerStatistics, type Point } from '../protocol.js'
 import { short, span } from '../story/figures/plot.js'
 import { drawStatistic, measured, series } from '../story/figures/running-plots.js'
-import { Sight } from './sight.js'
+import { onResize, Sight } from './sight.js'
 import { byId, colour, onThemeChange, sharp } from './theme.js'
 
 const HEIGHT = 190
@@ -71,7 +72,7 @@ export class StatisticsView {
     this.#sight = new Sight(['statistics'], () => again())
     this.#channel.addEventListener('change', again)
     onThemeChange(again)
-    new ResizeObserver(again).observe(byId('statistics'))
+    onResize(byId('statistics'), again)
   }
 
   /** New nets; the chosen layer stays chosen where there is one. */
@@ -84,14 +85,17 @@ export class StatisticsView {
     byId('statistics-now').textContent = 'Only batch norm has statistics; they come with its first steps.'
   }
 
-  show(statistics: LayerStatistics, points: readonly Point[]): void {
+  async show(statistics: LayerStatistics, points: readonly Point[]): Promise<void> {
     const channel = this.#channel.selectedIndex
-    this.#shown = { statistics, points, channel }
+    const shown = { statistics, points, channel }
+    this.#shown = shown
+    byId('statistics-now').textContent = words(shown)
     for (const [i, { draw }] of this.#sight.has('statistics') ? FIGURES.entries() : []) {
+      await nextFrame()
+      if (this.#shown !== shown) return
       const canvas = this.#canvases[i]
-      if (canvas.clientWidth > 0) draw(canvas, this.#shown)
+      if (canvas.clientWidth > 0) draw(canvas, shown)
     }
-    byId('statistics-now').textContent = words(this.#shown)
   }
 }
 

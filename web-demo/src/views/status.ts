@@ -3,10 +3,9 @@ import { JUDGED, TOTAL } from '../../shards.js'
 import { headline, percent } from '../headline.js'
 import { type Both, type Point, type Progress, SIDES } from '../protocol.js'
 import type { Settings } from '../settings.js'
+import { whole } from '../whole.js'
 import { names } from './names.js'
 import { byId } from './theme.js'
-
-const whole = (value: number) => value.toLocaleString('en')
 
 /** The line above everything: numbers, the badge, what has just happened, what went wrong. */
 export class Status {

@@ -1,6 +1,17 @@
+const dark = matchMedia('(prefers-color-scheme: dark)')
+/** Colours as they were read: each reading would have the browser work out the page's style first. */
+const known = new Map<string, string>()
+// The first listener: what is drawn anew on a change asks after it.
+dark.addEventListener('change', () => known.clear())
+
 /** A colour of the style sheet, for what is drawn on a canvas. */
 export function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
+  let value = known.get(name)
+  if (value === undefined) {
+    value = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
+    if (value) known.set(name, value)
+  }
+  return value
 }
 
 /** The same as red, green and blue. */
@@ -10,7 +21,7 @@ export function rgb(name: string): number[] {
 
 /** Calls back when light turns to dark or back. */
 export function onThemeChange(redraw: () => void): void {
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw)
+  dark.addEventListener('change', redraw)
 }
 
 /** A canvas's context, its size set for sharp lines at `width` × `height` CSS pixels. */

@@ -1,12 +1,12 @@
 /** Training as bytes, so that another worker can go on with it. */
 import { decodeState, encodeState, type optim, type Tensor } from 'simdgrad'
-import type { Checkpoint } from '../protocol.js'
+import type { KeptNet } from '../protocol.js'
 import type { Trainee } from './trainee.js'
 
-type Packed = Checkpoint['optimizers']['norm']
+type Packed = KeptNet['optimizer']
 
 /** An optimiser's state: its tensors apart, each under a name that the JSON has in its place. */
-export function packOptimizer(optimizer: optim.Optimizer): Packed {
+function packOptimizer(optimizer: optim.Optimizer): Packed {
   const tensors: Record<string, Tensor> = {}
   const { state, param_groups } = optimizer.stateDict()
   const named = Object.fromEntries(
@@ -25,7 +25,7 @@ export function packOptimizer(optimizer: optim.Optimizer): Packed {
   return { json: JSON.stringify({ state: named, param_groups }), tensors: encodeState(tensors) }
 }
 
-export function unpackOptimizer(optimizer: optim.Optimizer, { json, tensors }: Packed): void {
+function unpackOptimizer(optimizer: optim.Optimizer, { json, tensors }: Packed): void {
   const kept = decodeState(tensors, 'the checkpoint')
   const state: optim.OptimizerState = JSON.parse(json, (_, value: unknown) => {
     if (
@@ -41,8 +41,14 @@ export function unpackOptimizer(optimizer: optim.Optimizer, { json, tensors }: P
   optimizer.loadStateDict(state)
 }
 
-export const packNet = ({ net }: Trainee): Uint8Array => encodeState(net.stateDict())
+export const pack = ({ net, optimizer, divergedAt }: Trainee): KeptNet => ({
+  state: encodeState(net.stateDict()),
+  optimizer: packOptimizer(optimizer),
+  divergedAt,
+})
 
-export function unpackNet({ net }: Trainee, bytes: Uint8Array): void {
-  net.loadStateDict(decodeState(bytes, 'the checkpoint'))
+export function unpack(trainee: Trainee, { state, optimizer, divergedAt }: KeptNet): void {
+  trainee.net.loadStateDict(decodeState(state, 'the checkpoint'))
+  unpackOptimizer(trainee.optimizer, optimizer)
+  trainee.divergedAt = divergedAt
 }

@@ -65,6 +65,8 @@ function shareOf(net: nn.Sequential, slices: readonly Slice[], training: boolean
 export interface Marks {
   accuracy: Both<number>
   training: number
+  /** Of the nets with other norms, in evaluation mode. */
+  others: number[]
 }
 
 /**
@@ -102,12 +104,12 @@ export class Exam {
   }
 
   /** Judges one part, or all of them, and gives the marks. */
-  mark(nets: Both<nn.Sequential>, all: boolean): Marks {
+  mark(nets: Both<nn.Sequential>, others: readonly nn.Sequential[], all: boolean): Marks {
     const parts = this.#evaluation.length
     if (all || this.#marks.length === 0) {
-      this.#marks = Array.from({ length: parts }, (_, part) => this.#judge(nets, part))
+      this.#marks = Array.from({ length: parts }, (_, part) => this.#judge(nets, others, part))
     } else {
-      this.#marks[this.#next] = this.#judge(nets, this.#next)
+      this.#marks[this.#next] = this.#judge(nets, others, this.#next)
       this.#next = (this.#next + 1) % parts
     }
     const mean = (of: (marks: Marks) => number) =>
@@ -118,14 +120,16 @@ export class Exam {
         plain: mean(({ accuracy }) => accuracy.plain),
       },
       training: mean(({ training }) => training),
+      others: others.map((_, i) => mean((marks) => marks.others[i])),
     }
   }
 
-  #judge({ norm, plain }: Both<nn.Sequential>, part: number): Marks {
+  #judge({ norm, plain }: Both<nn.Sequential>, others: readonly nn.Sequential[], part: number): Marks {
     const slices = this.#evaluation[part]
     return {
       accuracy: { norm: shareOf(norm, slices, false), plain: shareOf(plain, slices, false) },
       training: shareOf(norm, this.#training[part], true),
+      others: others.map((net) => shareOf(net, slices, false)),
     }
   }
 

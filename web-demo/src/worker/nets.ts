@@ -1,5 +1,5 @@
 import { manualSeed, nn, noGrad, optim } from 'simdgrad'
-import type { Settings } from '../settings.js'
+import type { Norm, Settings } from '../settings.js'
 
 const UNITS = 100
 const CLASSES = 10
@@ -7,8 +7,8 @@ const CLASSES = 10
 const CHANNELS = [8, 16, 16, 16, 16, 16]
 const POOLED = 2
 
-/** The net of the settings, with batch normalisation or without. The same seed gives both the same weights. */
-export function buildNet(settings: Settings, norm: boolean): nn.Sequential {
+/** The net of the settings, with this norm or with none. The same seed gives all of them the same weights. */
+export function buildNet(settings: Settings, norm: Norm | undefined): nn.Sequential {
   manualSeed(settings.seed)
   const net = settings.net === 'mlp' ? mlp(settings, norm) : conv(settings, norm)
   if (settings.scale !== 1) scaleWeights(net, settings.scale)
@@ -18,8 +18,8 @@ export function buildNet(settings: Settings, norm: boolean): nn.Sequential {
 /** Group norm's groups: of 10 units, or of 4 channels. */
 const GROUPED = { mlp: 10, conv: 4 }
 
-/** The norm of the settings for a layer of so many channels. Layer norm over a whole image is one group of all channels. */
-function normOf({ net, norm, momentum }: Settings, channels: number): nn.Module {
+/** A norm for a layer of so many channels. Layer norm over a whole image is one group of all channels. */
+function normOf({ net, momentum }: Settings, norm: Norm, channels: number): nn.Module {
   if (norm === 'group') return new nn.GroupNorm(channels / GROUPED[net], channels)
   if (norm === 'layer') return net === 'mlp' ? new nn.LayerNorm(channels) : new nn.GroupNorm(1, channels)
   return net === 'mlp'
@@ -27,22 +27,22 @@ function normOf({ net, norm, momentum }: Settings, channels: number): nn.Module 
     : new nn.BatchNorm2d(channels, { momentum })
 }
 
-function mlp(settings: Settings, norm: boolean): nn.Sequential {
+function mlp(settings: Settings, norm: Norm | undefined): nn.Sequential {
   const modules: nn.Module[] = [new nn.Flatten()]
   for (let i = 0; i < settings.depth; i++) {
     modules.push(new nn.Linear(i === 0 ? 784 : UNITS, UNITS))
-    if (norm) modules.push(normOf(settings, UNITS))
+    if (norm) modules.push(normOf(settings, norm, UNITS))
     modules.push(new nn.ReLU())
   }
   return new nn.Sequential(...modules, new nn.Linear(UNITS, CLASSES))
 }
 
-function conv(settings: Settings, norm: boolean): nn.Sequential {
+function conv(settings: Settings, norm: Norm | undefined): nn.Sequential {
   const { depth } = settings
   const modules: nn.Module[] = []
   for (let i = 0; i < depth; i++) {
     modules.push(new nn.Conv2d(i === 0 ? 1 : CHANNELS[i - 1], CHANNELS[i], 3, { padding: 1 }))
-    if (norm) modules.push(normOf(settings, CHANNELS[i]))
+    if (norm) modules.push(normOf(settings, norm, CHANNELS[i]))
     modules.push(new nn.ReLU())
     if (i < POOLED) modules.push(new nn.MaxPool2d(2))
   }

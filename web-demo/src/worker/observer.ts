@@ -10,6 +10,8 @@ import type { Trainee } from './trainee.js'
 const PROBED = { mlp: 100, conv: 32 }
 /** Points lie further and further apart, as on the curves' logarithmic axis. */
 const SPACING = { mlp: 1.04, conv: 1.1 }
+/** With the other norms beside it each point costs twice as much. */
+const COMPARED = 1.1
 
 export class Observer {
   #exam: Exam | undefined
@@ -26,22 +28,34 @@ export class Observer {
   /** The point of a step. @param whole whether all of the judged digits are judged anew, and not a part of them */
   point(
     trainees: Both<Trainee>,
+    others: readonly Trainee[],
     step: number,
     settings: Settings,
     whole: boolean,
     more: Pick<Point, 'running' | 'held'>,
   ): Point {
-    this.#nextPoint = Math.max(step + 1, Math.ceil(step * SPACING[settings.net]))
+    this.#nextPoint = Math.max(
+      step + 1,
+      Math.ceil(step * (others.length > 0 ? COMPARED : SPACING[settings.net])),
+    )
     const { norm, plain } = trainees
     const exam = this.#examFor(settings)
     const { x } = this.#probeFor(settings)
+    const compared = others.map(({ net }) => net)
+    const marks = exam.mark({ norm: norm.net, plain: plain.net }, compared, whole)
     const plainLook = look(plain.net, x, true)
     const looks = (training: boolean): Both<Look> => ({ norm: look(norm.net, x, training), plain: plainLook })
     return {
       step,
       judged: settings.evaluation,
       loss: { norm: norm.takeLoss(), plain: plain.takeLoss() },
-      ...exam.mark({ norm: norm.net, plain: plain.net }, whole),
+      accuracy: marks.accuracy,
+      training: marks.training,
+      others: others.map((other, i) => ({
+        norm: other.norm ?? 'batch',
+        loss: other.takeLoss(),
+        accuracy: marks.others[i],
+      })),
       looks: { training: looks(true), evaluation: looks(false) },
       ...more,
     }
@@ -69,8 +83,8 @@ export class Observer {
   }
 
   /** Accuracies on all of the judged digits, in evaluation mode. */
-  judge(trainees: Both<Trainee>, settings: Settings): Both<number> {
-    const { norm, plain } = trainees
-    return this.#examFor(settings).mark({ norm: norm.net, plain: plain.net }, true).accuracy
+  judge({ norm, plain }: Both<Trainee>, others: readonly Trainee[], settings: Settings): Both<number> {
+    const compared = others.map(({ net }) => net)
+    return this.#examFor(settings).mark({ norm: norm.net, plain: plain.net }, compared, true).accuracy
   }
 }

@@ -3,6 +3,7 @@ import { TOTAL } from '../../shards.js'
 import { nextTask } from '../next-task.js'
 import type { Both, Checkpoint, Point, Slope, Wants } from '../protocol.js'
 import type { Settings } from '../settings.js'
+import { whole } from '../whole.js'
 import type { DigitStream } from './digits.js'
 import { drawingOf } from './drawing.js'
 import { numbersOf, statisticsOf } from './inspect.js'
@@ -118,11 +119,11 @@ export class Session {
     const { step, seen } = this.trainer
     if (this.#arrived()) {
       this.#until = undefined
-      this.setPlaying(false, `Paused at step ${step.toLocaleString('en')}, to look. Play goes on.`)
+      this.setPlaying(false, `Paused at step ${whole(step)}, to look. Play goes on.`)
       this.sendAll()
     } else if (seen >= this.#pauseAt) {
       this.#pauseAt += PAUSE
-      this.setPlaying(false, `Paused after ${seen.toLocaleString('en')} digits. Play goes on.`)
+      this.setPlaying(false, `Paused after ${whole(seen)} digits. Play goes on.`)
       this.sendAll()
     }
   }
@@ -210,7 +211,6 @@ export class Session {
 
   /** All that there is to see, of nets that stand still. */
   sendAll(): void {
-    if (this.#points.at(-1)?.step === this.trainer.step) this.#points.pop()
     this.#points.push(this.trainer.point(true))
     this.sendFrame(true)
     this.#sendMistakes()

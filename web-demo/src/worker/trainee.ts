@@ -1,5 +1,5 @@
 import { nn, type optim } from 'simdgrad'
-import type { Settings } from '../settings.js'
+import type { Norm, Settings } from '../settings.js'
 import type { Batch } from './digits.js'
 import { buildNet, buildOptimizer, isBatchNorm } from './nets.js'
 
@@ -21,7 +21,10 @@ export class Trainee {
   #images = 0
   #milliseconds = 0
 
-  constructor(settings: Settings, norm: boolean) {
+  constructor(
+    settings: Settings,
+    readonly norm: Norm | undefined,
+  ) {
     this.net = buildNet(settings, norm)
     this.optimizer = buildOptimizer(settings, this.net)
   }

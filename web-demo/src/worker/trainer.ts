@@ -1,8 +1,8 @@
 import { recalibrate, type Tensor } from 'simdgrad'
 import { nextTask } from '../next-task.js'
 import { type Both, type Checkpoint, type Event, type Point, type Progress, SIDES } from '../protocol.js'
-import { rebuilds, type Settings } from '../settings.js'
-import { packNet, packOptimizer, unpackNet, unpackOptimizer } from './checkpoint.js'
+import { NORM_NAMES, othersOf, rebuilds, type Settings } from '../settings.js'
+import { pack, unpack } from './checkpoint.js'
 import type { Batch, DigitStream, Digits } from './digits.js'
 import { eventsOf } from './events.js'
 import { GraphTrap } from './graph-trap.js'
@@ -16,7 +16,7 @@ import { Trainee } from './trainee.js'
 const RECALIBRATED = 10_000
 const RECALIBRATED_BATCH = 200
 
-/** Trains both nets in turn on the same batches. */
+/** Trains both nets in turn on the same batches, and those with other norms, where they are compared. */
 export class Trainer {
   step = 0
   /** Epochs that are over. */
@@ -24,6 +24,8 @@ export class Trainer {
   /** Digits trained with, all epochs together. */
   seen = 0
   trainees: Both<Trainee>
+  /** With the other norms. */
+  others: Trainee[] = []
   /** The batch of the last step. */
   last: Batch | undefined
   /** What has happened since this was emptied last. */
@@ -43,7 +45,9 @@ export class Trainer {
   }
 
   #build(): Both<Trainee> {
-    return { norm: new Trainee(this.settings, true), plain: new Trainee(this.settings, false) }
+    const { settings } = this
+    this.others = othersOf(settings).map((norm) => new Trainee(settings, norm))
+    return { norm: new Trainee(settings, settings.norm), plain: new Trainee(settings, undefined) }
   }
 
   get layers(): string[] {
@@ -116,11 +120,11 @@ export class Trainer {
     const { variance, graph } = this.settings
     const due = this.#observer.due(this.step)
     const statistics = due || variance === 'biased' ? new StepStatistics(norm.net) : undefined
-    for (const side of SIDES) {
-      const trainee = this.trainees[side]
+    for (const trainee of this.#each()) {
       if (trainee.divergedAt !== undefined) continue
       trainee.step(batch, this.step)
-      if (trainee.divergedAt !== undefined) this.events.push({ step: this.step, text: `${side} diverged` })
+      const name = trainee.norm ? NORM_NAMES[trainee.norm] : 'plain'
+      if (trainee.divergedAt !== undefined) this.events.push({ step: this.step, text: `${name} diverged` })
     }
     if (variance === 'biased') statistics?.bias(batch.y.shape[0], pixelsOf(norm.net))
     if (graph === 'in') this.#trap.step(norm.net, batch.x, norm.took)
@@ -153,7 +157,7 @@ export class Trainer {
 
   /** A point of the curves, here and now. @param whole whether all judged digits are judged anew */
   point(whole: boolean, statistics?: StepStatistics): Point {
-    return this.#observer.point(this.trainees, this.step, this.settings, whole, {
+    return this.#observer.point(this.trainees, this.others, this.step, this.settings, whole, {
       running: statistics?.after(),
       held: this.settings.graph === 'in' ? this.#trap.look() : undefined,
     })
@@ -177,14 +181,13 @@ export class Trainer {
       ...{ settings, step, epoch, seen, until },
       at: this.#at,
       digits: this.#order.length,
-      nets: this.#both(packNet),
-      optimizers: this.#both(({ optimizer }) => packOptimizer(optimizer)),
-      diverged: this.#both(({ divergedAt }) => divergedAt),
+      nets: this.#both(pack),
+      others: this.others.map(pack),
     }
   }
 
   /** Goes on from a checkpoint with the same settings. */
-  restore({ step, epoch, seen, at, nets, optimizers, diverged }: Checkpoint): void {
+  restore({ step, epoch, seen, at, nets, others }: Checkpoint): void {
     this.reset()
     this.step = step
     this.epoch = epoch
@@ -192,26 +195,24 @@ export class Trainer {
     this.#begun = true
     this.#shuffle()
     this.#at = at
-    for (const side of SIDES) {
-      unpackNet(this.trainees[side], nets[side])
-      unpackOptimizer(this.trainees[side].optimizer, optimizers[side])
-      this.trainees[side].divergedAt = diverged[side]
-    }
+    for (const side of SIDES) unpack(this.trainees[side], nets[side])
+    for (const [i, kept] of others.entries()) unpack(this.others[i], kept)
   }
 
   /** Averages batch norm's running statistics anew, over the training data. */
   async recalibrate(): Promise<{ digits: number; before: number; after: number }> {
     const settings: Settings = { ...this.settings, evaluation: 'eval' }
     const digits = Math.min(RECALIBRATED, this.stream.train.count)
-    const before = this.#observer.judge(this.trainees, settings).norm
+    const before = this.#observer.judge(this.trainees, this.others, settings).norm
     await recalibrate(this.trainees.norm.net, batches(this.stream.train, digits))
-    const after = this.#observer.judge(this.trainees, settings).norm
+    const after = this.#observer.judge(this.trainees, this.others, settings).norm
     this.events.push({ step: this.step, text: 'recalibrated' })
     return { digits, before, after }
   }
 
   *#each(): Generator<Trainee> {
     for (const side of SIDES) yield this.trainees[side]
+    yield* this.others
   }
 
   #both<T>(of: (trainee: Trainee) => T): Both<T> {

@@ -1,4 +1,5 @@
 /** What every figure of the story shares: canvases with names, words that say what is to be seen now, and its numbers. */
+import { nextFrame } from '../../next-task.js'
 import type { ChannelNumbers, LayerStatistics, Point, Progress, Slope, Wants } from '../../protocol.js'
 import type { Settings } from '../../settings.js'
 
@@ -39,8 +40,15 @@ export abstract class Figure {
     this.#words.className = 'now'
   }
 
-  /** Draws what there is, and says what it is; undefined while there is nothing to show. */
+  /** Says what there is, and has it drawn, each part `later`; undefined while there is nothing to show. */
   protected abstract draw(view: View): Now | undefined
+
+  #parts: (() => void)[] = []
+
+  /** A part of the picture, which is drawn in a frame of its own: on a phone all of them together would take long. */
+  protected later(part: () => void): void {
+    this.#parts.push(part)
+  }
 
   /** Before there is anything to show. */
   wait(): void {
@@ -49,11 +57,19 @@ export abstract class Figure {
     delete this.box.dataset.values
   }
 
-  show(view: View): void {
+  /** Until all of it is drawn, or something newer is shown. */
+  async show(view: View): Promise<void> {
+    const parts: (() => void)[] = []
+    this.#parts = parts
     this.wait()
     const now = this.draw(view)
     if (now) this.#words.textContent = now.words
     if (now) this.box.dataset.values = JSON.stringify({ step: view.progress?.step ?? 0, ...now.values })
+    for (const part of parts) {
+      await nextFrame()
+      if (this.#parts !== parts) return
+      part()
+    }
   }
 
   /** A canvas with a title, within a row of them. */

@@ -81,7 +81,7 @@ export class FormulaFigure extends Figure {
     this.#note.textContent = lit
       ? `${lit.name}: ${number(words[lit.term])}`
       : 'The numbers are those of the first digit of the batch.'
-    this.#draw([values, centred, normalised], lit?.strips ?? [])
+    this.later(() => this.#draw([values, centred, normalised], lit?.strips ?? []))
     return {
       values: {
         mean,

@@ -74,8 +74,8 @@ export class FreedomFigure extends Figure {
     const y = normalised.map((value) => gamma * value + beta)
     this.#gamma.show(gamma)
     this.#beta.show(beta)
-    this.#strips([x, normalised, y])
-    this.#channels(statistics)
+    this.later(() => this.#strips([x, normalised, y]))
+    this.later(() => this.#channels(statistics))
     const passes = y.filter((value) => value > 0).length / y.length
     const difference = Math.max(...y.map((value, i) => Math.abs(value - x[i])))
     const moved = (values: Float32Array, start: number) =>

@@ -34,9 +34,9 @@ export class ModesFigure extends Figure {
     const some = measured(points)
     const point = points.at(-1)
     if (!point || some.length === 0) return undefined
-    drawStatistic(this.#mean, HEIGHT, some, 'Mean', [0, 0])
-    drawStatistic(this.#variance, HEIGHT, some, 'Var', [0, 0])
-    drawAccuracy(this.#accuracy, HEIGHT, points)
+    this.later(() => drawStatistic(this.#mean, HEIGHT, some, 'Mean', [0, 0]))
+    this.later(() => drawStatistic(this.#variance, HEIGHT, some, 'Var', [0, 0]))
+    this.later(() => drawAccuracy(this.#accuracy, HEIGHT, points))
     const gaps = points
       .filter(({ step }) => step > 0 && step <= EARLY)
       .map(({ training, accuracy }) => training - accuracy.norm)

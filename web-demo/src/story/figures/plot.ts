@@ -1,5 +1,6 @@
 /** Small charts on a canvas: axes with their names and ticks, lines, dots and bars. */
 import { colour, sharp } from '../../views/theme.js'
+import { whole } from '../../whole.js'
 
 export interface Axis {
   readonly label: string
@@ -51,7 +52,9 @@ export class Plot {
     for (const tick of across.ticks ?? ticksOf(across)) {
       const x = Math.round(this.x(tick)) + 0.5
       this.#stroke(x, TOP, x, height - BOTTOM)
-      context.fillText(text(across, tick), x, height - BOTTOM + 4)
+      // Whole, even at the very right.
+      const most = width - context.measureText(text(across, tick)).width / 2
+      context.fillText(text(across, tick), Math.min(x, most), height - BOTTOM + 4)
     }
     context.textAlign = 'right'
     context.textBaseline = 'middle'
@@ -62,7 +65,8 @@ export class Plot {
     }
     context.textAlign = 'center'
     context.textBaseline = 'bottom'
-    context.fillText(across.label, (LEFT + width - RIGHT) / 2, height - 1)
+    const half = context.measureText(across.label).width / 2
+    context.fillText(across.label, Math.min((LEFT + width - RIGHT) / 2, width - half), height - 1)
     context.save()
     context.translate(11, (TOP + height - BOTTOM) / 2)
     context.rotate(-Math.PI / 2)
@@ -163,7 +167,6 @@ const text = (axis: Axis, value: number) => (axis.text ? axis.text(value) : shor
 export function short(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : '∞'
   const size = Math.abs(value)
-  const whole = (number: number) => number.toLocaleString('en', { maximumFractionDigits: 0 })
   const words = () => {
     if (size >= 10_000) return `${whole(value / 1000)}k`
     if (size >= 1000 || (size >= 1 && Number.isInteger(value))) return whole(value)

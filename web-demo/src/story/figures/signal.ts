@@ -45,7 +45,7 @@ export class SignalFigure extends Figure {
     const point = points.at(-1)
     if (!point) return undefined
     const looks = point.looks[this.#mode]
-    for (const side of SIDES) drawRows(this.#canvases[side], looks[side], side)
+    for (const side of SIDES) this.later(() => drawRows(this.#canvases[side], looks[side], side))
     const { norm, plain } = looks
     const last = plain.signal.length
     const ratio = plain.signal[last - 1] / plain.signal[0]

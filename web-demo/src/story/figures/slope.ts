@@ -34,8 +34,8 @@ export class SlopeFigure extends Figure {
     const point = points.at(-1)
     if (!slope || !point) return undefined
     const { gradients, losses } = slope
-    this.#bars(gradients)
-    this.#curves(losses)
+    this.later(() => this.#bars(gradients))
+    this.later(() => this.#curves(losses))
     const ratio = (side: 'norm' | 'plain') => losses[side][RATES.length - 1] / losses[side][0]
     const told = (side: 'norm' | 'plain') =>
       `${short(losses[side][0])} becomes ${short(losses[side][RATES.length - 1])}`

@@ -88,5 +88,8 @@ export function drawAxis(
     context.fillText(short(tick), x(tick), top + 2)
     context.fillRect(x(tick), top - 3, 1, 4)
   }
-  context.fillText('value; a dot is a digit, the band is μ ± σ', (LEFT + width - RIGHT) / 2, top + 17)
+  const words = 'value; a dot is a digit, the band is μ ± σ'
+  // On a phone it is wider than the axis.
+  const middle = Math.min((LEFT + width - RIGHT) / 2, width - context.measureText(words).width / 2)
+  context.fillText(words, middle, top + 17)
 }

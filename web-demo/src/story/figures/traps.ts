@@ -1,3 +1,4 @@
+import { whole } from '../../whole.js'
 import { type Asks, Figure, type Now, type View } from './figure.js'
 import { Plot, percent, short, span, stepAxis } from './plot.js'
 import { distance, drawAccuracy, drawStatistic, jumpiness, measured, varianceRatio } from './running-plots.js'
@@ -42,9 +43,9 @@ export class TrapsFigure extends Figure {
     if (!point || some.length === 0) return undefined
     const graph = settings.graph === 'in'
     this.#heldRow.hidden = !graph
-    drawStatistic(this.#mean, HEIGHT, some, 'Mean', [0, 0])
-    drawStatistic(this.#variance, HEIGHT, some, 'Var', [0, 0])
-    drawAccuracy(this.#accuracy, HEIGHT, points)
+    this.later(() => drawStatistic(this.#mean, HEIGHT, some, 'Mean', [0, 0]))
+    this.later(() => drawStatistic(this.#variance, HEIGHT, some, 'Var', [0, 0]))
+    this.later(() => drawAccuracy(this.#accuracy, HEIGHT, points))
     const held = graph ? this.#drawHeld(points) : { operations: 0, milliseconds: 0 }
     const values = {
       batch: settings.batch,
@@ -58,7 +59,7 @@ export class TrapsFigure extends Figure {
       milliseconds: held.milliseconds,
     }
     const more = graph
-      ? ` The running mean in the graph holds on to ${held.operations.toLocaleString('en')} operations; a step takes ${short(held.milliseconds)} ms.`
+      ? ` The running mean in the graph holds on to ${whole(held.operations)} operations; a step takes ${short(held.milliseconds)} ms.`
       : ''
     return {
       values,

@@ -15,7 +15,7 @@ export const traps: Step = {
     {
       id: 'tiny',
       label: 'A batch of 2',
-      look: 'Noise: a batch’s mean lies more than a third of a deviation from the running one. Group and layer norm need no batch; they are in the settings below.',
+      look: 'Noise: a batch’s mean lies more than a third of a deviation from the running one. Group and layer norm need no batch: the next step compares them.',
       changed: TINY,
       until: 300,
     },
@@ -43,7 +43,7 @@ export const traps: Step = {
     {
       id: 'graph',
       label: 'Statistics in the graph',
-      look: 'A running mean that is recorded holds on to every step before it: at least four more operations with each step, which nothing can free. In the notebook an epoch took 26 s, then 40 s. The line is how long steps take here.',
+      look: 'A running mean that is recorded holds on to every step before it: at least four more operations with each step, which nothing can free. In the notebook an epoch took 26 s, then 40 s. 200 steps hold too little yet to be felt, so look at what is held, and not at the time of a step.',
       changed: { batch: 64, lr: 0.1, graph: 'in' },
       until: 200,
     },
