@@ -32,6 +32,21 @@ describe('launcherOf', () => {
     expect(launcherOf(env)).toMatchObject({ make, size, localSize })
   })
 
+  it.each([
+    ['0', '2', 2],
+    ['1', '4(x2),3', 4],
+    ['2', '4(x2),3', 3],
+    ['3', '4(x2),3', undefined],
+    ['0', '', undefined],
+  ])("knows how many of srun's tasks are on machine %s of %s", (node, tasks, localSize) => {
+    const env = { SLURM_PROCID: '0', SLURM_NODEID: node, SLURM_STEP_TASKS_PER_NODE: tasks }
+    const step = { SLURM_STEP_NUM_TASKS: '11', SLURM_NTASKS: '16' }
+    expect(launcherOf({ ...env, ...step, PMIX_RANK: '0' })).toMatchObject({ size: 11, localSize })
+    // An Open MPI that speaks PMI-2 is rare.
+    const pmi2 = launcherOf({ ...env, ...step, PMI_RANK: '0', PMI_SIZE: '11' })
+    expect(pmi2).toMatchObject({ size: 11, localSize, prefers: ['MPICH', 'Open MPI'] })
+  })
+
   it('knows a process that was started alone, and a task of srun without MPI', () => {
     expect(launcherOf({ SLURM_PROCID: '0', SLURM_STEP_NUM_TASKS: '1' })).toBeUndefined()
     expect(launcherOf({ PMI_RANK: '' })).toBeUndefined()
