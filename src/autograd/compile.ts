@@ -1,6 +1,6 @@
 /** A step that is recorded, and from then on runs as one list of kernels. */
 import { Storage } from '../bindings/memory.js'
-import { Program, Unforeseen } from '../bindings/program.js'
+import { marks, Program, Unforeseen } from '../bindings/program.js'
 import { difference, Recorded } from '../bindings/recorded.js'
 import { recordedBy, recorder } from '../bindings/recording.js'
 import { endStep } from '../bindings/steps.js'
@@ -112,6 +112,8 @@ export function compileStep<Inputs extends readonly unknown[], Result>(
   }) as Compiled<Inputs, Result>
 }
 
+marks.push(markStream)
+
 class CompiledStep {
   #kinds: Kind[] = []
   #replayed = 0
@@ -153,7 +155,6 @@ class CompiledStep {
     const kind = this.#kindOf(leaves)
     const replay = kind?.replays.find(({ program }) => program.holds())
     if (replay) {
-      const back = markStream()
       try {
         replay.program.run(storagesOf(tensors))
         this.#replayed++
@@ -161,8 +162,7 @@ class CompiledStep {
         return resultOf(replay, tensors)
       } catch (error) {
         if (!(error instanceof Unforeseen)) throw error
-        back()
-        this.#reason = 'a label or an index was one that the recording had no case for'
+        this.#reason = 'the recording has no case for a label or an index'
       } finally {
         endStep()
       }

@@ -118,9 +118,10 @@ export class DistributedDataParallel<
     const syncs = this.#syncs
     const pass = { weight: 0 }
     eachTime(() => {
-      this.#kept += samples
-      pass.weight = this.#kept
-      if (syncs) this.#kept = 0
+      const kept = Float64Array.of(this.#kept)
+      this.#world.communicator.note(kept)
+      pass.weight = kept[0] + samples
+      this.#kept = syncs ? 0 : pass.weight
     })
     if (!syncs) return output
     const outputs: Tensor[] = []

@@ -6,6 +6,7 @@ import { alone, communicator } from './communicator.js'
 import { MPIError } from './errors.js'
 import { launcherOf } from './launcher.js'
 import { LIBRARY_VARIABLE, loadLibrary } from './library.js'
+import { repeatable } from './repeatable.js'
 import { World } from './world.js'
 
 /** Options of `mpi`. */
@@ -79,7 +80,7 @@ function join(path: string | undefined, shards: number): World {
   const launcher = launcherOf(process.env)
   if (!launcher) return new World(alone(), { shards })
   const library = loadLibrary(launcher, path)
-  const joined = new World(communicator(library), {
+  const joined = new World(repeatable(communicator(library)), {
     library: library.version,
     localSize: launcher.localSize,
     shards,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { runtimePath } from '../runtimes/runtimes.mjs'
 import { job, MAKES, mpirun, ranksOf, run } from './launch.mjs'
 
-/** @typedef {{ test: (name: string, run: () => Promise<unknown> | unknown) => Promise<void>, leftOut: string[], all: boolean, seed: number }} Context */
+/** @typedef {{ test: (name: string, run: () => Promise<unknown> | unknown) => Promise<void>, leftOut: string[], all: boolean, named: boolean, seed: number }} Context */
 /** @typedef {import('./launch.mjs').Outcome} Outcome */
 
 /** The line that a job ends with. @param {Outcome} outcome */
@@ -91,6 +91,19 @@ export async function equal({ test, all }) {
   await check('ResNet-20 with SiLU', smooth, 1e-5, all ? MAKES : MAKES.slice(0, 1))
   const resnet = { net: 'resnet-20', steps: all ? 10 : 4, sizes: [8, 8, 8, 8], lr: 0.03, compiled: true }
   await check('ResNet-20', { ...resnet }, 3e-4, all ? MAKES : MAKES.slice(0, 1))
+}
+
+/** Steps of which something is another in one rank, compiled against the same as they are. @param {Context} context */
+export async function steps({ test, all }) {
+  for (const make of MAKES) {
+    for (const ranks of all ? [2, 3, 4] : [make === 'mpich' ? 2 : 3]) {
+      await test(`uneven steps, compiled, ${ranks} ranks, ${make}`, async () => {
+        const { cases, taken } = last(await ranksOf(make, ranks, 'steps', undefined, { seconds: 60 }))
+        assert.equal(taken, 3, 'replays that were taken back in one rank alone')
+        return `${cases} nets`
+      })
+    }
+  }
 }
 
 /** One hash for any number of ranks, of either MPI. @param {Context} context */

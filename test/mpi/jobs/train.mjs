@@ -1,7 +1,7 @@
 // Trains a net on digits, and prints in rank 0 one line of JSON: the hash of its weights, and how it went.
 //   mpirun -n 4 node test/mpi/jobs/train.mjs '{"net": "cnn-bn", "images": 200, "batch": 32, "epochs": 1, "deterministic": true}'
 // With "folder" it saves after each step there, and goes on with what is there; with "steps" it prints each, and with
-// "pids" each rank's process.
+// "pids" each rank's process; after step "hold" it waits for a minute, to be killed.
 import { data, fit, hashState, init, manualSeed, nn, optim } from 'simdgrad'
 import { DistributedCheckpoint, DistributedDataParallel, DistributedSampler, mpi } from 'simdgrad/distributed'
 import { digits, NETS } from './nets.mjs'
@@ -38,9 +38,10 @@ const history = await fit(net, {
   callbacks: [
     ...(checkpoint ? [checkpoint] : []),
     {
-      onBatchEnd({ step }) {
+      async onBatchEnd({ step }) {
         steps = step
         if (world.rank === 0 && options.steps) console.log(JSON.stringify({ step }))
+        if (step === options.hold) await new Promise((done) => setTimeout(done, 60_000))
       },
     },
   ],
