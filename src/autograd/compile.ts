@@ -148,8 +148,7 @@ class CompiledStep {
     for (const leaf of leaves) if (leaf instanceof Tensor) tensors.push(leaf)
     if (tensors.some(({ requiresGrad }) => requiresGrad)) {
       this.#eager++
-      this.#reason =
-        'an argument requires a gradient: what the step trains is used in it, and not given to it'
+      this.#reason = 'an argument requires a gradient: the step uses what it trains, and is not given it'
       return this.step(...inputs)
     }
     const kind = this.#kindOf(leaves)
@@ -172,7 +171,7 @@ class CompiledStep {
     this.#eager++
     const reason = kind
       ? kind.never
-      : `it was called with arguments of more than ${KINDS} kinds (a number among them counts by its value: give it as a tensor)`
+      : `its arguments were of more than ${KINDS} kinds (a number is one by its value: give it as a tensor)`
     if (kind && reason === undefined) return this.#record(kind, inputs, tensors)
     this.#reason = reason
     return this.step(...inputs)
@@ -249,7 +248,7 @@ class CompiledStep {
     } catch (error) {
       recorded.free()
       if (!(error instanceof OutOfMemoryError)) throw error
-      const reason = 'there is no memory for a recording'
+      const reason = 'no memory for a recording'
       if (++kind.tries === TRIES) kind.never = reason
       return reason
     }

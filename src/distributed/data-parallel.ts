@@ -5,7 +5,6 @@ import { isRecording } from '../autograd/tape.js'
 import { Taps } from '../autograd/taps.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
-import { BatchNorm } from '../nn/batch-norm.js'
 import { callForward, isLibrary } from '../nn/layer.js'
 import { type AnyModule, Module } from '../nn/module.js'
 import { SyncBatchNorm } from '../nn/sync-batch-norm.js'
@@ -13,8 +12,9 @@ import { eachTensor } from '../tensor/scope.js'
 import type { Tensor } from '../tensor/tensor.js'
 import type { Loss } from '../train/loss.js'
 import { checkAgreement } from './agreement.js'
-import { BatchShards, meanOfShards } from './batch-shards.js'
+import { BatchShards, meanOfShards, type Place } from './batch-shards.js'
 import { Buckets } from './buckets.js'
+import { checkNorms, samplesOf } from './data-parallel-checks.js'
 import { ShardedGradients } from './sharded-gradients.js'
 import { view, World } from './world.js'
 
@@ -55,6 +55,8 @@ export class DistributedDataParallel<
   /** Samples of gradients that were kept back, and not yet sent. */
   #kept = 0
   #syncs = true
+  /** Where the forward at hand is among those of one update, in `fit`. */
+  #place: Place | undefined
   /** Whether a forward may have moved the buffers since they were sent. */
   #moved = false
 
@@ -115,18 +117,21 @@ export class DistributedDataParallel<
     }
     const output = withWeight(samples, () => callForward(this.module, ...inputs))
     if (!isRecording() || this.#world.size === 1) return output
-    const syncs = this.#syncs
-    const pass = { weight: 0 }
+    const place = this.#place
+    const syncs = place?.last ?? this.#syncs
+    const pass = { count: 0 }
     eachTime(() => {
       const kept = Float64Array.of(this.#kept)
       this.#world.communicator.note(kept)
-      pass.weight = kept[0] + samples
-      this.#kept = syncs ? 0 : pass.weight
+      pass.count = kept[0] + samples
+      this.#kept = syncs ? 0 : pass.count
     })
-    if (!syncs) return output
+    if (!syncs && !place) return output
     const outputs: Tensor[] = []
     eachTensor(output, (x) => outputs.push(x))
-    const collection = gradients.collect(() => pass.weight, samples === 0)
+    const count = () => pass.count
+    const weight = place ? () => samples : count
+    const collection = gradients.collect({ ...(place ?? ALONE), weight, count, empty: samples === 0 })
     new Taps(() => collection.finish()).insert(outputs, (leaf) => collection.expect(leaf))
     return output
   }
@@ -161,8 +166,26 @@ export class DistributedDataParallel<
     }
   }
 
+  /**
+   * Runs one of several forwards whose gradients are sent together, as of one batch of all their samples; undefined where
+   * nothing is sent. What `fit({ accumulate })` does.
+   *
+   * @internal
+   */
+  get accumulating(): (<T>(index: number, count: number, forward: () => T) => T) | undefined {
+    if (this.#world.size === 1 && this.#world.shards === 0) return undefined
+    return (index, count, forward) => {
+      this.#place = { first: index === 0, last: index === count - 1 }
+      try {
+        return forward()
+      } finally {
+        this.#place = undefined
+      }
+    }
+  }
+
   #forwardShards(gradients: ShardedGradients, inputs: Inputs, samples: number): Output {
-    const shards = new BatchShards(this.#world, gradients, samples)
+    const shards = new BatchShards(this.#world, gradients, samples, this.#place ?? ALONE)
     const cut = shards.cut(inputs)
     const output = shards.run(() => callForward(this.module, ...cut))
     return mapTensors(output, (x) => {
@@ -265,32 +288,11 @@ export class DistributedDataParallel<
   }
 }
 
+/** A backward whose gradients are sent by themselves. */
+const ALONE: Place = { first: true, last: true }
+
 /** As a loss is called. */
 type Callable = {
   forward(...given: readonly unknown[]): unknown
   readonly libraryForward?: unknown
-}
-
-/** @throws {ArgumentError} for statistics that would be one shard's own */
-function checkNorms(net: AnyModule): void {
-  const own = net
-    .namedModules()
-    .find(([, one]) => one instanceof BatchNorm && !(one instanceof SyncBatchNorm))
-  if (!own) return
-  const [path, layer] = own
-  throw new ArgumentError(
-    `DistributedDataParallel: in deterministic training batch norm has the statistics of all shards, and ${layer.constructor.name} (${path}) does not; nn.SyncBatchNorm.convert(net) makes it one that does`,
-  )
-}
-
-/** How many samples the first tensor of the inputs has. @throws {ArgumentError} for none */
-function samplesOf(inputs: readonly unknown[]): number {
-  let samples: number | undefined
-  eachTensor(inputs, ({ shape }) => {
-    samples ??= shape[0]
-  })
-  if (samples !== undefined) return samples
-  throw new ArgumentError(
-    'DistributedDataParallel: forward needs a tensor with the samples in front, [N, …]: gradients are weighted by their number',
-  )
 }

@@ -106,6 +106,20 @@ export async function steps({ test, all }) {
   }
 }
 
+/** Several batches an update. @param {Context} context */
+export async function accumulate({ test, all }) {
+  for (const make of all ? MAKES : MAKES.slice(0, 1)) {
+    for (const ranks of all ? [2, 3, 4] : [3]) {
+      await test(`three batches an update, sent once, equal one process: ${ranks} ranks, ${make}`, async () => {
+        const outcome = last(await ranksOf(make, ranks, 'accumulate', { net: 'cnn-bn' }))
+        assert.ok(outcome.difference <= 1e-5, `they differ by ${outcome.difference}`)
+        assert.deepEqual([outcome.sent, outcome.compiled], [outcome.updates, true])
+        return `differ by ${outcome.difference.toExponential(1)} at most`
+      })
+    }
+  }
+}
+
 /** One hash for any number of ranks, of either MPI. @param {Context} context */
 export async function bits({ test, all }) {
   /** @param {string} name @param {object} options @param {readonly number[]} counts */
@@ -132,6 +146,8 @@ export async function bits({ test, all }) {
   // 77 and 197 leave 13 and 5 for the last batch of 32: shards of one more and one fewer, and empty ones.
   await check('cnn-bn', { net: 'cnn-bn', images: 77, epochs: 3 }, [1, 2, 3, 4])
   await check('mlp, some shards empty', { net: 'mlp', images: 197 }, all ? [1, 2, 3, 4] : [1, 4])
+  const several = { net: 'cnn-bn', images: 77, batch: 16, accumulate: 3, epochs: 3 }
+  await check('three batches an update', several, all ? [1, 2, 3, 4] : [1, 3])
   const resnet = { net: 'resnet-20', images: all ? 173 : 77, compile: true }
   await check('ResNet-20', resnet, all ? [1, 2, 3, 4] : [2])
 }

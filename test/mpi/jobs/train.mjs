@@ -17,7 +17,7 @@ const {
   threads = 1,
   lr = 0.05,
 } = options
-const { compile, folder, momentum = 0.9 } = options
+const { compile, folder, momentum = 0.9, accumulate = 1 } = options
 await init({ threads, deterministic: true })
 const world = await mpi({ deterministic, ...(shards && { shards }) })
 if (options.pids) console.log(JSON.stringify({ rank: world.rank, pid: process.pid }))
@@ -34,6 +34,7 @@ const history = await fit(net, {
   optimizer: new optim.SGD(net.parameters(), { lr, momentum, weightDecay: 1e-4 }),
   loss: net.loss(new nn.CrossEntropyLoss()),
   epochs,
+  accumulate,
   ...(compile !== undefined && { compile }),
   callbacks: [
     ...(checkpoint ? [checkpoint] : []),
