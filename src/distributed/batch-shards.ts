@@ -69,7 +69,7 @@ export class BatchShards extends Shards {
     readonly place: Place,
   ) {
     const [first, end] = world.shardsOf(world.rank)
-    super(end - first)
+    super(end - first, first)
     this.sizes = shardSizes(samples, end - first)
   }
 

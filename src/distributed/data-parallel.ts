@@ -8,6 +8,7 @@ import { ArgumentError } from '../errors.js'
 import { callForward, isLibrary } from '../nn/layer.js'
 import { type AnyModule, Module } from '../nn/module.js'
 import { SyncBatchNorm } from '../nn/sync-batch-norm.js'
+import { inLane } from '../tensor/random.js'
 import { eachTensor } from '../tensor/scope.js'
 import type { Tensor } from '../tensor/tensor.js'
 import type { Loss } from '../train/loss.js'
@@ -115,8 +116,11 @@ export class DistributedDataParallel<
         ? this.#forwardShards(gradients, inputs, samples)
         : callForward(this.module, ...inputs)
     }
-    const output = withWeight(samples, () => callForward(this.module, ...inputs))
-    if (!isRecording() || this.#world.size === 1) return output
+    const forward = () => callForward(this.module, ...inputs)
+    // Each rank draws other numbers (of dropout) from the stream that all have.
+    const { rank: index, size } = this.#world
+    const output = withWeight(samples, () => (size > 1 ? inLane({ index, moves: true }, forward) : forward()))
+    if (!isRecording() || size === 1) return output
     const place = this.#place
     const syncs = place?.last ?? this.#syncs
     const pass = { count: 0 }

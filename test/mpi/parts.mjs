@@ -148,6 +148,8 @@ export async function bits({ test, all }) {
   await check('mlp, some shards empty', { net: 'mlp', images: 197 }, all ? [1, 2, 3, 4] : [1, 4])
   const several = { net: 'cnn-bn', images: 77, batch: 16, accumulate: 3, epochs: 3 }
   await check('three batches an update', several, all ? [1, 2, 3, 4] : [1, 3])
+  await check('dropout, compiled', { net: 'mlp-dropout', images: 77, epochs: 3 }, all ? [1, 2, 3, 4] : [1, 3])
+  await check('attention, GRU, dropout', { net: 'rows', images: 77 }, all ? [1, 2, 3, 4] : [1, 3])
   const resnet = { net: 'resnet-20', images: all ? 173 : 77, compile: true }
   await check('ResNet-20', resnet, all ? [1, 2, 3, 4] : [2])
 }
