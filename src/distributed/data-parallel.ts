@@ -83,7 +83,7 @@ export class DistributedDataParallel<
     const trained = module.parameters().filter(({ requiresGrad }) => requiresGrad)
     if (trained.length === 0) throw new ArgumentError(`${name}: the net has no parameter that is trained`)
     if (world.shards > 0) checkNorms(module)
-    checkAgreement(world, module)
+    checkAgreement(world, module, `buckets of ${bucketCapMb} MiB, ${world.shards} shards`)
     for (const tensor of new Set(Object.values(module.stateDict()))) world.broadcast(tensor)
     this.module = module
     this.#world = world

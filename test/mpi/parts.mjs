@@ -1,7 +1,10 @@
 // What is asked of jobs that run to their end.
 import assert from 'node:assert/strict'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { runtimePath } from '../runtimes/runtimes.mjs'
-import { job, MAKES, mpirun, ranksOf, run } from './launch.mjs'
+import { job, MAKES, mpirun, ranksOf, root, run } from './launch.mjs'
 
 /** @typedef {{ test: (name: string, run: () => Promise<unknown> | unknown) => Promise<void>, leftOut: string[], all: boolean, named: boolean, seed: number }} Context */
 /** @typedef {import('./launch.mjs').Outcome} Outcome */
@@ -39,6 +42,22 @@ export async function errors({ test }) {
     const { code, message } = last(await run(process.execPath, [job('joins')], { env }))
     assert.equal(code, 'no-launcher')
     assert.match(message, /srun --mpi=pmix/)
+  })
+  await test('koffi is not installed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'simdgrad-koffi-'))
+    try {
+      cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true })
+      const script = `import { mpi } from './dist/distributed/index.node.js'
+        await mpi().catch(({ code, message }) => console.log(JSON.stringify({ code, message })))`
+      writeFileSync(join(folder, 'joins.mjs'), script)
+      const [program, ...args] = mpirun(MAKES[0], 2)
+      const outcome = await run(program, [...args, '-n', '2', process.execPath, join(folder, 'joins.mjs')])
+      const { code, message } = last(outcome)
+      assert.equal(code, 'no-koffi')
+      assert.match(message, /npm install koffi$/)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
   for (const make of MAKES) {
     const other = make === 'openmpi' ? 'mpich' : 'openmpi'
