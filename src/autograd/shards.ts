@@ -12,6 +12,7 @@ import { AutogradError } from '../errors.js'
 import { inLane } from '../tensor/random.js'
 import { outside } from '../tensor/scope.js'
 import { Tensor } from '../tensor/tensor.js'
+import { mapTensors } from './arguments-tree.js'
 import { setUnheld } from './fuse.js'
 import { withoutFusion } from './fusion.js'
 import type { Exchange } from './ops/sync-batch-norm.js'
@@ -133,8 +134,8 @@ export abstract class Shards implements Exchange {
       const outer = current
       current = undefined
       try {
-        const all = inputs.map((x) => (x instanceof Tensor ? this.partsOf(x) : undefined))
-        const results = this.#each((i) => of(inputs.map((x, k) => all[k]?.[i] ?? x)))
+        const own = (i: number) => mapTensors(inputs, (x) => this.partsOf(x)[i]) as readonly unknown[]
+        const results = this.#each((i) => of(own(i)))
         const [first] = results
         if (first instanceof Tensor) return new Sharded(results as readonly Tensor[]) as Tensor as T
         const lists = results as readonly (readonly Tensor[])[]

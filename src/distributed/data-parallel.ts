@@ -245,8 +245,12 @@ export class DistributedDataParallel<
       )
     }
     const rest = shards.cut(given.slice(1))
-    const value = shards.run(() => callForward(criterion, whole, ...rest))
-    return meanOfShards(shards.partsOf(value as Tensor), shards.sizes)
+    const call = (given: readonly unknown[]) => callForward(criterion, ...given) as Tensor
+    // (The library's have nothing that is trained, and may look at labels.)
+    const separately = isLibrary(criterion)
+    const all = [whole, ...rest]
+    const value = shards.run(() => (separately ? shards.separately(all, call) : call(all)))
+    return meanOfShards(shards.partsOf(value), shards.sizes)
   }
 
   /** Those of rank 0 become all ranks', in one piece. */

@@ -1,5 +1,5 @@
 /** Nets of many kinds in deterministic training: their shards together give the gradient of the whole batch. */
-import { autograd, cat, manualSeed, nn, randn, type Tensor, zeros } from 'simdgrad'
+import { autograd, cat, manualSeed, nn, randn, type Tensor, tensor, zeros } from 'simdgrad'
 import { DistributedDataParallel, World } from 'simdgrad/distributed'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { alone } from '../../src/distributed/communicator.js'
@@ -106,6 +106,26 @@ describe.each([8, 10, 3])('%i samples in 4 shards', (samples) => {
       for (const [k, value] of grad.entries()) expect(value).toBeCloseTo(expected[i][k], 4)
     }
   })
+})
+
+it('computes losses that look at labels', () => {
+  manualSeed(2)
+  const net = new nn.Linear(6, 4)
+  const [x, labels] = [randn([10, 6]), tensor([0, 1, 2, 3, 0, 1, 2, 3, 0, 1])]
+  const smoothed = new nn.CrossEntropyLoss({ labelSmoothing: 0.1 })
+  smoothed.forward(net.forward(x), labels).backward()
+  const expected = net.weight.grad?.toFloat32Array() ?? []
+  net.zeroGrad()
+  const together = new DistributedDataParallel(net, shards())
+  together.loss(smoothed).forward(together.forward(x), labels).backward()
+  for (const [k, value] of net.weight.grad?.toFloat32Array().entries() ?? []) {
+    expect(value).toBeCloseTo(expected[k], 5)
+  }
+  // A mean over the labels that count in each shard, of as many samples as it has.
+  const weighted = new nn.CrossEntropyLoss({ weight: tensor([1, 2, 3, 4]) })
+  for (const loss of [weighted, new nn.CrossEntropyLoss({ ignoreIndex: 3 })]) {
+    expect(together.loss(loss).forward(together.forward(x), labels).item()).toBeGreaterThan(0)
+  }
 })
 
 describe('dropout in shards', () => {
