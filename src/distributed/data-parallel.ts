@@ -125,7 +125,7 @@ export class DistributedDataParallel<
     const syncs = place?.last ?? this.#syncs
     const pass = { count: 0 }
     eachTime(() => {
-      const kept = Float64Array.of(this.#kept)
+      const kept = Float64Array.of(place?.first ? 0 : this.#kept)
       this.#world.communicator.note(kept)
       pass.count = kept[0] + samples
       this.#kept = syncs ? 0 : pass.count
