@@ -131,8 +131,11 @@ function main() {
   // TypeDoc needs an older TypeScript than the rest, and so has an install of its own.
   if (existsSync(join(root, 'docs/node_modules'))) {
     single('API reference: complete and current', '--test', 'docs/reference.test.mjs')
+    single("manifests: Kubernetes' own schemas", '--test', 'docs/manifests.test.mjs')
   } else {
-    leftOut.push("the API reference's completeness: npm ci --prefix docs brings what checks it")
+    leftOut.push(
+      "the API reference's completeness, and the manifests: npm ci --prefix docs brings what checks them",
+    )
   }
 
   const here = process.execPath

@@ -71,6 +71,23 @@ export async function ranks({ rounds: count, turn, progress }) {
           ratios(secondsOf(one), secondsOf(two)),
         ),
       )
+      if (net === 'resnet20') {
+        progress(`${net}, batch ${batch}: what sending during backward gains, ${make}`)
+        for (const bucketCapMb of [25, 0.25]) {
+          const [sent, kept] = [true, false].map((overlaps) =>
+            rounds([`mpirun.${make}`, '-n', '2'], { ...job, threads: 1, overlaps, bucketCapMb }),
+          )
+          figures.push(
+            figure(
+              {
+                ...{ ...what, table: 'two ranks, gradients sent during backward against after it' },
+                ...{ column: `${make}, buckets of ${bucketCapMb} MiB`, detail: `${ms(kept)} → ${ms(sent)}` },
+              },
+              ratios(secondsOf(kept), secondsOf(sent)),
+            ),
+          )
+        }
+      }
       const share = {
         ...what,
         unit: /** @type {const} */ ('%'),

@@ -1,6 +1,6 @@
 /** A step that is recorded, and from then on runs as one list of kernels. */
 import { Storage } from '../bindings/memory.js'
-import { Program, Unforeseen } from '../bindings/program.js'
+import { marks, Program, Unforeseen } from '../bindings/program.js'
 import { difference, Recorded } from '../bindings/recorded.js'
 import { recordedBy, recorder } from '../bindings/recording.js'
 import { endStep } from '../bindings/steps.js'
@@ -112,6 +112,8 @@ export function compileStep<Inputs extends readonly unknown[], Result>(
   }) as Compiled<Inputs, Result>
 }
 
+marks.push(markStream)
+
 class CompiledStep {
   #kinds: Kind[] = []
   #replayed = 0
@@ -146,14 +148,12 @@ class CompiledStep {
     for (const leaf of leaves) if (leaf instanceof Tensor) tensors.push(leaf)
     if (tensors.some(({ requiresGrad }) => requiresGrad)) {
       this.#eager++
-      this.#reason =
-        'an argument requires a gradient: what the step trains is used in it, and not given to it'
+      this.#reason = 'an argument requires a gradient: the step uses what it trains, and is not given it'
       return this.step(...inputs)
     }
     const kind = this.#kindOf(leaves)
     const replay = kind?.replays.find(({ program }) => program.holds())
     if (replay) {
-      const back = markStream()
       try {
         replay.program.run(storagesOf(tensors))
         this.#replayed++
@@ -161,8 +161,7 @@ class CompiledStep {
         return resultOf(replay, tensors)
       } catch (error) {
         if (!(error instanceof Unforeseen)) throw error
-        back()
-        this.#reason = 'a label or an index was one that the recording had no case for'
+        this.#reason = 'the recording has no case for a label or an index'
       } finally {
         endStep()
       }
@@ -172,7 +171,7 @@ class CompiledStep {
     this.#eager++
     const reason = kind
       ? kind.never
-      : `it was called with arguments of more than ${KINDS} kinds (a number among them counts by its value: give it as a tensor)`
+      : `its arguments were of more than ${KINDS} kinds (a number is one by its value: give it as a tensor)`
     if (kind && reason === undefined) return this.#record(kind, inputs, tensors)
     this.#reason = reason
     return this.step(...inputs)
@@ -249,7 +248,7 @@ class CompiledStep {
     } catch (error) {
       recorded.free()
       if (!(error instanceof OutOfMemoryError)) throw error
-      const reason = 'there is no memory for a recording'
+      const reason = 'no memory for a recording'
       if (++kind.tries === TRIES) kind.never = reason
       return reason
     }

@@ -9,6 +9,7 @@ import { inRows, Tensor, toLayout } from '../tensor/tensor.js'
 import { unfused } from './fuse.js'
 import { defineOperation } from './operation.js'
 import { cat, reshape, slice } from './ops/rearrange.js'
+import { currentShards } from './shards.js'
 import { isRecording, noGrad, run } from './tape.js'
 
 /** What the forward of a `Function` keeps for its backward. Fields of one's own may be set as well. */
@@ -208,6 +209,8 @@ function applyFunction<Inputs extends readonly unknown[], Output extends Outputs
       `${name}: a class derived from autograd.Function has a static ${each}(context, …); it has none`,
     )
   }
+  const shards = currentShards()
+  if (shards) return shards.separately(inputs, (own) => applyFunction(definition, own as unknown as Inputs))
   const recording = isRecording()
   const needs = inputs.map((x) => recording && x instanceof Tensor && x.requiresGrad)
   const context = new FunctionContext(name, needs)

@@ -9,13 +9,14 @@
  */
 import type { Layout } from '../bindings/memory.js'
 import { AutogradError } from '../errors.js'
+import { inLane } from '../tensor/random.js'
 import { outside } from '../tensor/scope.js'
-import type { Shape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
+import { mapTensors } from './arguments-tree.js'
 import { setUnheld } from './fuse.js'
 import { withoutFusion } from './fusion.js'
-import type { Operation } from './operation.js'
 import type { Exchange } from './ops/sync-batch-norm.js'
+import { attributesOf } from './shard-attributes.js'
 import { type Deferral, isRecording, run, setDeferral } from './tape.js'
 import { Taps } from './taps.js'
 
@@ -63,10 +64,8 @@ const unreadable = () =>
     'in deterministic training a forward runs on several shards of a batch at once, and a tensor in it stands for all of them: its values can not be read there; return the tensor, and read it afterwards',
   )
 
-/** What can not be run on parts: it has a state of the whole batch, or random numbers that would depend on who computes. */
+/** What can not be run on parts: it has a state of the whole batch. */
 const REFUSED: Readonly<Record<string, string>> = {
-  function: 'autograd.Function',
-  dropout: 'dropout',
   batchNorm: 'batch norm in training (nn.SyncBatchNorm.convert(net) makes it one over all shards)',
   batchNormMaxPool2d: 'batch norm in training (nn.SyncBatchNorm.convert(net) makes it one over all shards)',
 }
@@ -84,8 +83,14 @@ export abstract class Shards implements Exchange {
   readonly #taps = new Taps(() => this.finish())
   readonly #tapped = new Map<Tensor, Tensor[]>()
 
-  /** @param count parts of this process */
-  constructor(readonly count: number) {}
+  /**
+   * @param count parts of this process
+   * @param first how many parts other processes have before them
+   */
+  constructor(
+    readonly count: number,
+    readonly first: number,
+  ) {}
 
   /** Runs a function of tensors that stand for all parts. */
   run<T>(fn: () => T): T {
@@ -106,6 +111,39 @@ export abstract class Shards implements Exchange {
   /** Runs what takes all parts of `x`, and gives as many. */
   together(x: Tensor, of: (xs: readonly Tensor[]) => Tensor[]): Tensor {
     return this.#plainly(() => new Sharded(of(this.partsOf(x))))
+  }
+
+  /** What `of` gives for each part, with random numbers of the part's own. */
+  #each<T>(of: (part: number) => T): T[] {
+    const last = this.count - 1
+    return Array.from({ length: this.count }, (_, i) =>
+      inLane({ index: this.first + i, moves: i === last }, () => of(i)),
+    )
+  }
+
+  /**
+   * Runs what may compute anything of its inputs, but for one part at a time, which it takes for all there is.
+   *
+   * @returns the tensors that it gives, each with all parts
+   */
+  separately<T extends Tensor | readonly Tensor[]>(
+    inputs: readonly unknown[],
+    of: (own: readonly unknown[]) => T,
+  ): T {
+    return this.#plainly(() => {
+      const outer = current
+      current = undefined
+      try {
+        const own = (i: number) => mapTensors(inputs, (x) => this.partsOf(x)[i]) as readonly unknown[]
+        const results = this.#each((i) => of(own(i)))
+        const [first] = results
+        if (first instanceof Tensor) return new Sharded(results as readonly Tensor[]) as Tensor as T
+        const lists = results as readonly (readonly Tensor[])[]
+        return lists[0].map((_, k) => new Sharded(lists.map((list) => list[k]))) as readonly Tensor[] as T
+      } finally {
+        current = outer
+      }
+    })
   }
 
   /** A tensor's parts: a leaf is the same in each, behind a tap. */
@@ -146,63 +184,14 @@ export abstract class Shards implements Exchange {
     return this.#plainly(() => {
       const all = inputs.map((x) => x && this.partsOf(x))
       return new Sharded(
-        Array.from({ length: this.count }, (_, i) => {
+        this.#each((i) => {
           const own = all.map((parts) => parts?.[i])
-          return run(operation, own, attributesOf(operation, attributes, inputs, own))
+          const first = all.map((parts) => parts?.[0])
+          return run(operation, own, attributesOf(operation, attributes, first, own))
         }),
       )
     })
   }
-}
-
-/** Operations whose attributes say nothing of the number of samples. (Others have none, or a number.) */
-const ANY_SIZE = [
-  ...['permute', 'conv2d', 'convTranspose2d', 'maxPool2d', 'avgPool2d', 'batchNorm', 'groupNorm'],
-  ...['crossEntropy', 'binaryCrossEntropy', 'embedding'],
-]
-
-/** What a reduction has (ops/reduce.ts). */
-interface Reduction {
-  first: number
-  last: number
-  kept: Shape
-  shape: Shape
-  scale?: number
-}
-
-/**
- * Those of a part: a copy, for an operation may keep something in them. They were made for the first part, of which this
- * one may have one sample fewer.
- *
- * @throws {AutogradError} for an operation of which nobody knows whether they are right then
- */
-function attributesOf<A>(
-  { name }: Operation<A>,
-  attributes: A,
-  inputs: readonly (Tensor | undefined)[],
-  own: readonly (Tensor | undefined)[],
-): A {
-  const odd = inputs.findIndex((x, i) => x instanceof Sharded && x.shape[0] !== own[i]?.shape[0])
-  const [rows, mine] = [inputs[odd]?.shape[0] ?? 0, own[odd]?.shape[0] ?? 0]
-  const plain = Object(attributes) === attributes && Object.getPrototypeOf(attributes) === Object.prototype
-  if (odd < 0) return plain ? { ...attributes } : attributes
-  const withMine = (shape: Shape): Shape => (shape[0] === rows ? [mine, ...shape.slice(1)] : shape)
-  if (name === 'reshape') return withMine(attributes as Shape) as A
-  if (name === 'sum' || name === 'max' || name === 'argmax') {
-    const { first, last, kept, shape, scale = 1, ...rest } = attributes as Reduction
-    const ofBatch = first === 0 && last >= first
-    // A mean is over this part's samples.
-    const own = ofBatch && scale !== 1 && mine > 0 ? 1 / ((Math.round(1 / scale) / rows) * mine) : scale
-    const sizes = ofBatch ? { kept, shape } : { kept: withMine(kept), shape: withMine(shape) }
-    return { ...rest, first, last, ...sizes, ...('scale' in Object(attributes) && { scale: own }) } as A
-  }
-  const numbers = Array.isArray(attributes) && attributes.length === 2 && name !== 'expand'
-  if (attributes === undefined || typeof attributes === 'number' || numbers || ANY_SIZE.includes(name)) {
-    return plain ? { ...attributes } : attributes
-  }
-  throw new AutogradError(
-    `in deterministic training the shards of a batch are computed at once, and where they do not come out even some have a sample fewer, with which '${name}' is not known to be right; take a batch size that the shards divide, and dropLast where the last batch is smaller`,
-  )
 }
 
 let current: Shards | undefined

@@ -26,6 +26,9 @@ interface Segment {
 /** What a run was not recorded for: the step is to run again, as it is; nothing has happened. */
 export class Unforeseen extends Error {}
 
+/** Each is called before a run, and gives what takes back what it knows of; for a run that turns out to be unforeseen. */
+export const marks: (() => () => void)[] = []
+
 export class Program {
   readonly #recorded: Recorded
   /** The rows, and behind them the temporaries. */
@@ -121,10 +124,14 @@ export class Program {
       if (of.gradientStorage !== storage) of.gradientStorage = storage
     }
     for (const storage of this.#written) storage.willChange()
+    const backs = marks.map((mark) => mark())
     try {
       for (const segment of this.#segments) this.#runSegment(segment, inputs)
     } catch (error) {
-      if (error instanceof Unforeseen) for (const { storage, copy } of this.#backups) restore(storage, copy)
+      if (error instanceof Unforeseen) {
+        for (const back of backs) back()
+        for (const { storage, copy } of this.#backups) restore(storage, copy)
+      }
       throw error
     } finally {
       for (const storage of this.#written) storage.version++

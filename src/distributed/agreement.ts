@@ -3,17 +3,22 @@ import type { AnyModule } from '../nn/module.js'
 import { MPIError } from './errors.js'
 import type { World } from './world.js'
 
-/** A line for each parameter and buffer. */
-const linesOf = (net: AnyModule): string[] =>
-  Object.entries(net.stateDict()).map(([name, { shape }]) => `${name} [${shape}]`)
+/** A line for each parameter and buffer, and how gradients are sent. */
+function linesOf(net: AnyModule, sends: string): string[] {
+  const frozen = new Set(net.namedParameters().flatMap(([name, one]) => (one.requiresGrad ? [] : [name])))
+  const all = Object.entries(net.stateDict())
+  return [...all.map(([name, { shape }]) => `${name} [${shape}]${frozen.has(name) ? ', frozen' : ''}`), sends]
+}
 
 /**
  * Compares each rank's net with rank 0's, before anything is changed.
  *
- * @throws {MPIError} in all ranks, where parameters and buffers differ in names, shapes or order in one of them
+ * @param sends how gradients are sent, in words
+ * @throws {MPIError} in all ranks, where parameters and buffers differ in names, shapes, order or what is frozen in one of
+ *   them, or gradients are sent otherwise
  */
-export function checkAgreement(world: World, net: AnyModule): void {
-  const own = linesOf(net)
+export function checkAgreement(world: World, net: AnyModule, sends: string): void {
+  const own = linesOf(net, sends)
   const sent = world.broadcastBytes(new TextEncoder().encode(JSON.stringify(own)))
   const theirs = JSON.parse(new TextDecoder().decode(sent)) as string[]
   const at = Math.max(own.length, theirs.length)

@@ -50,6 +50,12 @@ export function meanOfShards(losses: readonly Tensor[], sizes: readonly number[]
   return run(meanOperation, losses, sizes)
 }
 
+/** Where a backward is among those whose gradients are sent together. */
+export interface Place {
+  readonly first: boolean
+  readonly last: boolean
+}
+
 /** One forward, and its backward. */
 export class BatchShards extends Shards {
   /** Samples of each own shard. */
@@ -60,9 +66,10 @@ export class BatchShards extends Shards {
     readonly world: World,
     readonly gradients: ShardedGradients,
     readonly samples: number,
+    readonly place: Place,
   ) {
     const [first, end] = world.shardsOf(world.rank)
-    super(end - first)
+    super(end - first, first)
     this.sizes = shardSizes(samples, end - first)
   }
 
@@ -83,7 +90,7 @@ export class BatchShards extends Shards {
   tapOf(leaf: Tensor, part: number): ((gradient: Tensor) => void) | undefined {
     if (!this.gradients.has(leaf)) return undefined
     return (gradient) => {
-      if (!this.#begun) this.gradients.begin(this.sizes)
+      if (!this.#begun) this.gradients.begin(this.sizes, this.place.first)
       this.#begun = true
       if (this.sizes[part] > 0) this.gradients.take(leaf, part, gradient)
     }
@@ -91,7 +98,7 @@ export class BatchShards extends Shards {
 
   finish(): void {
     this.#begun = false
-    this.gradients.finish()
+    if (this.place.last) this.gradients.finish()
   }
 
   /** What has the rank's samples in front, as shards; all else as it is. */

@@ -62,6 +62,8 @@ export class Buckets {
   readonly #world: World
   readonly #buckets: readonly Bucket[]
   readonly #placeOf = new Map<Tensor, { bucket: number; start: number }>()
+  /** Which buckets have something of what is sent together. */
+  #begun: boolean[] = []
 
   /** @param capBytes a bucket's size, but for the first and parameters that are larger */
   constructor(world: World, parameters: readonly Tensor[], capBytes: number) {
@@ -95,18 +97,31 @@ export class Buckets {
     return this.#placeOf.has(parameter)
   }
 
-  /**
-   * Of one backward: what takes the gradients.
-   *
-   * @param weight the samples that this rank's gradients are the mean of, in the run at hand
-   * @param empty whether a gradient of this backward is of no sample, and so is nothing
-   */
-  collect(weight: () => number, empty: boolean): Collection {
-    return new Collection(this.#world, this.#buckets, (parameter) => this.#placeOf.get(parameter), {
-      weight,
-      empty,
-    })
+  /** Of one backward: what takes the gradients. */
+  collect(of: Collected): Collection {
+    if (of.first) this.#begun = []
+    return new Collection(
+      this.#world,
+      this.#buckets,
+      (parameter) => this.#placeOf.get(parameter),
+      of,
+      this.#begun,
+    )
   }
+}
+
+/** What the gradients of one backward are. */
+export interface Collected {
+  /** The samples that they are the mean of, in the run at hand. */
+  readonly weight: () => number
+  /** The samples of this rank in all that is sent: several backwards may come before. */
+  readonly count: () => number
+  /** Whether they are of no sample, and so nothing. */
+  readonly empty: boolean
+  /** Whether they are the first of what is sent together. */
+  readonly first: boolean
+  /** Whether they are sent, and not added to by others. */
+  readonly last: boolean
 }
 
 /** One backward's gradients. */
@@ -114,7 +129,6 @@ export class Collection {
   /** Gradients that each bucket has in all, and those that it waits for. */
   readonly #expected: number[]
   #missing: number[] = []
-  #begun: boolean[] = []
   /** Buckets that are on their way: always the first ones, for all ranks send them in the same order. */
   #sent = 0
 
@@ -122,7 +136,8 @@ export class Collection {
     readonly world: World,
     readonly buckets: readonly Bucket[],
     readonly placeOf: (parameter: Tensor) => { bucket: number; start: number } | undefined,
-    readonly of: { weight: () => number; empty: boolean },
+    readonly of: Collected,
+    readonly begun: boolean[],
   ) {
     this.#expected = buckets.map(() => 0)
   }
@@ -135,9 +150,9 @@ export class Collection {
     return (gradient) => {
       this.#take(parameter, gradient, place)
       this.#missing[place.bucket]--
-      while (this.#sent < this.buckets.length && this.#begun[this.#sent] && this.#missing[this.#sent] === 0) {
-        this.#send()
-      }
+      const { buckets, begun, of } = this
+      const isFull = () => begun[this.#sent] && this.#missing[this.#sent] === 0
+      while (of.last && this.#sent < buckets.length && isFull()) this.#send()
     }
   }
 
@@ -153,8 +168,8 @@ export class Collection {
   }
 
   #begin(bucket: number): void {
-    if (this.#begun[bucket]) return
-    this.#begun[bucket] = true
+    if (this.begun[bucket]) return
+    this.begun[bucket] = true
     fill({ y: this.buckets[bucket].storage, value: 0 })
   }
 
@@ -164,17 +179,18 @@ export class Collection {
     const bucket = this.buckets[at]
     const { storage, length } = bucket
     eachRun([], () => {
-      view(storage.address, storage.bytes)[length] = this.of.weight()
+      view(storage.address, storage.bytes)[length] = this.of.count()
       bucket.request = this.world.beginSum(storage)
     })
   }
 
   /** Sets the gradients. Parameters that this rank did not use get what the others have. */
   finish(): void {
+    if (!this.of.last) return
     while (this.#sent < this.buckets.length) this.#send()
     // (A graph that is kept may be gone through again.)
     this.#missing = []
-    this.#begun = []
+    this.begun.length = 0
     this.#sent = 0
     for (const bucket of this.buckets) {
       const { storage, length, parameters, starts } = bucket

@@ -16,14 +16,21 @@ export interface Communicator {
   readonly rank: number
   readonly size: number
   allreduce(buffer: Float32Array | Float64Array, operator: Operator): void
-  /** Begins it; progress may wait for calls of MPI. */
-  iallreduce(buffer: Float32Array, operator: Operator): Request
+  /**
+   * Begins it; progress may wait for calls of MPI. Ranks may begin these at other places among the other calls, but in
+   * the same order.
+   *
+   * @param buffer where its memory is now, which stays there
+   */
+  iallreduce(buffer: () => Float32Array, operator: Operator): Request
   /** `all` has as many elements as `own` has in each rank. */
   allgather(own: Buffer, all: Buffer): void
   /** Rank r's elements have `counts[r]` elements, and lie in `all` behind those of the ranks before; the own ones are there already. */
   allgatherInPlace(all: Buffer, counts: Int32Array): void
   broadcast(buffer: Buffer, root: number): void
   barrier(): void
+  /** Tells nobody; a step that is taken back and runs again finds the values that were here the first time. */
+  note(values: Float64Array): void
   /** Ends MPI: the last call. */
   finalize(): void
   /** Ends the processes of all ranks. */
@@ -68,6 +75,11 @@ export function communicator(library: Library): Communicator {
   const allgatherv = func('MPI_Allgatherv', 'hihppphh')
   const broadcast = func('MPI_Bcast', 'pihih')
   const barrier = func('MPI_Barrier', 'h')
+  // For what goes on in the background: calls of one communicator are in one order in all ranks, and where a gradient is
+  // complete among the layers' own calls is not, if ranks use different parameters.
+  const own = new BigInt64Array(1)
+  check('MPI_Comm_dup', func('MPI_Comm_dup', 'hp')(world, own))
+  const background = library.make === 'MPICH' ? new Int32Array(own.buffer)[0] : own[0]
   const size = number('MPI_Comm_size')
   return {
     rank: number('MPI_Comm_rank'),
@@ -76,7 +88,8 @@ export function communicator(library: Library): Communicator {
       const type = types[typeOf(buffer)]
       check('MPI_Allreduce', allreduce(inPlace, buffer, buffer.length, type, operators[operator], world))
     },
-    iallreduce(buffer, operator) {
+    iallreduce(bufferNow, operator) {
+      const buffer = bufferNow()
       // Eight bytes hold an address, or an int.
       const request = new BigInt64Array(1)
       const code = iallreduce(
@@ -85,7 +98,7 @@ export function communicator(library: Library): Communicator {
         buffer.length,
         types.float,
         operators[operator],
-        world,
+        background,
         request,
       )
       check('MPI_Iallreduce', code)
@@ -105,6 +118,7 @@ export function communicator(library: Library): Communicator {
       check('MPI_Bcast', broadcast(buffer, buffer.length, types[typeOf(buffer)], root, world))
     },
     barrier: () => check('MPI_Barrier', barrier(world)),
+    note() {},
     finalize: () => check('MPI_Finalize', func('MPI_Finalize', '')()),
     abort: (code) => void func('MPI_Abort', 'hi')(world, code),
   }
@@ -121,6 +135,7 @@ export function alone(): Communicator {
     allgatherInPlace() {},
     broadcast() {},
     barrier() {},
+    note() {},
     finalize() {},
     abort() {},
   }

@@ -5,16 +5,17 @@ import { isRecording } from '../autograd/tape.js'
 import { Taps } from '../autograd/taps.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
-import { BatchNorm } from '../nn/batch-norm.js'
 import { callForward, isLibrary } from '../nn/layer.js'
 import { type AnyModule, Module } from '../nn/module.js'
 import { SyncBatchNorm } from '../nn/sync-batch-norm.js'
+import { inLane } from '../tensor/random.js'
 import { eachTensor } from '../tensor/scope.js'
 import type { Tensor } from '../tensor/tensor.js'
 import type { Loss } from '../train/loss.js'
 import { checkAgreement } from './agreement.js'
-import { BatchShards, meanOfShards } from './batch-shards.js'
+import { BatchShards, meanOfShards, type Place } from './batch-shards.js'
 import { Buckets } from './buckets.js'
+import { checkNorms, samplesOf } from './data-parallel-checks.js'
 import { ShardedGradients } from './sharded-gradients.js'
 import { view, World } from './world.js'
 
@@ -55,6 +56,8 @@ export class DistributedDataParallel<
   /** Samples of gradients that were kept back, and not yet sent. */
   #kept = 0
   #syncs = true
+  /** Where the forward at hand is among those of one update, in `fit`. */
+  #place: Place | undefined
   /** Whether a forward may have moved the buffers since they were sent. */
   #moved = false
 
@@ -80,7 +83,7 @@ export class DistributedDataParallel<
     const trained = module.parameters().filter(({ requiresGrad }) => requiresGrad)
     if (trained.length === 0) throw new ArgumentError(`${name}: the net has no parameter that is trained`)
     if (world.shards > 0) checkNorms(module)
-    checkAgreement(world, module)
+    checkAgreement(world, module, `buckets of ${bucketCapMb} MiB, ${world.shards} shards`)
     for (const tensor of new Set(Object.values(module.stateDict()))) world.broadcast(tensor)
     this.module = module
     this.#world = world
@@ -113,19 +116,26 @@ export class DistributedDataParallel<
         ? this.#forwardShards(gradients, inputs, samples)
         : callForward(this.module, ...inputs)
     }
-    const output = withWeight(samples, () => callForward(this.module, ...inputs))
-    if (!isRecording() || this.#world.size === 1) return output
-    const syncs = this.#syncs
-    const pass = { weight: 0 }
+    const forward = () => callForward(this.module, ...inputs)
+    // Each rank draws other numbers (of dropout) from the stream that all have.
+    const { rank: index, size } = this.#world
+    const output = withWeight(samples, () => (size > 1 ? inLane({ index, moves: true }, forward) : forward()))
+    if (!isRecording() || size === 1) return output
+    const place = this.#place
+    const syncs = place?.last ?? this.#syncs
+    const pass = { count: 0 }
     eachTime(() => {
-      this.#kept += samples
-      pass.weight = this.#kept
-      if (syncs) this.#kept = 0
+      const kept = Float64Array.of(place?.first ? 0 : this.#kept)
+      this.#world.communicator.note(kept)
+      pass.count = kept[0] + samples
+      this.#kept = syncs ? 0 : pass.count
     })
-    if (!syncs) return output
+    if (!syncs && !place) return output
     const outputs: Tensor[] = []
     eachTensor(output, (x) => outputs.push(x))
-    const collection = gradients.collect(() => pass.weight, samples === 0)
+    const count = () => pass.count
+    const weight = place ? () => samples : count
+    const collection = gradients.collect({ ...(place ?? ALONE), weight, count, empty: samples === 0 })
     new Taps(() => collection.finish()).insert(outputs, (leaf) => collection.expect(leaf))
     return output
   }
@@ -160,8 +170,26 @@ export class DistributedDataParallel<
     }
   }
 
+  /**
+   * Runs one of several forwards whose gradients are sent together, as of one batch of all their samples; undefined where
+   * nothing is sent. What `fit({ accumulate })` does.
+   *
+   * @internal
+   */
+  get accumulating(): (<T>(index: number, count: number, forward: () => T) => T) | undefined {
+    if (this.#world.size === 1 && this.#world.shards === 0) return undefined
+    return (index, count, forward) => {
+      this.#place = { first: index === 0, last: index === count - 1 }
+      try {
+        return forward()
+      } finally {
+        this.#place = undefined
+      }
+    }
+  }
+
   #forwardShards(gradients: ShardedGradients, inputs: Inputs, samples: number): Output {
-    const shards = new BatchShards(this.#world, gradients, samples)
+    const shards = new BatchShards(this.#world, gradients, samples, this.#place ?? ALONE)
     const cut = shards.cut(inputs)
     const output = shards.run(() => callForward(this.module, ...cut))
     return mapTensors(output, (x) => {
@@ -217,8 +245,12 @@ export class DistributedDataParallel<
       )
     }
     const rest = shards.cut(given.slice(1))
-    const value = shards.run(() => callForward(criterion, whole, ...rest))
-    return meanOfShards(shards.partsOf(value as Tensor), shards.sizes)
+    const call = (given: readonly unknown[]) => callForward(criterion, ...given) as Tensor
+    // (The library's have nothing that is trained, and may look at labels.)
+    const separately = isLibrary(criterion)
+    const all = [whole, ...rest]
+    const value = shards.run(() => (separately ? shards.separately(all, call) : call(all)))
+    return meanOfShards(shards.partsOf(value), shards.sizes)
   }
 
   /** Those of rank 0 become all ranks', in one piece. */
@@ -264,32 +296,11 @@ export class DistributedDataParallel<
   }
 }
 
+/** A backward whose gradients are sent by themselves. */
+const ALONE: Place = { first: true, last: true }
+
 /** As a loss is called. */
 type Callable = {
   forward(...given: readonly unknown[]): unknown
   readonly libraryForward?: unknown
-}
-
-/** @throws {ArgumentError} for statistics that would be one shard's own */
-function checkNorms(net: AnyModule): void {
-  const own = net
-    .namedModules()
-    .find(([, one]) => one instanceof BatchNorm && !(one instanceof SyncBatchNorm))
-  if (!own) return
-  const [path, layer] = own
-  throw new ArgumentError(
-    `DistributedDataParallel: in deterministic training batch norm has the statistics of all shards, and ${layer.constructor.name} (${path}) does not; nn.SyncBatchNorm.convert(net) makes it one that does`,
-  )
-}
-
-/** How many samples the first tensor of the inputs has. @throws {ArgumentError} for none */
-function samplesOf(inputs: readonly unknown[]): number {
-  let samples: number | undefined
-  eachTensor(inputs, ({ shape }) => {
-    samples ??= shape[0]
-  })
-  if (samples !== undefined) return samples
-  throw new ArgumentError(
-    'DistributedDataParallel: forward needs a tensor with the samples in front, [N, …]: gradients are weighted by their number',
-  )
 }

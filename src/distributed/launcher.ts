@@ -10,6 +10,8 @@ export interface Launcher {
   readonly name: string
   /** The make of the library that it works with; undefined where it works with either. */
   readonly make: Make | undefined
+  /** The makes to look for, the likelier first. */
+  readonly prefers: readonly Make[]
   /** How many processes it started; undefined where it does not tell. */
   readonly size: number | undefined
   /** How many of them run on this machine; undefined where it does not tell. */
@@ -32,22 +34,30 @@ export function launcherOf(env: Environment): Launcher | undefined {
     return {
       name: "Open MPI's mpirun",
       make: 'Open MPI',
+      prefers: ['Open MPI'],
       size: number('OMPI_COMM_WORLD_SIZE'),
       localSize: number('OMPI_COMM_WORLD_LOCAL_SIZE'),
     }
   }
   if (number('PMI_RANK') !== undefined) {
-    // Slurm's PMI-2 serves both.
+    // Slurm's PMI-2 serves MPICH, and an Open MPI that was built for it, which few are.
     return {
       name: slurm ? 'srun --mpi=pmi2' : "MPICH's mpirun",
       make: slurm ? undefined : 'MPICH',
+      prefers: slurm ? ['MPICH', 'Open MPI'] : ['MPICH'],
       size: number('PMI_SIZE'),
-      localSize: number('MPI_LOCALNRANKS'),
+      localSize: number('MPI_LOCALNRANKS') ?? slurmLocalSize(env),
     }
   }
   if (number('PMIX_RANK') !== undefined) {
     const name = slurm ? 'srun --mpi=pmix' : 'a launcher with PMIx'
-    return { name, make: undefined, size: number('SLURM_NTASKS'), localSize: undefined }
+    return {
+      name,
+      make: undefined,
+      prefers: ['Open MPI', 'MPICH'],
+      size: number('SLURM_STEP_NUM_TASKS') ?? number('SLURM_NTASKS'),
+      localSize: slurmLocalSize(env),
+    }
   }
   const tasks = number('SLURM_STEP_NUM_TASKS') ?? 1
   if (slurm && tasks > 1) {
@@ -57,4 +67,15 @@ export function launcherOf(env: Environment): Launcher | undefined {
     )
   }
   return undefined
+}
+
+/** Slurm's tasks on this machine: it lists them for all, as `4(x2),3`. */
+function slurmLocalSize({
+  SLURM_STEP_TASKS_PER_NODE: list = '',
+  SLURM_NODEID: at,
+}: Environment): number | undefined {
+  const counts = [...list.matchAll(/(\d+)(?:\(x(\d+)\))?/g)].flatMap(([, tasks, nodes = 1]) =>
+    new Array<number>(Number(nodes)).fill(Number(tasks)),
+  )
+  return counts.at(Number(at))
 }

@@ -1,6 +1,8 @@
 /** The MPI library, called through koffi: how it is found, what its handles are, and the few functions that are used. */
+import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
 import { MPIError } from './errors.js'
 import type { Launcher, Make } from './launcher.js'
 
@@ -100,7 +102,7 @@ export function loadLibrary(launcher: Launcher, given: string | undefined): Libr
   // Ranks that wait let others run, where there are more of them than processors.
   if ((launcher.localSize ?? 1) > cpus().length) setVariable(koffi, 'OMPI_MCA_mpi_yield_when_idle', '1')
   const { make } = launcher
-  const names = given ? [given] : make ? NAMES[make] : [...NAMES['Open MPI'], ...NAMES.MPICH]
+  const names = given ? [given] : launcher.prefers.flatMap((one) => [...besideLauncher(one), ...NAMES[one]])
   const failures: string[] = []
   let other: Library | undefined
   for (const name of names) {
@@ -125,6 +127,19 @@ export function loadLibrary(launcher: Launcher, given: string | undefined): Libr
     `mpi: this process was started by ${launcher.name}, but no MPI library could be loaded (${failures.join('; ')}); install it (${install}), or say where it is: mpi({ library: '/path/libmpi.so' }), or ${LIBRARY_VARIABLE} in the environment`,
     'no-library',
   )
+}
+
+/**
+ * The libraries of the installation that the launcher is of, which need not be where the linker looks: Open MPI 5 tells its
+ * ranks where it is, and MPICH's mpirun, in a folder of the user's own, is mostly the one on the PATH.
+ */
+function besideLauncher(make: Make): string[] {
+  const { OPAL_PREFIX, PATH = '' } = process.env
+  const found = make === 'MPICH' && PATH.split(delimiter).find((folder) => existsSync(join(folder, 'mpirun')))
+  const prefix =
+    make === 'Open MPI' ? OPAL_PREFIX : found && dirname(dirname(realpathSync(join(found, 'mpirun'))))
+  const names = NAMES[make].filter((name) => !name.includes('/'))
+  return prefix ? names.map((name) => join(prefix, 'lib', name)).filter((path) => existsSync(path)) : []
 }
 
 function loadKoffi(): Koffi {

@@ -6,13 +6,15 @@ import { alone, communicator } from './communicator.js'
 import { MPIError } from './errors.js'
 import { launcherOf } from './launcher.js'
 import { LIBRARY_VARIABLE, loadLibrary } from './library.js'
+import { repeatable } from './repeatable.js'
 import { World } from './world.js'
 
 /** Options of `mpi`. */
 export interface MPIOptions {
   /**
    * The MPI library, a path or a name as the dynamic linker takes it. Default: what the environment variable
-   * SIMDGRAD_MPI_LIBRARY names, else the one that fits the launcher, where the linker finds it.
+   * SIMDGRAD_MPI_LIBRARY names, else the one that fits the launcher,
+   * beside it or where the linker finds it.
    */
   library?: string
   /** How many ranks there must be; another number is an error. Default: any. */
@@ -35,9 +37,8 @@ let world: World | undefined
 /**
  * Joins the job that `mpirun` (or srun, or Kubernetes' MPI operator) has started this process in:
  * `mpirun -n 4 node train.js`. A process that was started alone is a world of one, which needs neither MPI nor koffi, so
- * that a script runs anywhere. It works with Open MPI 4 and 5, and MPICH 4 and what is compatible with it, in Node, Bun
- * and Deno. Called again it gives the same world, unless
- * it asks for another kind.
+ * that a script runs anywhere. It works with Open MPI 4 and 5 and with MPICH 4 and 5, in Node, Bun and Deno. Called again it
+ * gives the same world, unless it asks for another kind.
  *
  * @throws {MPIError} where koffi or MPI is missing, the library is of another make than the launcher, or there are not
  *   `size` ranks; `code` tells which
@@ -79,7 +80,7 @@ function join(path: string | undefined, shards: number): World {
   const launcher = launcherOf(process.env)
   if (!launcher) return new World(alone(), { shards })
   const library = loadLibrary(launcher, path)
-  const joined = new World(communicator(library), {
+  const joined = new World(repeatable(communicator(library)), {
     library: library.version,
     localSize: launcher.localSize,
     shards,

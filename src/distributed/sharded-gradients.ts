@@ -39,6 +39,8 @@ export class ShardedGradients {
   readonly #counts: readonly number[]
   readonly #startOf = new Map<Tensor, number>()
   readonly #length: number
+  /** Samples of each own shard, in all that is sent together. */
+  #sizes: readonly number[] = []
 
   constructor(
     readonly world: World,
@@ -65,11 +67,15 @@ export class ShardedGradients {
     return this.#startOf.has(parameter)
   }
 
-  /** @param sizes how many samples each own shard has */
-  begin(sizes: readonly number[]): void {
+  /**
+   * @param sizes how many samples each own shard has
+   * @param first whether what comes is not added to what there is
+   */
+  begin(sizes: readonly number[], first: boolean): void {
+    this.#sizes = sizes.map((size, i) => size + (first ? 0 : this.#sizes[i]))
     for (const [i, y] of this.#own.entries()) {
-      fill({ y, value: 0 })
-      fill({ y: new Part(y, this.#length, 1), value: sizes[i] })
+      if (first) fill({ y, value: 0 })
+      fill({ y: new Part(y, this.#length, 1), value: this.#sizes[i] })
     }
   }
 

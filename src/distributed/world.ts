@@ -192,7 +192,7 @@ export class World implements ProcessGroup {
   /** Begins to sum up what lies in a storage that stays where it is. @internal */
   beginSum(storage: Storage): Request {
     storage.willChange()
-    const request = this.communicator.iallreduce(view(storage.address, storage.bytes), 'sum')
+    const request = this.communicator.iallreduce(() => view(storage.address, storage.bytes), 'sum')
     storage.version++
     return request
   }

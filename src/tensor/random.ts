@@ -86,6 +86,42 @@ export function takeBlocks(blocks: number): StreamPlace {
   return state
 }
 
+/** One of many streams that go on side by side: at the same place of the stream each has other numbers. */
+export interface Lane {
+  /** From 0 to 2²¹. */
+  readonly index: number
+  /** Whether the stream moves on when it is drawn from: of lanes that draw in turn only the last one lets it. */
+  readonly moves: boolean
+}
+
+/** How far the stream moves on: the same whatever was drawn, which may be as many blocks. */
+const LANE_BLOCKS = 2 ** 24
+
+let lane: Lane | undefined
+
+/** Lets what draws while `run` runs draw from a lane. */
+export function inLane<T>(next: Lane, run: () => T): T {
+  const before = lane
+  lane = next
+  try {
+    return run()
+  } finally {
+    lane = before
+  }
+}
+
+/** How places are taken where it runs: from the stream, or from the lane at hand. */
+export function placesNow(): (blocks: number) => StreamPlace {
+  const from = lane
+  if (!from) return takeBlocks
+  return () => {
+    const { offsetHigh, seedHigh, ...low } = takeBlocks(from.moves ? LANE_BLOCKS : 0)
+    // Neither a seed nor a place has bits up there, above 2⁵³.
+    const [offset, more] = [from.index % 2 ** 11, Math.floor(from.index / 2 ** 11)]
+    return { ...low, offsetHigh: offsetHigh + offset * 2 ** 21, seedHigh: seedHigh + more * 2 ** 21 }
+  }
+}
+
 const NOWHERE: StreamPlace = { seedLow: 0, seedHigh: 0, offsetLow: 0, offsetHigh: 0 }
 
 /** Blocks of four words that a tensor's memory takes. */
@@ -117,9 +153,10 @@ export function fillBernoulli(x: Tensor, keep: number, scale: number, place?: St
     kernels.fillBernoulli({ y, keep, scale, ...place })
     return place
   }
+  const take = placesNow()
   let taken = NOWHERE
   live(() => {
-    taken = takeBlocks(blocksOf(y))
+    taken = take(blocksOf(y))
     kernels.fillBernoulli({ y, keep, scale, ...taken })
   })
   return taken

@@ -33,7 +33,7 @@ export function checkBatch(
       ? `an object of ${Object.keys(batch).join(', ')}`
       : kindOf(batch)
   throw new ArgumentError(
-    `${name}: a batch is an array [x, y], where x may be several inputs, in an array or an object, and here it is ${got}; ${cure}`,
+    `${name}: a batch is an array [x, y], x one input, or several in an array or object; this is ${got}; ${cure}`,
   )
 }
 
@@ -72,7 +72,7 @@ export function samplesOf(name: string, inputs: unknown): number {
   if (!x) throw new ArgumentError(`${name}: the loader gives ${kindOf(inputs)}, in which there is no tensor`)
   if (x.shape.length > 0) return x.shape[0]
   throw new ShapeError(
-    `${name}: the first tensor of a batch has the samples in front, [N, …], and this one has no dimension`,
+    `${name}: the first tensor of a batch has the samples in front, [N, …], and here it has no dimension`,
   )
 }
 
@@ -101,6 +101,6 @@ export function whyNotCompiled(
         : 'the loss'
   return (
     what &&
-    `${what} has ${step ? 'a function' : 'a forward'} of its own, whose JavaScript would not run at each step; allow that with compile: true`
+    `${what} has ${step ? 'a function' : 'a forward'} of its own, whose JavaScript a replay leaves out; allow that with compile: true`
   )
 }

@@ -15,7 +15,7 @@ export async function exclusively<T>(name: string, net: AnyModule, run: () => Pr
   const modules = net.namedModules().map(([, module]) => module)
   if (modules.some((module) => inUse.has(module))) {
     throw new ArgumentError(
-      `${name}: this net, or a part of it, is being trained by another fit or recalibrate; await that one first`,
+      `${name}: another fit or recalibrate has this net, or a part of it; await that first`,
     )
   }
   for (const module of modules) inUse.add(module)

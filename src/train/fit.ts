@@ -144,7 +144,7 @@ function checkFit(net: AnyModule, options: Run['options']): void {
   const computes = typeof (loss as Partial<Loss> | undefined)?.forward === 'function'
   expect('step', step === undefined || typeof step === 'function', 'a function of the net and a batch', step)
   if (step && loss !== undefined) {
-    throw new ArgumentError('fit: a step gives the loss itself; give fit either a loss or a step')
+    throw new ArgumentError('fit: a step gives the loss itself; give fit one of them')
   }
   expect(
     'loss',

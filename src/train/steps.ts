@@ -37,6 +37,11 @@ interface Measured {
   value: Tensor
 }
 
+/** A net that adds up the gradients of an update's batches by itself, each of a mean loss. */
+interface Accumulates {
+  accumulating(index: number, count: number, measure: () => Measured): Measured
+}
+
 const CURE = "a collate of the DataLoader's can make one of it, or fit take a step in place of the loss"
 
 type Step = (...batches: unknown[]) => Measured[]
@@ -47,7 +52,7 @@ export class Steps {
   #where: Where = { epoch: 0, batch: 0, batches: 0, training: true }
   readonly #train: Step
   readonly #evaluate: Step
-  readonly #compiled: Compiled<unknown[], Measured[]>[] = []
+  readonly #compiled: readonly Compiled<unknown[], Measured[]>[] = []
   readonly #reason: string | undefined
 
   constructor(run: Run, callbacks: readonly Callback[]) {
@@ -67,9 +72,14 @@ export class Steps {
       const counts = batches.map((batch) => this.#count(batch))
       const samples = counts.reduce((sum, count) => sum + count, 0)
       const measured = batches.map((batch, i) => {
-        const one = this.#measure(batch)
+        // (Ranks add up the samples of all of them.)
+        const together = batches.length > 1 && (net as Partial<Accumulates>).accumulating
+        const measure = () => this.#measure(batch)
+        const one = together ? together(i, batches.length, measure) : measure()
         if (i === 0) optimizer.zeroGrad()
-        const loss = batches.length > 1 ? one.value.mul(counts[i] / samples) : one.value
+        // (Of no sample there is nothing to weigh.)
+        const share = together ? 1 : counts[i] / samples || 1
+        const loss = share === 1 ? one.value : one.value.mul(share)
         loss.backward()
         return { ...one, prediction: withoutGraph(one.prediction) }
       })
@@ -80,12 +90,11 @@ export class Steps {
     }
     const evaluate: Step = (...batches) => noGrad(() => batches.map((batch) => this.#measure(batch)))
     this.#reason = whyNotCompiled(net, { losses: loss ? [loss] : [], step: step !== undefined, compile })
+    let steps = [train, evaluate]
     if (this.#reason === undefined) {
-      this.#compiled = [train, evaluate].map((step) => compileStep(step, { strict: false }))
-      ;[this.#train, this.#evaluate] = this.#compiled
-    } else {
-      ;[this.#train, this.#evaluate] = [train, evaluate]
+      steps = this.#compiled = steps.map((step) => compileStep(step, { strict: false }))
     }
+    ;[this.#train, this.#evaluate] = steps
   }
 
   /** Whether the last training step was a replay. */
@@ -176,6 +185,6 @@ function notFinite(value: number, { epoch, batch, batches, training }: Where): N
   // Of a stream nobody knows how many batches an epoch has.
   const step = Number.isNaN(batches) ? '' : `step ${epoch * batches + batch} (`
   return new NumericError(
-    `fit: the ${what} loss is ${value} at ${step}epoch ${epoch}, batch ${batch}${Number.isNaN(batches) ? '' : ')'}; the parameters are as the step before left them. A smaller learning rate often helps, or batch normalisation; look for NaN in the data`,
+    `fit: the ${what} loss is ${value} at ${step}epoch ${epoch}, batch ${batch}${Number.isNaN(batches) ? '' : ')'}; the parameters are as the step before left them. A smaller learning rate or batch normalisation often helps; look for NaN in the data`,
   )
 }

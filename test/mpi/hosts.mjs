@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { job, MAKES, ranksOf, run } from './launch.mjs'
+import { job, MAKES, ranksOf, root, run } from './launch.mjs'
 import { last } from './parts.mjs'
 
 /** @typedef {import('./parts.mjs').Context} Context */
@@ -56,8 +56,8 @@ export async function hosts({ test, leftOut, all }) {
       btl_tcp_if_include: net,
       oob_tcp_if_include: net,
     }
-    /** @param {object} options @param {Parameters<typeof run>[2]} [how] */
-    const between = (options, how) => {
+    /** @param {object} options @param {Parameters<typeof run>[2]} [how] @param {string} [what] */
+    const between = (options, how, what = job('train')) => {
       const mca = Object.entries(settings).flatMap(([name, value]) => ['--mca', name, value])
       const command = [
         'mpirun.openmpi',
@@ -67,7 +67,7 @@ export async function hosts({ test, leftOut, all }) {
         ADDRESSES.map((at) => `${at}:1`).join(','),
         ...mca,
       ]
-      command.push(process.execPath, job('train'), JSON.stringify(options))
+      command.push(process.execPath, what, JSON.stringify(options))
       const inside = `hostname ${names[0]}; exec "$@"`
       return run(
         'ip',
@@ -117,6 +117,21 @@ export async function hosts({ test, leftOut, all }) {
       const { steps, hash } = last(await between(slow, { seconds: 300 }))
       assert.ok(steps === (all ? 10 : 2) && hash)
     })
+    if (!all) return
+    for (const bucketCapMb of [25, 0.25]) {
+      await test(`100 Mbit/s, ResNet-20 in buckets of ${bucketCapMb} MiB, sent during backward and after it`, async () => {
+        const timed = { net: 'resnet20', batch: 64, threads: 1, seconds: 1, rounds: 3, bucketCapMb }
+        const bench = join(root, 'bench/ours/ranks.mjs')
+        /** @type {number[]} */
+        const medians = []
+        for (const overlaps of [true, false]) {
+          const { status, lines, errors } = await between({ ...timed, overlaps }, { seconds: 300 }, bench)
+          assert.equal(status, 0, errors)
+          medians.push(lines.map((line) => line.seconds).sort((a, b) => a - b)[1])
+        }
+        return medians.map((one) => `${(1000 * one).toFixed(0)} ms`).join(' and ')
+      })
+    }
   } finally {
     for (const name of names) ip('netns', 'del', name)
     rmSync(folder, { recursive: true, force: true })

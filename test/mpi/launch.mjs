@@ -6,18 +6,23 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 export const job = (/** @type {string} */ name) => fileURLToPath(new URL(`jobs/${name}.mjs`, import.meta.url))
 
-/** @typedef {'openmpi' | 'mpich'} Make */
+/** @typedef {'openmpi' | 'mpich' | 'openmpi-5' | 'mpich-5'} Make */
 
 /** The makes that are installed, by Debian's names for their mpirun. */
 export const MAKES = /** @type {Make[]} */ (['openmpi', 'mpich']).filter(
   (make) => spawnSync(`mpirun.${make}`, ['--version'], { stdio: 'ignore' }).status === 0,
 )
 
-/** Root may, too; and ranks that wait let others run. */
+/** Programs of makes that are not Debian's. @type {Map<Make, string>} */
+export const programs = new Map()
+
+/** Root may, too: the second pair is version 5's. */
 export const environment = {
   ...process.env,
   OMPI_ALLOW_RUN_AS_ROOT: '1',
   OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
+  PRTE_ALLOW_RUN_AS_ROOT: '1',
+  PRTE_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
   NO_COLOR: '1',
   FORCE_COLOR: undefined,
 }
@@ -67,8 +72,8 @@ function parsed(line) {
 
 /** @param {Make} make @param {number} ranks */
 export function mpirun(make, ranks) {
-  const more = make === 'openmpi' && ranks > cpus().length ? ['--oversubscribe'] : []
-  return [`mpirun.${make}`, ...more]
+  const more = make.startsWith('openmpi') && ranks > cpus().length ? ['--oversubscribe'] : []
+  return [programs.get(make) ?? `mpirun.${make}`, ...more]
 }
 
 /**

@@ -1,7 +1,8 @@
 // Trains on several ranks with the real engines, Open MPI and MPICH, as Debian has them:
 //   npm run test:mpi                     CI's share, about two minutes
 //   npm run test:mpi -- --all            all of it: 20 kills, ResNet-20 everywhere
-//   npm run test:mpi -- kills hosts      some parts: world, errors, equal, bits, runtimes, command, kills, hosts
+//   npm run test:mpi -- kills hosts      some parts: world, errors, equal, steps, accumulate, bits, runtimes, command,
+//                                        kills, hosts, wheels, slurm
 // What this machine can't do (no MPI, no root for network namespaces) is named as left out. The last line is
 // `N passed, M failed`.
 import { existsSync } from 'node:fs'
@@ -9,8 +10,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { hosts } from './hosts.mjs'
 import { MAKES, root } from './launch.mjs'
-import { bits, equal, errors, runtimes, world } from './parts.mjs'
+import { accumulate, bits, equal, errors, runtimes, steps, world } from './parts.mjs'
 import { command, kills } from './restarts.mjs'
+import { slurm } from './slurm.mjs'
+import { wheels } from './wheels.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -40,7 +43,20 @@ async function test(name, run) {
   }
 }
 
-const parts = { world, errors, equal, bits, runtimes, command, kills, hosts }
+const parts = {
+  world,
+  errors,
+  equal,
+  steps,
+  accumulate,
+  bits,
+  runtimes,
+  command,
+  kills,
+  hosts,
+  wheels,
+  slurm,
+}
 const unknown = positionals.filter((name) => !(name in parts))
 if (unknown.length > 0) throw new Error(`no such part: ${unknown.join(', ')}`)
 if (MAKES.length < 2) {
@@ -52,7 +68,8 @@ if (MAKES.length > 0) {
   for (const [name, part] of Object.entries(parts)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue
     console.log(`\n=== ${name}`)
-    await part({ test, leftOut, all: values.all, seed: Number(values.seed) })
+    const named = positionals.includes(name)
+    await part({ test, leftOut, all: values.all, named, seed: Number(values.seed) })
   }
 }
 console.log('')

@@ -1,9 +1,12 @@
 // What is asked of jobs that run to their end.
 import assert from 'node:assert/strict'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { runtimePath } from '../runtimes/runtimes.mjs'
-import { job, MAKES, mpirun, ranksOf, run } from './launch.mjs'
+import { job, MAKES, mpirun, ranksOf, root, run } from './launch.mjs'
 
-/** @typedef {{ test: (name: string, run: () => Promise<unknown> | unknown) => Promise<void>, leftOut: string[], all: boolean, seed: number }} Context */
+/** @typedef {{ test: (name: string, run: () => Promise<unknown> | unknown) => Promise<void>, leftOut: string[], all: boolean, named: boolean, seed: number }} Context */
 /** @typedef {import('./launch.mjs').Outcome} Outcome */
 
 /** The line that a job ends with. @param {Outcome} outcome */
@@ -39,6 +42,22 @@ export async function errors({ test }) {
     const { code, message } = last(await run(process.execPath, [job('joins')], { env }))
     assert.equal(code, 'no-launcher')
     assert.match(message, /srun --mpi=pmix/)
+  })
+  await test('koffi is not installed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'simdgrad-koffi-'))
+    try {
+      cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true })
+      const script = `import { mpi } from './dist/distributed/index.node.js'
+        await mpi().catch(({ code, message }) => console.log(JSON.stringify({ code, message })))`
+      writeFileSync(join(folder, 'joins.mjs'), script)
+      const [program, ...args] = mpirun(MAKES[0], 2)
+      const outcome = await run(program, [...args, '-n', '2', process.execPath, join(folder, 'joins.mjs')])
+      const { code, message } = last(outcome)
+      assert.equal(code, 'no-koffi')
+      assert.match(message, /npm install koffi$/)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
   for (const make of MAKES) {
     const other = make === 'openmpi' ? 'mpich' : 'openmpi'
@@ -93,14 +112,41 @@ export async function equal({ test, all }) {
   await check('ResNet-20', { ...resnet }, 3e-4, all ? MAKES : MAKES.slice(0, 1))
 }
 
+/** Steps of which something is another in one rank, compiled against the same as they are. @param {Context} context */
+export async function steps({ test, all }) {
+  for (const make of MAKES) {
+    for (const ranks of all ? [2, 3, 4] : [make === 'mpich' ? 2 : 3]) {
+      await test(`uneven steps, compiled, ${ranks} ranks, ${make}`, async () => {
+        const { cases, taken } = last(await ranksOf(make, ranks, 'steps', undefined, { seconds: 60 }))
+        assert.equal(taken, 3, 'replays that were taken back in one rank alone')
+        return `${cases} nets`
+      })
+    }
+  }
+}
+
+/** Several batches an update. @param {Context} context */
+export async function accumulate({ test, all }) {
+  for (const make of all ? MAKES : MAKES.slice(0, 1)) {
+    for (const ranks of all ? [2, 3, 4] : [3]) {
+      await test(`three batches an update, sent once, equal one process: ${ranks} ranks, ${make}`, async () => {
+        const outcome = last(await ranksOf(make, ranks, 'accumulate', { net: 'cnn-bn' }))
+        assert.ok(outcome.difference <= 1e-5, `they differ by ${outcome.difference}`)
+        assert.deepEqual([outcome.sent, outcome.compiled], [outcome.updates, true])
+        return `differ by ${outcome.difference.toExponential(1)} at most`
+      })
+    }
+  }
+}
+
 /** One hash for any number of ranks, of either MPI. @param {Context} context */
 export async function bits({ test, all }) {
-  /** @param {string} name @param {object} options @param {readonly number[]} counts */
-  const check = async (name, options, counts) => {
+  /** @param {string} name @param {object} options @param {readonly number[]} counts @param {readonly import('./launch.mjs').Make[]} [makes] */
+  const check = async (name, options, counts, makes = MAKES) => {
     const given = { deterministic: true, ...options }
     /** @type {string | undefined} */
     let expected
-    for (const make of MAKES) {
+    for (const make of makes) {
       for (const ranks of counts) {
         await test(`the same bits: ${name}, ${ranks} ranks, ${make}`, async () => {
           const { hash, size } = last(await ranksOf(make, ranks, 'train', given))
@@ -119,6 +165,16 @@ export async function bits({ test, all }) {
   // 77 and 197 leave 13 and 5 for the last batch of 32: shards of one more and one fewer, and empty ones.
   await check('cnn-bn', { net: 'cnn-bn', images: 77, epochs: 3 }, [1, 2, 3, 4])
   await check('mlp, some shards empty', { net: 'mlp', images: 197 }, all ? [1, 2, 3, 4] : [1, 4])
+  const several = { net: 'cnn-bn', images: 77, batch: 16, accumulate: 3, epochs: 3 }
+  const some = all ? MAKES : MAKES.slice(0, 1)
+  await check('three batches an update', several, all ? [1, 2, 3, 4] : [1, 3], some)
+  await check(
+    'dropout, compiled',
+    { net: 'mlp-dropout', images: 77, epochs: 3 },
+    all ? [1, 2, 3, 4] : [1, 3],
+    some,
+  )
+  await check('attention, GRU, dropout', { net: 'rows', images: 77 }, all ? [1, 2, 3, 4] : [1, 3], some)
   const resnet = { net: 'resnet-20', images: all ? 173 : 77, compile: true }
   await check('ResNet-20', resnet, all ? [1, 2, 3, 4] : [2])
 }

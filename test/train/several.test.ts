@@ -281,7 +281,7 @@ describe('fit with a step', () => {
       [() => ({ prediction: tensor(1) }), /the step gives a tensor with one element, got undefined/],
       [(_: unknown, { a }: { a: Tensor }) => a, /one number for a batch, got shape \[8,2\]/],
       [5, /step is a function of the net and a batch, got 5/],
-      [() => tensor(1), /either a loss or a step/, { loss: new nn.MSELoss() }],
+      [() => tensor(1), /give fit one of them/, { loss: new nn.MSELoss() }],
       [
         (net: nn.Linear, { a }: { a: Tensor }) => net.forward(a).sum(),
         /metrics.m needs what the net gave/,

@@ -4,7 +4,7 @@ import { needWhole } from '../../bindings/whole.js'
 import { attentionBackward, attentionForward } from '../../bindings/whole-kernels.generated.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
-import { type StreamPlace, takeBlocks } from '../../tensor/random.js'
+import { placesNow, type StreamPlace } from '../../tensor/random.js'
 import { broadcastStrides, type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
@@ -65,7 +65,7 @@ const operation = defineOperation<Attributes>({
   forward({ inputs, output, made: [logSums], attributes }) {
     const [q, k, v, mask] = inputs as readonly [Tensor, Tensor, Tensor, Tensor | undefined]
     const { batch, t, s, e, ev, boolean, causal, scale, p, dims } = attributes
-    attributes.place ??= p > 0 ? takeBlocks(batch * t * Math.ceil(s / 4)) : NO_PLACE
+    attributes.place ??= p > 0 ? placesNow()(batch * t * Math.ceil(s / 4)) : NO_PLACE
     const { place } = attributes
     attentionForward({
       batch,

@@ -1,5 +1,5 @@
 // The nets and batches of the jobs: the same in all ranks.
-import { cat, data, nn } from 'simdgrad'
+import { autograd, cat, data, nn } from 'simdgrad'
 import { ResNet } from '../../../examples/nets/resnet20.mjs'
 
 /** @import { Tensor } from 'simdgrad' */
@@ -37,6 +37,35 @@ function smoothResNet() {
   return new nn.Sequential(...begin, ...blocks, ...end)
 }
 
+/** ReLU by hand. */
+class Positive extends autograd.Function {
+  /** @param {autograd.FunctionContext} context @param {Tensor} x */
+  static forward(context, x) {
+    context.saveForBackward(x)
+    return x.relu()
+  }
+
+  /** @param {autograd.FunctionContext} context @param {Tensor[]} gradients */
+  static backward(context, ...[dy]) {
+    const [x] = context.savedTensors
+    return dy.mul(x.gt(0))
+  }
+}
+
+/** Rows of an image as a sequence: attention, a recurrent layer, dropout, and an operation of one's own. */
+class Rows extends nn.Module {
+  encode = new nn.TransformerEncoderLayer(28, 4, { dimFeedforward: 16, dropout: 0.1, batchFirst: true })
+  states = new nn.GRU(28, 12, { batchFirst: true })
+  drop = new nn.Dropout(0.3)
+  last = new nn.Linear(12, 10)
+
+  /** @override @param {Tensor} x */
+  forward(x) {
+    const [states] = this.states.forward(this.encode.forward(x.flatten(1, 2)))
+    return this.last.forward(this.drop.forward(Positive.apply(states.mean({ dim: 1 }))))
+  }
+}
+
 /** @type {Record<string, () => nn.Module>} */
 export const NETS = {
   'cnn-bn': () =>
@@ -55,6 +84,9 @@ export const NETS = {
         new nn.Linear(32, 10),
       ],
     ),
+  rows: () => new Rows(),
+  'mlp-dropout': () =>
+    new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 32), new nn.Dropout(0.4), new nn.Linear(32, 10)),
   'resnet-20': () => new ResNet(),
   'resnet-20-silu': smoothResNet,
 }

@@ -50,6 +50,16 @@ assert.throws(
     /parameter or buffer 0: /.test(error.message),
 )
 
+const half = NETS.mlp()
+if (rank === size - 1) half.parameters()[0].requiresGrad = false
+assert.throws(() => new DistributedDataParallel(half, world), /parameter or buffer 0: rank .*/)
+half.requiresGrad_()
+const options = { bucketCapMb: rank === size - 1 ? 1 : 2 }
+assert.throws(
+  () => new DistributedDataParallel(half, world, options),
+  /MPIError|make the same net in all ranks/,
+)
+
 // Gradients that were kept back are those of the larger batch.
 const linear = new DistributedDataParallel(new nn.Linear(2, 1, { bias: false }), world)
 const loss = new nn.MSELoss()
