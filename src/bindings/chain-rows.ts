@@ -7,6 +7,7 @@ import { CHAINS } from './rows.generated.js'
 const ELEMENTWISE = new Set([
   'unaryForward',
   'unaryBackward',
+  'unaryWithSlope',
   'binary',
   'accumulate',
   'powForward',
@@ -29,6 +30,9 @@ export interface Step {
 
 const written = ({ places }: { places: readonly Place[] }) => places.filter((place) => place.written)
 
+/** What writes to what it reads. */
+export const UPDATES = new Set(['accumulate', 'unaryWithSlope'])
+
 /** All of a storage. */
 const isWhole = ({ words }: Row, { word, storage, delta }: Place) =>
   delta === 0 && words[word + 1] * 4 === storage.bytes
@@ -38,8 +42,10 @@ export function elementsOf(row: Row, fewest: number): number | undefined {
   if (!ELEMENTWISE.has(row.name) || row.live || row.accepts) return undefined
   const [output] = written(row)
   const n = row.words[output.word + 1]
-  if (n < fewest || !row.places.every((place) => isWhole(row, place))) return undefined
   const isFull = ({ word }: Place) => row.words[word + 1] === n
+  // (What is read may be a part of what is larger, and which no row of the chain can write.)
+  const isSound = (place: Place) => isWhole(row, place) || (!place.written && isFull(place))
+  if (n < fewest || !row.places.every(isSound)) return undefined
   if (row.name !== 'binary') return row.places.every(isFull) ? n : undefined
   const rank = row.words[RANK]
   const list = (i: number) => [...row.words.subarray(RANK + 1 + i * rank, RANK + 1 + (i + 1) * rank)]

@@ -10,8 +10,10 @@
  */
 import { chainRow, fit, hasLongPieces, normalised, normaliseRow, type Step, stepOf } from './chain-rows.js'
 import { instance } from './instance.js'
+import { moveRows } from './move-rows.js'
 import type { Recorded, Row } from './recorded.js'
 import { Fusing, type Item } from './row-items.js'
+import { keepSlopes } from './slope-rows.js'
 
 /** Elementwise rows, each with those that make what it reads. */
 function fuseElementwise(fusing: Fusing): void {
@@ -76,10 +78,23 @@ const FEWEST = 4096
  */
 export function fuseRecorded(recorded: Recorded, fewest: number = FEWEST): void {
   if (!instance().whole) return
+  const rows = moveRows(recorded)
+  keepSlopes(recorded, rows)
+  replaceRows(
+    recorded,
+    rows.map((row, at) => ({ at, rows: row ? [row] : [] })),
+  )
   const fusing = new Fusing(recorded, fewest)
   fuseElementwise(fusing)
   fuseNormalisations(fusing)
-  const made = fusing.items.map((item) => ({ at: item.at, rows: rowsOf(fusing, item) }))
+  replaceRows(
+    recorded,
+    fusing.items.map((item) => ({ at: item.at, rows: rowsOf(fusing, item) })),
+  )
+}
+
+/** Lets rows take the place of others, each of those that end with the one that had the number `at`. */
+function replaceRows(recorded: Recorded, made: readonly { at: number; rows: readonly Row[] }[]): void {
   /** How many rows there are now before the one that had that number. */
   const before = (row: number) => {
     let count = 0

@@ -1,5 +1,5 @@
 /** The rows of a recording while they are fused: which may move where, and who else has to do with what. */
-import { elementsOf, normalised } from './chain-rows.js'
+import { elementsOf, normalised, UPDATES } from './chain-rows.js'
 import type { Place, Recorded, Row } from './recorded.js'
 import type { Storage } from './recording.js'
 
@@ -162,7 +162,7 @@ export class Fusing {
   #beginsIn(chain: readonly Row[], storage: Storage): boolean {
     const first = chain.find(({ places }) => places.some((place) => place.storage === storage))
     // (What is added to has been there before.)
-    if (!first || first.name === 'accumulate') return false
+    if (!first || UPDATES.has(first.name)) return false
     return first.places.every((place) => place.storage !== storage || place.written)
   }
 }

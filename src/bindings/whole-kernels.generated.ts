@@ -2,11 +2,32 @@
 import { call, type Dimensions, type Memory, startRow, writeDimensions } from './call.js'
 import { fuseRecorded } from './fuse-rows.js'
 import { setRowFusion } from './row-fusion.js'
+import { form, ROW_FORMS } from './rows.generated.js'
 import { wantWhole } from './whole.js'
 
 // A bundler keeps these lines where it keeps one of the kernels.
 wantWhole()
 setRowFusion((recorded) => fuseRecorded(recorded))
+Object.assign(ROW_FORMS, {
+  24: form(21, 0, -2, 4, -6, -8, -10),
+  25: form(18, 0, -2, 4, -6, -8, -10),
+  26: form(14, 0, -2, 4, -6),
+  46: form(20, 0, 16, -18),
+  47: form(20, 0, 16, -18),
+  48: form(14, 0, 8, 10, -12),
+  49: form(17, 0, 4, 6, 8, -11, -13, -15),
+  50: form(20, 0, 4, 6, 8, 10, 12, -14, -16, -18),
+  51: form(21, 0, 6, 8, 10, -13, -15, -17, -19),
+  52: form(24, 0, 6, 8, 10, 12, 14, 16, -18, -20, -22),
+  58: form(7, 0, -3, -5),
+  59: form(3, 0),
+  60: form(18, 0, 5, 7, 9, 11, 14, 16),
+  61: form(23, 0, 6, 8, 10, 12, -14, -16, -18, -20),
+  62: form(31, 0, 6, 8, 10, 12, 14, 16, 18, 20, -22, -24, -26, -28),
+  63: form(27, 1, 7, 9, 11, 13, -23, -25),
+  64: form(35, 1, 7, 9, 11, 13, 23, 25, 27, -29, -31, -33),
+  65: form(31, 0, 23, 25, 27, -29),
+})
 
 /** The arguments of `nadamStep`. */
 export interface NadamStep {
@@ -560,6 +581,32 @@ export function groupNormBackward({ n, c, s, groups, x, dy, mean, residual, rstd
   if (dbias) dbias.version++
 }
 
+/** The arguments of `unaryWithSlope`. */
+export interface UnaryWithSlope {
+  readonly op: number
+  /** Floats; written. */
+  readonly x: Memory
+  /** `x.length` floats; written. */
+  readonly y: Memory
+}
+
+/** `y = f(x)`, and then `x = f′(x)`: of the functions for which both at once are little more than one. */
+export function unaryWithSlope({ op, x, y }: UnaryWithSlope): void {
+  x.willChange()
+  y.willChange()
+  const xAt = x.address
+  const yAt = y.address
+  const row = startRow(58)
+  row[2] = op
+  row[3] = xAt
+  row[4] = x.length
+  row[5] = yAt
+  row[6] = y.length
+  call(row, 'unaryWithSlope')
+  x.version++
+  y.version++
+}
+
 /** The arguments of `recurrentForward`. */
 export interface RecurrentForward {
   readonly cell: 'tanh' | 'relu' | 'lstm' | 'gru'
@@ -602,7 +649,7 @@ export function recurrentForward({ cell, t, n, h, weight, bias, h0, c0, gates, y
   const yAt = y.address
   const keptAt = kept?.address ?? 0
   const lastCellAt = lastCell?.address ?? 0
-  const row = startRow(60)
+  const row = startRow(61)
   row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
   row[3] = t
   row[4] = n
@@ -685,7 +732,7 @@ export function recurrentBackward({ cell, t, n, h, weight, h0, c0, gates, y, kep
   const dqAt = dq?.address ?? 0
   const dh0At = dh0?.address ?? 0
   const dc0At = dc0?.address ?? 0
-  const row = startRow(61)
+  const row = startRow(62)
   row[2] = cell === 'tanh' ? 0 : cell === 'relu' ? 1 : cell === 'lstm' ? 2 : 3
   row[3] = t
   row[4] = n
@@ -765,7 +812,7 @@ export function attentionForward({ batch, t, s, e, ev, q, k, v, mask, boolean, c
   const maskAt = mask?.address ?? 0
   const yAt = y.address
   const logSumsAt = logSums.address
-  const row = startRow(62)
+  const row = startRow(63)
   row[2] = batch
   row[3] = t
   row[4] = s
@@ -850,7 +897,7 @@ export function attentionBackward({ batch, t, s, e, ev, q, k, v, mask, boolean, 
   const dqAt = dq?.address ?? 0
   const dkAt = dk?.address ?? 0
   const dvAt = dv?.address ?? 0
-  const row = startRow(63)
+  const row = startRow(64)
   row[2] = batch
   row[3] = t
   row[4] = s
@@ -934,7 +981,7 @@ export function augment({ sourceRows, channels, h, w, outH, outW, padding, shift
   const indicesAt = indices.address
   const normsAt = norms.address
   const yAt = y.address
-  const row = startRow(64)
+  const row = startRow(65)
   row[2] = sourceRows
   row[3] = channels
   row[4] = h

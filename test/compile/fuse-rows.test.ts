@@ -195,3 +195,104 @@ describe('rows are left as they are', () => {
     expect(names((y) => y.exp(), tensor([1, 2, 3, 4]))).not.toContain('chain')
   })
 })
+
+describe('rows that only move values are taken out', () => {
+  /** What a step gives, eager and compiled, and the kernels of the compiled one before and after. */
+  function both(step: (x: Tensor) => Tensor, shape: readonly number[]) {
+    const [before, after]: [string[], string[]] = [[], []]
+    setRowFusion((recorded) => {
+      for (const row of recorded.rows) before.push(row.name)
+      fuseRecorded(recorded, 1)
+      for (const row of recorded.rows) after.push(row.name)
+    })
+    const compiled = compile(step)
+    for (let i = 0; i < STEPS; i++) {
+      const x = randn(shape)
+      const [expected, got] = [step(x), compiled(x)].map((y) => y.toFloat32Array())
+      expect(bits([got])).toEqual(bits([expected]))
+    }
+    expect(compiled.report.replayed, compiled.report.reason).toBe(STEPS - 2)
+    compiled.dispose()
+    const lost = (name: string) =>
+      before.filter((one) => one === name).length - after.filter((one) => one === name).length
+    return { copies: lost('copyStrided'), fills: lost('fill'), after }
+  }
+
+  /** The gradient of a function's sum, weighted. */
+  const gradient = (f: (x: Tensor) => Tensor) => (x: Tensor) => {
+    const scale = new nn.Parameter(x.mul(0).add(1))
+    const y = f(x.mul(scale))
+    y.mul(y).mean().backward()
+    return scale.grad ?? x
+  }
+
+  it('queries, keys and values, and their gradients', () => {
+    const attend = (x: Tensor) => {
+      const [q, k, v] = x.permute([1, 0, 2, 3]).split(1)
+      return nn.functional.scaledDotProductAttention(q, k, v, { isCausal: true })
+    }
+    expect(both(gradient(attend), [5, 3, 7, 6])).toMatchObject({ copies: 6, fills: 1 })
+    expect(noGrad(() => both(attend, [5, 3, 7, 6]))).toMatchObject({ copies: 3 })
+  })
+
+  it('parts that elementwise rows read and write', () => {
+    const gated = (x: Tensor) => {
+      const [a, b] = x.mul(2).split(2)
+      return a.sigmoid().mul(b.add(1)).relu()
+    }
+    expect(both(gradient(gated), [4, 3, 2]).copies).toBe(4)
+  })
+
+  it('not where the array is changed before the part is read', () => {
+    const step = (x: Tensor) => {
+      const y = x.mul(2)
+      const part = y.slice(0, 0, 2)
+      y.copy_(x)
+      return part.mul(y.slice(0, 0, 2))
+    }
+    expect(both((x) => noGrad(() => step(x)), [3, 4])).toMatchObject({ copies: 1 })
+  })
+
+  it('not where a part is read on, or what was filled is', () => {
+    const padded = (x: Tensor) => {
+      const y = x.mul(2)
+      const z = nn.functional.pad(y, [0, 0, 1, 1])
+      return z.slice(0, 0, 3).mul(y)
+    }
+    expect(both((x) => noGrad(() => padded(x)), [3, 4]).fills).toBe(0)
+  })
+})
+
+describe('what a function computes twice it computes once', () => {
+  for (const name of ['gelu', 'silu', 'mish'] as const) {
+    it(name, () => {
+      const layer = { gelu: nn.functional.gelu, silu: nn.functional.silu, mish: nn.functional.mish }[name]
+      const found: string[] = []
+      const net = (compiled: boolean) => {
+        setRowFusion((recorded) => {
+          fuseRecorded(recorded, 1 << 20)
+          for (const row of recorded.rows) found.push(row.name)
+        })
+        return run({ parameters: [], forward: (x) => layer(x.add(1)) }, [3, 7, 11], compiled)
+      }
+      expect(bits(net(true))).toEqual(bits(net(false)))
+      expect(found).toContain('unaryWithSlope')
+      expect(found).not.toContain('unaryBackward')
+    })
+  }
+
+  it('not where somebody else reads what it was computed from', () => {
+    const found: string[] = []
+    setRowFusion((recorded) => {
+      fuseRecorded(recorded, 1 << 20)
+      for (const row of recorded.rows) found.push(row.name)
+    })
+    const forward = (x: Tensor) => {
+      const y = x.add(1)
+      return nn.functional.gelu(y).mul(y)
+    }
+    run({ parameters: [], forward }, [3, 7, 11], true)
+    expect(found).not.toContain('unaryWithSlope')
+    expect(found).toContain('unaryBackward')
+  })
+})

@@ -8,10 +8,12 @@ use crate::kernels::elementwise::{self, map_vectors};
 use crate::simd::F32x4;
 
 mod binary;
+mod slope;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use binary::BINARY_DESCRIPTIONS;
 pub use binary::{binary, is_binary};
+pub use slope::{has_slope, unary_with_slope};
 
 /// What a function takes besides x: up to two numbers, 0 where it takes fewer.
 pub type Numbers = [f32; 2];
@@ -52,6 +54,12 @@ macro_rules! unary {
     ($($(#[doc = $doc:literal])* $name:ident $u:literal
         $({ $($(#[doc = $of:literal])* $number:ident = $default:expr),+ })?:
         |$x:ident| $value:expr; |$bx:ident, $by:ident, $dy:ident| $gradient:expr;)*) => {
+        /// The numbers of the rows.
+        #[allow(non_camel_case_types, dead_code)]
+        enum Function {
+            $($name),*
+        }
+
         // (What a row takes, its gradient need not.)
         #[allow(unused_variables)]
         static UNARY: &[Unary] = &[$(Unary {
@@ -190,7 +198,7 @@ unary! {
 
     /// `x / (1 + e⁻ˣ)`, also called swish. `x` of any shape.
     /// https://pytorch.org/docs/stable/generated/torch.nn.functional.silu.html
-    silu 1: |x| x * x.sigmoid(); |x, _y, dy| { let s = x.sigmoid(); dy * s * (one() + x * (one() - s)) };
+    silu 1: |x| x * x.sigmoid(); |x, _y, dy| { let s = x.sigmoid(); dy * (s * (one() + x * (one() - s))) };
 
     /// `x min(max(x + 3, 0), 6) / 6`. `x` of any shape.
     /// https://pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html

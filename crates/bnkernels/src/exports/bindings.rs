@@ -2,7 +2,7 @@
 //! none can be swapped for another; and an operation for each row of the table of unary ones.
 
 use super::{Arguments, Description, DESCRIPTIONS};
-use crate::tables::{Number, BINARY_DESCRIPTIONS, UNARY_DESCRIPTIONS};
+use crate::tables::{has_slope, Number, BINARY_DESCRIPTIONS, UNARY_DESCRIPTIONS};
 use std::fmt::Write;
 
 /// The generated files, from the project's folder, and what is in them.
@@ -25,9 +25,14 @@ fn kernels(whole: bool) -> String {
     if whole {
         out += "import { fuseRecorded } from './fuse-rows.js'\n";
         out += "import { setRowFusion } from './row-fusion.js'\n";
+        out += "import { form, ROW_FORMS } from './rows.generated.js'\n";
         out += "import { wantWhole } from './whole.js'\n\n";
         out += "// A bundler keeps these lines where it keeps one of the kernels.\nwantWhole()\n";
-        out += "setRowFusion((recorded) => fuseRecorded(recorded))\n";
+        out += "setRowFusion((recorded) => fuseRecorded(recorded))\nObject.assign(ROW_FORMS, {\n";
+        for (number, kernel) in DESCRIPTIONS.iter().enumerate().filter(|(_, kernel)| kernel.whole) {
+            writeln!(out, "  {number}: {},", form(kernel)).unwrap();
+        }
+        out += "})\n";
     } else {
         out += &numbers_of_binary();
     }
@@ -64,21 +69,14 @@ fn rows() -> String {
     out +=
         "  /** The words in which the address of an array stands; negative where the kernel writes it. */\n";
     out += "  readonly arrays: readonly number[]\n}\n";
-    out += "\nconst form = (words: number, dims: 0 | 1, ...arrays: number[]): RowForm => ({\n";
+    out += "\n/** A form of these numbers. */\n";
+    out += "export const form = (words: number, dims: 0 | 1, ...arrays: number[]): RowForm => ({\n";
     out += "  words,\n  dims: dims === 1,\n  arrays,\n})\n";
-    out += "\n/** By the kernels' numbers. */\nexport const ROW_FORMS: readonly RowForm[] = [\n";
+    out += "\nconst later = form(0, 0)\n";
+    out += "\n/** By the kernels' numbers; those of the whole binary come with its kernels. */\n";
+    out += "export const ROW_FORMS: RowForm[] = [\n";
     for kernel in DESCRIPTIONS {
-        let mut words = 2;
-        let mut arrays = String::new();
-        let arguments = arguments(kernel);
-        for argument in arguments.iter().filter(|argument| !argument.is_last()) {
-            if argument.is_array() {
-                write!(arrays, ", {}{words}", if argument.written { "-" } else { "" }).unwrap();
-            }
-            words += argument.words().len();
-        }
-        let dims = u8::from(arguments.iter().any(|argument| argument.kind == Kind::Dims));
-        writeln!(out, "  form({words}, {dims}{arrays}),").unwrap();
+        writeln!(out, "  {},", if kernel.whole { "later".into() } else { form(kernel) }).unwrap();
     }
     out += "]\n\n/** The numbers of the kernels that run rows of others: such a row ends with them (exports/steps.rs). */\n";
     out += "export const CHAINS = {\n";
@@ -86,7 +84,27 @@ fn rows() -> String {
         writeln!(out, "  {}: {number},", camel_case(kernel.name)).unwrap();
     }
     out += "} as const\n";
+    let with_slope = DESCRIPTIONS.iter().position(|kernel| kernel.name == "unary_with_slope").unwrap();
+    let ops: Vec<String> =
+        (0..UNARY_DESCRIPTIONS.len() as u32).filter(|&op| has_slope(op)).map(|op| op.to_string()).collect();
+    out += "\n/** The number of `unaryWithSlope`, and of the unary operations that it knows. */\n";
+    out += "export const WITH_SLOPE: { readonly row: number; readonly ops: readonly number[] } = ";
+    writeln!(out, "{{ row: {with_slope}, ops: [{}] }}", ops.join(", ")).unwrap();
     out
+}
+
+/// What is in the row of a kernel.
+fn form(kernel: &Description) -> String {
+    let (mut words, mut arrays) = (2, String::new());
+    let arguments = arguments(kernel);
+    for argument in arguments.iter().filter(|argument| !argument.is_last()) {
+        if argument.is_array() {
+            write!(arrays, ", {}{words}", if argument.written { "-" } else { "" }).unwrap();
+        }
+        words += argument.words().len();
+    }
+    let dims = u8::from(arguments.iter().any(|argument| argument.kind == Kind::Dims));
+    format!("form({words}, {dims}{arrays})")
 }
 
 /// The rows of the unary table that are functions, or those that are parts of one.

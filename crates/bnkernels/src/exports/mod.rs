@@ -406,6 +406,10 @@ kernels! {
         => batch_norm::batch_norm_max_pool2d_backward(
             &shape, x, z, dy, statistics, weight, training, dx, dweight, dbias);
 
+    /// `y = f(x)`, and then `x = f′(x)`: of the functions for which both at once are little more than one.
+    unary_with_slope(op: u32; x: inout[any]; y: output[x.len()]) in whole
+        requires tables::has_slope(op); => tables::unary_with_slope(op, x, y);
+
     /// Elementwise kernels over arrays of `n` floats, block by block.
     chain(n: size; steps: steps) in whole => chain::chain(n, &steps);
 

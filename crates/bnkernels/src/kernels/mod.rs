@@ -30,4 +30,4 @@ pub mod rmsprop;
 pub mod sgd;
 pub mod softmax;
 pub mod triangle;
-mod vectors;
+pub(crate) mod vectors;

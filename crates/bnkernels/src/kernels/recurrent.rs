@@ -61,8 +61,12 @@ pub struct RecurrentShape {
     pub reverse: bool,
 }
 
-/// Rows of the batch that a thread takes at least: fewer would read the weight for too little work.
+/// Rows of the batch that a chunk has at least, as fewer would read the weight for too little work: but for small
+/// batches, of which two threads have halves. (A product's tiles are of 4 to 6 rows; lower ones are slow.)
 const ROWS: usize = 8;
+const ROWS_FOR_HALVES: usize = 6;
+/// Chunks have a multiple of so many rows: of 28 two threads have 14, and not 16 and 12.
+const STEP: usize = 2;
 /// Multiply-adds that the functions of a gate are worth, when work is cut into chunks.
 const GATE_COST: usize = 16;
 
@@ -83,12 +87,14 @@ impl RecurrentShape {
 
     fn chunks(&self) -> usize {
         let row = self.width().saturating_mul(self.h + GATE_COST).saturating_mul(self.t);
-        chunk_count(self.n.div_ceil(ROWS), row.saturating_mul(ROWS))
+        let least = if self.n >= ROWS_FOR_HALVES { 2 } else { 1 };
+        let parts = self.n.div_ceil(ROWS).max(least);
+        chunk_count(parts, row.saturating_mul(self.n.div_ceil(parts)))
     }
 
     fn chunk_lengths(&self) -> impl Iterator<Item = usize> {
         let (chunks, n) = (self.chunks(), self.n);
-        (0..chunks).map(move |i| chunk_range(i, chunks, n, ROWS).len()).filter(|&rows| rows > 0)
+        (0..chunks).map(move |i| chunk_range(i, chunks, n, STEP).len()).filter(|&rows| rows > 0)
     }
 }
 
@@ -141,7 +147,7 @@ pub fn recurrent_forward(
     ];
     for_each_stripe(
         outputs,
-        (n, s.chunks(), ROWS),
+        (n, s.chunks(), STEP),
         move |rows, [mut gates, mut y, mut kept, mut last_cell]| {
             let (count, product) = (rows.len(), product(rows.len()));
             scratch.with(|scratch| {

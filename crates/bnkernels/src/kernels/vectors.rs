@@ -5,7 +5,7 @@ use crate::simd::{Dst, F32x4, Src};
 /// `writes = f(reads, writes)`, vector by vector. What is past the last whole vector is done on a copy, so that there
 /// is one place that calls `f`, as it may be long.
 #[inline(always)]
-pub(super) fn vectors<const K: usize, const M: usize>(
+pub(crate) fn vectors<const K: usize, const M: usize>(
     reads: [&[f32]; K],
     mut writes: [&mut [f32]; M],
     f: impl Fn([F32x4; K], [F32x4; M]) -> [F32x4; M],

@@ -26,8 +26,11 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
 /// Workers beside the caller, at most.
 pub const MAX_WORKERS: usize = 31;
 
-/// Looks at the state before an idle worker goes to sleep: some tens of microseconds.
-const SPINS: u32 = 60_000;
+/// Looks at the state before an idle worker goes to sleep: some 100 microseconds, longer than JavaScript takes between
+/// two compiled steps of a small net. To wake it costs the caller a call of the system, and is late by as much again.
+const SPINS: u32 = 240_000;
+/// Looks before the caller does: some tens of microseconds. A worker that is late for longer may need its core.
+const CALLER_SPINS: u32 = 30_000;
 
 /// A cache line of its own: what one thread writes does not slow those that read its neighbours.
 #[repr(align(64))]
@@ -237,7 +240,7 @@ pub(super) fn region(chunks: usize, function: &(dyn Fn(usize) + Sync)) {
         notify(&WAKE, wanted - awake);
     }
     run_chunks(0, places, &SEATS[0]);
-    let mut spins = SPINS / 2;
+    let mut spins = CALLER_SPINS;
     while spins > 0 && DONE.load(Acquire) < chunks as u32 && FAILURE.load(Relaxed) == 0 {
         std::hint::spin_loop();
         spins -= 1;

@@ -130,6 +130,34 @@ fn unary_operations_match_their_twins() {
     }
 }
 
+#[test]
+fn what_is_computed_with_its_slope_has_the_bits_of_both_directions() {
+    for description in UNARY_DESCRIPTIONS {
+        let op = number(UNARY_DESCRIPTIONS, description.name);
+        let known = ["_gelu", "_gelu_tanh", "silu", "mish"].contains(&description.name);
+        assert_eq!(has_slope(op), known);
+        if !known {
+            continue;
+        }
+        for n in [0, 1, 3, 4, 7, 100, 40_001] {
+            let mut x: Vec<f32> = random(1, n).iter().map(|v| v * 9.0).collect();
+            let hard = [f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e30, -1e30, 1e-40];
+            x.iter_mut().zip(hard).for_each(|(x, value)| *x = value);
+            let dy = random(2, n);
+            let (mut y, mut dx) = (vec![0.0; n], vec![0.0; n]);
+            unary_forward(op, NONE, &x, &mut y);
+            unary_backward(op, NONE, Some(&x), None, &dy, &mut dx);
+            let (mut slope, mut both) = (x.clone(), vec![f32::NAN; n]);
+            unary_with_slope(op, &mut slope, &mut both);
+            let product: Vec<f32> = slope.iter().zip(&dy).map(|(slope, dy)| dy * slope).collect();
+            let bits = |values: &[f32]| -> Vec<u32> {
+                values.iter().map(|v| if v.is_nan() { 1 } else { v.to_bits() }).collect()
+            };
+            assert_eq!((bits(&both), bits(&product)), (bits(&y), bits(&dx)), "{} {n}", description.name);
+        }
+    }
+}
+
 /// One value and its gradient.
 fn one_of(name: &str, numbers: Numbers, x: f32) -> (f32, f32) {
     let op = number(UNARY_DESCRIPTIONS, name);

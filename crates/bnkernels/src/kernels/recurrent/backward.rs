@@ -1,6 +1,6 @@
 //! Backward through time.
 
-use super::{cells, start, Cell, RecurrentShape, ROWS};
+use super::{cells, start, Cell, RecurrentShape, STEP};
 use crate::kernels::matmul::{Form, Product};
 use crate::parallel::scratch::per_thread;
 use crate::parallel::{for_each_stripe, OutOfMemory, Stripe};
@@ -49,7 +49,7 @@ pub fn recurrent_backward(
         Stripe { output: dh0.unwrap_or_default(), rows: 1, width: if with_dh0 { h } else { 0 } },
         Stripe { output: dc0.unwrap_or_default(), rows: 1, width: if with_dc0 { h } else { 0 } },
     ];
-    for_each_stripe(outputs, (n, s.chunks(), ROWS), move |rows, [mut dp, mut dq, mut dh0, mut dc0]| {
+    for_each_stripe(outputs, (n, s.chunks(), STEP), move |rows, [mut dp, mut dq, mut dh0, mut dc0]| {
         let (count, product) = (rows.len(), product(rows.len()));
         // The chunk's part of step `t` of what has `width` values a row.
         let of = |all: Option<&'_ [f32]>, t: usize, width: usize| -> Range<usize> {

@@ -201,3 +201,41 @@ fn nothing_is_as_good_as_any_size() {
         }
     }
 }
+
+#[test]
+fn two_threads_have_halves_of_small_batches() {
+    let lengths = |n, t| -> Vec<usize> {
+        RecurrentShape { cell: Cell::Lstm, t, n, h: 64, reverse: false }.chunk_lengths().collect()
+    };
+    for (n, expected) in [
+        (1, &[1][..]),
+        (5, &[5]),
+        (6, &[2, 4]),
+        (7, &[4, 3]),
+        (8, &[4, 4]),
+        (12, &[6, 6]),
+        (20, &[10, 10]),
+        (28, &[6, 8, 6, 8]),
+        (33, &[8, 8, 8, 9]),
+    ] {
+        assert_eq!(lengths(n, 30), expected);
+    }
+    // Too little to share.
+    assert_eq!(lengths(7, 0), [7]);
+    let (s, rows) = (RecurrentShape { cell: Cell::Gru, t: 9, n: 7, h: 33, reverse: false }, 3..7);
+    // A row has the bits that it has in another batch.
+    let all = arrays(&s, false);
+    let part = RecurrentShape { n: 4, ..s };
+    let cut = |x: &[f32], width: usize| -> Vec<f32> {
+        x.chunks(s.n * width).flat_map(|step| &step[rows.start * width..rows.end * width]).copied().collect()
+    };
+    let alone = Arrays {
+        p: cut(&all.p, s.width()),
+        weight: all.weight.clone(),
+        dy: cut(&all.dy, s.h),
+        dc: vec![0.0; 4 * s.h],
+        ..arrays(&part, false)
+    };
+    let (whole, alone) = (run(&s, &all), run(&part, &alone));
+    assert_eq!((cut(&whole.y, s.h), cut(&whole.dp, s.width())), (alone.y, alone.dp));
+}

@@ -5,7 +5,7 @@
 //! does.
 
 use super::failure::{fail, SILENT};
-use super::{CALLER_SLEEPS, CALLER_WAITS, DONE, FAILURE, MAX_WORKERS, SEATS, SPINS};
+use super::{CALLER_SLEEPS, CALLER_WAITS, DONE, FAILURE, MAX_WORKERS, SEATS};
 use crate::parallel::wait::wait;
 use std::sync::atomic::{AtomicU32, Ordering::*};
 
@@ -17,8 +17,9 @@ static PATIENCE: AtomicU32 = AtomicU32::new(5_000_000);
 const WAITS: (u32, u32) = (50, 1_000);
 /// How many are the first.
 const FIRST: u32 = 20;
-/// Microseconds for which `SPINS` looks count where the caller may not sleep: fewer than they take.
-const OF_SPINS: u32 = 20;
+/// Looks of a caller that may not sleep, and for how many microseconds they count: fewer than they take.
+const LOOKS: u32 = 60_000;
+const OF_LOOKS: u32 = 20;
 
 /// For tests: how long a worker's heart may stand still, in microseconds of the caller's waiting.
 pub fn set_patience(microseconds: u32) {
@@ -86,12 +87,12 @@ impl Watch {
             CALLER_WAITS.store(0, SeqCst);
             return if all { microseconds } else { 0 };
         }
-        for _ in 0..SPINS {
+        for _ in 0..LOOKS {
             if DONE.load(Acquire) != done {
                 return 0;
             }
             std::hint::spin_loop();
         }
-        OF_SPINS
+        OF_LOOKS
     }
 }
