@@ -1,6 +1,6 @@
 // A clock around each kernel of a compiled step: its list of rows is run row by row.
 import { readFileSync } from 'node:fs'
-import { CHAINS, instance, ROW_FORMS } from '../../dist/internals.node.js'
+import { CHAIN_FORMS, CHAINS, instance, ROW_FORMS } from '../../dist/internals.node.js'
 
 /**
  * @typedef {object} Kernel
@@ -32,9 +32,12 @@ function forms() {
   return found
 }
 
+/** @param {number} code */
+const formOf = (code) => CHAIN_FORMS[code] ?? ROW_FORMS[code]
+
 /** Words of the row at the beginning of `words`. @param {Float64Array} words */
 function lengthOf(words) {
-  const { words: length, dims } = ROW_FORMS[words[0]]
+  const { words: length, dims } = formOf(words[0])
   if (Object.values(CHAINS).includes(/** @type {never} */ (words[0]))) return length + words[length]
   return length + (dims ? 1 + 3 * words[length] : 0)
 }
@@ -53,7 +56,7 @@ export function startClock() {
   /** @param {Float64Array} words @param {number} length @returns {Kernel} */
   const describe = (words, length) => {
     const { name, words: names } = known[words[0]]
-    const arrays = ROW_FORMS[words[0]].arrays.map(Math.abs)
+    const arrays = formOf(words[0]).arrays.map(Math.abs)
     /** @type {Record<string, number>} */
     const numbers = {}
     for (const [at, of] of names) {
@@ -61,7 +64,7 @@ export function startClock() {
     }
     /** @type {string[]} */
     const inside = []
-    const { words: head } = ROW_FORMS[words[0]]
+    const { words: head } = formOf(words[0])
     for (let at = head + 3; length > head && name in CHAINS && at < length; ) {
       const [size, moving, lengths] = words.subarray(at, at + 3)
       inside.push(known[words[at + 3 + moving + lengths]].name)

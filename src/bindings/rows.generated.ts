@@ -75,8 +75,8 @@ export const ROW_FORMS: readonly RowForm[] = [
   form(21, 0, 6, 8, 10, 12, 15, 17, -19),
   form(26, 0, 6, 8, 10, 12, 14, 17, -20, -22, -24),
   form(28, 0, 6, 8, 10, 12, 14, 16, 19, -22, -24, -26),
-  form(3, 0),
-  form(18, 0, 5, 7, 9, 11, 14, 16),
+  form(0, 0),
+  form(0, 0),
   form(23, 0, 6, 8, 10, 12, -14, -16, -18, -20),
   form(31, 0, 6, 8, 10, 12, 14, 16, 18, 20, -22, -24, -26, -28),
   form(27, 1, 7, 9, 11, 13, -23, -25),
@@ -89,3 +89,9 @@ export const CHAINS = {
   chain: 58,
   batchNormChainForward: 59,
 } as const
+
+/** What is in their rows before the steps, by their numbers. */
+export const CHAIN_FORMS: Readonly<Record<number, RowForm>> = {
+  58: form(3, 0),
+  59: form(18, 0, 5, 7, 9, 11, 14, 16),
+}

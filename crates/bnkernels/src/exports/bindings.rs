@@ -68,17 +68,9 @@ fn rows() -> String {
     out += "  words,\n  dims: dims === 1,\n  arrays,\n})\n";
     out += "\n/** By the kernels' numbers. */\nexport const ROW_FORMS: readonly RowForm[] = [\n";
     for kernel in DESCRIPTIONS {
-        let mut words = 2;
-        let mut arrays = String::new();
-        let arguments = arguments(kernel);
-        for argument in arguments.iter().filter(|argument| !argument.is_last()) {
-            if argument.is_array() {
-                write!(arrays, ", {}{words}", if argument.written { "-" } else { "" }).unwrap();
-            }
-            words += argument.words().len();
-        }
-        let dims = u8::from(arguments.iter().any(|argument| argument.kind == Kind::Dims));
-        writeln!(out, "  form({words}, {dims}{arrays}),").unwrap();
+        // (Rows with steps are no calls: few ask.)
+        let form = if has_steps(kernel) { "form(0, 0)".into() } else { row_form(kernel) };
+        writeln!(out, "  {form},").unwrap();
     }
     out += "]\n\n/** The numbers of the kernels that run rows of others: such a row ends with them (exports/steps.rs). */\n";
     out += "export const CHAINS = {\n";
@@ -86,7 +78,28 @@ fn rows() -> String {
         writeln!(out, "  {}: {number},", camel_case(kernel.name)).unwrap();
     }
     out += "} as const\n";
+    out += "\n/** What is in their rows before the steps, by their numbers. */\n";
+    out += "export const CHAIN_FORMS: Readonly<Record<number, RowForm>> = {\n";
+    for (number, kernel) in DESCRIPTIONS.iter().enumerate().filter(|(_, kernel)| has_steps(kernel)) {
+        writeln!(out, "  {number}: {},", row_form(kernel)).unwrap();
+    }
+    out += "}\n";
     out
+}
+
+/// The form of a kernel's row.
+fn row_form(kernel: &Description) -> String {
+    let mut words = 2;
+    let mut arrays = String::new();
+    let arguments = arguments(kernel);
+    for argument in arguments.iter().filter(|argument| !argument.is_last()) {
+        if argument.is_array() {
+            write!(arrays, ", {}{words}", if argument.written { "-" } else { "" }).unwrap();
+        }
+        words += argument.words().len();
+    }
+    let dims = u8::from(arguments.iter().any(|argument| argument.kind == Kind::Dims));
+    format!("form({words}, {dims}{arrays})")
 }
 
 /// The rows of the unary table that are functions, or those that are parts of one.
