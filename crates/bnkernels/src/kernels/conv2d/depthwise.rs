@@ -3,7 +3,9 @@
 //! last: its inputs come through the caches once, in the order of memory.
 //!
 //! Whole kernels of 3×3 that move by a pixel, the commonest, keep their nine weights in registers, and the sums of
-//! the three outputs that the pixels at hand are taps of: each pixel is loaded once. Others are tiles of `tile.rs`.
+//! the three outputs that the pixels at hand are taps of: each pixel is loaded once. Other windows of up to 3×3 taps,
+//! as those that move by two pixels have on the way there and back, keep their weights in registers, too. The rest are
+//! tiles of `tile.rs`.
 
 use super::correlate::Correlation;
 use super::plan::{Axis, Window};
@@ -140,9 +142,24 @@ impl Channel<'_> {
         };
         axis.border().for_each(|j| run(j, 1));
         let interior = axis.interior();
-        if !interior.is_empty() {
-            run(interior.start, interior.len());
+        if interior.is_empty() {
+            return;
         }
+        let few = match (self.of.inputs, row.window.taps, axis.taps) {
+            (1, 1, 1) => few::<1, 1>,
+            (1, 1, 2) => few::<1, 2>,
+            (1, 2, 1) => few::<2, 1>,
+            (1, 2, 2) => few::<2, 2>,
+            (1, 2, 3) => few::<2, 3>,
+            (1, 3, 3) => few::<3, 3>,
+            _ => return run(interior.start, interior.len()),
+        };
+        let taps = self.taps(row, axis, axis.taps);
+        let x = self.x.offset((row.window.at * axis.input + axis.window(interior.start).at) * self.lanes);
+        let w = row.before + self.o * taps.w_output + row.window.tap * axis.taps;
+        let apart = [taps.x_row, taps.x_tap, axis.stride * self.lanes, y_step];
+        let to = y.offset(interior.start * y_step);
+        few((x, apart), self.weight.offset(w), bias, to, (interior.len(), self.lanes));
     }
 
     /// Windows of 3×3 taps that move by one pixel; the outputs lie from `place` on, `y_step` apart. Where taps lie `d`
@@ -166,6 +183,32 @@ impl Channel<'_> {
                 lanes: self.lanes,
             };
             line.sum(weight, bias, y);
+        }
+    }
+}
+
+/// So many outputs of a row, of `R` × `C` taps each. Rows, taps, windows and outputs are `apart`.
+#[inline(never)]
+fn few<const R: usize, const C: usize>(
+    (x, [x_row, x_tap, x_step, y_step]): (Src, [usize; 4]),
+    w: Src,
+    bias: f32,
+    mut y: Dst,
+    (outputs, lanes): (usize, usize),
+) {
+    let bias = F32x4::splat(bias);
+    let weights: [[F32x4; C]; R] = std::array::from_fn(|r| std::array::from_fn(|c| w.load_splat(r * C + c)));
+    for lane in (0..lanes).step_by(4) {
+        let (mut x, mut to) = (x.offset(lane), y.offset(lane));
+        for _ in 0..outputs {
+            let mut sum = bias;
+            for (r, row) in weights.iter().enumerate() {
+                for (c, weight) in row.iter().enumerate() {
+                    sum = x.offset(r * x_row + c * x_tap).load(0).mul_add(*weight, sum);
+                }
+            }
+            to.store(0, sum);
+            (x, to) = (x.offset(x_step), to.advance(y_step));
         }
     }
 }
