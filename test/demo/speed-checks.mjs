@@ -150,21 +150,25 @@ export const SPEED_CHECKS = [
       await demo.close()
     },
   },
-  {
-    // What else the machine does costs the thread time too, so the best run counts.
-    name: 'no task of the page’s own thread takes a quarter of 50 ms of the processor',
-    quick: true,
+  // What else the machine does costs the thread time too, so the best run counts. CI's machine may be any.
+  ...[
+    { what: '50 ms', limit: LONG_TASK, quick: true },
+    { what: 'a quarter of 50 ms', limit: LONG_TASK / THROTTLE, quick: false },
+  ].map(({ what, limit, quick }) => ({
+    name: `no task of the page’s own thread takes ${what} of the processor`,
+    quick,
     only: 'Chromium',
+    /** @param {import('./check.mjs').Browser} browser @param {import('./check.mjs').Site} site */
     async run(browser, { url }) {
       /** @type {number[]} */
       const slowest = []
-      while (slowest.length < 3 && Math.min(...slowest) > LONG_TASK / THROTTLE) {
+      while (slowest.length < 3 && Math.min(...slowest) > limit) {
         slowest.push(await longestOnWalk(browser, url, 1))
       }
       console.log(`    slowest tasks: ${slowest.map((ms) => ms.toFixed(1)).join(', ')} ms`)
-      ok(Math.min(...slowest) <= LONG_TASK / THROTTLE)
+      ok(Math.min(...slowest) <= limit)
     },
-  },
+  })),
   {
     // Chromium slows a thread by having it wait, which on a busy machine makes it slower still: so it has as much more time.
     name: 'at a quarter of the speed the page’s own thread has no task of more than 50 ms',
