@@ -57,13 +57,16 @@ pub fn resample(s: &ResampleShape, matrix: &[f32], x: &[f32], y: &mut [f32]) {
                 y: y.offset(i * pixels),
                 y_apart: apart,
             };
-            lines.clear();
+            if run.is_empty() {
+                lines.add::<0, true>(0, []);
+            }
             for k in run.clone().step_by(2) {
                 let weight = |k: usize| F32x4::splat(s.weight(matrix, i, k));
-                if k + 1 < run.end {
-                    lines.add(k, [weight(k), weight(k + 1)]);
-                } else {
-                    lines.add(k, [weight(k)]);
+                match (k == run.start, k + 1 < run.end) {
+                    (true, true) => lines.add::<2, true>(k, [weight(k), weight(k + 1)]),
+                    (true, false) => lines.add::<1, true>(k, [weight(k)]),
+                    (false, true) => lines.add::<2, false>(k, [weight(k), weight(k + 1)]),
+                    (false, false) => lines.add::<1, false>(k, [weight(k)]),
                 }
             }
         }
@@ -81,16 +84,9 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn clear(&mut self) {
-        for r in 0..self.rows {
-            let mut y = self.y.offset(r * self.y_apart);
-            (0..self.pixels).step_by(4).for_each(|at| y.store(at, F32x4::zero()));
-        }
-    }
-
-    /// Adds `N` inputs from `k` on.
+    /// Adds `N` inputs from `k` on, to nothing if they are the `FIRST`.
     #[inline(always)]
-    fn add<const N: usize>(&mut self, k: usize, weights: [F32x4; N]) {
+    fn add<const N: usize, const FIRST: bool>(&mut self, k: usize, weights: [F32x4; N]) {
         let mut x = self.x.offset(k * self.pixels);
         for r in 0..self.rows {
             let mut y = self.y.offset(r * self.y_apart);
@@ -99,7 +95,8 @@ impl Lines<'_> {
                 let terms = weights.iter().enumerate();
                 let add =
                     |sum, (j, weight): (usize, &F32x4)| inputs.load(j * self.pixels).mul_add(*weight, sum);
-                y.store(at, terms.fold(y.load(at), add));
+                let before = if FIRST { F32x4::zero() } else { y.load(at) };
+                y.store(at, terms.fold(before, add));
             }
             x = x.offset(self.x_apart);
         }
