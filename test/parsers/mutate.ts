@@ -4,6 +4,9 @@ import fc from 'fast-check'
 /** How many cases: 2,000, or what `npm run fuzz:parsers` says. */
 export const CASES = Number(process.env.SIMDGRAD_PARSER_CASES ?? 2000)
 
+/** What is added to each seed, so that a long run can be made in pieces. */
+export const SEED = Number(process.env.SIMDGRAD_PARSER_SEED ?? 0)
+
 /** One change: what, where (as a share of the whole) and with what. */
 type Change = [kind: number, place: number, length: number, value: number]
 
