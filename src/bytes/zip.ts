@@ -13,6 +13,12 @@ export interface ZipEntry {
   read(): Promise<Uint8Array>
 }
 
+/** An entry, and where it lies in the archive. */
+interface PlacedEntry extends ZipEntry {
+  readonly from: number
+  readonly to: number
+}
+
 const END = 0x06054b50
 const END64 = 0x06064b50
 const LOCATOR = 0x07064b50
@@ -29,7 +35,7 @@ const broken = (where: string, what: string, cause?: unknown) =>
 export function readZip(bytes: Uint8Array, where: string): ZipEntry[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const { count, start, end } = findDirectory(view, where)
-  const entries: ZipEntry[] = []
+  const entries: PlacedEntry[] = []
   const names = new Set<string>()
   let at = start
   for (let i = 0; i < count; i++) {
@@ -45,6 +51,13 @@ export function readZip(bytes: Uint8Array, where: string): ZipEntry[] {
     at = next
   }
   if (at !== end) throw broken(where, 'its directory is longer than its entries')
+  // Entries that share bytes are a bomb: each of them unpacks these again.
+  const byPlace = entries.toSorted((a, b) => a.from - b.from)
+  for (const [i, { name, from }] of byPlace.entries()) {
+    const before = byPlace[i - 1]
+    if (before && from < before.to)
+      throw broken(where, `its entry ${JSON.stringify(name)} lies over ${JSON.stringify(before.name)}`)
+  }
   return entries
 }
 
@@ -123,7 +136,7 @@ function entryAt(
   name: string,
   directory: number,
   where: string,
-): ZipEntry {
+): PlacedEntry {
   const [flags, method] = [8, 10].map((offset) => view.getUint16(at + offset, true))
   const crc = view.getUint32(at + 16, true)
   const [packed, size, local] = placeOf(view, at)
@@ -141,6 +154,8 @@ function entryAt(
   return {
     name,
     size,
+    from: local,
+    to: start + packed,
     async read() {
       const data = bytes.subarray(start, start + packed)
       const whole = method === 0 ? data : await inflate(data, size, `${where}: ${called}`)

@@ -24,7 +24,7 @@ const MAGIC = 0x1950a86a20f9469cfc6cn
 const PROTOCOL = 1001
 
 /** Functions and classes of Python that are known, and what is made in their place. */
-const CALLS: Readonly<Record<string, (given: readonly unknown[]) => unknown>> = {
+const CALLS: Readonly<Record<string, (given: readonly unknown[], count: Count) => unknown>> = {
   'collections.OrderedDict': dictOf,
   'collections.Counter': dictOf,
   'torch._utils._rebuild_tensor_v2': (given) => tensorOf(given),
@@ -32,7 +32,11 @@ const CALLS: Readonly<Record<string, (given: readonly unknown[]) => unknown>> = 
   'torch._utils._rebuild_tensor_v3': (given) => tensorOf(given, dtypeOf(given[6])),
   'torch._utils._rebuild_parameter': ([tensor]) => tensor,
   'torch.Size': ([sizes]) => sizes ?? [],
-  'torch.device': (given) => given.map(String).join(':'),
+  'torch.device': (given) => {
+    if (given.length > 2 || !given.every((one) => typeof one === 'string' || typeof one === 'number'))
+      throw new Error('it has a device that is none')
+    return given.join(':')
+  },
 }
 
 /** A dtype is a value, without a call; a class of storages is what persistent ids name. */
@@ -50,10 +54,16 @@ function dtypeOf(value: unknown): string {
   return name
 }
 
-function dictOf([items]: readonly unknown[]): PickleDict {
+/** Counts what is copied. @throws {Error} for more than the file has bytes */
+type Count = (copied: number) => void
+
+function dictOf([items]: readonly unknown[], count: Count): PickleDict {
   const dict = new PickleDict()
-  if (items instanceof PickleDict) for (const [key, value] of items.entries) dict.entries.set(key, value)
-  else if (Array.isArray(items)) {
+  if (items instanceof PickleDict) {
+    count(items.entries.size)
+    for (const [key, value] of items.entries) dict.entries.set(key, value)
+  } else if (Array.isArray(items)) {
+    count(items.length)
     for (const item of items) {
       if (!Array.isArray(item) || item.length !== 2) throw new Error('it has a dictionary of no pairs')
       dict.entries.set(item[0], item[1])
@@ -67,10 +77,19 @@ class Ids implements PickleOptions {
   readonly storages = new Map<string, TorchStorage>()
   readonly advice = ADVICE
   readonly known = knownName
+  /** What may still be copied: each item of a dictionary takes a byte at least, and is used once. */
+  #left: number
+
+  constructor(bytes: number) {
+    this.#left = bytes
+  }
 
   call(name: string, given: readonly unknown[]): unknown {
     if (!Object.hasOwn(CALLS, name)) throw new Error(`it calls ${name}`)
-    return CALLS[name](given)
+    return CALLS[name](given, (copied) => {
+      this.#left -= copied
+      if (this.#left < 0) throw new Error('it copies the same dictionary again and again')
+    })
   }
 
   /** `('storage', class, key, location, number of elements)`, and in old files a view of another. */
@@ -132,7 +151,7 @@ async function readArchive(bytes: Uint8Array, where: string): Promise<TorchFile>
   }
   const order = entry('byteorder')
   if (order && new TextDecoder().decode(await order.read()) !== 'little') throw bigEndian(where)
-  const ids = new Ids()
+  const ids = new Ids(bytes.length)
   const unpickled = readPickle(await pickle.read(), 0, `${where}: ${pickle.name}`, ids)
   const storages = new Map<string, Uint8Array>()
   for (const [key, storage] of ids.storages) {
@@ -154,7 +173,7 @@ const bigEndian = (where: string) =>
 
 /** Pickles: the magic number, the protocol, what the machine was, the object, the storages' keys. Then the storages. */
 function readOld(bytes: Uint8Array, where: string): TorchFile {
-  const ids = new Ids()
+  const ids = new Ids(bytes.length)
   let at = 0
   const next = (): unknown => {
     const { value, end }: Unpickled = readPickle(bytes, at, where, ids)

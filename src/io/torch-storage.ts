@@ -1,6 +1,6 @@
 /** PyTorch's storages: values of one kind, of which tensors are views; here they become float32. */
 import { fromBrainFloat, fromHalf } from '../bytes/half.js'
-import { sizeOf, stridesOf } from '../tensor/shape.js'
+import { MOST_DIMENSIONS, sizeOf, stridesOf } from '../tensor/shape.js'
 
 /** A kind of numbers: how many bytes, and how one is read, little-endian. */
 interface Kind {
@@ -88,7 +88,8 @@ export function tensorOf([storage, offset, shape, strides]: readonly unknown[], 
     !isCount(offset) ||
     !areCounts(shape) ||
     !areCounts(strides) ||
-    shape.length !== strides.length
+    shape.length !== strides.length ||
+    shape.length > MOST_DIMENSIONS
   )
     throw new Error('it has a tensor whose sizes or strides are none')
   if (!Number.isSafeInteger(sizeOf(shape))) throw new Error(`it has a tensor of shape [${shape}], too large`)

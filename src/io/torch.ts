@@ -82,7 +82,7 @@ function stateOf(file: TorchFile, { key, onMessage }: LoadPyTorchOptions, where:
   }
   const reader = new Reader(file, where)
   const entries = [...found.entries].map(
-    ([name, value]) => [String(name), reader.tree(value, String(name))] as const,
+    ([name, value]) => [textOf(name), reader.tree(value, textOf(name))] as const,
   )
   reader.tell(onMessage)
   // (As own entries, whatever they are called.)
@@ -99,18 +99,23 @@ function isState(value: unknown): value is PickleDict {
   )
 }
 
-function statesIn(value: unknown, path = '', depth = 0): string[] {
-  if (!(value instanceof PickleDict) || depth > 4) return []
+/** (Each dictionary is looked into once: they may hold each other, and very often.) */
+function statesIn(value: unknown, path = '', depth = 0, seen = new Set<unknown>()): string[] {
+  if (!(value instanceof PickleDict) || depth > 4 || seen.has(value)) return []
+  seen.add(value)
   return [...value.entries].flatMap(([key, one]) => {
-    const name = path ? `${path}.${String(key)}` : String(key)
-    return isState(one) ? [name] : statesIn(one, name, depth + 1)
+    const name = path ? `${path}.${textOf(key)}` : textOf(key)
+    return isState(one) ? [name] : statesIn(one, name, depth + 1, seen)
   })
 }
+
+/** A key in words. (Tuples in tuples would be walked down to no end.) */
+const textOf = (key: unknown): string => (typeof key === 'object' && key !== null ? '(…)' : String(key))
 
 function contents(value: unknown): string {
   if (value instanceof TorchTensor) return `a tensor of shape [${value.shape}]`
   if (!(value instanceof PickleDict)) return Array.isArray(value) ? 'a list' : String(value).slice(0, 40)
-  const names = [...value.entries.keys()].map(String)
+  const names = [...value.entries.keys()].map(textOf)
   return names.length === 0 ? 'nothing' : names.slice(0, 8).join(', ') + (names.length > 8 ? ', …' : '')
 }
 
@@ -133,7 +138,7 @@ function at(value: unknown, key: string | undefined, where: string): [value: unk
   return [here, key]
 }
 
-const byName = ({ entries }: PickleDict) => new Map([...entries].map(([name, one]) => [String(name), one]))
+const byName = ({ entries }: PickleDict) => new Map([...entries].map(([name, one]) => [textOf(name), one]))
 
 /** Makes plain values and tensors of what was read. */
 class Reader {

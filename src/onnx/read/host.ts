@@ -11,6 +11,22 @@ import { Tensor } from '../../tensor/tensor.js'
 /** The most elements of such a value: a mask of 4,096 × 4,096. What asks for more is damaged, or means harm. */
 const MOST = 2 ** 24
 
+/** The most elements of all values that one run has, or that a file's constants give: 256 MB. */
+const MOST_IN_ALL = 2 ** 25
+
+/** Counts the elements of plain values. */
+export class HostBudget {
+  #left = MOST_IN_ALL
+
+  /** @throws {DataError} */
+  take(value: unknown, what: string): void {
+    if (!(value instanceof Host)) return
+    this.#left -= value.size
+    if (this.#left < 0)
+      throw new DataError(`${what}: the values of shapes and masks are more than ${MOST_IN_ALL} in all`)
+  }
+}
+
 export type Kind = 'whole' | 'float' | 'boolean'
 
 /** A value of a graph, in plain numbers. */

@@ -4,7 +4,7 @@ import { Parameter } from '../../nn/parameter.js'
 import { fromValues } from '../../tensor/create.js'
 import { scoped } from '../../tensor/scope.js'
 import { Tensor } from '../../tensor/tensor.js'
-import { type Host, tensorOf, type Val } from './host.js'
+import { type Host, HostBudget, tensorOf, type Val } from './host.js'
 import { type Node, type Results, Use } from './node.js'
 import { operatorOf } from './operators.js'
 import { OnnxTree } from './state.js'
@@ -69,6 +69,7 @@ export class OnnxNet<Output = Tensor> extends OnnxTree<Tensor[], Output> {
   /** Computes what depends on constants alone, once; gives the other nodes. */
   #fold(): Node[] {
     const none = new WeakSet<Tensor>()
+    const budget = new HostBudget()
     return this.#graph.nodes.filter((node) => {
       const { input, output } = node.proto
       if (!input.every((name) => name === '' || this.#constants.has(name))) return true
@@ -76,6 +77,7 @@ export class OnnxNet<Output = Tensor> extends OnnxTree<Tensor[], Output> {
       const results = scoped(() =>
         run(new Use(node, given, false, none)).map((value) => (value instanceof Tensor ? undefined : value)),
       )
+      for (const result of results) budget.take(result, node.text)
       const all = output.every((name, i) => name === '' || results[i] !== undefined)
       if (all) for (const [i, name] of output.entries()) if (results[i]) this.#constants.set(name, results[i])
       return !all
@@ -113,12 +115,14 @@ export class OnnxNet<Output = Tensor> extends OnnxTree<Tensor[], Output> {
         if (whole) wholes.add(x)
         values.set(name, x)
       }
+      const budget = new HostBudget()
       for (const node of this.#steps) {
         const { input, output } = node.proto
         const all = input.map((name) => (name === '' ? undefined : values.get(name)))
         const made = run(new Use(node, all, this.training, wholes))
         for (const [i, name] of output.entries()) {
           const value = made[i]
+          budget.take(value, node.text)
           if (value !== undefined) values.set(name, value)
         }
       }

@@ -78,8 +78,12 @@ const square = (x: Tensor) => mul(x, x)
 export const REDUCTIONS: Readonly<Record<string, Operator>> = {
   ReduceMean: reduced(all(mean)),
   ReduceSum: reduced(sums, (values) => values.reduce((a, b) => a + b, 0)),
-  ReduceMax: reduced(each(max), (values) => values.reduce((a, b) => Math.max(a, b))),
-  ReduceMin: reduced(each(min), (values) => values.reduce((a, b) => Math.min(a, b))),
+  ReduceMax: reduced(each(max), (values) =>
+    values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY),
+  ),
+  ReduceMin: reduced(each(min), (values) =>
+    values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY),
+  ),
   ReduceProd: reduced(each(prod), (values) => values.reduce((a, b) => a * b, 1)),
   ReduceL1: reduced((x, over) => sums(abs(x), over)),
   ReduceL2: reduced((x, over) => sqrt(sums(square(x), over))),

@@ -87,7 +87,11 @@ export function hostOf(tensor: TensorProto, where: string): Host {
       `${what} has its values in another file, which is not read; export with external_data=False, or onnx.save_model(model, path, save_as_external_data=False)`,
     )
   }
-  if (shape.length > MOST_DIMENSIONS || !shape.every((n) => n >= 0) || !Number.isSafeInteger(size))
+  if (
+    shape.length > MOST_DIMENSIONS ||
+    !shape.every((n) => n >= 0 && Number.isSafeInteger(n)) ||
+    !Number.isSafeInteger(size)
+  )
     throw new DataError(`${what} has the shape [${shape}], which is none`)
   const { bytes, kind, read, field } = type
   const given = tensor.rawData.length > 0 ? undefined : field?.(tensor)
