@@ -2,8 +2,11 @@
 import type { Tensor } from '../tensor/tensor.js'
 import type { Operation } from './operation.js'
 
+/** An operation; or what else computes a tensor, by a name. (A page in which nobody looks has none of the calls.) */
+export type Noted<A> = Operation<A> | { readonly name: string; readonly repeats?: undefined }
+
 type Note = <A>(
-  operation: Operation<A>,
+  operation: Noted<A>,
   inputs: readonly (Tensor | undefined)[],
   attributes: A,
   output: Tensor,

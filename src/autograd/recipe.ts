@@ -8,12 +8,11 @@ import { recorder } from '../bindings/recording.js'
 import type { Shape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { Call } from './call.js'
-import type { Operation } from './operation.js'
-import { setRecipes } from './recipe-notes.js'
+import { type Noted, setRecipes } from './recipe-notes.js'
 
 /** Gives a result its recipe, where its operation says how it can be repeated and nothing writes down a step. */
 function noteRecipe<A>(
-  operation: Operation<A>,
+  operation: Noted<A>,
   inputs: readonly (Tensor | undefined)[],
   attributes: A,
   output: Tensor,

@@ -7,6 +7,7 @@ import type { Program, Value } from './program.js'
 /** What C has of itself, or writes otherwise. */
 const OWN: Readonly<Record<string, string>> = {
   erff: '',
+  rintf: '',
   whole: 'static int whole(float v) {\n  return (int)v;\n}',
 }
 

@@ -90,7 +90,7 @@ export function toC<M extends AnyModule>(net: M, options: ExportOptions<M> = {})
 
 /** What the file has itself, or its language. */
 const TAKEN =
-  /^(memory|decode|(input|output)\d*|[mqsw]\d+|main|(const|int|float|void|static|for|if|else|return|let|function|export|new|null|while|do|switch|case|break|continue|default|class|this|typeof|import|var|char|double|long|short|signed|unsigned|struct|union|enum|extern|register|volatile|inline|goto|sizeof|auto|typedef|restrict|delete|in|of|try|catch|throw|with|yield|await|super|void|true|false|eval|arguments|abs|exp|log|pow|sqrt|sin|cos|tan|tanh|floor|ceil|round|erf)f?)$/
+  /^(memory|decode|(input|output)\d*|[mqsw]\d+|main|(const|int|float|void|static|for|if|else|return|let|function|export|new|null|while|do|switch|case|break|continue|default|class|this|typeof|import|var|char|double|long|short|signed|unsigned|struct|union|enum|extern|register|volatile|inline|goto|sizeof|auto|typedef|restrict|delete|in|of|try|catch|throw|with|yield|await|super|void|true|false|eval|arguments|abs|exp|log|pow|sqrt|sin|cos|tan|tanh|floor|ceil|round|erf|rint)f?)$/
 
 type Write = (program: Program, name: string) => { text: string; memory: number; weightBytes: number }
 

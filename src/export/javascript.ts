@@ -25,6 +25,11 @@ const MATH: Readonly<Record<string, string>> = {
 /** What JavaScript does not have: erf as erfc by Chebyshev's polynomials, to 1.2e-7 (Press et al., Numerical Recipes, 6.2). */
 const OWN: Readonly<Record<string, string>> = {
   whole: 'const whole = Math.trunc',
+  // Halves go to the even side.
+  rintf: `function rintf(v) {
+  const near = Math.round(v)
+  return Math.abs(v % 1) === 0.5 && near % 2 !== 0 ? near - 1 : near
+}`,
   erff: `function erff(v) {
   const z = Math.abs(v)
   const t = 1 / (1 + 0.5 * z)

@@ -18,6 +18,7 @@ const UNARY: Readonly<Record<string, string>> = {
   erf: 'erff(v)',
   floor: 'floorf(v)',
   ceil: 'ceilf(v)',
+  round: 'rintf(v)',
   sign: 'v > 0.0f ? 1.0f : v < 0.0f ? -1.0f : v',
   rsqrt: '1.0f / sqrtf(v)',
   reciprocal: '1.0f / v',
@@ -54,7 +55,8 @@ export const isUnary = (name: string): boolean => Object.hasOwn(UNARY, name)
 export const isBinary = (name: string): boolean => Object.hasOwn(BINARY, name)
 
 /** Functions that kernels call, in the way they are named there. */
-const helpersOf = (text: string) => ['logistic', 'smooth', 'erff'].filter((name) => text.includes(`${name}(`))
+const helpersOf = (text: string) =>
+  ['logistic', 'smooth', 'erff', 'rintf'].filter((name) => text.includes(`${name}(`))
 
 /** What a function takes besides. */
 export const numbersOf = (name: string): readonly string[] =>

@@ -97,30 +97,6 @@ export const LAYERS: readonly [string, Kernel][] = [
 }`,
   ),
   [
-    'max_pool2d',
-    {
-      parameters:
-        'const float *x, float *y, int planes, int height, int width, int oh, int ow, int kh, int kw, int sh, int sw, int ph, int pw, int dh, int dw',
-      body: `for (int e = 0; e < planes; e++) {
-  for (int i = 0; i < oh; i++) {
-    for (int j = 0; j < ow; j++) {
-      float s = -INFINITY;
-      for (int u = 0; u < kh; u++) {
-        int a = i * sh - ph + u * dh;
-        if (a < 0 || a >= height) continue;
-        for (int v = 0; v < kw; v++) {
-          int z = j * sw - pw + v * dw;
-          if (z < 0 || z >= width) continue;
-          s = fmaxf(s, x[(e * height + a) * width + z]);
-        }
-      }
-      y[(e * oh + i) * ow + j] = s;
-    }
-  }
-}`,
-    },
-  ],
-  [
     // Padding counts within the padded input; divisor 0 is the number of elements that count.
     'avg_pool2d',
     {
@@ -164,6 +140,53 @@ export const LAYERS: readonly [string, Kernel][] = [
     },
   ],
   [
+    // By statistics of each channel that are given.
+    'normalise_by',
+    {
+      parameters:
+        'const float *x, const float *w, const float *b, const float *m, const float *v, float *y, int n, int c, int inner, float eps',
+      body: `for (int e = 0; e < n; e++) {
+  for (int o = 0; o < c; o++) {
+    float factor = 1.0f / sqrtf(v[o] + eps);
+    if (w) factor = factor * w[o];
+    for (int i = 0; i < inner; i++) {
+      int p = (e * c + o) * inner + i;
+      y[p] = (x[p] - m[o]) * factor + (b ? b[o] : 0.0f);
+    }
+  }
+}`,
+    },
+  ],
+  [
+    // By the mean and the variance of each channel.
+    'normalise_batch',
+    {
+      parameters:
+        'const float *x, const float *w, const float *b, float *y, int n, int c, int inner, float eps',
+      body: `for (int o = 0; o < c; o++) {
+  float mean = 0.0f;
+  float square = 0.0f;
+  for (int e = 0; e < n; e++)
+    for (int i = 0; i < inner; i++) mean += x[(e * c + o) * inner + i];
+  mean = mean / (n * inner);
+  for (int e = 0; e < n; e++) {
+    for (int i = 0; i < inner; i++) {
+      float d = x[(e * c + o) * inner + i] - mean;
+      square += d * d;
+    }
+  }
+  float factor = 1.0f / sqrtf(square / (n * inner) + eps);
+  if (w) factor = factor * w[o];
+  for (int e = 0; e < n; e++) {
+    for (int i = 0; i < inner; i++) {
+      int p = (e * c + o) * inner + i;
+      y[p] = (x[p] - mean) * factor + (b ? b[o] : 0.0f);
+    }
+  }
+}`,
+    },
+  ],
+  [
     // Rows that are normalised; the weight's place goes on by `step` after so many values.
     'normalise',
     {
@@ -193,22 +216,38 @@ for (int r = 0; r < rows; r++) {
 }`,
     },
   ],
-  [
-    // a: room for a weight of each key.
-    'attention',
-    {
-      parameters:
-        'const float *q, const float *k, const float *v, float *y, float *a, int batch, int t, int s, int e, int ev, int causal, float scale',
-      body: `for (int h = 0; h < batch; h++) {
+  ...[false, true].map(
+    // a: room for a weight of each key. s: how far apart rows and columns of the mask are, and where that of each matrix begins.
+    (masked): [string, Kernel] => [
+      masked ? 'attention_masked' : 'attention',
+      {
+        parameters: `const float *q, const float *k, const float *v, float *y, float *a, int batch, int t, int keys, int e, int ev, int causal, float scale${masked ? ', const float *mask, int hides, const int *s' : ''}`,
+        body: `for (int h = 0; h < batch; h++) {
   for (int i = 0; i < t; i++) {
-    int seen = causal && i < s ? i + 1 : s;
+    int seen = causal && i < keys ? i + 1 : keys;
     float most = -INFINITY;
     float total = 0.0f;
     for (int j = 0; j < seen; j++) {
       float d = 0.0f;
-      for (int z = 0; z < e; z++) d += q[(h * t + i) * e + z] * k[(h * s + j) * e + z];
-      a[j] = d * scale;
+      for (int z = 0; z < e; z++) d += q[(h * t + i) * e + z] * k[(h * keys + j) * e + z];
+      a[j] = d * scale;${
+        masked
+          ? `
+      float m = mask[s[2 + h] + i * s[0] + j * s[1]];
+      if (!hides) a[j] += m;
+      if (hides && m == 0.0f) a[j] = -INFINITY;`
+          : ''
+      }
       most = fmaxf(most, a[j]);
+    }${
+      masked
+        ? `
+    // What sees no key gets 0.
+    if (most == -INFINITY) {
+      for (int z = 0; z < ev; z++) y[(h * t + i) * ev + z] = 0.0f;
+      continue;
+    }`
+        : ''
     }
     for (int j = 0; j < seen; j++) {
       a[j] = expf(a[j] - most);
@@ -216,13 +255,14 @@ for (int r = 0; r < rows; r++) {
     }
     for (int z = 0; z < ev; z++) {
       float d = 0.0f;
-      for (int j = 0; j < seen; j++) d += a[j] * v[(h * s + j) * ev + z];
+      for (int j = 0; j < seen; j++) d += a[j] * v[(h * keys + j) * ev + z];
       y[(h * t + i) * ev + z] = d / total;
     }
   }
 }`,
-    },
-  ],
+      },
+    ],
+  ),
   ...recurrent('rnn_tanh', 1, '      float v = tanhf(p[at + j] + q[j]);', []),
   ...recurrent('rnn_relu', 1, '      float v = fmaxf(p[at + j] + q[j], 0.0f);', []),
   ...recurrent(

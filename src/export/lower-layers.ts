@@ -1,19 +1,12 @@
 /** The operations of layers as calls of the file's functions. */
 import { ArgumentError } from '../errors.js'
-import { type Shape, sizeOf } from '../tensor/shape.js'
-import { float, int, type Lowered, type Program, read, rowsOf, type Value, write } from './program.js'
+import { broadcastStrides, type Shape, sizeOf } from '../tensor/shape.js'
+import { float, int, ints, type Lowered, type Program, read, rowsOf, startsOf, write } from './program.js'
 
 type Pair = readonly [number, number]
 
 const refused = ({ by, name }: Lowered, why: string) =>
   new ArgumentError(`${by}: the operation '${name}' ${why}, which has no form in a file`)
-
-/** @throws {ArgumentError} for what depends on the input */
-function constantOf(operation: Lowered, value: Value | undefined, what: string): Float32Array | undefined {
-  if (value === undefined) return undefined
-  if (!value.constant) throw refused(operation, `takes ${what} that depends on the input`)
-  return value.constant.values
-}
 
 export function lowerConvolution(program: Program, operation: Lowered): void {
   const { name, attributes, given, y } = operation
@@ -51,8 +44,9 @@ export function lowerPool(program: Program, { name, attributes, given: [x], y }:
   }
   const planes = x.shape[0] * x.shape[1]
   const sizes = [planes, x.shape[2], x.shape[3], y.shape[2], y.shape[3], ...kernel, ...stride, ...padding]
-  if (name === 'maxPool2d') {
-    program.call('max_pool2d', read(x), write(y), ...[...sizes, ...(dilation ?? [1, 1])].map(int))
+  if (name !== 'avgPool2d') {
+    const kernelName = name === 'maxPool2d' ? 'max_pool2d' : 'max_pool2d_indices'
+    program.call(kernelName, read(x), write(y), ...[...sizes, ...(dilation ?? [1, 1])].map(int))
   } else {
     const more = [Number(countIncludePad ?? true), divisorOverride ?? 0]
     program.call('avg_pool2d', read(x), write(y), ...[...sizes, ...more].map(int))
@@ -65,12 +59,20 @@ export function lowerNorm(program: Program, operation: Lowered): void {
   if (!x) return
   const { eps } = attributes as { eps: number }
   if (name === 'batchNorm') {
-    if ((attributes as { training: boolean }).training) {
-      throw refused(operation, 'normalises with the batch (it has no running statistics)')
-    }
     const [n, c] = x.shape
-    const of = (value: Value | undefined) => constantOf(operation, value, 'a weight or statistics')
-    const [gamma, beta, m, v] = [weight, bias, mean, variance].map(of)
+    const sizes = [n, c, sizeOf(x.shape.slice(2))].map(int)
+    if ((attributes as { training: boolean }).training) {
+      program.call('normalise_batch', read(x), read(weight), read(bias), write(y), ...sizes, float(eps))
+      return
+    }
+    if (!mean || !variance) return
+    // What depends on the input, as in a net that makes its own statistics, is computed with there.
+    if ([weight, bias, mean, variance].some((value) => value && !value.constant)) {
+      const given = [weight, bias, mean, variance].map(read)
+      program.call('normalise_by', read(x), ...given, write(y), ...sizes, float(eps))
+      return
+    }
+    const [gamma, beta, m, v] = [weight, bias, mean, variance].map((value) => value?.constant?.values)
     // In float64, rounded once.
     const scale = Float64Array.from(
       { length: c },
@@ -81,7 +83,6 @@ export function lowerNorm(program: Program, operation: Lowered): void {
       shape: [c],
       constant: { values: Float32Array.from(values) },
     }))
-    const sizes = [n, c, sizeOf(x.shape.slice(2))].map(int)
     program.call('affine', read(x), ...constants.map(read), write(y), ...sizes)
     return
   }
@@ -112,14 +113,27 @@ function normSizes({ name, attributes }: Lowered, shape: Shape): readonly number
 export function lowerAttention(program: Program, operation: Lowered): void {
   const { attributes, inputs, y } = operation
   const [q, k, v, mask] = inputs
-  const { batch, t, s, e, ev, causal, scale, p } = attributes as Readonly<Record<string, number>> & {
+  const { batch, t, s, e, ev, causal, boolean, scale, p } = attributes as Readonly<Record<string, number>> & {
     causal: boolean
+    boolean: boolean
   }
-  if (mask) throw refused(operation, 'takes a mask')
   if (p > 0) throw refused(operation, 'has dropout that counts in evaluation')
   const room = program.buffer([s])
   const sizes = [batch, t, s, e, ev, Number(causal)].map(int)
-  program.call('attention', read(q), read(k), read(v), write(y), write(room), ...sizes, float(scale))
+  const all = [read(q), read(k), read(v), write(y), write(room), ...sizes, float(scale)]
+  if (!mask) {
+    program.call('attention', ...all)
+    return
+  }
+  const strides = broadcastStrides(mask.shape, [...y.shape.slice(0, -1), s])
+  const starts = startsOf(y.shape.slice(0, -2), strides.slice(0, -2))
+  program.call(
+    'attention_masked',
+    ...all,
+    read(mask),
+    int(Number(boolean)),
+    ints([...strides.slice(-2), ...starts]),
+  )
 }
 
 export function lowerRecurrent(program: Program, operation: Lowered): void {

@@ -2,6 +2,7 @@
 import { ArgumentError } from '../errors.js'
 import { broadcastStrides, type Shape, sameShape, sizeOf, stridesOf } from '../tensor/shape.js'
 import { each, isBinary, isUnary, numbersOf } from './kernels-elementwise.js'
+import { LOWER_INDICES } from './lower-indices.js'
 import { lowerAttention, lowerConvolution, lowerNorm, lowerPool, lowerRecurrent } from './lower-layers.js'
 import {
   float,
@@ -12,6 +13,7 @@ import {
   padded,
   read,
   rowsOf,
+  startsOf,
   type Value,
   write,
 } from './program.js'
@@ -82,20 +84,15 @@ const LOWER: Readonly<Record<string, Lower>> = {
   matmul(program, { given: [a, b], y }) {
     const batch = y.shape.slice(0, -2)
     const [m, n] = y.shape.slice(-2)
-    const starts = [a, b].map(({ shape }) => {
-      const [rows, cols] = shape.slice(-2)
-      const strides = broadcastStrides(shape.slice(0, -2), batch)
-      return (e: number) => {
-        let [rest, start] = [e, 0]
-        for (let d = batch.length - 1; d >= 0; d--) {
-          start += (rest % batch[d]) * strides[d] * rows * cols
-          rest = Math.floor(rest / batch[d])
-        }
-        return start
-      }
+    const [left, right] = [a, b].map(({ shape }) => {
+      const matrix = sizeOf(shape.slice(-2))
+      return startsOf(
+        batch,
+        broadcastStrides(shape.slice(0, -2), batch).map((stride) => stride * matrix),
+      )
     })
     const count = sizeOf(batch)
-    const table = Array.from({ length: count }, (_, e) => starts.map((of) => of(e))).flat()
+    const table = left.flatMap((start, e) => [start, right[e]])
     const sizes = [count, m, a.shape.at(-1) ?? 1, n].map(int)
     program.call('matmul', read(a), read(b), write(y), ...sizes, ints(table))
   },
@@ -193,12 +190,14 @@ const LOWER: Readonly<Record<string, Lower>> = {
   conv2d: lowerConvolution,
   convTranspose2d: lowerConvolution,
   maxPool2d: lowerPool,
+  maxPoolIndices: lowerPool,
   avgPool2d: lowerPool,
   batchNorm: lowerNorm,
   groupNorm: lowerNorm,
   layerNorm: lowerNorm,
   scaledDotProductAttention: lowerAttention,
   recurrent: lowerRecurrent,
+  ...LOWER_INDICES,
 }
 
 /** Writes an operation down. @throws {ArgumentError} for one that has no form in a file */

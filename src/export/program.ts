@@ -169,3 +169,15 @@ export function padded(name: string, values: readonly number[], filler: number):
   }
   return [...Array<number>(RANK - values.length).fill(filler), ...values]
 }
+
+/** Where each element of a shape begins that lies by these strides, in row-major order. */
+export function startsOf(shape: Shape, strides: readonly number[]): number[] {
+  return Array.from({ length: sizeOf(shape) }, (_, e) => {
+    let [rest, start] = [e, 0]
+    for (let d = shape.length - 1; d >= 0; d--) {
+      start += (rest % shape[d]) * strides[d]
+      rest = Math.floor(rest / shape[d])
+    }
+    return start
+  })
+}

@@ -67,6 +67,6 @@ function shapesOf(inputs: FoldOptions<AnyModule>['inputs']): readonly Shape[] | 
   if (inputs instanceof Tensor) return [inputs.shape]
   if (!Array.isArray(inputs)) return undefined
   const several: readonly unknown[] = inputs.some((one) => typeof one === 'object') ? inputs : [inputs]
-  const shapes = several.map((one) => (one instanceof Tensor ? one.shape : (one as Shape)))
-  return shapes.every((shape) => Array.isArray(shape) && shape.length > 0) ? shapes : undefined
+  const are = several.every((one) => one instanceof Tensor || (Array.isArray(one) && one.length > 0))
+  return are ? several.map((one) => (one instanceof Tensor ? one.shape : (one as Shape))) : undefined
 }

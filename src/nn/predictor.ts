@@ -261,7 +261,7 @@ export function predictor<Inputs extends readonly unknown[], Output, M extends A
   const { copy, shapes } = frozenCopy(name, net, others)
   return new Predictor<Output>(
     copy,
-    shapes?.map((shape) => shape.slice(1)),
+    shapes?.every((shape) => shape.length > 0) ? shapes.map((shape) => shape.slice(1)) : undefined,
     batchSizes,
   )
 }

@@ -3,13 +3,14 @@ import { checkBoolean, checkNumber, checkOptions, kindOf } from '../check.js'
 import { ArgumentError, AutogradError } from '../errors.js'
 import { foldBatchNorm } from '../nn/fold.js'
 import { type AnyModule, Module } from '../nn/module.js'
-import { fromValues, zeros } from '../tensor/create.js'
-import { checkShape, type Shape, sizeOf } from '../tensor/shape.js'
+import { zeros } from '../tensor/create.js'
+import { checkShape, type Shape } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
+import { axesOf, traceAny } from './axes.js'
+import { Formula } from './formula.js'
 import { OPERATORS } from './operators.js'
 import { type Dimension, loadCodec, type Partly, TYPES, type ValueInfoProto } from './proto.js'
-import { type AnyNet, type AnyStep, type AnyValue, anyBatch, Linear, type Size, type Sizes } from './sizes.js'
-import { type Traced, traceNet } from './trace.js'
+import type { AnyNet, AnyStep, AnyValue } from './sizes.js'
 import { Writer } from './writer.js'
 
 /** What a net's forward takes, as an example: a shape, batch included, or a tensor, or an array of them, one for each argument. */
@@ -22,6 +23,13 @@ export interface OnnxOptions {
    * null for an input that has none: `[1]` for sequences [T, N, features]. With false all sizes are the example's.
    */
   dynamicBatch?: boolean | readonly (number | null)[]
+  /**
+   * Instead of `dynamicBatch`, as PyTorch has it: which dimensions of each input have any size, and what that size is called;
+   * what is called the same is the same size. `{ input: { 0: 'batch', 2: 'height', 3: 'width' } }` for images of any size,
+   * `{ input: { 0: 'batch', 1: 'length' } }` for sequences of any length. Sizes of outputs follow; they may be given and are
+   * named so. A graph that can't have a size open is refused, with the operation and the reason.
+   */
+  dynamicAxes?: Readonly<Record<string, Readonly<Record<number, string>>>>
   /** Names of the inputs. Default `input`, of several `input_0` …. */
   inputNames?: readonly string[]
   /** Names of the outputs. Default `output`, of several `output_0` …. */
@@ -34,14 +42,28 @@ export interface OnnxOptions {
   metadata?: Readonly<Record<string, unknown>>
 }
 
-const OPTIONS = ['dynamicBatch', 'inputNames', 'outputNames', 'opset', 'foldBatchNorm', 'metadata']
+const OPTIONS = [
+  'dynamicBatch',
+  'dynamicAxes',
+  'inputNames',
+  'outputNames',
+  'opset',
+  'foldBatchNorm',
+  'metadata',
+]
 const LEAST_OPSET = 17
 const MOST_OPSET = 22
 /** Versions of the file's form that have these operators. */
 const IR_VERSIONS: Readonly<Record<number, bigint>> = { 17: 8n, 18: 8n, 19: 9n, 20: 9n, 21: 10n, 22: 10n }
 
 /** Which input of an operation is an index. */
-const INDICES: Readonly<Record<string, number>> = { embedding: 0, indexSelect: 1, gather: 1, scatterAdd: 1 }
+const INDICES: Readonly<Record<string, number>> = {
+  embedding: 0,
+  indexSelect: 1,
+  gather: 1,
+  scatterAdd: 1,
+  oneHot: 0,
+}
 
 /**
  * A net as the bytes of an ONNX model, which onnxruntime and others run: what its forward does in evaluation, seen by running
@@ -54,7 +76,7 @@ const INDICES: Readonly<Record<string, number>> = { embedding: 0, indexSelect: 1
  * @param options which batches, names, version
  * @throws {ArgumentError} for options or inputs that are none
  * @throws {AutogradError} naming an operation that has no form in ONNX, values that the forward reads or changes in place, or
- *   sizes that do not grow evenly with the batch
+ *   a size that the graph can't leave open
  * @throws {SimdgradError} where the package `@bufbuild/protobuf` is not installed
  */
 export async function encodeOnnx(
@@ -74,19 +96,29 @@ export async function encodeOnnxFor(
 ): Promise<Uint8Array> {
   if (!(net instanceof Module)) throw new ArgumentError(`${name}: expected a net, got ${kindOf(net)}`)
   checkOptions(name, options, OPTIONS)
-  const { opset = LEAST_OPSET, dynamicBatch = true } = options
+  const { opset = LEAST_OPSET } = options
   checkNumber(name, 'opset', opset, { least: LEAST_OPSET, most: MOST_OPSET, whole: true })
   checkBoolean(name, 'foldBatchNorm', options.foldBatchNorm ?? false)
   const examples = examplesOf(name, inputs)
-  const dims = batchDims(name, dynamicBatch, examples)
+  const inputNames = namesOf(name, 'inputNames', options.inputNames, 'input', examples.length)
+  const axes = axesOf(name, options, examples, inputNames)
   const texts = textsOf(name, options.metadata ?? {})
   const traced = options.foldBatchNorm ? foldBatchNorm(net, { inputs: examples }).net : net
-  const any = traceAny(traced, examples, dims)
-  const inputNames = namesOf(name, 'inputNames', options.inputNames, 'input', any.inputs.length)
+  const { net: any, coarse } = traceAny(traced, examples, axes)
   const outputNames = namesOf(name, 'outputNames', options.outputNames, 'output', any.outputs.length)
-  const batched = dims.findIndex((dim) => dim !== null)
-  const batch = batched < 0 ? undefined : { name: inputNames[batched], dim: dims[batched] ?? 0 }
-  const writer = new Writer(opset, batch, inputNames)
+  const strange = Object.keys(options.dynamicAxes ?? {}).find(
+    (called) => !inputNames.includes(called) && !outputNames.includes(called),
+  )
+  if (strange !== undefined) {
+    throw new ArgumentError(
+      `${name}: dynamicAxes names ${JSON.stringify(strange)}, which is no input (${inputNames}) or output (${outputNames})`,
+    )
+  }
+  const open = axes.map(({ name: called, places }, i) => {
+    const [{ input, dim }] = places
+    return { name: called, input: inputNames[input], dim, coarse: coarse[i] }
+  })
+  const writer = new Writer(opset, open, inputNames)
   for (const index of indexInputs(any)) writer.indices.add(inputNames[index])
   writeSteps(writer, any)
   for (const [i, output] of any.outputs.entries()) {
@@ -98,7 +130,13 @@ export async function encodeOnnxFor(
     })
   }
   const info = (called: string, { shape }: AnyValue) =>
-    valueInfo(called, writer.indices.has(called) ? TYPES.int64 : TYPES.float, shape)
+    valueInfo(
+      called,
+      writer.indices.has(called) ? TYPES.int64 : TYPES.float,
+      shape.map((size, d) =>
+        size instanceof Formula ? (options.dynamicAxes?.[called]?.[d] ?? writer.textOf(size)) : size,
+      ),
+    )
   const { encode } = await loadCodec()
   return encode({
     irVersion: IR_VERSIONS[opset],
@@ -138,61 +176,6 @@ function examplesOf(name: string, inputs: ExampleInputs): Tensor[] {
   })
 }
 
-/** The dimension of each input that is the batch; null for those that have none. @throws {ArgumentError} */
-function batchDims(name: string, dynamic: unknown, inputs: readonly Tensor[]): (number | null)[] {
-  if (dynamic === false) return inputs.map(() => null)
-  const dims = dynamic === true ? inputs.map(({ shape }) => (shape.length > 0 ? 0 : null)) : dynamic
-  const fits =
-    Array.isArray(dims) &&
-    dims.length === inputs.length &&
-    dims.every(
-      (dim, i) => dim === null || (Number.isInteger(dim) && dim >= 0 && dim < inputs[i].shape.length),
-    )
-  if (!fits) {
-    throw new ArgumentError(
-      `${name}: dynamicBatch is true, false, or for each of the ${inputs.length} inputs the dimension that is the batch, or null, got ${Array.isArray(dims) ? JSON.stringify(dims) : kindOf(dims)}`,
-    )
-  }
-  const sizes = new Set(dims.flatMap((dim, i) => (dim === null ? [] : [inputs[i].shape[dim]])))
-  if (sizes.size > 1 || sizes.has(0)) {
-    throw new ArgumentError(
-      `${name}: the inputs have batches of ${[...sizes].join(' and ')}; expected one of at least 1 for all (dynamicBatch says which dimension it is: [0, null] for an input without)`,
-    )
-  }
-  return dims
-}
-
-/** The net's operations for any batch, from runs with some. */
-function traceAny(net: AnyModule, inputs: readonly Tensor[], dims: readonly (number | null)[]): AnyNet {
-  const batched = dims.findIndex((dim) => dim !== null)
-  if (batched < 0) return anyBatch([traceNet(net, inputs)], [1])
-  const first = inputs[batched].shape[dims[batched] ?? 0]
-  // None is 1, which broadcasts.
-  const batches = [first + 1, first + 2, first + 4]
-  const traces: Traced[] = batches.map((batch) =>
-    traceNet(
-      net,
-      inputs.map((x, i) => resized(x, dims[i], batch)),
-    ),
-  )
-  return anyBatch(traces, batches)
-}
-
-/** `x` with `batch` samples: its own, again and again. */
-function resized(x: Tensor, dim: number | null, batch: number): Tensor {
-  if (dim === null) return x
-  const values = x.toFloat32Array()
-  const size = x.shape[dim]
-  const inner = sizeOf(x.shape.slice(dim + 1))
-  const shape = x.shape.map((n, d) => (d === dim ? batch : n))
-  const result = new Float32Array(sizeOf(shape))
-  for (let i = 0; i < result.length; i++) {
-    const [outer, at, rest] = [Math.floor(i / (batch * inner)), Math.floor(i / inner) % batch, i % inner]
-    result[i] = values[(outer * size + (at % size)) * inner + rest]
-  }
-  return fromValues(result, shape)
-}
-
 /** Whether the outputs need each operation. */
 function neededSteps({ steps, outputs }: AnyNet): boolean[] {
   const needed = new Array<boolean>(steps.length).fill(false)
@@ -228,7 +211,7 @@ function writeStep(w: Writer, step: AnyStep): string {
   const write = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined
   if (!write) {
     throw new AutogradError(
-      `the operation '${name}' (of [${step.shape.map(sizeText)}]) has no form in ONNX here; docs/onnx.md lists those that have one`,
+      `the operation '${name}' (of [${step.shape.map((size) => w.textOf(size))}]) has no form in ONNX here; docs/onnx.md lists those that have one`,
     )
   }
   const value = (i: number): AnyValue => {
@@ -246,24 +229,23 @@ function writeStep(w: Writer, step: AnyStep): string {
     fixed(size) {
       if (typeof size === 'number') return size
       throw new AutogradError(
-        `'${name}' has a size that grows with the batch where its form in ONNX has a fixed one; export the net for one batch: { dynamicBatch: false }`,
+        `'${name}' has the size ${size === undefined ? 'that is missing' : w.textOf(size)} where its form in ONNX has a fixed one. Let it be fixed: { dynamicBatch: false }, or fewer dynamicAxes`,
       )
     },
   })
 }
 
-const sizeText = (size: Size): string => {
-  if (typeof size === 'number') return `${size}`
-  const times = size.slope === 1 ? 'batch' : `${size.slope} * batch`
-  return size.offset === 0 ? times : `${times} + ${size.offset}`
-}
-
-function valueInfo(name: string, elemType: number, shape: Sizes): Partly<ValueInfoProto> {
+/** Dimensions that are texts have any size. */
+function valueInfo(
+  name: string,
+  elemType: number,
+  shape: readonly (number | string)[],
+): Partly<ValueInfoProto> {
   const dim = shape.map(
     (size): Dimension => ({
       value:
-        size instanceof Linear
-          ? { case: 'dimParam', value: sizeText(size) }
+        typeof size === 'string'
+          ? { case: 'dimParam', value: size }
           : { case: 'dimValue', value: BigInt(size) },
     }),
   )

@@ -1,6 +1,6 @@
 /** Attention in ONNX: softmax(scale · q kᵀ + mask) v. */
 import { AutogradError } from '../errors.js'
-import type { Size } from './sizes.js'
+import type { Size } from './formula.js'
 import type { Written } from './written.js'
 
 interface Attention {
@@ -32,11 +32,8 @@ export function attentionOf(written: Written<Attention>): string {
       : w.add('Add', [scores, name(3)])
   }
   if (causal) {
-    const [rows, cols] = [fixed(t), fixed(s)]
-    const mask = Float32Array.from({ length: rows * cols }, (_, i) =>
-      i % cols > Math.floor(i / cols) ? Number.NEGATIVE_INFINITY : 0,
-    )
-    scores = w.add('Add', [scores, w.floats(mask, [rows, cols])])
+    const back = w.add('Trilu', [w.add('Expand', [w.number(1), w.sizes([t, s])])], { upper: 0 })
+    scores = w.add('Where', [w.toBoolean(back), scores, hidden])
   }
   const weights = w.add('Softmax', [scores], { axis: -1 })
   if (!step.inputs[3]) return w.add('MatMul', [weights, name(2)])

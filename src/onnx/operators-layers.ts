@@ -1,11 +1,13 @@
 /** Pooling and norms in ONNX. */
 
+import { AutogradError } from '../errors.js'
 import { sizeOf } from '../tensor/shape.js'
-import type { Size } from './sizes.js'
+import { sameSize } from './formula.js'
 import { float, NONE, type Writer } from './writer.js'
 import type { Written } from './written.js'
 
-interface Pool {
+/** Windows of pooling. */
+export interface Pool {
   kernel: readonly [number, number]
   stride: readonly [number, number]
   padding: readonly [number, number]
@@ -30,23 +32,33 @@ function padsBehind(
   })
 }
 
-const planes = (written: Written) => ({
-  from: written.sizes(0).slice(2).map(written.fixed),
-  to: written.step.shape.slice(2).map(written.fixed),
-})
+interface Planes {
+  from: number[]
+  to: number[]
+}
 
-function maxPool(written: Written<Pool>): string {
+/** The sizes of the images before and after; undefined where they are dynamic. @throws {AutogradError} where they must not be */
+function planes({ w, sizes, step, fixed, attributes }: Written<Pool>): Planes | undefined {
+  const all = [sizes(0), step.shape].map((shape) => shape.slice(2))
+  const dynamic = all.flat().find((size) => typeof size !== 'number')
+  if (dynamic === undefined) return { from: all[0].map(fixed), to: all[1].map(fixed) }
+  if (!attributes.ceilMode) return undefined
+  throw new AutogradError(
+    `'${step.name}' rounds the number of windows up (ceilMode), which has no form in ONNX for the dynamic size ${w.textOf(dynamic)}; export the net for one size`,
+  )
+}
+
+/** The results that are wanted: the largest values, and their places. */
+export function maxPoolOf(written: Written<Pool>, wanted: readonly boolean[]): string[] {
   const { w, attributes } = written
   const { kernel, stride, padding, dilation } = attributes
-  const { from, to } = planes(written)
-  const pads = [...padding, ...padsBehind(attributes, from, to)]
-  return w.add('MaxPool', [written.in(0)], {
-    kernel_shape: kernel,
-    strides: stride,
-    pads,
-    dilations: dilation,
-  })
+  const known = planes(written)
+  const pads = [...padding, ...(known ? padsBehind(attributes, known.from, known.to) : padding)]
+  const options = { kernel_shape: kernel, strides: stride, pads, dilations: dilation }
+  return w.addAll('MaxPool', [written.in(0)], options, wanted)
 }
+
+const maxPool = (written: Written<Pool>): string => maxPoolOf(written, [true])[0]
 
 /** How many elements count in each window of one direction. */
 function counts(
@@ -65,8 +77,29 @@ function counts(
 /** Means of whole windows, put right where the divisor is another. */
 function avgPool(written: Written<Pool>): string {
   const { w, attributes } = written
-  const { kernel, stride, padding, divisorOverride = 0 } = attributes
-  const { from, to } = planes(written)
+  const { kernel, stride, padding, divisorOverride = 0, countIncludePad } = attributes
+  // One window that grows with the image.
+  const size = written.sizes(0).slice(2)
+  if (size.some((one) => typeof one !== 'number')) {
+    if (
+      kernel.every((one, d) => sameSize(one, size[d])) &&
+      padding.every((n) => n === 0) &&
+      divisorOverride === 0
+    )
+      return w.add('GlobalAveragePool', [written.in(0)])
+    for (const one of kernel) written.fixed(one)
+  }
+  const known = planes(written)
+  if (!known) {
+    const pooled = w.add('AveragePool', [written.in(0)], {
+      kernel_shape: kernel,
+      strides: stride,
+      pads: [...padding, ...padding],
+      count_include_pad: Number(countIncludePad || divisorOverride > 0),
+    })
+    return divisorOverride ? w.add('Mul', [pooled, w.number(sizeOf(kernel) / divisorOverride)]) : pooled
+  }
+  const { from, to } = known
   const behind = padsBehind(attributes, from, to)
   const whole = sizeOf(kernel)
   const [rows, cols] = [counts(attributes, 0, from[0], to[0]), counts(attributes, 1, from[1], to[1])]
@@ -135,12 +168,17 @@ export function layerNormOf(written: Written<{ count: number; eps: number }>): s
 export function groupNormOf(written: Written<{ groups: number; eps: number }>): string {
   const { w, in: name, sizes, fixed, attributes } = written
   const { groups, eps } = attributes
-  const [n, ...rest] = sizes(0)
-  const own = rest.map(fixed)
+  const [n, channels, ...rest] = sizes(0)
+  const c = fixed(channels)
   const ones = w.floats(new Float32Array(groups).fill(1), [groups])
   const zeros = w.floats(new Float32Array(groups), [groups])
-  const grouped: readonly Size[] = [n, groups, sizeOf(own) / groups]
-  const x = w.reshape(name(0), sizes(0), grouped)
+  // (Where the rest is dynamic, it is what is left.)
+  const known = rest.every((size) => typeof size === 'number')
+  const grouped = [n, groups, known ? (c / groups) * sizeOf(rest) : -1]
+  const x = known
+    ? w.reshape(name(0), sizes(0), grouped)
+    : w.add('Reshape', [name(0), w.ints([0, groups, -1])])
   const y = w.add('InstanceNormalization', [x, ones, zeros], { epsilon: float(eps) })
-  return affine(written, w.reshape(y, grouped, sizes(0)), own[0], sizes(0).length)
+  const back = known ? w.reshape(y, grouped, sizes(0)) : w.add('Reshape', [y, w.shapeOf(name(0))])
+  return affine(written, back, c, sizes(0).length)
 }

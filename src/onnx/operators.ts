@@ -3,10 +3,11 @@
  * written. https://onnx.ai/onnx/operators/
  */
 import type { PlainReduction, TakenRange } from './attributes.js'
+import { plus, type Size, type Sizes, sameSize } from './formula.js'
 import { attentionOf } from './operators-attention.js'
 import { AVERAGES, batchNormOf, groupNormOf, layerNormOf } from './operators-layers.js'
+import { argsortOf, lastOnesOf, maxPoolIndicesOf, oneHotOf } from './operators-order.js'
 import { recurrentOf } from './operators-recurrent.js'
-import { Linear, type Size, type Sizes, sameSize } from './sizes.js'
 import { float, NONE, type Writer } from './writer.js'
 import type { Written } from './written.js'
 
@@ -98,13 +99,6 @@ function cut(
     w.ints(cuts.map(({ dim }) => dim)),
     ...(cuts.some(({ step = 1 }) => step !== 1) ? [w.ints(cuts.map(({ step = 1 }) => step))] : []),
   ])
-}
-
-const plus = (a: Size, b: Size): Size => {
-  const [left, right] = [a, b].map((size) => (typeof size === 'number' ? new Linear(0, size) : size))
-  const slope = left.slope + right.slope
-  const offset = left.offset + right.offset
-  return slope === 0 ? offset : new Linear(slope, offset)
 }
 
 export const OPERATORS: Readonly<Record<string, Form>> = {
@@ -246,6 +240,10 @@ export const OPERATORS: Readonly<Record<string, Form>> = {
     const zeros = w.add('Expand', [w.number(0), w.sizes(step.shape)])
     return w.add('ScatterElements', [zeros, w.indexOf(value(1)), name(0)], { axis: dim, reduction: 'add' })
   }),
+  argsort: form(argsortOf),
+  oneHot: form(oneHotOf),
+  maxPoolIndices: form(maxPoolIndicesOf),
+  lastOnes: form(lastOnesOf),
   // Over dimensions.
   sum: form<PlainReduction<Size>>((written) => {
     const { w, attributes } = written
@@ -259,7 +257,7 @@ export const OPERATORS: Readonly<Record<string, Form>> = {
     const flat = dims.length === 1 ? name(0) : w.add('Reshape', [name(0), w.ints([-1])])
     const axis = dims.length === 1 ? dims[0] : 0
     const keepdims = Number(keepdim && dims.length === 1)
-    const index = w.add('Cast', [w.add('ArgMax', [flat], { axis, keepdims })], { to: 1 })
+    const index = w.fromWhole(w.add('ArgMax', [flat], { axis, keepdims }))
     return dims.length === 1 || sizes(0).length === 0 ? index : w.reshape(index, [], step.shape)
   }),
   cumsum: form<number>(({ w, in: name, sizes, attributes: axis }) =>

@@ -1,31 +1,24 @@
 /**
- * A net of any batch: what traces with some batches have in common. Whatever number differs among them (a size, a bound, a
- * constant) must grow evenly with the batch; what grows otherwise can't be told apart from chance, and is refused.
+ * A net of any size: what traces with inputs of some sizes have in common. Whatever number differs among them (a size, a bound,
+ * a constant) must be a sum of products of the inputs' dynamic sizes; what grows otherwise can't be told apart from chance, and
+ * is refused.
  */
 import { AutogradError } from '../errors.js'
 import { sizeOf } from '../tensor/shape.js'
 import { Tensor } from '../tensor/tensor.js'
 import { plainAttributes } from './attributes.js'
+import { Formula, fitted, type Point, type Size, type Sizes } from './formula.js'
 import type { Step, Traced, Value } from './trace.js'
 
-/** A number that grows with the batch: `slope · batch + offset`. */
-export class Linear {
-  constructor(
-    readonly slope: number,
-    readonly offset: number,
-  ) {}
-}
-
-/** A size: fixed, or by the batch. */
-export type Size = number | Linear
-
-export type Sizes = readonly Size[]
-
-/** As of a trace (trace.ts), with constants that may be repeated to the batch, or count it. */
+/** As of a trace (trace.ts), with constants that may be repeated to the sizes, count them, or go on with them. */
 export type AnySource =
   | Exclude<Value['source'], { kind: 'constant' }>
   | { kind: 'constant'; values: Float32Array; shape: readonly number[] }
-  | { kind: 'count'; of: Linear }
+  | { kind: 'count'; of: Formula }
+  /** start, start + step … along the dimension that has a size. */
+  | { kind: 'range'; start: Size; step: number; dim: number }
+  /** Of the last two dimensions, below and above the diagonal, which belongs to one of them. */
+  | { kind: 'triangle'; below: number; above: number; diagonal: 'below' | 'above' }
 
 export interface AnyValue {
   readonly source: AnySource
@@ -45,12 +38,9 @@ export interface AnyNet {
   readonly outputs: readonly AnyValue[]
 }
 
-export const sameSize = (a: Size, b: Size): boolean =>
-  typeof a === 'number' || typeof b === 'number' ? a === b : a.slope === b.slope && a.offset === b.offset
-
-/** What traces of a net with these batches have in common; of one, that one. @throws {AutogradError} */
-export function anyBatch(traces: readonly Traced[], batches: readonly number[]): AnyNet {
-  return new Merger(traces, batches).run()
+/** What traces of a net at these sizes have in common; of one, that one. @throws {AutogradError} */
+export function anySize(traces: readonly Traced[], points: readonly Point[]): AnyNet {
+  return new Merger(traces, points).run()
 }
 
 class Merger {
@@ -58,7 +48,7 @@ class Merger {
 
   constructor(
     readonly traces: readonly Traced[],
-    readonly batches: readonly number[],
+    readonly points: readonly Point[],
   ) {}
 
   run(): AnyNet {
@@ -67,7 +57,7 @@ class Merger {
       const place = steps.findIndex(({ name }, i) => others[i]?.name !== name)
       if (place >= 0 || others.length !== steps.length) {
         throw new AutogradError(
-          `the net computes otherwise with other batches: '${steps[place]?.name}' is not what comes ${place} operations after its beginning with each. Export it for one batch: { dynamicBatch: false }`,
+          `the net computes otherwise with other batches or sizes: '${steps[place]?.name}' is not what comes ${place} operations after its beginning with each. ${CURE}`,
         )
       }
     }
@@ -124,9 +114,13 @@ class Merger {
         all.map((one) => one?.[0] ?? 0),
         where,
       )
-      if (number instanceof Linear) return { kind: 'count', of: number }
+      if (number instanceof Formula) return { kind: 'count', of: number }
     }
-    // Along what grows with the batch, all is the same.
+    const going = rangeOf(values, all as Float32Array[], (starts) => this.#merge(starts, where) as Size)
+    if (going) return going
+    const triangle = triangleOf(values, all as Float32Array[])
+    if (triangle) return triangle
+    // Along what grows, all is the same.
     const kept = shape.map((size, d) => (values.every((one) => one.shape[d] === size) ? size : 1))
     const base = firstOf(source.values, shape, kept)
     for (const [i, one] of values.entries()) {
@@ -138,11 +132,11 @@ class Merger {
 
   #differs(where: string, how: string): AutogradError {
     return new AutogradError(
-      `'${where}' ${how} with the batch, in a way that grows not evenly with it. Export the net for one batch: { dynamicBatch: false }`,
+      `'${where}' ${how} with the batch or another dynamic size, in a way that is no sum of products of such sizes. ${CURE}`,
     )
   }
 
-  /** One tree of several alike, with a `Linear` for each number that differs. */
+  /** One tree of several alike, with a `Formula` for each number that differs. */
   #merge(trees: readonly unknown[], where: string): unknown {
     const [first] = trees
     if (trees.every((tree) => Object.is(tree, first))) return first
@@ -170,16 +164,14 @@ class Merger {
     )
   }
 
-  #fit(numbers: readonly number[], where: string): Linear {
-    const [b0, b1] = this.batches
-    const slope = (numbers[1] - numbers[0]) / (b1 - b0)
-    const offset = numbers[0] - slope * b0
-    const fits = numbers.every((number, i) => number === slope * this.batches[i] + offset)
-    if (!fits || !Number.isInteger(slope) || !Number.isInteger(offset))
-      throw this.#differs(where, 'has a size')
-    return new Linear(slope, offset)
+  #fit(numbers: readonly number[], where: string): Size {
+    const size = fitted(numbers, this.points)
+    if (size === undefined) throw this.#differs(where, 'has a size that changes')
+    return size
   }
 }
+
+const CURE = 'Export it for one size: { dynamicBatch: false }, or fewer dynamicAxes'
 
 function placeOf(source: Value['source']): unknown {
   if (source.kind === 'state') return source.name
@@ -211,4 +203,47 @@ function isRepeated(
   shape: readonly number[],
 ): boolean {
   return values.every((value, i) => Object.is(value, base[placeIn(kept, shape, i)]))
+}
+
+/** A constant that goes on evenly along the only dimension that grows. */
+function rangeOf(
+  values: readonly Value[],
+  all: readonly Float32Array[],
+  merge: (starts: number[]) => Size,
+): AnySource | undefined {
+  const [{ shape }] = values
+  const growing = shape.map((_, d) => d).filter((d) => values.some((one) => one.shape[d] !== shape[d]))
+  if (growing.length !== 1) return undefined
+  const [dim] = growing
+  const steps = new Set<number>()
+  for (const [i, one] of values.entries()) {
+    const kept = one.shape.map((size, d) => (d === dim ? size : 1))
+    const base = firstOf(all[i], one.shape, kept)
+    if (base.length < 2 || !isRepeated(base, kept, all[i], one.shape)) return undefined
+    steps.add(base[1] - base[0])
+    if (!base.every((value, k) => value === base[0] + k * (base[1] - base[0]))) return undefined
+  }
+  const [step] = steps
+  if (steps.size !== 1 || step === 0) return undefined
+  return { kind: 'range', start: merge(all.map((one) => one[0])), step, dim }
+}
+
+/** A mask of the last two dimensions, as for attention that looks back only. */
+function triangleOf(values: readonly Value[], all: readonly Float32Array[]): AnySource | undefined {
+  const [{ shape }] = values
+  if (shape.length < 2 || shape.slice(-2).some((size) => size < 2)) return undefined
+  if (values.every((one) => one.shape.slice(-2).every((size, d) => size === shape.at(d - 2))))
+    return undefined
+  const cols = shape[shape.length - 1]
+  const [diagonal, above, below] = [all[0][0], all[0][1], all[0][cols]]
+  if (Object.is(above, below) || !(Object.is(diagonal, above) || Object.is(diagonal, below))) return undefined
+  const fits = values.every(({ shape: own }, i) => {
+    const [rows, columns] = own.slice(-2)
+    return all[i].every((value, k) => {
+      const apart = (k % columns) - (Math.floor(k / columns) % rows)
+      return Object.is(value, apart === 0 ? diagonal : apart > 0 ? above : below)
+    })
+  })
+  if (!fits) return undefined
+  return { kind: 'triangle', below, above, diagonal: Object.is(diagonal, below) ? 'below' : 'above' }
 }

@@ -1,8 +1,9 @@
 /** Puts an ONNX graph together: nodes in order, weights by name, constants once each. */
-import { ArgumentError } from '../errors.js'
+import { ArgumentError, AutogradError } from '../errors.js'
 import { sizeOf } from '../tensor/shape.js'
+import { Formula, placesOf, type Size, type Sizes, sameSize, timesOf } from './formula.js'
 import { ATTRIBUTES, type NodeProto, type Partly, type TensorProto, TYPES } from './proto.js'
-import { type AnyValue, Linear, type Size, type Sizes, sameSize } from './sizes.js'
+import type { AnySource, AnyValue } from './sizes.js'
 
 /** Attributes of a node: whole numbers, unless `float` says otherwise. */
 export type NodeAttributes = Readonly<
@@ -19,6 +20,15 @@ export const float = (value: number): Float => ({ float: value })
 /** An input of nodes that is left out. */
 export const NONE = ''
 
+/** A dynamic size: what it is called, and the dimension of a graph's input that has it. */
+export interface Axis {
+  readonly name: string
+  readonly input: string
+  readonly dim: number
+  /** Whether other sizes were only seen to follow it in steps, so that none may be computed from it. */
+  readonly coarse: boolean
+}
+
 export class Writer {
   readonly nodes: Partly<NodeProto>[] = []
   readonly initializers: Partly<TensorProto>[] = []
@@ -28,15 +38,16 @@ export class Writer {
   readonly #states = new Set<string>()
   readonly #names = new Map<AnyValue['source'] | string, string>()
   readonly #booleans = new Map<string, string>()
+  readonly #wholes = new Map<string, string>()
   #count = 0
 
   /**
    * @param opset version of the operators that are written
-   * @param batch name of a graph's input, and the dimension of it that is the batch
+   * @param axes the dynamic sizes
    */
   constructor(
     readonly opset: number,
-    readonly batch: { name: string; dim: number } | undefined,
+    readonly axes: readonly Axis[],
     readonly inputNames: readonly string[],
   ) {}
 
@@ -83,17 +94,44 @@ export class Writer {
       }
       case 'count':
         return this.count(source.of)
-      case 'constant': {
+      default: {
         const known = this.#names.get(source)
         if (known !== undefined) return known
-        const base = this.floats(source.values, source.shape)
-        const name = shape.every((size, d) => size === source.shape[d])
-          ? base
-          : this.add('Expand', [base, this.sizes(shape)])
+        const name = this.#constantOf(source, shape)
         this.#names.set(source, name)
         return name
       }
     }
+  }
+
+  #constantOf(
+    source: Exclude<AnySource, { kind: 'input' | 'state' | 'step' | 'count' }>,
+    shape: Sizes,
+  ): string {
+    if (source.kind === 'range') return this.#range(source, shape)
+    if (source.kind === 'triangle') {
+      const { below, above, diagonal } = source
+      const ones = this.add('Expand', [this.number(1), this.sizes(shape)])
+      const own = this.add('Trilu', [ones], { upper: Number(diagonal === 'above') })
+      const [kept, other] = diagonal === 'above' ? [above, below] : [below, above]
+      return this.add('Where', [this.toBoolean(own), this.number(kept), this.number(other)])
+    }
+    const base = this.floats(source.values, source.shape)
+    return shape.every((size, d) => size === source.shape[d])
+      ? base
+      : this.add('Expand', [base, this.sizes(shape)])
+  }
+
+  /** A row of numbers that go on evenly, along one dimension. */
+  #range({ start, step, dim }: Extract<AnySource, { kind: 'range' }>, shape: Sizes): string {
+    const first = this.count(start)
+    const end = this.add('Add', [first, this.add('Mul', [this.count(shape[dim]), this.number(step)])])
+    const row = this.add('Range', [first, end, this.number(step)])
+    if (shape.length === 1) return row
+    const along = this.add('Reshape', [row, this.ints(shape.map((_, d) => (d === dim ? -1 : 1)))])
+    return shape.every((size, d) => d === dim || size === 1)
+      ? along
+      : this.add('Expand', [along, this.sizes(shape)])
   }
 
   /** Says what stands for the result of operation `index`. */
@@ -157,26 +195,53 @@ export class Writer {
     return this.scalar(this.add('Cast', [this.size(size)], { to: TYPES.float }))
   }
 
-  /** A size as a tensor of whole numbers, [1]. */
+  /** A size as a tensor of whole numbers, [1]. @throws {AutogradError} for one that is known in steps only */
   size(size: Size): string {
     if (typeof size === 'number') return this.ints([size])
-    const key = `size ${size.slope} ${size.offset}`
+    const text = this.textOf(size)
+    const key = `size ${text}`
     const known = this.#names.get(key)
     if (known !== undefined) return known
-    let name = this.#batchSize()
-    if (size.slope !== 1) name = this.add('Mul', [name, this.ints([size.slope])])
-    if (size.offset !== 0) name = this.add('Add', [name, this.ints([size.offset])])
+    const coarse = [...size.terms.keys()].flatMap(placesOf).find((i) => this.axes[i].coarse)
+    if (coarse !== undefined || !size.isWhole) {
+      throw new AutogradError(
+        `the graph needs the size ${text} as a number, which follows its input's only in steps (strides and windows are rounded). Let ${coarse === undefined ? 'that size' : `'${this.axes[coarse].name}'`} be fixed`,
+      )
+    }
+    const terms = [...size.terms].map(([one, factor]) => {
+      const factors = placesOf(one).map((i) => this.#axis(this.axes[i]))
+      if (factor !== 1 || factors.length === 0) factors.push(this.ints([factor]))
+      return factors.reduce((a, b) => this.add('Mul', [a, b]))
+    })
+    const name = terms.reduce((a, b) => this.add('Add', [a, b]))
     this.#names.set(key, name)
     return name
   }
 
-  #batchSize(): string {
-    const known = this.#names.get('batch')
+  /** A size in words. */
+  textOf(size: Size): string {
+    return typeof size === 'number' ? `${size}` : size.text(this.axes.map(({ name }) => name))
+  }
+
+  #axis({ input, dim }: Axis): string {
+    return this.#sizeOf(input, dim)
+  }
+
+  /** The size that a tensor has when the graph runs, [1]. */
+  #sizeOf(x: string, dim: number): string {
+    const key = `size of ${x} ${dim}`
+    const known = this.#names.get(key)
     if (known !== undefined) return known
-    if (!this.batch) throw new Error('there is no batch')
-    const shape = this.add('Shape', [this.batch.name])
-    const name = this.add('Gather', [shape, this.ints([this.batch.dim])], { axis: 0 })
-    this.#names.set('batch', name)
+    const name = this.add('Gather', [this.shapeOf(x), this.ints([dim])], { axis: 0 })
+    this.#names.set(key, name)
+    return name
+  }
+
+  /** The shape that a tensor has when the graph runs. */
+  shapeOf(x: string): string {
+    const key = `shape of ${x}`
+    const name = this.#names.get(key) ?? this.add('Shape', [x])
+    this.#names.set(key, name)
     return name
   }
 
@@ -192,14 +257,27 @@ export class Writer {
 
   /** `x` of sizes `from` under another shape. */
   reshape(x: string, from: Sizes, to: Sizes): string {
-    // 0 is as it was, -1 what is left; only where both do not do, the sizes are computed.
+    // 0 is as it was, -1 what is left; where both do not do, sizes are what those of x are multiplied by, or computed.
     const asBefore = to.map((size, d) =>
-      size instanceof Linear && d < from.length && sameSize(size, from[d]) ? 0 : size,
+      size instanceof Formula && d < from.length && sameSize(size, from[d]) ? 0 : size,
     )
-    const open = asBefore.filter((size) => size instanceof Linear).length
+    const open = asBefore.filter((size) => size instanceof Formula).length
     const zeros = to.some((size) => size === 0)
-    if (open > 1 || zeros) return this.add('Reshape', [x, this.sizes(to)], { allowzero: 1 })
-    return this.add('Reshape', [x, this.ints(asBefore.map((size) => (size instanceof Linear ? -1 : size)))])
+    if (open <= 1 && !zeros)
+      return this.add('Reshape', [
+        x,
+        this.ints(asBefore.map((size) => (size instanceof Formula ? -1 : size))),
+      ])
+    if (to.every((size) => typeof size === 'number'))
+      return this.add('Reshape', [x, this.sizes(to)], { allowzero: 1 })
+    const parts = to.map((size) => {
+      const d = from.findIndex((one) => timesOf(size, one) !== undefined)
+      if (d < 0) return this.size(size)
+      const times = timesOf(size, from[d]) ?? 1
+      const own = this.#sizeOf(x, d)
+      return times === 1 ? own : this.add('Mul', [own, this.ints([times])])
+    })
+    return this.add('Reshape', [x, this.add('Concat', parts, { axis: 0 })], { allowzero: 1 })
   }
 
   /** Floats that are whole numbers, as such. */
@@ -208,7 +286,15 @@ export class Writer {
     if (source.kind === 'constant' && shape.every((size, d) => size === source.shape[d]))
       return this.ints([...source.values], source.shape)
     const name = this.nameOf(value)
-    return this.indices.has(name) ? name : this.add('Cast', [name], { to: TYPES.int64 })
+    if (this.indices.has(name)) return name
+    return this.#wholes.get(name) ?? this.add('Cast', [name], { to: TYPES.int64 })
+  }
+
+  /** Whole numbers, as floats. */
+  fromWhole(name: string): string {
+    const cast = this.add('Cast', [name], { to: TYPES.float })
+    this.#wholes.set(cast, name)
+    return cast
   }
 
   /** What is true or false, as 1 and 0. */

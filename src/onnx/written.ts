@@ -1,4 +1,5 @@
-import type { AnyStep, AnyValue, Size, Sizes } from './sizes.js'
+import type { Size, Sizes } from './formula.js'
+import type { AnyStep, AnyValue } from './sizes.js'
 import type { Writer } from './writer.js'
 
 /** An operation that is to be written: its inputs' names, sizes and attributes. */

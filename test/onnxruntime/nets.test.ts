@@ -15,9 +15,9 @@ import { JOBS } from 'simdgrad/nets'
 import { encodeOnnx, type OnnxOptions } from 'simdgrad/onnx'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { EXAMPLE_NETS } from '../support/example-nets.js'
+import { expectSame } from '../support/expect-same.js'
 import { decodeTensor, type Encoded, readFixture } from '../support/fixtures.js'
 import { initForTest } from '../support/init.js'
-import { expectSame } from './expect-same.js'
 import { runModel } from './runtime.js'
 
 beforeAll(initForTest)
@@ -45,11 +45,12 @@ async function check(
 ): Promise<void> {
   const bytes = await encodeOnnx(net, example, options)
   for (const inputs of [example, ...others]) {
-    const got = await runModel(bytes, inputs)
     const expected = answersOf(net, inputs)
-    expect(got.length).toBe(expected.length)
-    for (const [i, each] of got.entries())
-      expectSame(each, expected[i], `${net.constructor.name} [${inputs[0].shape}]`)
+    for (const { by, outputs } of await runModel(bytes, inputs)) {
+      expect(outputs.length).toBe(expected.length)
+      for (const [i, each] of outputs.entries())
+        expectSame(each, expected[i], `${net.constructor.name} [${inputs[0].shape}], ${by}`)
+    }
   }
 }
 

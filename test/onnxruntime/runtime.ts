@@ -1,5 +1,12 @@
-/** onnxruntime, in WebAssembly: runs what was exported. */
+/** onnxruntime, in WebAssembly and, where it is, Python's: runs what was exported. */
 import type { Tensor } from 'simdgrad'
+import { runInPython } from './python.js'
+
+/** What a model gives. */
+export interface Output {
+  shape: number[]
+  values: Float32Array
+}
 
 /** As much of https://onnxruntime.ai/docs/api/js/ as is called. */
 interface OnnxRuntime {
@@ -26,8 +33,19 @@ const ort = (await import(String('onnxruntime-web'))) as OnnxRuntime
 ort.env.wasm.numThreads = 1
 ort.env.logLevel = 'error'
 
-/** The outputs of a model, in order. Inputs that it wants as int64 are given so. */
-export async function runModel(bytes: Uint8Array, inputs: readonly Tensor[]) {
+/** The outputs of a model, in order, of each onnxruntime that is there. Inputs that it wants as int64 are given so. */
+export async function runModel(
+  bytes: Uint8Array,
+  inputs: readonly Tensor[],
+): Promise<{ by: string; outputs: Output[] }[]> {
+  const inPython = await runInPython(bytes, inputs)
+  return [
+    { by: 'onnxruntime-web', outputs: await runInWeb(bytes, inputs) },
+    ...(inPython ? [{ by: "Python's onnxruntime", outputs: inPython }] : []),
+  ]
+}
+
+async function runInWeb(bytes: Uint8Array, inputs: readonly Tensor[]): Promise<Output[]> {
   const session = await ort.InferenceSession.create(bytes, { executionProviders: ['wasm'] })
   try {
     const feeds = Object.fromEntries(

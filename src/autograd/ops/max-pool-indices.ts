@@ -6,6 +6,7 @@ import { adopt, scoped } from '../../tensor/scope.js'
 import { type Shape, sameShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
+import { noteRecipe } from '../recipe-notes.js'
 import { computeInJavaScript } from '../recording.js'
 import { mul } from './arithmetic.js'
 import { scatterAdd } from './indexing.js'
@@ -57,6 +58,7 @@ export function maxPoolIndices(x: Tensor, out: Shape, windows: MaxWindows): Tens
     }
     return found
   })
+  noteRecipe({ name: 'maxPoolIndices' }, [x], windows, indices)
   adopt(indices)
   return indices
 }
@@ -180,7 +182,9 @@ function unpool(
   const [size, plane] = [inner, own].map((dims) => dims.reduce((product, one) => product * one, 1))
   return scoped(() => {
     const index = reshape(indices, [n, c, size])
+    const attributes = { plane, unique: kernel.every((n, d) => n <= stride[d]) }
     const last = computeInJavaScript([index], index.shape, (values) => lastOnes(values, size))
+    noteRecipe({ name: 'lastOnes' }, [index], attributes, last)
     adopt(last)
     const values = mul(reshape(x, [n, c, size]), last)
     return reshape(scatterAdd(zeros([n, c, plane]), 2, index, values), [n, c, ...own])

@@ -2,6 +2,7 @@
 import { ArgumentError } from '../../errors.js'
 import { adopt } from '../../tensor/scope.js'
 import { Tensor } from '../../tensor/tensor.js'
+import { noteRecipe } from '../recipe-notes.js'
 import { computeInJavaScript } from '../recording.js'
 import { type IndexList, indexTensor } from './indexing.js'
 
@@ -37,6 +38,7 @@ export function oneHot(labels: IndexList, numClasses = -1): Tensor {
       })
       return rows
     })
+    noteRecipe({ name: 'oneHot' }, [own], classes, y)
     adopt(y)
     return y
   } finally {

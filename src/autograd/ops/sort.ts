@@ -5,6 +5,7 @@ import { adopt, scoped } from '../../tensor/scope.js'
 import { dimension, reduceShape } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkTensor } from '../arguments.js'
+import { noteRecipe } from '../recipe-notes.js'
 import { computeInJavaScript } from '../recording.js'
 import { gather } from './indexing.js'
 
@@ -43,11 +44,19 @@ function rank(bits: number): number {
   return (bits & 0x80000000 ? ~bits : bits | 0x80000000) >>> 0
 }
 
+/** What the operation is called with: the first `count` in order are found. */
+export interface Ordered {
+  dim: number
+  descending: boolean
+  count: number
+}
+
 /** Where the first `count` in order are along dimension `dim`. */
 function order(x: Tensor, dim: number, descending: boolean, count: number): Tensor {
   const sizes = reduceShape(x.shape, dim, dim)
   const shape = x.shape.map((size, d) => (d === dim ? count : size))
   const indices = computeInJavaScript([x], shape, (values) => places(values, sizes, descending, count))
+  noteRecipe<Ordered>({ name: 'argsort' }, [x], { dim, descending, count }, indices)
   adopt(indices)
   return indices
 }

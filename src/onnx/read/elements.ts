@@ -196,6 +196,13 @@ export const ELEMENTS: Readonly<Record<string, Operator>> = {
   Gelu: of((x, { node }) =>
     gelu(x, { approximate: node.text8('approximate', 'none') === 'tanh' ? 'tanh' : 'none' }),
   ),
+  ThresholdedRelu: of((x, { node }) => mul(x, gt(x, node.float('alpha', 1)))),
+  Tan: of((x) => div(unary.sin(x), unary.cos(x)), Math.tan),
+  IsInf: of(
+    (x) => eq(unary.abs(x), Number.POSITIVE_INFINITY),
+    (x) => Number(Math.abs(x) === Number.POSITIVE_INFINITY),
+    'boolean',
+  ),
   IsNaN: of(
     (x) => ne(x, x),
     (x) => Number(Number.isNaN(x)),
@@ -218,6 +225,10 @@ export const ELEMENTS: Readonly<Record<string, Operator>> = {
   Max: two(maximum, Math.max),
   Min: two(minimum, Math.min),
   Sum: two(add, (x, y) => x + y),
+  Mean: (use) => {
+    const sum = two(add, (x, y) => x + y)(use) as Val
+    return div(tensorOf(sum), use.inputs.length)
+  },
   Pow: power,
   Equal: compare(eq, (x, y) => x === y),
   Less: compare(lt, (x, y) => x < y),

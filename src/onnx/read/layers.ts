@@ -1,5 +1,5 @@
 /** Operators with weights and windows, and those that reduce. */
-import { add, div, mul } from '../../autograd/ops/arithmetic.js'
+import { add, div, mul, sub } from '../../autograd/ops/arithmetic.js'
 import { avgPool2d } from '../../autograd/ops/avg-pool2d.js'
 import { batchNorm } from '../../autograd/ops/batch-norm.js'
 import { convTranspose2d } from '../../autograd/ops/conv-transpose2d.js'
@@ -10,15 +10,17 @@ import { groupNorm, instanceNorm } from '../../autograd/ops/group-norm.js'
 import { interpolate } from '../../autograd/ops/interpolate.js'
 import { layerNorm } from '../../autograd/ops/layer-norm.js'
 import { linear, matmul } from '../../autograd/ops/matmul.js'
+import { maxUnpool2d } from '../../autograd/ops/max-pool-indices.js'
 import { maxPool2d } from '../../autograd/ops/max-pool2d.js'
 import { padConstant } from '../../autograd/ops/pad-constant.js'
 import { reshape, slice, transpose } from '../../autograd/ops/rearrange.js'
 import { logSoftmax, softmax } from '../../autograd/ops/softmax.js'
+import { floor } from '../../autograd/ops/unary.generated.js'
 import { ones } from '../../tensor/create.js'
 import { sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
-import { checkSize } from './host.js'
-import type { Operator, Use } from './node.js'
+import { checkSize, Host, tensorOf } from './host.js'
+import type { Operator, Results, Use } from './node.js'
 
 type Two = readonly [number, number]
 
@@ -129,17 +131,47 @@ function transposedConvolution(use: Use): Tensor {
 const fits = ({ kernel, before, after }: Windows) =>
   even(before, after) && before.every((n, d) => n >= 0 && n <= kernel[d] / 2)
 
-function maxPooling(use: Use): Tensor {
+function maxPooling(use: Use): Results {
   const given = use.tensor(0)
   const x = image(use, given)
   const all = windows(use, given.shape.length, use.node.ints('kernel_shape') ?? [], x.shape.slice(2))
   const { kernel, stride, dilation, before, after } = all
   const ceilMode = use.node.int('ceil_mode', 0) === 1
   const options = { stride, dilation, ceilMode }
-  const y = fits(all)
-    ? maxPool2d(x, kernel, { ...options, padding: before })
-    : maxPool2d(bordered(use, x, before, after, Number.NEGATIVE_INFINITY), kernel, options)
-  return asBefore(y, given.shape.length)
+  const rank = given.shape.length
+  const own = fits(all)
+  if (use.node.proto.output.length < 2 || use.node.proto.output[1] === '') {
+    const y = own
+      ? maxPool2d(x, kernel, { ...options, padding: before })
+      : maxPool2d(bordered(use, x, before, after, Number.NEGATIVE_INFINITY), kernel, options)
+    return [asBefore(y, rank)]
+  }
+  if (!own || use.node.int('storage_order', 0) !== 0)
+    throw use.node.fail('it gives places of windows whose padding differs from side to side, or by columns')
+  checkSize(x.shape, use.node.text)
+  const [y, places] = maxPool2d(x, kernel, { ...options, padding: before, returnIndices: true })
+  // ONNX counts through the whole batch.
+  const [n, c, h, w] = x.shape
+  const starts = Float32Array.from({ length: n * c }, (_, i) => i * h * w)
+  const whole = add(places, reshape(tensorOf(new Host([n * c], starts, 'whole')), [n, c, 1, 1]))
+  return [asBefore(y, rank), use.asWhole(asBefore(whole, rank))]
+}
+
+function maxUnpooling(use: Use): Tensor {
+  const given = use.tensor(0)
+  const rank = given.shape.length
+  const x = image(use, given)
+  const all = windows(use, rank, use.node.ints('kernel_shape') ?? [], x.shape.slice(2))
+  const { kernel, stride, before, after } = all
+  if (!even(before, after)) throw use.node.fail('its padding differs from side to side')
+  const shape = use.numbersOr(2)
+  const smallest = x.shape.slice(2).map((n, d) => (n - 1) * stride[d] - 2 * before[d] + kernel[d])
+  const outputSize = shape ? (rank === 4 ? shape.slice(2) : [1, ...shape.slice(2)]) : smallest
+  checkSize([...x.shape.slice(0, 2), ...outputSize], use.node.text)
+  const plane = sizeOf(outputSize)
+  const places = image(use, use.tensor(1))
+  const own = sub(places, mul(floor(div(places, plane)), plane))
+  return asBefore(maxUnpool2d(x, own, kernel, { stride, padding: before, outputSize }), rank)
 }
 
 function meanPooling(use: Use): Tensor {
@@ -262,6 +294,7 @@ export const LAYERS: Readonly<Record<string, Operator>> = {
   MatMul: (use) => matmul(use.tensor(0), use.tensor(1)),
   Einsum: (use) => einsum(use.node.text8('equation', ''), ...use.inputs.map((_, i) => use.tensor(i))),
   MaxPool: maxPooling,
+  MaxUnpool: maxUnpooling,
   AveragePool: meanPooling,
   BatchNormalization: batchNormalization,
   LayerNormalization: layerNormalization,

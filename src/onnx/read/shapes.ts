@@ -7,7 +7,6 @@ import { flip, gather, indexSelect, scatterAdd } from '../../autograd/ops/indexi
 import { pad } from '../../autograd/ops/pad.js'
 import { padConstant } from '../../autograd/ops/pad-constant.js'
 import { cat, permute, reshape } from '../../autograd/ops/rearrange.js'
-import { tril, triu } from '../../autograd/ops/triangle.js'
 import { sizeOf, stridesOf } from '../../tensor/shape.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { broadcast, checkSize, expanded, Host, picked, tensorOf, type Val, whole } from './host.js'
@@ -197,7 +196,9 @@ function split(use: Use): Val[] {
   const x = use.val(0)
   const axis = use.dim(use.node.int('axis', 0), x.shape.length)
   const size = x.shape[axis]
-  const count = use.node.int('num_outputs', use.node.proto.output.length)
+  const count = use.node.proto.output.length
+  if (use.node.int('num_outputs', count) !== count)
+    throw use.node.fail(`it has ${count} outputs and says another number`)
   const even = Math.ceil(size / count)
   const sizes =
     use.option(1, 'split') ??
@@ -301,20 +302,6 @@ function counted(use: Use): Val {
   )
 }
 
-function triangle(use: Use): Val {
-  const x = use.val(0)
-  const k = use.numbersOr(1)?.[0] ?? 0
-  const upper = use.node.int('upper', 1) === 1
-  if (!(x instanceof Host)) return upper ? triu(x, k) : tril(x, k)
-  const [rows, cols] = x.shape.slice(-2)
-  if (x.shape.length < 2) throw use.node.fail(`it takes a triangle of [${x.shape}]`)
-  const kept = Float64Array.from(x.values, (value, i) => {
-    const [row, col] = [Math.floor(i / cols) % rows, i % cols]
-    return (upper ? col - row >= k : col - row <= k) ? value : 0
-  })
-  return new Host(x.shape, kept, x.kind)
-}
-
 function constant(use: Use): Val {
   const { node } = use
   const tensor = node.tensor('value')
@@ -378,7 +365,6 @@ export const SHAPES: Readonly<Record<string, Operator>> = {
   Tile: tiled,
   Pad: padded,
   Range: counted,
-  Trilu: triangle,
 }
 
 export const isTensor = (x: Val): x is Tensor => x instanceof Tensor
