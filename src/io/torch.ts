@@ -76,7 +76,7 @@ function stateOf(file: TorchFile, { key, onMessage }: LoadPyTorchOptions, where:
     const inside = statesIn(file.value)
     const hint =
       inside.length > 0
-        ? `State dicts are in it at ${inside.map((one) => `'${one}'`).join(', ')}: say { key: '${inside[0]}' }.`
+        ? `State dicts are in it at ${listOf(inside.map((one) => `'${one}'`))}: say { key: '${inside[0]}' }.`
         : `It holds ${contents(found)}.`
     throw new DataError(`${where} holds no state dict${path ? ` at '${path}'` : ''}. ${hint}`)
   }
@@ -92,21 +92,23 @@ function stateOf(file: TorchFile, { key, onMessage }: LoadPyTorchOptions, where:
 /** Names to tensors, one at least. */
 function isState(value: unknown): value is PickleDict {
   if (!(value instanceof PickleDict)) return false
-  const entries = [...value.entries]
-  return (
-    entries.length > 0 &&
-    entries.every(([name, one]) => typeof name === 'string' && one instanceof TorchTensor)
-  )
+  for (const [name, one] of value.entries)
+    if (typeof name !== 'string' || !(one instanceof TorchTensor)) return false
+  return value.entries.size > 0
 }
 
-/** (Each dictionary is looked into once: they may hold each other, and very often.) */
+/** Where state dicts are. (Each dictionary is looked at once: they may hold each other, and very often.) */
 function statesIn(value: unknown, path = '', depth = 0, seen = new Set<unknown>()): string[] {
-  if (!(value instanceof PickleDict) || depth > 4 || seen.has(value)) return []
-  seen.add(value)
-  return [...value.entries].flatMap(([key, one]) => {
+  if (!(value instanceof PickleDict) || depth > 4) return []
+  const found: string[] = []
+  for (const [key, one] of value.entries) {
+    if (!(one instanceof PickleDict) || seen.has(one)) continue
+    seen.add(one)
     const name = path ? `${path}.${textOf(key)}` : textOf(key)
-    return isState(one) ? [name] : statesIn(one, name, depth + 1, seen)
-  })
+    if (isState(one)) found.push(name)
+    else for (const inside of statesIn(one, name, depth + 1, seen)) found.push(inside)
+  }
+  return found
 }
 
 /** A key in words. (Tuples in tuples would be walked down to no end.) */
@@ -116,8 +118,10 @@ function contents(value: unknown): string {
   if (value instanceof TorchTensor) return `a tensor of shape [${value.shape}]`
   if (!(value instanceof PickleDict)) return Array.isArray(value) ? 'a list' : String(value).slice(0, 40)
   const names = [...value.entries.keys()].map(textOf)
-  return names.length === 0 ? 'nothing' : names.slice(0, 8).join(', ') + (names.length > 8 ? ', …' : '')
+  return names.length === 0 ? 'nothing' : listOf(names)
 }
+
+const listOf = (names: readonly string[]) => names.slice(0, 8).join(', ') + (names.length > 8 ? ', …' : '')
 
 /** What is at `key`, and its path. A name may have dots of its own, so the longest that is there is taken. */
 function at(value: unknown, key: string | undefined, where: string): [value: unknown, path: string] {
