@@ -127,8 +127,14 @@ export const CHECKS = [
       const { page } = demo
       await demo.untilStep(200)
       const pad = await page.$('#pad')
-      await pad.scrollIntoView()
-      const box = await pad.boundingBox()
+      // What comes into sight above it may move it: until it stays.
+      let box = { x: 0, y: 0, width: 0, height: 0 }
+      for (let last = Number.NaN; box.y !== last; ) {
+        last = box.y
+        await pad.scrollIntoView()
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        box = await pad.boundingBox()
+      }
       const [x, y] = [box.x + box.width / 2, box.y]
       await page.mouse.move(x, y + 30)
       await page.mouse.down()

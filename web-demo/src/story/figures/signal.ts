@@ -25,6 +25,8 @@ export class SignalFigure extends Figure {
         'aria-label',
         `Histograms of each layer’s activations, ${side === 'norm' ? 'with the norm' : 'plain net'}. What they show now is said below.`,
       )
+      // As high as six layers are, until they are drawn: so nothing below it moves.
+      canvas.style.height = `${6 * ROW + AXIS}px`
       box.append(nameOf('h3', side), canvas)
       row.append(box)
       this.#canvases[side] = canvas
