@@ -62,9 +62,10 @@ export async function resultOf(opened, url, options, page = '') {
     return { ...(await load(opened, `${url}/${page}`, options)), tries: '' }
   } catch (error) {
     const hung = opened.name === 'Firefox' && options.where === 'worker' && /TimeoutError/.test(`${error}`)
-    const gone = !opened.browser.connected || /(Connection|Target) closed|Waiting failed/.test(`${error}`)
+    const gone = !opened.browser.connected || /(Connection|Target) closed/.test(`${error}`)
     if (!hung && !gone) throw error
-    if (gone) opened.browser = await opened.open()
+    // (Then another one is started. One that was left running would keep this process from ending.)
+    if (gone) await opened.browser.close().catch(() => {})
     return { ...(await load(opened, `${url}/${page}`, options)), tries: '; second try' }
   }
 }
