@@ -2,6 +2,7 @@
  * Attributes of an operation that runs on several shards of a batch: they were made for the first shard, of which another
  * one may have one sample fewer. That is seen in one dimension of an input, in front or elsewhere.
  */
+import { isPlainObject } from '../check.js'
 import { AutogradError } from '../errors.js'
 import { type Shape, sizeOf } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -98,8 +99,7 @@ export function attributesOf<A>(
   inputs: readonly (Tensor | undefined)[],
   own: readonly (Tensor | undefined)[],
 ): A {
-  const plain = Object(attributes) === attributes && Object.getPrototypeOf(attributes) === Object.prototype
-  const copy = plain ? { ...attributes } : attributes
+  const copy = isPlainObject(attributes) ? { ...attributes } : attributes
   const odd = oddOf(inputs, own)
   if (!odd) return copy
   if (Object.hasOwn(RESIZE, name)) {

@@ -112,11 +112,11 @@ export function filled(shape: Shape, value: number): Tensor {
   return x
 }
 
-/** A leaf with every element `value`, as the user asked for. */
-function askedFor(name: string, shape: Shape, value: number, options: LeafOptions): Tensor {
+/** The leaf that a user asks for: what was given is checked before it is made. */
+export function askedFor(name: string, shape: Shape, options: LeafOptions, make: () => Tensor): Tensor {
   checkShape(name, shape)
   checkLeafOptions(name, options)
-  const x = filled(shape, value)
+  const x = make()
   x.requiresGrad = options.requiresGrad ?? false
   return x
 }
@@ -130,7 +130,7 @@ function askedFor(name: string, shape: Shape, value: number, options: LeafOption
  */
 export function full(shape: Shape, value: number, options: LeafOptions = {}): Tensor {
   checkNumber('full', 'the value', value)
-  return askedFor('full', shape, value, options)
+  return askedFor('full', shape, options, () => filled(shape, value))
 }
 
 /**
@@ -140,7 +140,7 @@ export function full(shape: Shape, value: number, options: LeafOptions = {}): Te
  * @throws {ShapeError} as of `full`, and {ArgumentError}
  */
 export function zeros(shape: Shape, options: LeafOptions = {}): Tensor {
-  return askedFor('zeros', shape, 0, options)
+  return askedFor('zeros', shape, options, () => filled(shape, 0))
 }
 
 /**
@@ -150,7 +150,7 @@ export function zeros(shape: Shape, options: LeafOptions = {}): Tensor {
  * @throws {ShapeError} as of `full`, and {ArgumentError}
  */
 export function ones(shape: Shape, options: LeafOptions = {}): Tensor {
-  return askedFor('ones', shape, 1, options)
+  return askedFor('ones', shape, options, () => filled(shape, 1))
 }
 
 /**

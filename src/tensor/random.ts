@@ -3,8 +3,8 @@ import { Storage } from '../bindings/memory.js'
 import { live } from '../bindings/recording.js'
 import { kindOf } from '../check.js'
 import { ArgumentError } from '../errors.js'
-import { checkLeafOptions, type LeafOptions } from './create.js'
-import { checkShape, type Shape } from './shape.js'
+import { askedFor, type LeafOptions } from './create.js'
+import type { Shape } from './shape.js'
 import { empty, type Tensor } from './tensor.js'
 
 /**
@@ -181,20 +181,6 @@ export function randomPermutation(n: number): Uint32Array {
   }
 }
 
-/** A leaf that is filled with the next numbers of the stream. */
-function drawn(
-  name: string,
-  shape: Shape,
-  options: LeafOptions,
-  fillIt: (x: Tensor, a: number, b: number) => Tensor,
-): Tensor {
-  checkShape(name, shape)
-  checkLeafOptions(name, options)
-  const x = fillIt(empty([...shape], 'rows', 'leaf'), 0, 1)
-  x.requiresGrad = options.requiresGrad ?? false
-  return x
-}
-
 /**
  * Uniform numbers from [0, 1), of the stream that `manualSeed` starts.
  * https://pytorch.org/docs/stable/generated/torch.rand.html
@@ -204,7 +190,7 @@ function drawn(
  * @throws {ArgumentError} for an option that it does not take
  */
 export function rand(shape: Shape, options: LeafOptions = {}): Tensor {
-  return drawn('rand', shape, options, fillUniform)
+  return askedFor('rand', shape, options, () => fillUniform(empty([...shape], 'rows', 'leaf'), 0, 1))
 }
 
 /**
@@ -216,5 +202,5 @@ export function rand(shape: Shape, options: LeafOptions = {}): Tensor {
  * @throws {ArgumentError} for an option that it does not take
  */
 export function randn(shape: Shape, options: LeafOptions = {}): Tensor {
-  return drawn('randn', shape, options, fillNormal)
+  return askedFor('randn', shape, options, () => fillNormal(empty([...shape], 'rows', 'leaf'), 0, 1))
 }
