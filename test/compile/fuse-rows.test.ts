@@ -295,4 +295,26 @@ describe('what a function computes twice it computes once', () => {
     expect(found).not.toContain('unaryWithSlope')
     expect(found).toContain('unaryBackward')
   })
+
+  it('not where it is computed again behind its gradient, and then read', () => {
+    const of = (compiled: boolean) => {
+      const scale = new nn.Parameter(tensor([2]))
+      const step = (x: Tensor) => {
+        scale.zeroGrad()
+        const y = x.mul(scale)
+        nn.functional.gelu(y).sum().backward()
+        return noGrad(() =>
+          nn.functional
+            .gelu(y)
+            .add(y.mul(3))
+            .add(scale.grad ?? x),
+        )
+      }
+      manualSeed(3)
+      const x = randn([5, 7])
+      const run = compiled ? compile(step) : step
+      return Array.from({ length: STEPS }, () => bits([run(x).toFloat32Array()]))
+    }
+    expect(of(true)).toEqual(of(false))
+  })
 })
