@@ -157,6 +157,20 @@ function modulo(use: Use): Val {
   )(use) as Val
 }
 
+/** Of either sign, or of one. */
+function infinite(use: Use): Val {
+  const counts = [1, -1].filter(
+    (sign) => use.node.int(sign > 0 ? 'detect_positive' : 'detect_negative', 1) === 1,
+  )
+  if (counts.length === 0) throw use.node.fail('it finds infinities of no sign')
+  const what = (x: Tensor) => (counts.length === 2 ? unary.abs(x) : mul(x, counts[0]))
+  return of(
+    (x) => eq(what(x), Number.POSITIVE_INFINITY),
+    (x) => Number(counts.some((sign) => x === sign * Number.POSITIVE_INFINITY)),
+    'boolean',
+  )(use) as Val
+}
+
 export const ELEMENTS: Readonly<Record<string, Operator>> = {
   Abs: of(unary.abs, Math.abs),
   Neg: of(unary.neg, (x) => -x),
@@ -198,11 +212,7 @@ export const ELEMENTS: Readonly<Record<string, Operator>> = {
   ),
   ThresholdedRelu: of((x, { node }) => mul(x, gt(x, node.float('alpha', 1)))),
   Tan: of((x) => div(unary.sin(x), unary.cos(x)), Math.tan),
-  IsInf: of(
-    (x) => eq(unary.abs(x), Number.POSITIVE_INFINITY),
-    (x) => Number(Math.abs(x) === Number.POSITIVE_INFINITY),
-    'boolean',
-  ),
+  IsInf: infinite,
   IsNaN: of(
     (x) => ne(x, x),
     (x) => Number(Number.isNaN(x)),

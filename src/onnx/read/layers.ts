@@ -45,7 +45,14 @@ function image(use: Use, x: Tensor): Tensor {
 const asBefore = (y: Tensor, rank: number): Tensor =>
   rank === 4 ? y : reshape(y, [y.shape[0], y.shape[1], y.shape[3]])
 
-function windows(use: Use, rank: number, kernel: readonly number[], size: readonly number[]): Windows {
+/** @param transposed whether the windows lie on the output, as a transposed convolution's do */
+function windows(
+  use: Use,
+  rank: number,
+  kernel: readonly number[],
+  size: readonly number[],
+  transposed = false,
+): Windows {
   const { node } = use
   const count = rank - 2
   const two = (list: readonly number[], usual: number): Two => {
@@ -60,8 +67,10 @@ function windows(use: Use, rank: number, kernel: readonly number[], size: readon
   const auto = node.text8('auto_pad', 'NOTSET')
   if (auto.startsWith('SAME')) {
     const total = [0, 1].map((d) => {
-      const windowsAlong = Math.ceil(size[d] / stride[d])
-      return Math.max(0, (windowsAlong - 1) * stride[d] + (own[d] - 1) * dilation[d] + 1 - size[d])
+      // As many windows as a step of 1 has, divided by the step; what a transposed one gives is as much larger.
+      const along = transposed ? size[d] : Math.ceil(size[d] / stride[d])
+      const covered = (along - 1) * stride[d] + (own[d] - 1) * dilation[d] + 1
+      return Math.max(0, covered - (transposed ? size[d] * stride[d] : size[d]))
     })
     const less = total.map((n) => Math.floor(n / 2))
     const more = total.map((n, d) => n - less[d])
@@ -112,7 +121,8 @@ function transposedConvolution(use: Use): Tensor {
   const rank = given.shape.length
   const x = image(use, given)
   if (use.node.has('output_shape')) throw use.node.fail('it has an output_shape, which is not read')
-  const { stride, dilation, before, after } = windows(use, rank, weight.shape.slice(2), x.shape.slice(2))
+  const sizes = [weight.shape.slice(2), x.shape.slice(2)] as const
+  const { stride, dilation, before, after } = windows(use, rank, ...sizes, true)
   const more = use.node.ints('output_padding') ?? []
   const extra: Two = rank === 4 ? [more[0] ?? 0, more[1] ?? 0] : [0, more[0] ?? 0]
   const groups = use.node.int('group', 1)
@@ -254,6 +264,11 @@ const overClasses =
     return reshape(of(reshape(x, [rows, sizeOf(x.shape.slice(axis))]), 1), x.shape)
   }
 
+/** With the first row or column alone where one is left: pytorch_half_pixel takes that, half_pixel the middle. */
+function narrowed(x: Tensor, size: Two): Tensor {
+  return size.reduce((part, n, i) => (n === 1 ? slice(part, 2 + i, 0, 1) : part), x)
+}
+
 function resized(use: Use): Tensor {
   const { node } = use
   const given = use.tensor(0)
@@ -272,10 +287,13 @@ function resized(use: Use): Tensor {
     node.text8('coordinate_transformation_mode', 'half_pixel'),
   ]
   const rounding = node.text8('nearest_mode', 'round_prefer_floor')
+  const policy = node.text8('keep_aspect_ratio_policy', 'stretch')
+  if (policy !== 'stretch') throw node.fail(`it keeps the ratio of its sides ('${policy}')`)
+  if (node.int('antialias', 0) !== 0) throw node.fail('it smooths what it makes smaller (antialias)')
   const known = new Map<string, () => Tensor>([
     ['nearest asymmetric floor', () => interpolate(x, { size, mode: 'nearest' })],
     ['linear half_pixel', () => interpolate(x, { size, mode: 'bilinear' })],
-    ['linear pytorch_half_pixel', () => interpolate(x, { size, mode: 'bilinear' })],
+    ['linear pytorch_half_pixel', () => interpolate(narrowed(x, size), { size, mode: 'bilinear' })],
     ['linear align_corners', () => interpolate(x, { size, mode: 'bilinear', alignCorners: true })],
   ])
   const name = mode === 'nearest' ? `${mode} ${places} ${rounding}` : `${mode} ${places}`

@@ -6,7 +6,7 @@ import { scoped } from '../../tensor/scope.js'
 import { Tensor } from '../../tensor/tensor.js'
 import { type Host, HostBudget, tensorOf, type Val } from './host.js'
 import { type Node, type Results, Use } from './node.js'
-import { operatorOf } from './operators.js'
+import { HARMLESS, operatorOf } from './operators.js'
 import { OnnxTree } from './state.js'
 
 /** An input of a graph: its name, and whether it holds whole numbers. */
@@ -159,5 +159,8 @@ function run(use: Use): Results {
     })
     throw named
   }
+  const unread = node.unread.find((name) => !HARMLESS.get(node.proto.opType)?.includes(name))
+  // What an option changes would be wrong in silence.
+  if (unread !== undefined) throw node.fail(`its option ${unread} is not read`)
   return Array.isArray(result) ? (result as Results) : [result as Val]
 }

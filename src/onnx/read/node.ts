@@ -15,6 +15,7 @@ export type Operator = (use: Use) => Val | Results
 export class Node {
   readonly #attributes = new Map<string, AttributeProto>()
   readonly #tensors = new Map<string, Host>()
+  readonly #asked = new Set<string>()
 
   constructor(
     readonly proto: NodeProto,
@@ -39,36 +40,47 @@ export class Node {
   }
 
   has(name: string): boolean {
-    return this.#attributes.has(name)
+    return this.#attribute(name) !== undefined
+  }
+
+  /** The options that no operator has asked for. */
+  get unread(): string[] {
+    return [...this.#attributes.keys()].filter((name) => !this.#asked.has(name))
+  }
+
+  #attribute(name: string): AttributeProto | undefined {
+    this.#asked.add(name)
+    return this.#attributes.get(name)
   }
 
   int(name: string, usual: number): number {
-    const attribute = this.#attributes.get(name)
+    const attribute = this.#attribute(name)
     return attribute ? Number(attribute.i) : usual
   }
 
   float(name: string, usual: number): number {
-    return this.#attributes.get(name)?.f ?? usual
+    return this.#attribute(name)?.f ?? usual
   }
 
   text8(name: string, usual: string): string {
-    const attribute = this.#attributes.get(name)
+    const attribute = this.#attribute(name)
     return attribute ? new TextDecoder().decode(attribute.s) : usual
   }
 
   ints(name: string): number[] | undefined {
-    return this.#attributes.get(name)?.ints.map(Number)
+    return this.#attribute(name)?.ints.map(Number)
   }
 
   floats(name: string): number[] | undefined {
-    return this.#attributes.get(name)?.floats
+    return this.#attribute(name)?.floats
   }
 
   strings(name: string): string[] | undefined {
-    return this.#attributes.get(name)?.strings.map((bytes) => new TextDecoder().decode(bytes))
+    return this.#attribute(name)?.strings.map((bytes) => new TextDecoder().decode(bytes))
   }
 
   tensor(name: string): Host | undefined {
+    this.#asked.add(name)
     return this.#tensors.get(name)
   }
 

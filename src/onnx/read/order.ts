@@ -62,14 +62,15 @@ function blocks(use: Use, toSpace: boolean): Tensor {
   const size = use.node.int('blocksize', 0)
   const [n, c, h, w] = x.shape
   const square = size * size
+  const channelsFirst = use.node.text8('mode', 'DCR') === 'CRD'
   const fits =
     x.shape.length === 4 && size > 0 && (toSpace ? c % square === 0 : h % size === 0 && w % size === 0)
   if (!fits) throw use.node.fail(`it moves blocks of ${size} of an input of shape [${x.shape}]`)
   if (!toSpace) {
     const parts = reshape(x, [n, c, h / size, size, w / size, size])
-    return reshape(permute(parts, [0, 3, 5, 1, 2, 4]), [n, c * square, h / size, w / size])
+    const order = channelsFirst ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4]
+    return reshape(permute(parts, order), [n, c * square, h / size, w / size])
   }
-  const channelsFirst = use.node.text8('mode', 'DCR') === 'CRD'
   const own = c / square
   const parts = reshape(x, channelsFirst ? [n, own, size, size, h, w] : [n, size, size, own, h, w])
   const order = channelsFirst ? [0, 1, 4, 2, 5, 3] : [0, 3, 4, 1, 5, 2]

@@ -18,7 +18,8 @@ interface Over {
 function over(use: Use, rank: number): Over | undefined {
   const axes = use.option(1, 'axes')
   const keepdim = use.node.int('keepdims', 1) !== 0
-  if ((!axes || axes.length === 0) && use.node.int('noop_with_empty_axes', 0) !== 0) return undefined
+  const leavesAll = use.node.int('noop_with_empty_axes', 0) !== 0
+  if ((!axes || axes.length === 0) && leavesAll) return undefined
   const dims =
     axes && axes.length > 0 ? axes.map((d) => use.dim(d, rank)) : Array.from({ length: rank }, (_, d) => d)
   return { dims: [...new Set(dims)].sort((a, b) => a - b), keepdim }
