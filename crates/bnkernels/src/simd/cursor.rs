@@ -143,10 +143,28 @@ impl<'a> Dst<'a> {
         Dst { pointer: self.pointer.wrapping_add(count), bounds: self.bounds.moved(count), of: PhantomData }
     }
 
+    /// A cursor that starts at element `index`, which exists: unlike `offset`'s, a constant becomes part of the loads' and
+    /// stores' own offsets.
+    #[inline(always)]
+    pub fn at(&mut self, index: usize) -> Dst<'_> {
+        self.bounds.check(index, 1);
+        // SAFETY: in bounds, as in `load`.
+        let pointer = unsafe { self.pointer.add(index) };
+        Dst { pointer, bounds: self.bounds.moved(index), of: PhantomData }
+    }
+
     /// The cursor moved on by `count` elements.
     #[inline(always)]
     pub fn advance(self, count: usize) -> Self {
         Self { pointer: self.pointer.wrapping_add(count), bounds: self.bounds.moved(count), of: PhantomData }
+    }
+
+    /// Moves on by `count` elements. (In a loop: constants then become part of the loads' and stores' own offsets, where
+    /// the compiler would take them out of a place that it can compute from the loop's count.)
+    #[inline(always)]
+    pub fn step(&mut self, count: usize) {
+        self.pointer = self.pointer.wrapping_add(count);
+        self.bounds = self.bounds.moved(count);
     }
 
     #[inline(always)]

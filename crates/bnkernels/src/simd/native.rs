@@ -107,6 +107,11 @@ impl F32x4 {
     }
 
     #[inline(always)]
+    pub fn sums(rows: [Self; 4]) -> Self {
+        Self(rows.map(|row| (row.0[0] + row.0[2]) + (row.0[1] + row.0[3])))
+    }
+
+    #[inline(always)]
     pub fn transpose(rows: [Self; 4]) -> [Self; 4] {
         from_fn(|i| Self(from_fn(|j| rows[j].0[i])))
     }

@@ -93,9 +93,14 @@ pub(in super::super) fn backward(
         scratch.with(|scratch| {
             let (dy_values, rest) = scratch.split_at_mut(size_of_dy);
             let (x_values, sums) = rest.split_at_mut(size_of_x);
-            sums.fill(0.0);
-            let (mut at, end) = (rows.start * across, rows.end * across);
+            // (What a phase does not have stays 0.)
+            if phases.count() > 1 {
+                sums.fill(0.0);
+            }
+            let (start, end) = (rows.start * across, rows.end * across);
+            let mut at = start;
             while at < end {
+                let more = at > start;
                 beat();
                 let some = (tiles, at..end.min(at + tiles.fitting(most)));
                 at = some.1.end;
@@ -109,7 +114,12 @@ pub(in super::super) fn backward(
                 let cleared = inputs > to.all();
                 let values = Values { values: &mut *x_values, channels: inputs, cleared };
                 transform_gradients(image, some.clone(), values);
-                add_dots((&dy_values[LANES..], of_group, outputs), (x_values, of_x), groups, sums);
+                add_dots(
+                    (&dy_values[LANES..], of_group, outputs),
+                    (x_values, of_x),
+                    groups,
+                    (&mut *sums, more),
+                );
                 let matrices =
                     Matrices { values: matrices, apart: kernels.apart(), first: 0, row: kernels.row() };
                 let sizes = (from.counted(from.channels), to.counted(to.channels.next_multiple_of(2)));

@@ -74,7 +74,10 @@ pub(in super::super) fn backward_weight(
                 let (x_values, rest) = scratch.split_at_mut(of_x);
                 let (dy_values, rest) = rest.split_at_mut(of_dy);
                 let sums = &mut rest[..of_sums];
-                sums.fill(0.0);
+                // (What a phase does not have stays 0.)
+                if phases.count() > 1 || part.is_empty() {
+                    sums.fill(0.0);
+                }
                 let mut at = part.start;
                 while at < part.end {
                     beat();
@@ -94,6 +97,7 @@ pub(in super::super) fn backward_weight(
                     let of_outputs =
                         Values { values: &mut *dy_values, channels: outputs, cleared: outputs > real };
                     transform_gradients(image, some, of_outputs);
+                    let sums = (&mut *sums, at > part.start);
                     add_dots((dy_values, outputs, outputs), (x_values, of_inputs), groups, sums);
                     at += count;
                 }
@@ -135,7 +139,12 @@ pub(super) fn write_taps((sums, outputs, inputs): (&[f32], usize, usize), kernel
                     taps.store(v * 4, value);
                 }
             });
-            for i in 0..4.min(kernels.inputs() - first) {
+            let here = 4.min(kernels.inputs() - first);
+            if let (Some(turned), 4) = (kernels.nine(), here) {
+                write_nine(&taps, turned, out.offset(first * 9));
+                continue;
+            }
+            for i in 0..here {
                 let (c, of_phase) = kernels.of(first + i);
                 for (t, tap) in of_phase.iter().enumerate().take(black_box(9)) {
                     if let Some(tap) = tap {
@@ -147,6 +156,21 @@ pub(super) fn write_taps((sums, outputs, inputs): (&[f32], usize, usize), kernel
     }
 }
 
+/// Four kernels of nine taps one after the other, from lines of four; the taps `turned` by half a turn, or as they are.
+#[inline(always)]
+fn write_nine(taps: &Dst, turned: bool, mut out: Dst) {
+    let line = |t: usize| if turned { 4 * (8 - t) } else { 4 * t };
+    for four in [0, 4] {
+        let columns = F32x4::transpose(std::array::from_fn(|t| taps.load(line(four + t))));
+        for (i, column) in columns.into_iter().enumerate() {
+            out.store(i * 9 + four, column);
+        }
+    }
+    for i in 0..4 {
+        out.set(i * 9 + 8, taps.get(line(8) + i));
+    }
+}
+
 /// The sums over all parts, in order, with what they lose.
 #[inline(never)]
 pub(super) fn add_parts(parts: &[f32], dw: &mut [f32]) {
@@ -155,11 +179,17 @@ pub(super) fn add_parts(parts: &[f32], dw: &mut [f32]) {
         for (i, dw) in range.step_by(4).zip(dw.chunks_mut(4)) {
             let (mut total, mut lost) = (F32x4::zero(), F32x4::zero());
             for part in parts.chunks_exact(length) {
-                let value = F32x4::load_tail(&part[i..i + dw.len()], 0.0);
+                let value = match dw.len() {
+                    4 => Src::new(&part[i..], 4).load(0),
+                    few => F32x4::load_tail(&part[i..i + few], 0.0),
+                };
                 let (new, error) = total.two_sum(value);
                 (total, lost) = (new, lost + error);
             }
-            (total + lost).store_tail(dw);
+            match dw.len() {
+                4 => Dst::new(dw, 4).store(0, total + lost),
+                _ => (total + lost).store_tail(dw),
+            }
         }
     });
 }

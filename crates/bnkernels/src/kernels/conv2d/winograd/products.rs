@@ -145,14 +145,14 @@ pub(super) fn sums_apart(outputs: usize, inputs: usize) -> usize {
     outputs * inputs + 16
 }
 
-/// `sums[p][o][c] += Σ dy[o][p] · x[c][p]` over groups and lanes, for an even number of outputs and whole fours of
-/// inputs. Both have product `p` at place `p`, `x` in groups of as many channels as inputs, `dy` of `channels`.
+/// `sums[p][o][c] = Σ dy[o][p] · x[c][p]` over groups and lanes, for an even number of outputs and whole fours of
+/// inputs; `more` adds that to what is there. Products that an input does not have are left out. Both have product `p` at place `p`, `x` in groups of as many channels as inputs, `dy` of `channels`.
 #[inline(never)]
 pub(super) fn add_dots(
     (dy, channels, outputs): (&[f32], usize, usize),
     (x, of_x): (&[f32], Channels),
     groups: usize,
-    sums: &mut [f32],
+    (sums, more): (&mut [f32], bool),
 ) {
     let inputs = of_x.count();
     // (Of a channel's last place, which is no product's, nothing is read.)
@@ -169,10 +169,9 @@ pub(super) fn add_dots(
                     let apart = (inputs * CHANNEL, channels * CHANNEL);
                     let tile = dot(x.offset(c * CHANNEL), dy.offset(o * CHANNEL), apart, groups);
                     for (r, row) in tile.into_iter().enumerate() {
-                        // The lanes of each of the four, summed in pairs.
-                        let [a, b, c4, d] = F32x4::transpose(row);
+                        let sum = F32x4::sums(row);
                         let at = p * sums_apart(outputs, inputs) + (o + r) * inputs + c;
-                        sums.store(at, sums.load(at) + ((a + b) + (c4 + d)));
+                        sums.store(at, if more { sums.load(at) + sum } else { sum });
                     }
                 }
             }

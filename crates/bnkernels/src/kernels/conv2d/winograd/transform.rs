@@ -13,7 +13,7 @@
 
 use super::patches::LINE;
 use super::products::LANES;
-use super::{PATCH, PRODUCTS};
+use super::{PATCH, PRODUCTS, TILE};
 use crate::simd::{Dst, F32x4, Src};
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 use std::hint::black_box;
@@ -93,15 +93,15 @@ impl Factors {
         mut to: Dst,
         f: impl Fn(&Self, [F32x4; N]) -> [F32x4; PATCH],
     ) {
-        for_each_pixel::<W>((pixels, lanes), apart, |from, at| {
+        for_each_pixel::<W>((pixels, lanes), apart, |from| {
             let lines = lines.map(|line| line.offset(from));
-            let mut to = to.offset(at);
             for v in 0..W {
                 let column = f(self, lines.map(|line| line.load(4 * v)));
                 for (r, value) in column.into_iter().enumerate() {
                     to.store(r * LINE + 4 * v, value);
                 }
             }
+            to.step(4 * W);
         });
     }
 
@@ -110,36 +110,44 @@ impl Factors {
     #[inline(always)]
     pub fn widen<const N: usize, const W: usize>(
         &self,
-        (patch, apart): (Dst, usize),
+        (mut patch, apart): (Dst, usize),
         rows: Range<usize>,
         mut to: Dst,
         f: impl Fn(&Self, [F32x4; N]) -> [F32x4; PATCH],
     ) {
         let apart = pixels_apart::<W>(apart);
-        for r in rows {
-            let mut to = to.offset(r * PATCH * LANES);
+        patch.step(rows.start * LINE);
+        to.step(rows.start * PATCH * LANES);
+        for _ in rows {
             for v in 0..W {
-                let row = f(self, std::array::from_fn(|i| patch.load(r * LINE + i * apart + 4 * v)));
+                let patch = patch.at(4 * v);
+                let row = f(self, std::array::from_fn(|i| patch.load(i * apart)));
+                let mut to = to.at(4 * v);
                 for (i, value) in row.into_iter().enumerate() {
-                    to.store(i * LANES + 4 * v, value);
+                    to.store(i * LANES, value);
                 }
             }
+            patch.step(LINE);
+            to.step(PATCH * LANES);
         }
     }
 
     /// Makes four pixels, which are `apart`, of each row of a tile's products, which are `LANES` apart; to each row its
     /// line.
     #[inline(always)]
-    pub fn narrow<const W: usize>(&self, products: Dst, (mut to, apart): (Dst, usize)) {
+    pub fn narrow<const W: usize>(&self, mut products: Dst, (mut to, apart): (Dst, usize)) {
         let apart = pixels_apart::<W>(apart);
-        for r in 0..self.patch {
+        for _ in 0..self.patch {
             for v in 0..W {
-                let row =
-                    self.output(std::array::from_fn(|i| products.load((r * PATCH + i) * LANES + 4 * v)));
+                let products = products.at(4 * v);
+                let row = self.output(std::array::from_fn(|i| products.load(i * LANES)));
+                let mut to = to.at(4 * v);
                 for (i, value) in row.into_iter().enumerate() {
-                    to.store(r * LINE + i * apart + 4 * v, value);
+                    to.store(i * apart, value);
                 }
             }
+            products.step(PATCH * LANES);
+            to.step(LINE);
         }
     }
 
@@ -154,34 +162,35 @@ impl Factors {
         bias: F32x4,
     ) {
         let mut lines = lines;
-        for_each_pixel::<W>((pixels, lanes), apart.1, |place, at| {
-            let lines = lines.offset(at);
+        for_each_pixel::<W>((pixels, lanes), apart.1, |place| {
             let mut to = to.offset(place);
             for v in 0..W {
-                let column = self.output(std::array::from_fn(|r| lines.load(r * LINE + 4 * v)));
-                for (r, value) in column.into_iter().enumerate() {
-                    if r < rows {
+                let line = lines.at(4 * v);
+                let column = self.output(std::array::from_fn(|r| line.load(r * LINE)));
+                if rows == TILE {
+                    // (All of them but an image's last.)
+                    for (r, value) in column.into_iter().enumerate() {
+                        to.offset(r * apart.0).store(4 * v, value + bias);
+                    }
+                } else {
+                    for (r, value) in column.into_iter().enumerate().take(rows) {
                         to.offset(r * apart.0).store(4 * v, value + bias);
                     }
                 }
             }
+            lines.step(4 * W);
         });
     }
 }
 
-/// `f(place, at)` for each `W` vectors of some pixels of `lanes`: where they are, if pixels are `apart`, and where they
-/// would be side by side.
+/// `f(place)` for each `W` vectors of some pixels of `lanes`: where they are, if pixels are `apart`.
 #[inline(always)]
-fn for_each_pixel<const W: usize>(
-    (pixels, lanes): (usize, usize),
-    apart: usize,
-    mut f: impl FnMut(usize, usize),
-) {
+fn for_each_pixel<const W: usize>((pixels, lanes): (usize, usize), apart: usize, mut f: impl FnMut(usize)) {
     let lanes = pixels_apart::<W>(lanes);
     let mut place = 0;
-    for at in (0..pixels * lanes).step_by(lanes) {
+    for _ in 0..pixels {
         for v in (0..lanes).step_by(4 * W) {
-            f(place + v, at + v);
+            f(place + v);
         }
         place += apart;
     }

@@ -33,6 +33,12 @@ impl Taps {
         self.c * self.phases.count()
     }
 
+    /// Whether the nine taps of kernels of 3×3 with a step of 1 are turned by half a turn; `None` of other kernels.
+    pub fn nine(&self) -> Option<bool> {
+        let plain = self.phases.count() == 1 && self.slots[0].iter().all(Option::is_some);
+        plain.then(|| self.slots[0][0] != Some(0))
+    }
+
     /// The channel that one of these is, and which tap is in each slot.
     #[inline(always)]
     pub fn of(&self, input: usize) -> (usize, &Slots) {
