@@ -149,7 +149,7 @@ pub(super) fn write_taps((sums, outputs, inputs): (&[f32], usize, usize), kernel
 
 /// The sums over all parts, in order, with what they lose.
 #[inline(never)]
-pub(super) fn add_parts(parts: &[f32], dw: &mut [f32]) {
+pub(in super::super) fn add_parts(parts: &[f32], dw: &mut [f32]) {
     let length = dw.len();
     for_each_part([dw], [1], (length, parts.len() / length, 4), |range, [dw]| {
         for (i, dw) in range.step_by(4).zip(dw.chunks_mut(4)) {
