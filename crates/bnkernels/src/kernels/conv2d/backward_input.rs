@@ -32,7 +32,7 @@ pub fn conv2d_backward_input(
     if line::pays_back(s) {
         return line::backward_input(s, dy, weight, bias, dx);
     }
-    if winograd::pays(s) {
+    if winograd::pays_back(s) {
         return winograd::backward_input(s, dy, weight, bias, dx);
     }
     let dimension = |input, outputs, kernel, stride, padding, dilation| Dimension {

@@ -44,7 +44,7 @@ pub(in super::super) fn backward_weight(
     let slabs = oc.div_ceil((SUMMED / (POINTS * inputs)).max(CHANNELS));
     let outputs = oc.div_ceil(slabs).next_multiple_of(2);
     let slabs = oc.div_ceil(outputs);
-    let groups = groups_in_cache(inputs + outputs);
+    let groups = groups_in_cache(inputs.max(outputs));
     let all = (of_block * dy_blocks.width(0)).div_ceil(16) * blocks;
     let (fewest, most) = (all.div_ceil(groups * ADDED), all.div_ceil(groups));
     // (An even number of chunks, for two threads.)
