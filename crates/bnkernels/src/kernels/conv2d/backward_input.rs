@@ -11,7 +11,7 @@
 use super::correlate::Correlation;
 use super::forward::fill_with_bias;
 use super::plan::{Dimension, CACHED};
-use super::{winograd, Conv2dShape};
+use super::{line, winograd, Conv2dShape};
 use crate::parallel::scratch::{per_thread, take};
 use crate::parallel::OutOfMemory;
 
@@ -29,7 +29,10 @@ pub fn conv2d_backward_input(
     }
     let s = shape;
     assert_eq!(weight.len(), s.weight());
-    if winograd::pays(s) {
+    if line::pays_back(s) {
+        return line::backward_input(s, dy, weight, bias, dx);
+    }
+    if winograd::pays_back(s) {
         return winograd::backward_input(s, dy, weight, bias, dx);
     }
     let dimension = |input, outputs, kernel, stride, padding, dilation| Dimension {

@@ -2,7 +2,7 @@
 
 use super::correlate::Correlation;
 use super::plan::{Dimension, CACHED};
-use super::{bands, winograd, Conv2dShape};
+use super::{bands, line, winograd, Conv2dShape};
 use crate::layout::Blocks;
 use crate::parallel::{scratch::per_thread, OutOfMemory};
 
@@ -37,6 +37,9 @@ pub(super) fn forward(
     bias: Option<&[f32]>,
     y: &mut [f32],
 ) -> Result<(), OutOfMemory> {
+    if line::pays(s) {
+        return line::forward(s, x, weight, bias, y);
+    }
     if winograd::pays(s) {
         return winograd::forward(s, x, weight, bias, y);
     }

@@ -33,7 +33,7 @@ const SUMMED: usize = 80 * 1024;
 pub(in super::super) fn chunks_of_block(s: &Conv2dShape) -> Option<usize> {
     let phases = where_faster(s)?;
     let (rows, across) = Side::input(s, phases).tiles();
-    if phases.products().checked_mul(s.c.checked_mul(s.oc)?)? > SUMMED {
+    if phases.is_long() || phases.products().checked_mul(s.c.checked_mul(s.oc)?)? > SUMMED {
         return None;
     }
     let blocks = s.x().count();
@@ -61,7 +61,7 @@ pub(in super::super) fn backward(
     dw: &mut [f32],
     db: Option<&mut [f32]>,
 ) -> Result<(), OutOfMemory> {
-    let phases = Phases::of(s).expect("a kernel that has phases").rotated();
+    let phases = Phases::of(s).and_then(|phases| phases.back(s)).expect("a kernel that has phases");
     let (from, to) = (Side::output(s), Side::input(s, phases));
     let before = phases.before();
     let kernels = Kernels::new(s, phases, weight, true);
@@ -126,7 +126,7 @@ pub(in super::super) fn backward(
                 multiply(matrices, sizes, (&mut *dy_values, of_group), groups);
                 write_outputs((&mut *dy_values, of_group), some, (dx.offset(0), dx_plane), None);
             }
-            write_taps((sums, outputs, inputs), &kernels.taps, part);
+            write_taps((sums, outputs, inputs), (&kernels.taps, s.c), part);
         });
     });
     add_parts(&parts, dw);

@@ -36,7 +36,7 @@ impl Side {
 
     pub fn plane(self, lanes: usize) -> Plane {
         let Self { channels, h, w, phases } = self;
-        Plane { channels, apart: h * w * lanes, h, w, lanes, phases }
+        Plane { channels, of_phase: channels, apart: h * w * lanes, h, w, lanes, phases }
     }
 
     /// Rows of tiles, and tiles of a row.

@@ -37,13 +37,13 @@ pub(in super::super) fn backward_weight(
     let phases = Phases::of(s).expect("a kernel that has phases");
     let (from, to) = (Side::input(s, phases), Side::output(s));
     let before = phases.before();
-    let kernels = Taps::new(s, phases);
     let (x_blocks, dy_blocks) = (from.blocks(s.n), to.blocks(s.n));
     let (down, across) = to.tiles();
     let tiles = across * down;
     let blocks = dy_blocks.count();
     let all = Tiles { across, vectors: dy_blocks.width(0) / 4 }.groups(tiles) * blocks;
-    let of_inputs = from.counted(from.channels.next_multiple_of(4));
+    let of_phase = from.channels.next_multiple_of(4);
+    let (of_inputs, kernels) = (from.counted(of_phase), Taps::new(s, phases, of_phase));
     let inputs = of_inputs.count();
     // Outputs of a chunk: an even number.
     let slabs = to.channels.div_ceil((SUMMED / (PRODUCTS * inputs)).max(CHANNELS));
@@ -87,7 +87,11 @@ pub(in super::super) fn backward_weight(
                     let count = (part.end - at).min(tiles - first).min(within.fitting(groups));
                     let some = (within, first..first + count);
                     let groups = within.groups(count);
-                    let image = Image { values: &x[x_blocks.range(block)], plane: from.plane(lanes), before };
+                    let image = Image {
+                        values: &x[x_blocks.range(block)],
+                        plane: Plane { of_phase, ..from.plane(lanes) },
+                        before,
+                    };
                     let cleared = inputs > from.all();
                     let values = Values { values: &mut *x_values, channels: inputs, cleared };
                     transform_inputs(image, some.clone(), values);
@@ -101,7 +105,7 @@ pub(in super::super) fn backward_weight(
                     add_dots((dy_values, outputs, outputs), (x_values, of_inputs), groups, sums);
                     at += count;
                 }
-                write_taps((sums, outputs, inputs), &kernels, out);
+                write_taps((sums, outputs, inputs), (&kernels, s.c), out);
             });
         },
     );
@@ -119,14 +123,18 @@ pub(super) fn transform_gradients(image: Image, tiles: (Tiles, Range<usize>), to
 
 /// The gradients of the taps, `[outputs][c][kh][kw]`, from the sums of products, `[36][outputs][inputs]`.
 #[inline(never)]
-pub(super) fn write_taps((sums, outputs, inputs): (&[f32], usize, usize), kernels: &Taps, out: &mut [f32]) {
+pub(super) fn write_taps(
+    (sums, outputs, inputs): (&[f32], usize, usize),
+    (kernels, channels): (&Taps, usize),
+    out: &mut [f32],
+) {
     let apart = sums_apart(outputs, inputs);
     let sums = Src::new(sums, PRODUCTS * apart);
     let (mut lines, mut between) = ([0.0; 9 * 4], BETWEEN);
-    for (o, out) in out.chunks_exact_mut(kernels.c * kernels.size).enumerate() {
+    for (o, out) in out.chunks_exact_mut(channels * kernels.size).enumerate() {
         let end = out.len();
         let mut out = Dst::new(out, end);
-        for first in (0..kernels.inputs()).step_by(4) {
+        for first in (0..kernels.all()).step_by(4) {
             let sums = sums.offset(o * inputs + first);
             let load = |i: usize| {
                 let sums = sums.offset(i * apart);
@@ -139,13 +147,15 @@ pub(super) fn write_taps((sums, outputs, inputs): (&[f32], usize, usize), kernel
                     taps.store(v * 4, value);
                 }
             });
-            let here = 4.min(kernels.inputs() - first);
-            if let (Some(turned), 4) = (kernels.nine(), here) {
+            if let (Some(turned), true) = (kernels.nine(), first + 4 <= channels) {
                 write_nine(&taps, turned, out.offset(first * 9));
                 continue;
             }
-            for i in 0..here {
+            for i in 0..4.min(kernels.all() - first) {
                 let (c, of_phase) = kernels.of(first + i);
+                if c >= channels {
+                    continue;
+                }
                 for (t, tap) in of_phase.iter().enumerate().take(black_box(9)) {
                     if let Some(tap) = tap {
                         out.set(c * kernels.size + tap, taps.get(t * 4 + i));
@@ -173,7 +183,7 @@ fn write_nine(taps: &Dst, turned: bool, mut out: Dst) {
 
 /// The sums over all parts, in order, with what they lose.
 #[inline(never)]
-pub(super) fn add_parts(parts: &[f32], dw: &mut [f32]) {
+pub(in super::super) fn add_parts(parts: &[f32], dw: &mut [f32]) {
     let length = dw.len();
     for_each_part([dw], [1], (length, parts.len() / length, 4), |range, [dw]| {
         for (i, dw) in range.step_by(4).zip(dw.chunks_mut(4)) {

@@ -33,7 +33,7 @@ use super::Conv2dShape;
 use crate::parallel::OutOfMemory;
 pub(super) use backward::{backward, chunks_of_block};
 use correlate::{Correlation, Side};
-pub(super) use gradient::backward_weight;
+pub(super) use gradient::{add_parts, backward_weight};
 use phases::Phases;
 use weights::Kernels;
 
@@ -49,6 +49,8 @@ const FOURS: usize = 4;
 const TRANSFORM: usize = 150;
 /// Channels on either side below which no products are saved that pay for the transforms.
 const FEWEST: usize = 3;
+/// How many times as many products the direct way has at least, where kernels are cut into parts.
+const LONG: f64 = 1.6;
 /// Vectors of tiles that the transformed kernels are worth their own cost for.
 const SHARED: f64 = 3.0;
 /// The most floats that the transformed kernels may take: 16 MB.
@@ -59,6 +61,11 @@ pub(super) fn pays(s: &Conv2dShape) -> bool {
     where_faster(s).is_some()
 }
 
+/// Whether it is, for the gradient of the input.
+pub(super) fn pays_back(s: &Conv2dShape) -> bool {
+    where_faster(s).is_some_and(|phases| phases.back(s).is_some())
+}
+
 /// The phases by which it is faster than the direct way, by the shape alone. (The batch matters for images of less than
 /// three tiles only.)
 fn where_faster(s: &Conv2dShape) -> Option<Phases> {
@@ -66,20 +73,20 @@ fn where_faster(s: &Conv2dShape) -> Option<Phases> {
         return None;
     }
     let phases = Phases::of(s)?;
-    let strided = phases.count() > 1;
+    let (strided, long) = (s.stride != (1, 1), phases.is_long());
     let plain = (s.kh, s.kw, s.stride) == (3, 3, (1, 1));
-    if !plain && (!strided || !s.c.is_multiple_of(FOURS)) {
+    let fours = s.c.is_multiple_of(FOURS);
+    if !(plain || long || strided && fours) {
         return None;
     }
-    let least = s.c.min(s.oc);
     let products = (s.c + 3).saturating_mul(s.oc + 3).saturating_mul(PRODUCTS * phases.count());
-    if least < FEWEST || products > LARGEST {
+    if !long && s.c.min(s.oc) < FEWEST || products > LARGEST {
         return None;
     }
     let (h, w) = (s.oh(), s.ow());
     // The direct way skips the taps outside of the image.
     let taps = |windows: usize, kernel: usize, padding: usize| {
-        let padding = if strided { 0 } else { padding.min(2) };
+        let padding = if strided { 0 } else { padding.min(kernel - 1) };
         (kernel * windows) as f64 - (padding * (padding + 1)) as f64
     };
     let direct = taps(h, s.kh, s.padding.0) * taps(w, s.kw, s.padding.1);
@@ -87,7 +94,8 @@ fn where_faster(s: &Conv2dShape) -> Option<Phases> {
     let transforms = 1.0 / s.c as f64 + phases.count() as f64 / s.oc as f64;
     let tile = phases.products() as f64 + TRANSFORM as f64 * transforms;
     let shared = tiles * s.n.div_ceil(4) as f64;
-    (shared >= SHARED && direct > 1.2 * tiles * tile).then_some(phases)
+    let worth = if long { LONG } else { 1.2 };
+    (shared >= SHARED && direct > worth * tiles * tile).then_some(phases)
 }
 
 /// `y = conv2d(x, weight) + bias`.
@@ -113,8 +121,12 @@ pub(super) fn backward_input(
     bias: Option<&[f32]>,
     dx: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    let phases = Phases::of(s).expect("a kernel that has phases").rotated();
-    let (from, to) = (Side::output(s), Side::input(s, phases));
+    let phases = Phases::of(s).and_then(|phases| phases.back(s)).expect("a kernel that has phases");
+    let (from, to) = if phases.is_long() {
+        (Side { phases, ..Side::output(s) }, Side::input(s, Phases::PLAIN))
+    } else {
+        (Side::output(s), Side::input(s, phases))
+    };
     let before = phases.before();
     let kernels = Kernels::new(s, phases, weight, true);
     Correlation { n: s.n, from, to, before, kernels, bias }.run(dy, dx)

@@ -48,10 +48,12 @@ struct Run {
 }
 
 /// Channels of the images of a block, `[channels][h][w][lanes]`; channels are `apart`. All of each phase of its pixels
-/// are channels of the transform, one phase after the other.
+/// are channels of the transform, one phase after the other, and of each so many that are not there that these are
+/// `of_phase`.
 #[derive(Clone, Copy)]
 pub(super) struct Plane {
     pub channels: usize,
+    pub of_phase: usize,
     pub apart: usize,
     pub h: usize,
     pub w: usize,
@@ -125,17 +127,18 @@ fn transform_vectors<const N: usize, const W: usize>(
     (mut to, of_to): (Dst, usize),
     f: impl Fn(&Factors, [F32x4; N]) -> [F32x4; PATCH],
 ) {
-    let Plane { channels, apart, h, w, lanes, phases } = plane;
+    let Plane { channels, of_phase, apart, h, w, lanes, phases } = plane;
     let (image, outside) = (Src::new(values, channels * apart), Src::new(&OUTSIDE, STEP * LINE));
     let factors = Factors::new();
     let mut strip = [0.0; STRIP];
     for phase in 0..phases.count() {
         let (seen, (points, _)) = (phases.seen(phase, (h, w), lanes), phases.points(phase));
         for channel in 0..channels {
-            let c = phase * channels + channel;
+            let c = phase * of_phase + channel;
             let mut vector = 0;
             for run in tiles.runs(range.clone()) {
-                let (row, column) = (run.row as isize - before.0, run.column as isize - before.1);
+                let row = run.row as isize - before.0 - seen.shift.0;
+                let column = run.column as isize - before.1 - seen.shift.1;
                 let pixels = run.tiles * TILE + N - TILE;
                 let (rows, columns) = (inside(row, N, seen.h), inside(column, pixels, seen.w));
                 // (Of no line that is read the first pixel lies outside.)
@@ -188,7 +191,7 @@ fn write_vectors<const W: usize>(
     (mut to, plane): (Dst, Plane),
     bias: Option<&[f32]>,
 ) {
-    let Plane { channels, apart, h, w, lanes, phases } = plane;
+    let Plane { channels, apart, h, w, lanes, phases, .. } = plane;
     let factors = Factors::new();
     let mut strip = [0.0; STRIP];
     for phase in 0..phases.count() {

@@ -1,6 +1,6 @@
 //! The kernels as the products read them, `G g Gᵀ`.
 
-use super::phases::{Phases, Slots, STEP};
+use super::phases::{Phases, Slots, MOST};
 use super::transform::{both, taps, Between, BETWEEN};
 use super::{PATCH, PRODUCTS};
 use crate::kernels::conv2d::Conv2dShape;
@@ -8,29 +8,28 @@ use crate::parallel::{chunk_count, for_each_tile};
 use crate::simd::{Dst, Src};
 use std::hint::black_box;
 
-/// How kernels `[oc][c][kh][kw]` are kernels of 3×3 of the phases: each phase's `c` inputs after the others.
+/// How kernels are kernels of 3×3 of the phases: of each phase as many `channels` after the others.
 pub(super) struct Taps {
-    pub c: usize,
-    oc: usize,
+    pub channels: usize,
     /// Taps of a kernel.
     pub size: usize,
     pub phases: Phases,
     /// For each phase, which tap is in each of the nine slots.
-    slots: [Slots; STEP * STEP],
+    slots: [Slots; MOST * MOST],
 }
 
 impl Taps {
-    pub fn new(s: &Conv2dShape, phases: Phases) -> Self {
-        let mut slots = [[None; 9]; STEP * STEP];
+    pub fn new(s: &Conv2dShape, phases: Phases, channels: usize) -> Self {
+        let mut slots = [[None; 9]; MOST * MOST];
         for (i, slots) in slots.iter_mut().enumerate().take(phases.count()) {
             *slots = phases.taps(i);
         }
-        Self { c: s.c, oc: s.oc, size: s.kh * s.kw, phases, slots }
+        Self { channels, size: s.kh * s.kw, phases, slots }
     }
 
-    /// Input channels of all phases.
-    pub fn inputs(&self) -> usize {
-        self.c * self.phases.count()
+    /// Channels of all phases.
+    pub fn all(&self) -> usize {
+        self.channels * self.phases.count()
     }
 
     /// Whether the nine taps of kernels of 3×3 with a step of 1 are turned by half a turn; `None` of other kernels.
@@ -41,31 +40,34 @@ impl Taps {
 
     /// The channel that one of these is, and which tap is in each slot.
     #[inline(always)]
-    pub fn of(&self, input: usize) -> (usize, &Slots) {
-        (input % self.c, &self.slots[input / self.c])
+    pub fn of(&self, one: usize) -> (usize, &Slots) {
+        (one % self.channels, &self.slots[one / self.channels])
     }
 }
 
-/// Kernels, and which way they are taken: from inputs to outputs, or (`back`) from outputs to inputs.
+/// Kernels `[oc][c][kh][kw]`, and which way they are taken: from inputs to outputs, or (`back`) from outputs to inputs.
+/// The inputs have the phases, but for parts on the way back, which the outputs have.
 pub(super) struct Kernels<'a> {
     pub weight: &'a [f32],
     pub taps: Taps,
     pub back: bool,
+    c: usize,
+    oc: usize,
 }
 
 impl<'a> Kernels<'a> {
     pub fn new(s: &Conv2dShape, phases: Phases, weight: &'a [f32], back: bool) -> Self {
         assert_eq!(weight.len(), s.weight());
-        Self { weight, taps: Taps::new(s, phases), back }
+        let channels = if back && phases.is_long() { s.oc } else { s.c };
+        Self { weight, taps: Taps::new(s, phases, channels), back, c: s.c, oc: s.oc }
     }
 
     /// Channels that are summed over, and those of the sums.
     fn channels(&self) -> (usize, usize) {
-        let (inputs, outputs) = (self.taps.inputs(), self.taps.oc);
-        if self.back {
-            (outputs, inputs)
-        } else {
-            (inputs, outputs)
+        match (self.back, self.taps.phases.is_long()) {
+            (false, _) => (self.taps.all(), self.oc),
+            (true, true) => (self.taps.all(), self.c),
+            (true, false) => (self.oc, self.taps.all()),
         }
     }
 
@@ -109,9 +111,11 @@ impl<'a> Kernels<'a> {
             if o >= outputs || c >= inputs {
                 continue;
             }
-            let (output, input) = if self.back { (c, o) } else { (o, c) };
-            let (channel, slots) = self.taps.of(input);
-            let kernel = kernels.offset((output * self.taps.c + channel) * self.taps.size);
+            let long = self.taps.phases.is_long();
+            let (other, one) = if self.back && !long { (c, o) } else { (o, c) };
+            let (channel, slots) = self.taps.of(one);
+            let (output, input) = if self.back && long { (channel, other) } else { (other, channel) };
+            let kernel = kernels.offset((output * self.c + input) * self.taps.size);
             for (t, tap) in slots.iter().enumerate().take(black_box(9)) {
                 taps.set(t * 4 + i, tap.map_or(0.0, |tap| kernel.get(tap)));
             }
