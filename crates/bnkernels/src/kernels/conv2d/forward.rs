@@ -24,7 +24,7 @@ pub fn conv2d_forward(
     assert_eq!(weight.len(), shape.weight());
     assert_eq!((x.len(), y.len()), (shape.x().len(), shape.y().len()));
     if let Some(bands) = bands::where_faster(shape) {
-        return bands::through(shape, &bands, x, y, |x, y| forward(&bands, x, weight, bias, y));
+        return bands::through(shape, &bands, x, y, |x, y| forward(&bands.shape, x, weight, bias, y));
     }
     forward(shape, x, weight, bias, y)
 }
@@ -37,7 +37,7 @@ pub(super) fn forward(
     bias: Option<&[f32]>,
     y: &mut [f32],
 ) -> Result<(), OutOfMemory> {
-    if winograd::pays(s) {
+    if winograd::forward_pays(s) {
         return winograd::forward(s, x, weight, bias, y);
     }
     let dimension = |input, outputs, kernel, stride, padding, dilation| Dimension {
