@@ -24,7 +24,7 @@ pub fn conv2d_forward(
     assert_eq!(weight.len(), shape.weight());
     assert_eq!((x.len(), y.len()), (shape.x().len(), shape.y().len()));
     if let Some(bands) = bands::where_faster(shape) {
-        return bands::through(shape, &bands, x, y, |x, y| forward(&bands, x, weight, bias, y));
+        return bands::through(shape, &bands, x, y, |x, y| forward(&bands.shape, x, weight, bias, y));
     }
     forward(shape, x, weight, bias, y)
 }
@@ -40,7 +40,7 @@ pub(super) fn forward(
     if line::pays(s) {
         return line::forward(s, x, weight, bias, y);
     }
-    if winograd::pays(s) {
+    if winograd::forward_pays(s) {
         return winograd::forward(s, x, weight, bias, y);
     }
     let dimension = |input, outputs, kernel, stride, padding, dilation| Dimension {

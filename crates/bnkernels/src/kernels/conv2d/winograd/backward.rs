@@ -123,7 +123,7 @@ pub(in super::super) fn backward(
                 let matrices =
                     Matrices { values: matrices, apart: kernels.apart(), first: 0, row: kernels.row() };
                 let sizes = (from.counted(from.channels), to.counted(to.channels.next_multiple_of(2)));
-                multiply(matrices, sizes, (&mut *dy_values, of_group), groups);
+                multiply(matrices, sizes, (&mut *dy_values, of_group), some.1.len() * tiles.vectors);
                 write_outputs((&mut *dy_values, of_group), some, (dx.offset(0), dx_plane), None);
             }
             write_taps((sums, outputs, inputs), (&kernels.taps, s.c), part);

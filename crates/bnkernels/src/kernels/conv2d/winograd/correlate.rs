@@ -132,7 +132,7 @@ impl Correlation<'_> {
                     transform_inputs(image, some.clone(), inputs);
                     let row = kernels.row();
                     let matrices = Matrices { values: matrices, apart: kernels.apart(), first: o * row, row };
-                    multiply(matrices, sizes, (values, of_group), tiles.groups(some.1.len()));
+                    multiply(matrices, sizes, (values, of_group), some.1.len() * tiles.vectors);
                     write_outputs((values, of_group), some, (y.offset(0), y_plane), bias);
                 }
             });

@@ -51,12 +51,14 @@ const TRANSFORM: usize = 150;
 const FEWEST: usize = 3;
 /// How many times as many products the direct way has at least, where kernels are cut into parts.
 const LONG: f64 = 1.6;
-/// Vectors of tiles that the transformed kernels are worth their own cost for.
+/// Vectors of tiles that the transformed kernels, and the gradients of theirs, are worth their own cost for.
 const SHARED: f64 = 3.0;
+/// What transforming a kernel of a channel pair costs, in products of vectors (measured).
+const KERNEL: f64 = 60.0;
 /// The most floats that the transformed kernels may take: 16 MB.
 const LARGEST: usize = 1 << 22;
 
-/// Whether it is faster than the direct way, by the shape alone.
+/// Whether the gradients are faster than the direct way, by the shape alone.
 pub(super) fn pays(s: &Conv2dShape) -> bool {
     where_faster(s).is_some()
 }
@@ -66,9 +68,22 @@ pub(super) fn pays_back(s: &Conv2dShape) -> bool {
     where_faster(s).is_some_and(|phases| phases.back(s).is_some())
 }
 
+/// Whether it is forward, which needs fewer tiles.
+pub(super) fn forward_pays(s: &Conv2dShape) -> bool {
+    saved(s).is_some_and(|(phases, saved)| saved > KERNEL * phases.count() as f64)
+}
+
 /// The phases by which it is faster than the direct way, by the shape alone. (The batch matters for images of less than
 /// three tiles only.)
 fn where_faster(s: &Conv2dShape) -> Option<Phases> {
+    let (phases, _) = saved(s)?;
+    let tiles = s.oh().div_ceil(TILE) as f64 * s.ow().div_ceil(TILE) as f64;
+    // (The kernels of each phase are transformed.)
+    (tiles * s.n.div_ceil(4) as f64 >= SHARED * phases.count() as f64).then_some(phases)
+}
+
+/// The phases by which there are fewer products, and how many vectors of them are saved for a pair of channels.
+fn saved(s: &Conv2dShape) -> Option<(Phases, f64)> {
     if !cfg!(feature = "whole") || s.dilation != (1, 1) || s.groups != 1 {
         return None;
     }
@@ -93,9 +108,9 @@ fn where_faster(s: &Conv2dShape) -> Option<Phases> {
     let tiles = h.div_ceil(TILE) as f64 * w.div_ceil(TILE) as f64;
     let transforms = 1.0 / s.c as f64 + phases.count() as f64 / s.oc as f64;
     let tile = phases.products() as f64 + TRANSFORM as f64 * transforms;
-    let shared = tiles * s.n.div_ceil(4) as f64;
     let worth = if long { LONG } else { 1.2 };
-    (shared >= SHARED && direct > worth * tiles * tile).then_some(phases)
+    let saved = direct - worth * tiles * tile;
+    (saved > 0.0).then(|| (phases, saved * s.n.div_ceil(4) as f64))
 }
 
 /// `y = conv2d(x, weight) + bias`.

@@ -48,15 +48,17 @@ impl Channels {
     }
 }
 
-/// `y[o][p] = Σ matrix[p][o][c] · x[c][p]` in each of some groups of `channels`, two outputs at a time. In `values`,
-/// `x[c][p]` is at place `p + 1` of its channel, and `y[o][p]` at place `p`. Products that a channel does not have are 0.
+/// `y[o][p] = Σ matrix[p][o][c] · x[c][p]` in so many vectors, four to a group of `channels`, two outputs at a time, or
+/// more where a group has one vector or two only. In `values`, `x[c][p]` is at place `p + 1` of its channel, and `y[o][p]`
+/// at place `p`. Products that a channel does not have are 0.
 #[inline(never)]
 pub(super) fn multiply(
     matrices: Matrices,
     (inputs, outputs): (Channels, Channels),
     (values, channels): (&mut [f32], usize),
-    groups: usize,
+    vectors: usize,
 ) {
+    let groups = vectors.div_ceil(4);
     let Matrices { row, apart, first, .. } = matrices;
     let count = outputs.count();
     let all = Src::new(matrices.values, (PRODUCTS - 1) * apart + first + count * row);
@@ -77,11 +79,18 @@ pub(super) fn multiply(
             for from in from.iter().filter(|run| !run.is_empty()) {
                 let at_a_time = from.len().div_ceil(from.len().div_ceil(SUMMED));
                 for to in &to {
+                    let few = vectors - 4 * g;
+                    if few < 3 {
+                        let from = Run { from: from.clone(), at_a_time, more: begun };
+                        let w = (all.offset(p * apart + first), row);
+                        multiply_few(few, values.offset(0), w, from, to.clone());
+                        continue;
+                    }
                     for o in to.clone().step_by(2) {
                         let w = all.offset(p * apart + first + o * row);
                         for c in from.clone().step_by(at_a_time) {
                             let x = values.offset(c * CHANNEL + LANES);
-                            let sums = sum(x, w.offset(2 * c), at_a_time.min(from.end - c));
+                            let [sums] = sum::<4, 1>(x, [w.offset(2 * c)], at_a_time.min(from.end - c));
                             let mut y = values.offset(o * CHANNEL);
                             for (r, row) in sums.into_iter().enumerate() {
                                 for (v, sum) in row.into_iter().enumerate() {
@@ -99,10 +108,63 @@ pub(super) fn multiply(
     }
 }
 
-/// The sums of two outputs.
+/// A run of inputs, some of which are summed at a time; added to what there is, if there is `more`.
+struct Run {
+    from: Range<usize>,
+    at_a_time: usize,
+    more: bool,
+}
+
+/// The same of one vector or two, for the outputs `to`, which have `row` floats in `w`. (Apart from the loop above, which
+/// loses a fifth with these in its function.)
+#[inline(never)]
+fn multiply_few(vectors: usize, mut values: Dst, w: (Src, usize), from: Run, to: Range<usize>) {
+    if vectors == 1 {
+        multiply_vectors::<1, 4>(&mut values, w, &from, to);
+    } else {
+        multiply_vectors::<2, 2>(&mut values, w, &from, to);
+    }
+}
+
+/// Of `V` vectors, `P` pairs of outputs at a time: eight sums. What is left, one pair at a time.
 #[inline(always)]
-fn sum(mut x: Dst, mut w: Src, mut left: usize) -> [[F32x4; 4]; 2] {
-    let mut sums = [[F32x4::zero(); 4]; 2];
+fn multiply_vectors<const V: usize, const P: usize>(
+    values: &mut Dst,
+    w: (Src, usize),
+    from: &Run,
+    to: Range<usize>,
+) {
+    let rest = to.end - to.len() % (2 * P);
+    (to.start..rest).step_by(2 * P).for_each(|o| multiply_pairs::<V, P>(values, w, from, o));
+    (rest..to.end).step_by(2).for_each(|o| multiply_pairs::<V, 1>(values, w, from, o));
+}
+
+#[inline(always)]
+fn multiply_pairs<const V: usize, const P: usize>(
+    values: &mut Dst,
+    (w, row): (Src, usize),
+    Run { from, at_a_time, more }: &Run,
+    o: usize,
+) {
+    for c in from.clone().step_by(*at_a_time) {
+        let x = values.offset(c * CHANNEL + LANES);
+        let w = std::array::from_fn(|pair| w.offset((o + 2 * pair) * row + 2 * c));
+        let sums = sum::<V, P>(x, w, (*at_a_time).min(from.end - c));
+        let mut y = values.offset(o * CHANNEL);
+        for (r, row) in sums.into_iter().flatten().enumerate() {
+            for (v, sum) in row.into_iter().enumerate() {
+                let at = r * CHANNEL + v * 4;
+                let more = *more || c > from.start;
+                y.store(at, if more { y.load(at) + sum } else { sum });
+            }
+        }
+    }
+}
+
+/// The sums of `V` vectors for `P` pairs of outputs.
+#[inline(always)]
+fn sum<const V: usize, const P: usize>(mut x: Dst, mut w: [Src; P], mut left: usize) -> [[[F32x4; V]; 2]; P] {
+    let mut sums = [[[F32x4::zero(); V]; 2]; P];
     // Four channels have one step of the pointers; an exit after each keeps the compilers from mixing them, for
     // which there are too few registers.
     loop {
@@ -123,18 +185,20 @@ fn sum(mut x: Dst, mut w: Src, mut left: usize) -> [[F32x4; 4]; 2] {
             break;
         }
         left -= 4;
-        (x, w) = (x.advance(4 * CHANNEL), w.offset(8));
+        (x, w) = (x.advance(4 * CHANNEL), w.map(|w| w.offset(8)));
     }
     sums
 }
 
 #[inline(always)]
-fn add(x: &Dst, w: Src, c: usize, sums: &mut [[F32x4; 4]; 2]) {
-    let values: [F32x4; 4] = std::array::from_fn(|v| x.load(c * CHANNEL + v * 4));
-    for (r, sums) in sums.iter_mut().enumerate() {
-        let factor = w.load_splat(2 * c + r);
-        for (sum, value) in sums.iter_mut().zip(values) {
-            *sum = value.mul_add(factor, *sum);
+fn add<const V: usize, const P: usize>(x: &Dst, w: [Src; P], c: usize, sums: &mut [[[F32x4; V]; 2]; P]) {
+    let values: [F32x4; V] = std::array::from_fn(|v| x.load(c * CHANNEL + v * 4));
+    for (w, sums) in w.into_iter().zip(sums) {
+        for (r, sums) in sums.iter_mut().enumerate() {
+            let factor = w.load_splat(2 * c + r);
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum = value.mul_add(factor, *sum);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use super::transform::{both, taps, Between, BETWEEN};
 use super::{PATCH, PRODUCTS};
 use crate::kernels::conv2d::Conv2dShape;
 use crate::parallel::{chunk_count, for_each_tile};
-use crate::simd::{Dst, Src};
+use crate::simd::{Dst, F32x4, Src};
 use std::hint::black_box;
 
 /// How kernels are kernels of 3×3 of the phases: of each phase as many `channels` after the others.
@@ -91,13 +91,44 @@ impl<'a> Kernels<'a> {
             let (mut to, apart) = tile.cursor();
             // Nine taps of four channel pairs side by side.
             let (mut taps, mut between) = ([0.0; 9 * 4], BETWEEN);
+            let nine = self.taps.nine();
             for (i, o) in outputs.enumerate().step_by(2) {
                 for c in (0..inputs).step_by(2) {
-                    self.gather(o, c, &mut taps);
+                    match nine {
+                        Some(turned) if o + 1 < all && c + 1 < inputs => {
+                            self.gather_nine(o, c, turned, &mut taps)
+                        }
+                        _ => self.gather(o, c, &mut taps),
+                    }
                     write_products(&taps, to.offset(i * row + 2 * c), apart, &mut between);
                 }
             }
         });
+    }
+
+    /// As `gather`, of nine taps each, which are `turned` by half a turn or not.
+    #[inline(always)]
+    fn gather_nine(&self, o: usize, c: usize, turned: bool, taps: &mut [f32; 9 * 4]) {
+        let kernels = Src::new(self.weight, self.weight.len());
+        // (Where the other input, and the other output, begin.)
+        let (inner, outer) = (9, self.taps.c * 9);
+        let (first, to_c, to_o) = if self.back {
+            (c * outer + o * inner, outer, inner)
+        } else {
+            (o * outer + c * inner, inner, outer)
+        };
+        let kernels = [0, to_o, to_c, to_o + to_c].map(|at| kernels.offset(first + at));
+        let mut taps = Dst::new(taps, 9 * 4);
+        let line = |t: usize| if turned { 4 * (8 - t) } else { 4 * t };
+        for four in [0, 4] {
+            let lines = F32x4::transpose(kernels.map(|kernel| kernel.load(four)));
+            for (t, value) in lines.into_iter().enumerate() {
+                taps.store(line(four + t), value);
+            }
+        }
+        for (i, kernel) in kernels.into_iter().enumerate() {
+            taps.set(line(8) + i, kernel.get(8));
+        }
     }
 
     /// The taps from inputs `c` and `c + 1` to outputs `o` and `o + 1`, as far as there are such.
