@@ -10,7 +10,7 @@
 //! what these lose beside them: then the size of the batch costs no digits.
 
 use super::dot::Dot;
-use super::{line, winograd, Conv2dShape};
+use super::{dilated, line, winograd, Conv2dShape};
 use crate::kernels::reduce::{sum_run, RUN};
 use crate::layout::LANES;
 use crate::parallel::scratch::{per_thread, take};
@@ -73,6 +73,9 @@ pub fn conv2d_backward_weight(
     };
     if line::pays(s) {
         return line::backward_weight(s, x, dy, dw, db);
+    }
+    if let Some(dilated) = dilated::where_faster(s) {
+        return dilated.backward_weight(x, dy, dw, db);
     }
     if winograd::pays(s) {
         return winograd::backward_weight(s, x, dy, dw, db);
