@@ -18,6 +18,7 @@ mod correlate;
 mod depthwise;
 mod dilated;
 mod dot;
+mod few;
 mod forward;
 mod line;
 mod plan;

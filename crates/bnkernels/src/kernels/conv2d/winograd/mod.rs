@@ -95,7 +95,9 @@ fn where_faster(s: &Conv2dShape) -> Option<Phases> {
     let tile = phases.products() as f64 + TRANSFORM as f64 * transforms;
     let shared = tiles * s.n.div_ceil(4) as f64;
     let worth = if long { LONG } else { 1.2 };
-    (shared >= SHARED && direct > worth * tiles * tile).then_some(phases)
+    // (The kernels of each phase are transformed.)
+    let fewest = SHARED * phases.count() as f64;
+    (shared >= fewest && direct > worth * tiles * tile).then_some(phases)
 }
 
 /// `y = conv2d(x, weight) + bias`.
