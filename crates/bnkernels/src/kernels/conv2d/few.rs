@@ -120,13 +120,15 @@ fn tile<const R: usize>(s: &Conv2dShape, (dy, o): (&[f32], usize), columns: &[f3
             let lanes = blocks.width(b);
             let dy = Src::new(&dy[blocks.range(b)][o * of_output * lanes..], R * of_output * lanes);
             let x = Src::new(&columns[b * LANES * pixels * PANEL..], pixels * lanes * PANEL);
+            // (Neighbours in a row are lanes side by side, unless there is a stride.)
+            let run = if s.stride.1 == 1 { across.len() } else { 1 };
             for i in rows.clone() {
-                for j in across.clone() {
+                for j in across.clone().step_by(run.max(1)) {
                     let (y, x_at) = (i * s.stride.0 + u - s.padding.0, j * s.stride.1 + v - s.padding.1);
                     let dy = dy.offset((i * ow + j) * lanes);
                     let x = x.offset((y * s.w + x_at) * lanes * PANEL);
-                    add_products((dy, of_output * lanes), x, lanes, &mut sums);
-                    terms += lanes;
+                    add_products((dy, of_output * lanes), x, run * lanes, &mut sums);
+                    terms += run * lanes;
                     if terms >= CLOSED {
                         close(&mut sums, &mut totals);
                         terms = 0;
@@ -148,7 +150,7 @@ fn close<const R: usize>(sums: &mut [[F32x4; 2]; R], totals: &mut [[F32x4; 2]; R
     }
 }
 
-/// Adds a pixel's products, lane after lane.
+/// Adds the products of some lanes.
 #[inline(never)]
 fn add_products<const R: usize>(
     (mut dy, apart): (Src, usize),
@@ -200,10 +202,12 @@ fn write_taps(s: &Conv2dShape, count: usize, from: &[f32], first: usize, dw: &mu
     // (What was computed one by one lies one after the other.)
     let (of_tap, of_row) = if count == ROWS { (ROWS * PANEL, PANEL) } else { (PANEL, taps * PANEL) };
     for (r, row) in dw.chunks_exact_mut(s.c * taps).enumerate() {
-        let to = &mut row[first * taps..][..channels * taps];
-        for (c, to) in to.chunks_exact_mut(taps).enumerate() {
-            for (t, to) in to.iter_mut().enumerate() {
-                *to = from[t * of_tap + r * of_row + c];
+        let from = Src::new(&from[r * of_row..], (taps - 1) * of_tap + PANEL);
+        let mut to = Dst::new(&mut row[first * taps..], channels * taps);
+        for t in 0..taps {
+            let from = from.offset(t * of_tap);
+            for c in 0..channels {
+                to.set(c * taps + t, from.get(c));
             }
         }
     }

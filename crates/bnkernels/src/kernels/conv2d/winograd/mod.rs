@@ -75,8 +75,7 @@ fn where_faster(s: &Conv2dShape) -> Option<Phases> {
     let phases = Phases::of(s)?;
     let (strided, long) = (s.stride != (1, 1), phases.is_long());
     let plain = (s.kh, s.kw, s.stride) == (3, 3, (1, 1));
-    let fours = s.c.is_multiple_of(FOURS);
-    if !plain && !(strided && fours) && !long {
+    if !(plain || long || strided && s.c.is_multiple_of(FOURS)) {
         return None;
     }
     let products = (s.c + 3).saturating_mul(s.oc + 3).saturating_mul(PRODUCTS * phases.count());
