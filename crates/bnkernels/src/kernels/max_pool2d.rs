@@ -176,11 +176,12 @@ pub fn max_pool2d_backward(shape: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f
                 } else {
                     mine.fill(0.0);
                     let (of_x, of_y) = (x.len(), mine_y.len());
-                    let (x, dy) = (Src::new(x, of_x), Src::new(&dy[mine_y], of_y));
+                    let x = Src::new(x, of_x);
+                    let (y, dy) = (Src::new(&y[mine_y.clone()], of_y), Src::new(&dy[mine_y], of_y));
                     let mut dx = Dst::new(mine, of_x);
                     for i in 0..s.oh() {
                         for j in 0..s.ow() {
-                            backward_window(&s, (i, j), x, dy, lanes, &mut dx);
+                            backward_window(&s, (i, j), (x, y, dy), lanes, &mut dx);
                         }
                     }
                 }
@@ -239,10 +240,27 @@ fn choose(taps: impl Iterator<Item = F32x4>) -> F32x4 {
 }
 
 /// Adds the gradient of one window of any kind.
-fn backward_window(s: &MaxPool2dShape, (i, j): (usize, usize), x: Src, dy: Src, lanes: usize, dx: &mut Dst) {
+fn backward_window(
+    s: &MaxPool2dShape,
+    (i, j): (usize, usize),
+    (x, y, dy): (Src, Src, Src),
+    lanes: usize,
+    dx: &mut Dst,
+) {
     let taps = || s.taps(i, j, lanes);
     for l in (0..lanes).step_by(4) {
-        let gradient = dy.load((i * s.ow() + j) * lanes + l);
+        let window = (i * s.ow() + j) * lanes + l;
+        let (largest, gradient) = (y.load(window), dy.load(window));
+        // (The core binary has the one way that NaNs need.)
+        if cfg!(feature = "whole") && !largest.ne(largest).any() {
+            let mut left = gradient;
+            for tap in taps() {
+                let hit = x.load(tap + l).eq(largest);
+                dx.store(tap + l, dx.load(tap + l) + hit.keep(left));
+                left = hit.clear(left);
+            }
+            continue;
+        }
         let chosen = choose(taps().map(|tap| x.load(tap + l)));
         for (k, tap) in taps().enumerate() {
             let hit = chosen.eq(F32x4::splat(k as f32));

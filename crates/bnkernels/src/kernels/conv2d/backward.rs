@@ -1,7 +1,7 @@
 //! The gradients of the input and of the weight at once: where Winograd's way is taken for both, and the sums of all
 //! are few enough, they share work; else they are computed one after the other.
 
-use super::{conv2d_backward_input, conv2d_backward_weight, winograd, Conv2dShape};
+use super::{conv2d_backward_input, conv2d_backward_weight, dilated, winograd, Conv2dShape};
 use crate::parallel::OutOfMemory;
 
 /// `dx`, `dw` and `db`, as [`conv2d_backward_input`] and [`conv2d_backward_weight`] give them but for roundings; `x`,
@@ -16,6 +16,9 @@ pub fn conv2d_backward(
     let s = shape;
     assert_eq!((weight.len(), dw.len()), (s.weight(), s.weight()));
     if !dx.is_empty() && !dy.is_empty() {
+        if let Some(dilated) = dilated::where_faster(s) {
+            return dilated.backward((x, dy, weight), dx, dw, db);
+        }
         if let Some(chunks) = winograd::chunks_of_block(s) {
             return winograd::backward(s, chunks, (x, dy, weight), dx, dw, db);
         }

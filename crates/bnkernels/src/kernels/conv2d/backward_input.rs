@@ -11,7 +11,7 @@
 use super::correlate::Correlation;
 use super::forward::fill_with_bias;
 use super::plan::{Dimension, CACHED};
-use super::{line, winograd, Conv2dShape};
+use super::{dilated, line, winograd, Conv2dShape};
 use crate::parallel::scratch::{per_thread, take};
 use crate::parallel::OutOfMemory;
 
@@ -31,6 +31,9 @@ pub fn conv2d_backward_input(
     assert_eq!(weight.len(), s.weight());
     if line::pays_back(s) {
         return line::backward_input(s, dy, weight, bias, dx);
+    }
+    if let Some(dilated) = dilated::where_faster(s) {
+        return dilated.backward_input(dy, weight, bias, dx);
     }
     if winograd::pays_back(s) {
         return winograd::backward_input(s, dy, weight, bias, dx);

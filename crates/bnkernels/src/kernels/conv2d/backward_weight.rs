@@ -10,7 +10,7 @@
 //! what these lose beside them: then the size of the batch costs no digits.
 
 use super::dot::Dot;
-use super::{line, winograd, Conv2dShape};
+use super::{dilated, few, line, winograd, Conv2dShape};
 use crate::kernels::reduce::{sum_run, RUN};
 use crate::layout::LANES;
 use crate::parallel::scratch::{per_thread, take};
@@ -74,8 +74,14 @@ pub fn conv2d_backward_weight(
     if line::pays(s) {
         return line::backward_weight(s, x, dy, dw, db);
     }
+    if let Some(dilated) = dilated::where_faster(s) {
+        return dilated.backward_weight(x, dy, dw, db);
+    }
     if winograd::pays(s) {
         return winograd::backward_weight(s, x, dy, dw, db);
+    }
+    if few::pays(s) {
+        return few::backward_weight(s, x, dy, dw, db);
     }
     // An output channel's row of a part: its taps, then its bias.
     let row = taps + 1;
@@ -174,7 +180,7 @@ fn sum_closed(total: F32x4, lost: F32x4) -> f32 {
 }
 
 /// Outputs `i` of `count` with `0 <= i * stride + tap - padding < size`; `tap` counts inputs.
-fn outputs(count: usize, tap: usize, stride: usize, padding: usize, size: usize) -> Range<usize> {
+pub(super) fn outputs(count: usize, tap: usize, stride: usize, padding: usize, size: usize) -> Range<usize> {
     // Divisions are slow, and mostly there are none.
     let strides = |n: usize| if stride == 1 { n } else { n.div_ceil(stride) };
     let low = strides(padding.saturating_sub(tap)).min(count);

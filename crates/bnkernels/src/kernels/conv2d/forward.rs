@@ -2,7 +2,7 @@
 
 use super::correlate::Correlation;
 use super::plan::{Dimension, CACHED};
-use super::{bands, line, winograd, Conv2dShape};
+use super::{bands, dilated, line, winograd, Conv2dShape};
 use crate::layout::Blocks;
 use crate::parallel::{scratch::per_thread, OutOfMemory};
 
@@ -39,6 +39,9 @@ pub(super) fn forward(
 ) -> Result<(), OutOfMemory> {
     if line::pays(s) {
         return line::forward(s, x, weight, bias, y);
+    }
+    if let Some(dilated) = dilated::where_faster(s) {
+        return dilated.forward(x, weight, bias, y);
     }
     if winograd::forward_pays(s) {
         return winograd::forward(s, x, weight, bias, y);

@@ -16,8 +16,9 @@ use crate::parallel::scratch::{per_thread, take};
 use crate::parallel::{beat, chunk_range, for_each_range, OutOfMemory};
 use crate::simd::{F32x4, Src};
 
-/// Chunks wanted at least, where there is work for them.
-const CHUNKS: usize = 16;
+/// Chunks wanted at least and at most, where there is work for them: each should take twice as much as is transformed
+/// together, since its sums cost something at its end.
+const CHUNKS: (usize, usize) = (8, 16);
 /// Floats of a chunk's sums, if they are of more than `CHANNELS` outputs: part of a second-level cache.
 const SUMMED: usize = 96 * 1024;
 const CHANNELS: usize = 32;
@@ -48,7 +49,8 @@ pub(in super::super) fn backward_weight(
     let all = (of_block * dy_blocks.width(0)).div_ceil(16) * blocks;
     let (fewest, most) = (all.div_ceil(groups * ADDED), all.div_ceil(groups));
     // (An even number of chunks, for two threads.)
-    let count = CHUNKS.div_ceil(slabs).clamp(fewest, most);
+    let wanted = (all / (2 * groups)).clamp(CHUNKS.0, CHUNKS.1);
+    let count = wanted.div_ceil(slabs).clamp(fewest, most);
     let count = if count > 1 { count.next_multiple_of(2) } else { 1 };
     let [of_x, of_dy] = [inputs, outputs].map(|channels| groups * channels * CHANNEL);
     let of_sums = POINTS * sums_apart(outputs, inputs);
@@ -118,12 +120,13 @@ fn write_taps(
         for (p, part) in parts.iter().enumerate() {
             for first in (0..line.c).step_by(4) {
                 let sums = sums.offset(o * inputs + p * line.c + first);
+                let sums: [F32x4; POINTS] = std::array::from_fn(|point| sums.load(point * apart));
                 for i in 0..part.taps {
                     let slot = part.slot + i;
                     let last = slot == parts.most() - 1;
-                    let mut sum = if last { sums.load((POINTS - 1) * apart) } else { F32x4::zero() };
-                    for (point, factors) in OF_TAPS.iter().enumerate() {
-                        sum = sums.load(point * apart).mul_add(F32x4::splat(factors[slot]), sum);
+                    let mut sum = if last { sums[POINTS - 1] } else { F32x4::zero() };
+                    for (value, factors) in sums.iter().zip(&OF_TAPS) {
+                        sum = value.mul_add(F32x4::splat(factors[slot]), sum);
                     }
                     for (c, value) in (first..line.c).zip(sum.to_array()) {
                         out[c * line.taps + part.tap + i * parts.apart] = value;

@@ -90,8 +90,7 @@ fn saved(s: &Conv2dShape) -> Option<(Phases, f64)> {
     let phases = Phases::of(s)?;
     let (strided, long) = (s.stride != (1, 1), phases.is_long());
     let plain = (s.kh, s.kw, s.stride) == (3, 3, (1, 1));
-    let fours = s.c.is_multiple_of(FOURS);
-    if !(plain || long || strided && fours) {
+    if !(plain || long || strided && s.c.is_multiple_of(FOURS)) {
         return None;
     }
     let products = (s.c + 3).saturating_mul(s.oc + 3).saturating_mul(PRODUCTS * phases.count());
