@@ -111,7 +111,7 @@ impl<'a> Kernels<'a> {
     fn gather_nine(&self, o: usize, c: usize, turned: bool, taps: &mut [f32; 9 * 4]) {
         let kernels = Src::new(self.weight, self.weight.len());
         // (Where the other input, and the other output, begin.)
-        let (inner, outer) = (9, self.taps.c * 9);
+        let (inner, outer) = (9, self.c * 9);
         let (first, to_c, to_o) = if self.back {
             (c * outer + o * inner, outer, inner)
         } else {
