@@ -7,7 +7,7 @@ use super::correlate::{transform_inputs, Side};
 use super::patches::{transform, Image, Plane, Tiles, Values, GROUPS};
 use super::phases::Phases;
 use super::products::{add_dots, sums_apart, CHANNEL};
-use super::transform::{both, gradient_of_taps, Factors, BETWEEN};
+use super::transform::{both, Factors, TapFactors, BETWEEN};
 use super::weights::Taps;
 use super::{PATCH, PRODUCTS, TILE};
 use crate::kernels::conv2d::backward_weight::sum_outputs;
@@ -131,6 +131,7 @@ pub(super) fn write_taps(
     let apart = sums_apart(outputs, inputs);
     let sums = Src::new(sums, PRODUCTS * apart);
     let (mut lines, mut between) = ([0.0; 9 * 4], BETWEEN);
+    let factors = TapFactors::new();
     for (o, out) in out.chunks_exact_mut(channels * kernels.size).enumerate() {
         let end = out.len();
         let mut out = Dst::new(out, end);
@@ -141,12 +142,17 @@ pub(super) fn write_taps(
                 std::array::from_fn(|r| sums.load(r * PATCH * apart))
             };
             let mut taps = Dst::new(&mut lines, 9 * 4);
-            both(&mut between, load, gradient_of_taps, |u, row| {
-                let mut taps = taps.offset(u * 3 * 4);
-                for (v, value) in row.into_iter().enumerate() {
-                    taps.store(v * 4, value);
-                }
-            });
+            both(
+                &mut between,
+                load,
+                |m| factors.gradient(m),
+                |u, row| {
+                    let mut taps = taps.offset(u * 3 * 4);
+                    for (v, value) in row.into_iter().enumerate() {
+                        taps.store(v * 4, value);
+                    }
+                },
+            );
             if let (Some(turned), true) = (kernels.nine(), first + 4 <= channels) {
                 write_nine(&taps, turned, out.offset(first * 9));
                 continue;

@@ -232,26 +232,37 @@ pub(super) fn both<const N: usize, const M: usize>(
     }
 }
 
-/// G: three taps.
-#[inline(always)]
-pub(super) fn taps(g: [F32x4; 3]) -> [F32x4; 6] {
-    let even = [
-        g[2].mul_add(F32x4::splat(0.5), g[0]) * F32x4::splat(-2.0 / 3.0),
-        (g[0] + (g[2] + g[2])) * F32x4::splat(1.0 / 3.0),
-    ];
-    let odd = g[1] * F32x4::splat(FRAC_1_SQRT_2 * -2.0 / 3.0);
-    [g[0], even[0] + odd, even[0] - odd, even[1] - odd, even[1] + odd, g[2]]
+/// The factors of the transforms of kernels and of their gradients, which the compilers must not know either.
+#[derive(Clone, Copy)]
+pub(super) struct TapFactors {
+    half: F32x4,
+    third: F32x4,
+    minus_two_thirds: F32x4,
+    /// −2a/3.
+    odd: F32x4,
 }
 
-/// Gᵀ: what sums of products make of the gradients of three taps.
-#[inline(always)]
-pub(super) fn gradient_of_taps(m: [F32x4; 6]) -> [F32x4; 3] {
-    let even = [(m[1] + m[2]) * F32x4::splat(-2.0 / 3.0), (m[3] + m[4]) * F32x4::splat(1.0 / 3.0)];
-    let odd = (m[1] - m[2]) - (m[3] - m[4]);
-    let half = F32x4::splat(0.5);
-    [
-        m[0] + even[0] + even[1],
-        odd * F32x4::splat(FRAC_1_SQRT_2 * -2.0 / 3.0),
-        even[0].mul_add(half, even[1] + even[1]) + m[5],
-    ]
+impl TapFactors {
+    pub fn new() -> Self {
+        let factors = [0.5, 1.0 / 3.0, -2.0 / 3.0, FRAC_1_SQRT_2 * -2.0 / 3.0];
+        let [half, third, minus_two_thirds, odd] = black_box(factors).map(F32x4::splat);
+        Self { half, third, minus_two_thirds, odd }
+    }
+
+    /// G: three taps.
+    #[inline(always)]
+    pub fn taps(&self, g: [F32x4; 3]) -> [F32x4; 6] {
+        let even =
+            [g[2].mul_add(self.half, g[0]) * self.minus_two_thirds, (g[0] + (g[2] + g[2])) * self.third];
+        let odd = g[1] * self.odd;
+        [g[0], even[0] + odd, even[0] - odd, even[1] - odd, even[1] + odd, g[2]]
+    }
+
+    /// Gᵀ: what sums of products make of the gradients of three taps.
+    #[inline(always)]
+    pub fn gradient(&self, m: [F32x4; 6]) -> [F32x4; 3] {
+        let even = [(m[1] + m[2]) * self.minus_two_thirds, (m[3] + m[4]) * self.third];
+        let odd = (m[1] - m[2]) - (m[3] - m[4]);
+        [m[0] + even[0] + even[1], odd * self.odd, even[0].mul_add(self.half, even[1] + even[1]) + m[5]]
+    }
 }

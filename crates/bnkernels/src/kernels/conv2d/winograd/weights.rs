@@ -1,7 +1,7 @@
 //! The kernels as the products read them, `G g Gᵀ`.
 
 use super::phases::{Phases, Slots, MOST};
-use super::transform::{both, taps, Between, BETWEEN};
+use super::transform::{both, Between, TapFactors, BETWEEN};
 use super::{PATCH, PRODUCTS};
 use crate::kernels::conv2d::Conv2dShape;
 use crate::parallel::{chunk_count, for_each_tile};
@@ -91,7 +91,7 @@ impl<'a> Kernels<'a> {
             let (mut to, apart) = tile.cursor();
             // Nine taps of four channel pairs side by side.
             let (mut taps, mut between) = ([0.0; 9 * 4], BETWEEN);
-            let nine = self.taps.nine();
+            let (nine, factors) = (self.taps.nine(), TapFactors::new());
             for (i, o) in outputs.enumerate().step_by(2) {
                 for c in (0..inputs).step_by(2) {
                     match nine {
@@ -100,7 +100,7 @@ impl<'a> Kernels<'a> {
                         }
                         _ => self.gather(o, c, &mut taps),
                     }
-                    write_products(&taps, to.offset(i * row + 2 * c), apart, &mut between);
+                    write_products(factors, &taps, (to.offset(i * row + 2 * c), apart), &mut between);
                 }
             }
         });
@@ -156,13 +156,23 @@ impl<'a> Kernels<'a> {
 
 /// G g Gᵀ of four kernels, each product `apart` from the next.
 #[inline(always)]
-fn write_products(lines: &[f32; 9 * 4], mut to: Dst, apart: usize, between: &mut Between) {
+fn write_products(
+    factors: TapFactors,
+    lines: &[f32; 9 * 4],
+    (mut to, apart): (Dst, usize),
+    between: &mut Between,
+) {
     let lines = Src::new(lines, 9 * 4);
     let load = |v: usize| std::array::from_fn(|u| lines.offset(4 * v).load(u * 3 * 4));
-    both(between, load, taps, |r, row| {
-        let mut to = to.offset(r * PATCH * apart);
-        for (i, value) in row.into_iter().enumerate() {
-            to.store(i * apart, value);
-        }
-    });
+    both(
+        between,
+        load,
+        |g| factors.taps(g),
+        |r, row| {
+            let mut to = to.offset(r * PATCH * apart);
+            for (i, value) in row.into_iter().enumerate() {
+                to.store(i * apart, value);
+            }
+        },
+    );
 }
