@@ -22,6 +22,7 @@ const CLOSED: usize = 256;
 /// Output channels of a tile, and input channels: of a panel.
 const ROWS: usize = 4;
 const PANEL: usize = 8;
+type Sums = [[F32x4; PANEL / 4]; ROWS];
 
 /// Whether it is faster than dot products, by the shape alone.
 pub(super) fn pays(s: &Conv2dShape) -> bool {
@@ -62,16 +63,11 @@ pub(super) fn backward_weight(
             for (o, dw) in range.step_by(ROWS).zip(dw.chunks_mut(ROWS * rows)) {
                 beat();
                 for (p, columns) in columns.chunks_exact(panel).enumerate() {
+                    // (The last tile has the outputs before it again, if it has too few.)
                     let count = dw.len() / rows;
-                    if count == ROWS {
-                        tile::<ROWS>(s, (dy, o), columns, scratch);
-                    } else {
-                        for r in 0..count {
-                            let at = r * PANEL;
-                            tile::<1>(s, (dy, o + r), columns, &mut scratch[at * taps..]);
-                        }
-                    }
-                    write_taps(s, count, scratch, p * PANEL, dw);
+                    let again = ROWS - count;
+                    tile(s, (dy, o - again), columns, scratch);
+                    write_taps(s, &scratch[again * PANEL..], p * PANEL, dw);
                 }
             }
         });
@@ -105,20 +101,20 @@ fn exchange(s: &Conv2dShape, x: &[f32], first: usize, to: &mut [f32]) {
     }
 }
 
-/// The gradients of all taps of `R` outputs from `o` on and a panel of inputs, `[taps][R][8]`.
-fn tile<const R: usize>(s: &Conv2dShape, (dy, o): (&[f32], usize), columns: &[f32], to: &mut [f32]) {
+/// The gradients of all taps of the outputs of a tile from `o` on and a panel of inputs, `[taps][4][8]`.
+fn tile(s: &Conv2dShape, (dy, o): (&[f32], usize), columns: &[f32], to: &mut [f32]) {
     let (blocks, ow) = (s.y(), s.ow());
     let (pixels, of_output) = (s.h * s.w, s.oh() * ow);
-    for (t, to) in to.chunks_exact_mut(R * PANEL).take(s.kh * s.kw).enumerate() {
+    for (t, to) in to.chunks_exact_mut(ROWS * PANEL).take(s.kh * s.kw).enumerate() {
         let (u, v) = (t / s.kw * s.dilation.0, t % s.kw * s.dilation.1);
         let rows = outputs(s.oh(), u, s.stride.0, s.padding.0, s.h);
         let across = outputs(ow, v, s.stride.1, s.padding.1, s.w);
-        let mut totals = [[F32x4::zero(); 2]; R];
+        let mut totals: Sums = [[F32x4::zero(); PANEL / 4]; ROWS];
         let mut sums = totals;
         let mut terms = 0;
         for b in 0..blocks.count() {
             let lanes = blocks.width(b);
-            let dy = Src::new(&dy[blocks.range(b)][o * of_output * lanes..], R * of_output * lanes);
+            let dy = Src::new(&dy[blocks.range(b)][o * of_output * lanes..], ROWS * of_output * lanes);
             let x = Src::new(&columns[b * LANES * pixels * PANEL..], pixels * lanes * PANEL);
             // (Neighbours in a row are lanes side by side, unless there is a stride.)
             let run = if s.stride.1 == 1 { across.len() } else { 1 };
@@ -144,7 +140,7 @@ fn tile<const R: usize>(s: &Conv2dShape, (dy, o): (&[f32], usize), columns: &[f3
 }
 
 /// Moves sums to their totals.
-fn close<const R: usize>(sums: &mut [[F32x4; 2]; R], totals: &mut [[F32x4; 2]; R]) {
+fn close(sums: &mut Sums, totals: &mut Sums) {
     for (sum, total) in sums.as_flattened_mut().iter_mut().zip(totals.as_flattened_mut()) {
         (*total, *sum) = (*total + *sum, F32x4::zero());
     }
@@ -152,12 +148,7 @@ fn close<const R: usize>(sums: &mut [[F32x4; 2]; R], totals: &mut [[F32x4; 2]; R
 
 /// Adds the products of some lanes.
 #[inline(never)]
-fn add_products<const R: usize>(
-    (mut dy, apart): (Src, usize),
-    mut x: Src,
-    lanes: usize,
-    to: &mut [[F32x4; 2]; R],
-) {
+fn add_products((mut dy, apart): (Src, usize), mut x: Src, lanes: usize, to: &mut Sums) {
     let mut sums = *to;
     // (An exit after each keeps the compilers from mixing them, for which there are too few registers.)
     let mut left = black_box(lanes);
@@ -185,7 +176,7 @@ fn add_products<const R: usize>(
 }
 
 #[inline(always)]
-fn add<const R: usize>(dy: Src, apart: usize, x: Src, lane: usize, sums: &mut [[F32x4; 2]; R]) {
+fn add(dy: Src, apart: usize, x: Src, lane: usize, sums: &mut Sums) {
     let values = [x.load(lane * PANEL), x.load(lane * PANEL + 4)];
     for (r, sums) in sums.iter_mut().enumerate() {
         let factor = dy.offset(r * apart).load_splat(lane);
@@ -195,17 +186,15 @@ fn add<const R: usize>(dy: Src, apart: usize, x: Src, lane: usize, sums: &mut [[
     }
 }
 
-/// Writes the gradients of `count` outputs to their rows: those of the channels from `first` on.
-fn write_taps(s: &Conv2dShape, count: usize, from: &[f32], first: usize, dw: &mut [f32]) {
+/// Writes the gradients of some outputs to their rows: those of the channels from `first` on.
+fn write_taps(s: &Conv2dShape, from: &[f32], first: usize, dw: &mut [f32]) {
     let taps = s.kh * s.kw;
     let channels = PANEL.min(s.c - first);
-    // (What was computed one by one lies one after the other.)
-    let (of_tap, of_row) = if count == ROWS { (ROWS * PANEL, PANEL) } else { (PANEL, taps * PANEL) };
     for (r, row) in dw.chunks_exact_mut(s.c * taps).enumerate() {
-        let from = Src::new(&from[r * of_row..], (taps - 1) * of_tap + PANEL);
+        let from = Src::new(&from[r * PANEL..], (taps - 1) * ROWS * PANEL + PANEL);
         let mut to = Dst::new(&mut row[first * taps..], channels * taps);
         for t in 0..taps {
-            let from = from.offset(t * of_tap);
+            let from = from.offset(t * ROWS * PANEL);
             for c in 0..channels {
                 to.set(c * taps + t, from.get(c));
             }
@@ -248,7 +237,7 @@ mod tests {
         for n in [1, 4, 13, 16, 17, 40] {
             check(Conv2dShape { n, ..SHAPE });
         }
-        for (c, oc) in [(1, 1), (7, 4), (8, 6), (9, 3), (33, 70)] {
+        for (c, oc) in [(1, 4), (7, 5), (8, 6), (9, 7), (33, 70)] {
             check(Conv2dShape { c, oc, ..SHAPE });
         }
     }

@@ -2,7 +2,7 @@
 
 use super::parts::Parts;
 use super::products::CHANNEL;
-use super::transform::Factors;
+use super::transform::{Factors, LARGEST};
 use super::POINTS;
 use crate::layout::LANES;
 use crate::simd::{Dst, F32x4, Src};
@@ -199,16 +199,14 @@ fn inputs<const W: usize>(
 pub(super) fn transform_gradients(image: (&[f32], Plane), (tiles, run): (Tiles, &Run), to: Values) {
     let of_to = to.channels;
     let to = (to.cursor(run), of_to);
-    match (tiles.tile, run.vectors) {
-        (6, 4) => gradients::<6, 4>(image, (tiles, run), to),
-        (6, _) => gradients::<6, 1>(image, (tiles, run), to),
-        (_, 4) => gradients::<4, 4>(image, (tiles, run), to),
-        _ => gradients::<4, 1>(image, (tiles, run), to),
+    match run.vectors {
+        4 => gradients::<4>(image, (tiles, run), to),
+        _ => gradients::<1>(image, (tiles, run), to),
     }
 }
 
 #[inline(always)]
-fn gradients<const M: usize, const W: usize>(
+fn gradients<const W: usize>(
     (image, plane): (&[f32], Plane),
     (tiles, run): (Tiles, &Run),
     (mut to, of_to): (Dst, usize),
@@ -220,11 +218,11 @@ fn gradients<const M: usize, const W: usize>(
         let mut vector = 0;
         for spot in run.spots() {
             let first = image.offset(channel * plane.apart + spot.place * lanes);
-            let lines: [Src; M] =
-                std::array::from_fn(|i| if i < spot.outputs { first.offset(i * step) } else { outside });
+            let line = |i: usize| if i < spot.outputs { first.offset(i * step) } else { outside };
+            let (lines, last): ([Src; LARGEST], Src) = (std::array::from_fn(line), line(tiles.tile - 1));
             for v in (0..run.vectors).step_by(W) {
                 let to = to.offset((vector / 4 * of_to + channel) * CHANNEL + vector % 4 * 4);
-                factors.gradients::<M, W>(lines.map(|line| line.offset(4 * v)), to);
+                factors.gradients::<W>(lines.map(|line| line.offset(4 * v)), last.offset(4 * v), to);
                 vector += W;
             }
         }
@@ -237,24 +235,10 @@ fn gradients<const M: usize, const W: usize>(
 pub(super) fn write_outputs(
     (values, of_values): (&mut [f32], usize),
     (tiles, run): (Tiles, &Run),
-    to: (Dst, Plane),
-    bias: Option<&[f32]>,
-) {
-    let values = (Dst::new(values, run.groups() * of_values * CHANNEL), of_values);
-    if tiles.tile == 6 {
-        write::<6>(values, (tiles, run), to, bias);
-    } else {
-        write::<4>(values, (tiles, run), to, bias);
-    }
-}
-
-#[inline(always)]
-fn write<const M: usize>(
-    (mut values, of_values): (Dst, usize),
-    (tiles, run): (Tiles, &Run),
     (mut to, plane): (Dst, Plane),
     bias: Option<&[f32]>,
 ) {
+    let mut values = Dst::new(values, run.groups() * of_values * CHANNEL);
     let (factors, lanes) = (Factors::new(), run.lanes());
     let step = tiles.dilation * tiles.inner * lanes;
     for channel in 0..plane.channels {
@@ -264,7 +248,7 @@ fn write<const M: usize>(
             let mut to = to.offset(channel * plane.apart + spot.place * lanes);
             for v in 0..run.vectors {
                 let sums = values.offset((vector / 4 * of_values + channel) * CHANNEL + vector % 4 * 4);
-                let outputs = factors.outputs::<M>(&sums, 0);
+                let outputs = factors.outputs(&sums, tiles.tile);
                 for (i, output) in outputs.into_iter().enumerate() {
                     if i < spot.outputs {
                         to.offset(i * step).store(4 * v, output + bias);
