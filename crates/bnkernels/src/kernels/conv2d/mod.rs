@@ -7,8 +7,9 @@
 //!
 //! Taps outside of the image are skipped, not multiplied by zero. By the shape alone, groups of one input or one
 //! output channel (depthwise convolutions) go by [`depthwise`] in forward and the gradient of the input, and kernels
-//! of 3×3, and of 3 to 5 with a step of 2, between many channels by Winograd's way ([`winograd`]), those that are a
-//! line by that of one dimension ([`line`]), and dilated ones as plain ones ([`dilated`]), where that is faster; a single image is cut into bands ([`bands`]) in forward. The core binary has the direct way only: small nets gain nothing by the others.
+//! of 3×3 and more between many channels by Winograd's way ([`winograd`]), those that are a line by that of one dimension
+//! ([`line`]), and dilated ones as plain ones ([`dilated`]), where that is faster; a single image is cut into bands or
+//! quarters ([`bands`]) in forward. The core binary has the direct way only: small nets gain nothing by the others.
 
 mod backward;
 mod backward_input;

@@ -49,7 +49,7 @@ impl Channels {
 }
 
 /// `y[o][p] = Σ matrix[p][o][c] · x[c][p]` in so many vectors, four to a group of `channels`, two outputs at a time, or
-/// more where a group has one vector or two only. In `values`, `x[c][p]` is at place `p + 1` of its channel, and `y[o][p]`
+/// eight where a group has a single vector. In `values`, `x[c][p]` is at place `p + 1` of its channel, and `y[o][p]`
 /// at place `p`. Products that a channel does not have are 0.
 #[inline(never)]
 pub(super) fn multiply(
@@ -79,14 +79,14 @@ pub(super) fn multiply(
             for from in from.iter().filter(|run| !run.is_empty()) {
                 let at_a_time = from.len().div_ceil(from.len().div_ceil(SUMMED));
                 for to in &to {
-                    let few = vectors - 4 * g;
-                    if few < 3 {
+                    // Of a single vector the last outputs, if they are no whole tile, are made as those of four are.
+                    let one = if vectors - 4 * g == 1 { to.len() / (2 * PAIRS) * (2 * PAIRS) } else { 0 };
+                    if one > 0 {
                         let from = Run { from: from.clone(), at_a_time, more: begun };
                         let w = (all.offset(p * apart + first), row);
-                        multiply_few(few, values.offset(0), w, from, to.clone());
-                        continue;
+                        multiply_one(values.offset(0), w, from, to.start..to.start + one);
                     }
-                    for o in to.clone().step_by(2) {
+                    for o in (to.start + one..to.end).step_by(2) {
                         let w = all.offset(p * apart + first + o * row);
                         for c in from.clone().step_by(at_a_time) {
                             let x = values.offset(c * CHANNEL + LANES);
@@ -115,47 +115,27 @@ struct Run {
     more: bool,
 }
 
-/// The same of one vector or two, for the outputs `to`, which have `row` floats in `w`. (Apart from the loop above, which
-/// loses a fifth with these in its function.)
-#[inline(never)]
-fn multiply_few(vectors: usize, mut values: Dst, w: (Src, usize), from: Run, to: Range<usize>) {
-    if vectors == 1 {
-        multiply_vectors::<1, 4>(&mut values, w, &from, to);
-    } else {
-        multiply_vectors::<2, 2>(&mut values, w, &from, to);
-    }
-}
+/// Pairs of outputs that a group of one vector has at a time: eight sums.
+const PAIRS: usize = 4;
 
-/// Of `V` vectors, `P` pairs of outputs at a time: eight sums. What is left, one pair at a time.
-#[inline(always)]
-fn multiply_vectors<const V: usize, const P: usize>(
-    values: &mut Dst,
-    w: (Src, usize),
-    from: &Run,
+/// The same of one vector, for as many of the outputs `to` as are whole tiles. They have `row` floats in `w`. (Apart from
+/// the loop above, which loses a quarter of its speed with this in its function.)
+#[inline(never)]
+fn multiply_one(
+    mut values: Dst,
+    (w, row): (Src, usize),
+    Run { from, at_a_time, more }: Run,
     to: Range<usize>,
 ) {
-    let rest = to.end - to.len() % (2 * P);
-    (to.start..rest).step_by(2 * P).for_each(|o| multiply_pairs::<V, P>(values, w, from, o));
-    (rest..to.end).step_by(2).for_each(|o| multiply_pairs::<V, 1>(values, w, from, o));
-}
-
-#[inline(always)]
-fn multiply_pairs<const V: usize, const P: usize>(
-    values: &mut Dst,
-    (w, row): (Src, usize),
-    Run { from, at_a_time, more }: &Run,
-    o: usize,
-) {
-    for c in from.clone().step_by(*at_a_time) {
-        let x = values.offset(c * CHANNEL + LANES);
-        let w = std::array::from_fn(|pair| w.offset((o + 2 * pair) * row + 2 * c));
-        let sums = sum::<V, P>(x, w, (*at_a_time).min(from.end - c));
-        let mut y = values.offset(o * CHANNEL);
-        for (r, row) in sums.into_iter().flatten().enumerate() {
-            for (v, sum) in row.into_iter().enumerate() {
-                let at = r * CHANNEL + v * 4;
-                let more = *more || c > from.start;
-                y.store(at, if more { y.load(at) + sum } else { sum });
+    for o in to.step_by(2 * PAIRS) {
+        for c in from.clone().step_by(at_a_time) {
+            let x = values.offset(c * CHANNEL + LANES);
+            let w = std::array::from_fn(|pair| w.offset((o + 2 * pair) * row + 2 * c));
+            let sums = sum::<1, PAIRS>(x, w, at_a_time.min(from.end - c));
+            let mut y = values.offset(o * CHANNEL);
+            for (r, [sum]) in sums.into_iter().flatten().enumerate() {
+                let more = more || c > from.start;
+                y.store(r * CHANNEL, if more { y.load(r * CHANNEL) + sum } else { sum });
             }
         }
     }
