@@ -176,8 +176,9 @@ pub fn max_pool2d_backward(shape: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f
                 } else {
                     mine.fill(0.0);
                     let (of_x, of_y) = (x.len(), mine_y.len());
-                    let x = Src::new(x, of_x);
-                    let (y, dy) = (Src::new(&y[mine_y.clone()], of_y), Src::new(&dy[mine_y], of_y));
+                    let (x, dy) = (Src::new(x, of_x), Src::new(&dy[mine_y.clone()], of_y));
+                    // (The core binary does not read it.)
+                    let y = if cfg!(feature = "whole") { Src::new(&y[mine_y], of_y) } else { dy };
                     let mut dx = Dst::new(mine, of_x);
                     for i in 0..s.oh() {
                         for j in 0..s.ow() {

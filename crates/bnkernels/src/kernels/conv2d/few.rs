@@ -26,11 +26,13 @@ type Sums = [[F32x4; PANEL / 4]; ROWS];
 
 /// Whether it is faster than dot products, by the shape alone.
 pub(super) fn pays(s: &Conv2dShape) -> bool {
+    if !cfg!(feature = "whole") {
+        return false;
+    }
     let outputs = s.oh().saturating_mul(s.ow());
     // (Of inputs that no tap reads many would be moved for nothing.)
     let read = s.kh.saturating_mul(s.kw).saturating_mul(2 * outputs) >= s.h.saturating_mul(s.w);
-    cfg!(feature = "whole")
-        && s.groups == 1
+    s.groups == 1
         && outputs <= FEW
         && s.n.saturating_mul(outputs) <= TERMS
         && s.c.min(s.oc) >= CHANNELS
