@@ -48,7 +48,10 @@ export class Rewriter extends RowTaker {
       if (words[start] !== row[0]) {
         throw new Error('what is live runs another kernel than it ran when it was recorded')
       }
-      for (let i = 2; i < length; i++) if (!inputs.has(start + i)) words[start + i] = row[i]
+      for (let i = 2; i < length; i++) {
+        const at = start + i
+        if (words[at] !== row[i] && !inputs.has(at)) words[at] = row[i]
+      }
     })
   }
 

@@ -36,7 +36,7 @@ pub fn adam_step(
     let correction = |beta: f64| 1.0 - beta.powi(step.min(i32::MAX as u32) as i32);
     let splat = |value: f64| F32x4::splat(value as f32);
     let step_size = splat(-adam.lr / correction(adam.beta1));
-    let root = splat(correction(adam.beta2).sqrt());
+    let inverse_root = splat(1.0 / correction(adam.beta2).sqrt());
     let eps = splat(adam.eps);
     let (share1, beta2, share2) = (splat(1.0 - adam.beta1), splat(adam.beta2), splat(1.0 - adam.beta2));
     let (weight_decay, shrink) = (splat(adam.weight_decay), splat(1.0 - adam.lr * adam.weight_decay));
@@ -50,7 +50,7 @@ pub fn adam_step(
         let v = (share2 * g).mul_add(g, beta2 * v);
         [p, m, v]
     };
-    let moved = move |p, m: F32x4, v: F32x4| step_size.mul_add(m / (v.sqrt() / root + eps), p);
+    let moved = move |p, m: F32x4, v: F32x4| step_size.mul_add(m / v.sqrt().mul_add(inverse_root, eps), p);
     match largest {
         None => {
             let update_four = move |[p, m, v]: [F32x4; 3], [g]: [F32x4; 1]| {

@@ -111,16 +111,19 @@ impl BatchNormShape {
         }
     }
 
-    /// The results of `channel`, in order.
-    fn results_of(&self, channel: usize) -> impl Iterator<Item = usize> + use<> {
-        let (c, pieces, layout) = (self.c, self.pieces(), self.layout);
-        let groups = if layout == Layout::Rows { 1 } else { self.blocks().count() };
-        (0..groups).flat_map(move |b| {
-            (0..pieces).map(move |p| match layout {
-                Layout::Rows => p * c + channel,
-                Layout::Lanes => (b * c + channel) * pieces + p,
-            })
-        })
+    /// Calls `f` with where each of the results of four channels from `channel` on is, in order. Where there are fewer,
+    /// the last one stands for the others.
+    #[inline(always)]
+    fn for_each_result(&self, channel: usize, mut f: impl FnMut([usize; 4])) {
+        let (c, pieces) = (self.c, self.pieces());
+        let (groups, next, apart) = match self.layout {
+            Layout::Rows => (1, 1, c),
+            Layout::Lanes => (self.blocks().count(), pieces, 1),
+        };
+        let channels = [0, 1, 2, 3].map(|i| (channel + i).min(c - 1) * next);
+        for group in 0..groups {
+            (0..pieces).for_each(|p| f(channels.map(|at| group * c * pieces + at + p * apart)));
+        }
     }
 
     /// How many results a channel has.
@@ -167,22 +170,47 @@ impl Statistics<'_> {
         assert!(self.residual.is_none_or(|residual| residual.len() == c));
     }
 
-    fn residual(&self, channel: usize) -> f32 {
-        self.residual.map_or(0.0, |residual| residual[channel])
+    /// Of four channels from `channel` on, as `inverse`.
+    #[inline(always)]
+    fn residual(&self, channel: usize) -> F32x4 {
+        self.residual.map_or(F32x4::zero(), |residual| get(residual, channel, 0.0))
     }
 
-    /// `1 / √(var + eps)` of a channel.
-    fn inverse(&self, channel: usize) -> f32 {
-        1.0 / (self.var[channel] + self.eps).sqrt()
+    /// `1 / √(var + eps)`.
+    #[inline(always)]
+    fn inverse(&self, channel: usize) -> F32x4 {
+        F32x4::splat(1.0) / (get(self.var, channel, 1.0) + F32x4::splat(self.eps)).sqrt()
     }
 
-    /// `weight / √(var + eps)` of each channel.
-    fn scale(&self, weight: Option<&[f32]>, out: &mut [f32]) {
-        let (one, eps) = (F32x4::splat(1.0), F32x4::splat(self.eps));
-        for (out, var) in out.chunks_mut(4).zip(self.var.chunks(4)) {
-            (one / (F32x4::load_tail(var, 1.0) + eps).sqrt()).store_tail(out);
-        }
-        out.iter_mut().zip(weight.into_iter().flatten()).for_each(|(scale, weight)| *scale *= weight);
+    /// `weight / √(var + eps)`.
+    #[inline(always)]
+    fn scale(&self, weight: Option<&[f32]>, channel: usize) -> F32x4 {
+        let inverse = self.inverse(channel);
+        weight.map_or(inverse, |weight| inverse * get(weight, channel, 0.0))
+    }
+}
+
+/// The values of four channels from `channel` on; what is no channel is `fill`. (One copy of each of these two serves
+/// the core binary, which is to be small.)
+#[cfg_attr(feature = "whole", inline(always))]
+#[cfg_attr(not(feature = "whole"), inline(never))]
+fn get(from: &[f32], channel: usize, fill: f32) -> F32x4 {
+    let from = &from[channel..];
+    // (What may be of any length is copied by a call.)
+    match from.first_chunk::<4>() {
+        Some(four) => F32x4::load(four),
+        None => F32x4::load_tail(from, fill),
+    }
+}
+
+/// Writes the values of four channels from `channel` on, or as many as there are.
+#[cfg_attr(feature = "whole", inline(always))]
+#[cfg_attr(not(feature = "whole"), inline(never))]
+fn put(to: &mut [f32], channel: usize, values: F32x4) {
+    let to = &mut to[channel..];
+    match to.first_chunk_mut::<4>() {
+        Some(four) => values.store(four),
+        None => values.store_tail(to),
     }
 }
 

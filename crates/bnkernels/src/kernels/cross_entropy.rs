@@ -1,7 +1,7 @@
 //! Cross entropy of logits `[n, classes]` with class indices (whole floats):
 //! `loss_i = -log_softmax(logits_i)[label_i]`, `dlogits = (softmax - onehot) scale`.
 
-use super::softmax::{log_softmax_rows, map, EXP_COST};
+use super::softmax::{log_softmax_rows, map, narrow, EXP_COST};
 use crate::parallel::for_each_part;
 use crate::simd::F32x4;
 
@@ -56,7 +56,12 @@ pub fn cross_entropy_backward(
     if classes == 0 {
         return;
     }
-    for_each_part([dlogits], [classes], (n, classes * EXP_COST, 1), move |rows, [dlogits]| {
+    for_each_part([dlogits], [classes], (n, classes * EXP_COST, 4), move |rows, [dlogits]| {
+        if narrow::fits(classes) {
+            let y = &log_probabilities[rows.start * classes..rows.end * classes];
+            let scale = if scale.len() == 1 { scale } else { &scale[rows.clone()] };
+            return narrow::cross_entropy_backward(classes, y, &labels[rows], scale, dlogits);
+        }
         for (row, dx) in rows.zip(dlogits.chunks_exact_mut(classes)) {
             let y = &log_probabilities[row * classes..][..classes];
             let scale = scale[if scale.len() == 1 { 0 } else { row }];

@@ -13,13 +13,16 @@
 
 mod batch;
 mod dot;
+mod low;
 mod merge;
 mod outer;
 mod pack;
+mod repeated;
 mod tiles;
 
 pub use batch::{matmul_batch, Batch};
 pub(super) use pack::transpose;
+pub(super) use repeated::Repeated;
 
 use crate::parallel::scratch::{per_thread, take, PerThread, Scratch};
 use crate::parallel::OutOfMemory;

@@ -21,8 +21,7 @@ mod cells;
 
 pub use backward::{recurrent_backward, Given};
 
-use super::copy::{copy_strided, Strided};
-use super::matmul::{Form, Product};
+use super::matmul::{Form, Repeated};
 use crate::parallel::scratch::{per_thread, take};
 use crate::parallel::{chunk_count, chunk_range, for_each_stripe, OutOfMemory, Stripe};
 use std::ops::Range;
@@ -62,8 +61,8 @@ pub struct RecurrentShape {
 }
 
 /// Rows of the batch that a chunk has at least, as fewer would read the weight for too little work: but for small
-/// batches, of which two threads have halves. (A product's tiles are of 4 to 6 rows; lower ones are slow.)
-const ROWS: usize = 8;
+/// batches, of which two threads have halves. (A product's tiles are of 4 to 6 rows, and 6 are faster than 4.)
+const ROWS: usize = 12;
 const ROWS_FOR_HALVES: usize = 6;
 /// Chunks have a multiple of so many rows: of 28 two threads have 14, and not 16 and 12.
 const STEP: usize = 2;
@@ -90,6 +89,11 @@ impl RecurrentShape {
         let least = if self.n >= ROWS_FOR_HALVES { 2 } else { 1 };
         let parts = self.n.div_ceil(ROWS).max(least);
         chunk_count(parts, row.saturating_mul(self.n.div_ceil(parts)))
+    }
+
+    /// Rows of the largest chunk.
+    fn most_rows(&self) -> usize {
+        self.chunk_lengths().max().unwrap_or(0)
     }
 
     fn chunk_lengths(&self) -> impl Iterator<Item = usize> {
@@ -125,15 +129,12 @@ pub fn recurrent_forward(
     if n == 0 || h == 0 {
         return Ok(());
     }
-    let product = |rows| Product::new(Form::NN, (rows, width, h));
-    let needs = |rows| product(rows).scratch_of_one_thread() + rows * (width + 2 * h);
-    // Transposed once, so that no step's product has to add up lanes.
-    let mut across = take(width * h)?;
+    let product = Repeated::new(Form::NT, (width, h), s.most_rows(), t);
+    let needs = |rows| product.scratch_of_one_thread(rows) + rows * (width + 2 * h);
+    let mut laid_out = take(product.length())?;
     let scratch = &per_thread(s.chunk_lengths().map(needs).max().unwrap_or(0))?;
-    let shape = [h, width, 1, h, width, 1].map(|size| size as u32);
-    let transposed = Strided { shape: &shape[..2], x_strides: &shape[2..4], y_strides: &shape[4..] };
-    copy_strided(transposed, weight, &mut across);
-    let weight = &across[..];
+    product.lay_out(weight, &mut laid_out);
+    let weight = &laid_out[..];
     let keeps = if cell.keeps() { h } else { 0 };
     let outputs = [
         Stripe { output: gates, rows: t, width },
@@ -149,16 +150,16 @@ pub fn recurrent_forward(
         outputs,
         (n, s.chunks(), STEP),
         move |rows, [mut gates, mut y, mut kept, mut last_cell]| {
-            let (count, product) = (rows.len(), product(rows.len()));
+            let count = rows.len();
             scratch.with(|scratch| {
-                let (room, rest) = scratch.split_at_mut(product.scratch_of_one_thread());
+                let (room, rest) = scratch.split_at_mut(product.scratch_of_one_thread(count));
                 let (q, rest) = rest.split_at_mut(count * width);
                 let (state, rest) = rest.split_at_mut(count * h);
                 let c = &mut rest[..count * h];
                 start(state, h0, &rows, h);
                 start(c, c0, &rows, h);
                 for step in (0..t).map(|i| s.step(i)) {
-                    product.run_on_one_thread(state, weight, bias, q, room);
+                    product.run(count, state, weight, bias, q, room);
                     let (gates, kept) = (gates.row_mut(step), kept.row_mut(step));
                     let all = gates.chunks_exact_mut(width).zip(q.chunks_exact(width));
                     let states = state.chunks_exact_mut(h).zip(c.chunks_exact_mut(h));

@@ -2,7 +2,7 @@
 //! `y = e^(x - max) / s` and `y = (x - max) - ln s`, with `s = Σ e^(x - max)`.
 //! Nothing overflows, because the maximum is taken off first.
 
-mod narrow;
+pub(super) mod narrow;
 
 use crate::parallel::for_each_part;
 use crate::simd::{Dst, F32x4, Mask4, Src};

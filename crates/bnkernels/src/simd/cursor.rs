@@ -106,6 +106,12 @@ impl<'a> Src<'a> {
         F32x4::splat(self.get(index))
     }
 
+    /// The elements at four places.
+    #[inline(always)]
+    pub fn gather(self, [a, b, c, d]: [usize; 4]) -> F32x4 {
+        F32x4::new(self.get(a), self.get(b), self.get(c), self.get(d))
+    }
+
     #[inline(always)]
     pub fn get(self, index: usize) -> f32 {
         self.bounds.check(index, 1);

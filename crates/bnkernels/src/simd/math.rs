@@ -26,9 +26,22 @@ impl<const N: usize> Constants<N> {
     /// The polynomial in `x` with constants `from..to`, the highest power first.
     #[inline(always)]
     pub(super) fn polynomial(&self, x: F32x4, from: usize, to: usize, mul_add: MulAdd) -> F32x4 {
-        let mut y = self.get(from);
+        let [y] = self.polynomials([x], from, to, mul_add);
+        y
+    }
+
+    /// The same of vectors side by side.
+    #[inline(always)]
+    pub(super) fn polynomials<const M: usize>(
+        &self,
+        x: [F32x4; M],
+        from: usize,
+        to: usize,
+        mul_add: MulAdd,
+    ) -> [F32x4; M] {
+        let mut y = [self.get(from); M];
         for index in from + 1..to {
-            y = mul_add(y, x, self.get(index));
+            y = std::array::from_fn(|i| mul_add(y[i], x[i], self.get(index)));
         }
         y
     }
@@ -90,10 +103,20 @@ impl F32x4 {
     /// As `exp`, in fewer steps: results too small to have all their bits (below e^-87.3) are 0.
     #[inline(always)]
     pub fn exp_or_zero(self) -> Self {
+        let [y] = Self::exp_or_zero_of([self]);
+        y
+    }
+
+    /// `exp_or_zero` of vectors side by side, which share the loads of constants: half of its instructions.
+    #[inline(always)]
+    pub fn exp_or_zero_of<const N: usize>(x: [Self; N]) -> [Self; N] {
         let table = Constants::new(&EXP);
-        let (fraction, _, power) = self.exp_parts(&table, 12, 127.0);
-        let y = (fraction + table.get(8)) * power.low_bits_as_exponent();
-        self.lt(table.get(11)).clear(y)
+        let parts = Self::exp_parts(x, &table, 12, 127.0);
+        std::array::from_fn(|i| {
+            let (fraction, _, power) = parts[i];
+            let y = (fraction + table.get(8)) * power.low_bits_as_exponent();
+            x[i].lt(table.get(11)).clear(y)
+        })
     }
 
     /// `eˣ - 1`, near 0 without the cancellation. Relative error below 1e-6.
@@ -107,7 +130,7 @@ impl F32x4 {
     #[inline(always)]
     fn exp_and_fraction(self) -> (Self, Self, Self) {
         let table = Constants::new(&EXP);
-        let (fraction, n, power) = self.exp_parts(&table, 10, 0.0);
+        let [(fraction, n, power)] = Self::exp_parts([self], &table, 10, 0.0);
         // Two factors, because 2^n itself may be inf or denormal where the result is not.
         let [half, rest] = power.low_bits_as_two_powers();
         let y = (fraction + table.get(8)) * half * rest;
@@ -117,15 +140,20 @@ impl F32x4 {
     /// `e^r - 1`, `n`, and a number whose low bits are `n + bias`. `n` is that of `table[most]` above it, where `e^r`
     /// then grows; far below 0 all is anything. A NaN stays one in `e^r`, whatever becomes of `n`.
     #[inline(always)]
-    fn exp_parts(self, table: &Constants<13>, most: usize, bias: f32) -> (Self, Self, Self) {
+    fn exp_parts<const N: usize>(
+        x: [Self; N],
+        table: &Constants<13>,
+        most: usize,
+        bias: f32,
+    ) -> [(Self, Self, Self); N] {
         // Added to 1.5 · 2^23, a number becomes whole, and stands in the low bits.
         let whole = Self::splat(12_582_912.0 + bias);
-        let power = self.at_most(table.get(most)).mul_add(table.get(5), whole);
-        let n = power - whole;
-        let r = n.mul_add(table.get(6), self);
-        let r = n.mul_add(table.get(7), r);
-        let p = table.polynomial(r, 0, 5, Self::mul_add);
-        (p.mul_add(r * r, r), n, power)
+        let power = x.map(|x| x.at_most(table.get(most)).mul_add(table.get(5), whole));
+        let n = power.map(|power| power - whole);
+        let r: [Self; N] = std::array::from_fn(|i| n[i].mul_add(table.get(6), x[i]));
+        let r: [Self; N] = std::array::from_fn(|i| n[i].mul_add(table.get(7), r[i]));
+        let p = table.polynomials(r, 0, 5, Self::mul_add);
+        std::array::from_fn(|i| (p[i].mul_add(r[i] * r[i], r[i]), n[i], power[i]))
     }
 
     /// The natural logarithm: `e ln 2 + ln(m)` with m in [√½, √2). Relative error below 2e-7

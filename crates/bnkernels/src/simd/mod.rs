@@ -7,6 +7,7 @@
 
 mod angle;
 mod cursor;
+mod double;
 mod math;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
@@ -15,6 +16,7 @@ mod special;
 mod wasm;
 
 pub use cursor::{reach, Dst, Src};
+pub use double::F64x4;
 
 #[cfg(not(target_arch = "wasm32"))]
 use native::{Raw, RawMask};

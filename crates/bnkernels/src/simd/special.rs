@@ -33,19 +33,37 @@ impl F32x4 {
     /// `1 / (1 + e⁻ˣ)`.
     #[inline(always)]
     pub fn sigmoid(self) -> Self {
+        let [y] = Self::sigmoid_of([self]);
+        y
+    }
+
+    /// `sigmoid` of vectors side by side; see [`F32x4::exp_or_zero_of`].
+    #[inline(always)]
+    pub fn sigmoid_of<const N: usize>(x: [Self; N]) -> [Self; N] {
         let one = Self::splat(1.0);
-        one / (one + (-self).exp_or_zero())
+        Self::exp_or_zero_of(x.map(|x| -x)).map(|power| one / (one + power))
     }
 
     /// The hyperbolic tangent: `1 - 2 / (e²ˣ + 1)`; near 0, where that would cancel, a polynomial. Relative error below
     /// 2.5e-7.
     #[inline(always)]
     pub fn tanh(self) -> Self {
+        let [y] = Self::tanh_of([self]);
+        y
+    }
+
+    /// `tanh` of vectors side by side.
+    #[inline(always)]
+    pub fn tanh_of<const N: usize>(x: [Self; N]) -> [Self; N] {
         let table = Constants::new(&TANH);
-        let (magnitude, square, one) = (self.abs(), self * self, Self::splat(1.0));
-        let far = one - Self::splat(2.0) / ((magnitude + magnitude).exp_or_zero() + one);
-        let near = (table.polynomial(square, 0, 5, Self::mul_add) * square).mul_add(self, self);
-        magnitude.lt(table.get(5)).select(near, far.with_sign_of(self))
+        let (one, magnitude, square) = (Self::splat(1.0), x.map(|x| x.abs()), x.map(|x| x * x));
+        let powers = Self::exp_or_zero_of(magnitude.map(|x| x + x));
+        let near = table.polynomials(square, 0, 5, Self::mul_add);
+        std::array::from_fn(|i| {
+            let far = one - Self::splat(2.0) / (powers[i] + one);
+            let near = (near[i] * square[i]).mul_add(x[i], x[i]);
+            magnitude[i].lt(table.get(5)).select(near, far.with_sign_of(x[i]))
+        })
     }
 
     /// The normal distribution up to x, `Φ(x) = (1 + erf(x / √2)) / 2`, and its density

@@ -1,8 +1,9 @@
 //! A reduction that gives `dbias` and `dweight`, and a map that gives `dx`.
 
-use super::{lanes, rows, BatchNormShape, Layout, Statistics};
+use super::{get, lanes, put, rows, BatchNormShape, Layout, Statistics};
 use crate::parallel::{scratch::take, OutOfMemory};
-use crate::simd::{F32x4, Src};
+use crate::simd::{F32x4, F64x4, Src};
+use std::hint::black_box;
 use std::ops::Range;
 
 /// Overwrites the gradients; `training` says whether the statistics are those of `x`. Padding lanes
@@ -33,13 +34,7 @@ pub fn batch_norm_backward(
     assert_eq!(dx.len(), x.len());
     if !training {
         match shape.layout {
-            Layout::Rows => {
-                let scale = Src::new(scale, c);
-                rows::write(shape, dx, |row| {
-                    let dy = Src::new(&dy[row..], c);
-                    move |at, width| rows::load(dy, at, width) * rows::load(scale, at, width)
-                })
-            }
+            Layout::Rows => rows::write(shape, [dy], [scale], dx, |[dy], [scale]| dy * scale),
             Layout::Lanes => lanes::write(shape, dx, true, |channel, range| {
                 let dy = Src::new(&dy[range.clone()], range.len());
                 let scale = F32x4::splat(scale[channel]);
@@ -50,14 +45,9 @@ pub fn batch_norm_backward(
     }
     match shape.layout {
         Layout::Rows => {
-            let [mean, shift, slope, scale] = [mean, shift, slope, scale].map(|values| Src::new(values, c));
-            rows::write(shape, dx, |row| {
-                let (x, dy) = (Src::new(&x[row..], c), Src::new(&dy[row..], c));
-                move |at, width| {
-                    let apart = rows::load(mean, at, width) - rows::load(x, at, width);
-                    let dy = rows::load(dy, at, width) - rows::load(shift, at, width);
-                    apart.mul_add(rows::load(slope, at, width), dy) * rows::load(scale, at, width)
-                }
+            let factors = [mean, shift, slope, scale];
+            rows::write(shape, [x, dy], factors, dx, |[x, dy], [mean, shift, slope, scale]| {
+                (mean - x).mul_add(slope, dy - shift) * scale
             })
         }
         Layout::Lanes => lanes::write(shape, dx, true, |channel, range| {
@@ -108,27 +98,31 @@ pub(super) fn finish<'a>(
     (mut dweight, mut dbias): (Option<&mut [f32]>, Option<&mut [f32]>),
     factors: &'a mut [f32],
 ) -> [&'a [f32]; 3] {
-    let (c, m) = (shape.c, count as f64);
+    let (c, share) = (shape.c, F64x4::splat(1.0 / count as f64));
     assert!(dweight.as_ref().is_none_or(|d| d.len() == c) && dbias.as_ref().is_none_or(|d| d.len() == c));
     let (plain, products) = results.split_at(shape.results());
+    let parts = [plain, products].map(|part| Src::new(part, shape.results()));
     let (scale, rest) = factors.split_at_mut(c);
     let (slope, shift) = rest.split_at_mut(c);
-    statistics.scale(weight, scale);
-    for channel in 0..c {
-        let (mut sum, mut product) = (0.0, 0.0);
-        for i in shape.results_of(channel) {
-            sum += f64::from(plain[i]);
-            product += f64::from(products[i]);
-        }
-        product -= sum * f64::from(statistics.residual(channel));
+    for channel in (0..c).step_by(4) {
+        let (mut sum, mut product) = (F64x4::splat(0.0), F64x4::splat(0.0));
+        shape.for_each_result(channel, |at| {
+            let [plain, products] = parts.map(|part| part.gather(at).widened());
+            (sum, product) = (sum + plain, product + products);
+        });
+        let residual = statistics.residual(channel);
+        product = product - sum * residual.widened();
         if let Some(dweight) = &mut dweight {
-            dweight[channel] = (product * f64::from(statistics.inverse(channel))) as f32;
+            put(dweight, channel, (product * statistics.inverse(channel).widened()).narrowed());
         }
         if let Some(dbias) = &mut dbias {
-            dbias[channel] = sum as f32;
+            put(dbias, channel, sum.narrowed());
         }
-        slope[channel] = (product / m / f64::from(statistics.var[channel] + statistics.eps)) as f32;
-        shift[channel] = (sum / m) as f32 - statistics.residual(channel) * slope[channel];
+        let var = get(statistics.var, channel, 1.0) + F32x4::splat(statistics.eps);
+        let of_channels = (product * share / var.widened()).narrowed();
+        put(scale, channel, statistics.scale(weight, channel));
+        put(slope, channel, of_channels);
+        put(shift, channel, (sum * share).narrowed() - residual * of_channels);
     }
     [scale, slope, shift]
 }
@@ -142,19 +136,21 @@ struct RowSums<'a> {
 
 impl rows::Strip<2> for RowSums<'_> {
     #[inline(always)]
-    fn run<const V: usize>(&self, range: Range<usize>, column: usize, width: usize) -> [[F32x4; V]; 2] {
-        let end = column + 4 * (V - 1) + width;
-        let far = rows::reach_of_strip(range.end, self.c, end);
-        let (x, dy, mean) = (Src::new(self.x, far), Src::new(self.dy, far), Src::new(self.mean, end));
-        let mean: [F32x4; V] = std::array::from_fn(|v| rows::load(mean, column + 4 * v, width));
+    fn run<const V: usize, const ONE: bool>(&self, range: Range<usize>, column: usize) -> [[F32x4; V]; 2] {
+        let (Range { start, end }, c) = (range, self.c);
+        let mut at = [self.x, self.dy].map(|x| rows::cursor::<V, ONE>(x, (end, c), column).offset(start * c));
+        let mean = rows::cursor::<V, ONE>(self.mean, (1, c), column);
         let (mut plain, mut products) = ([F32x4::zero(); V], [F32x4::zero(); V]);
-        for row in range {
+        for _ in start..end {
+            // The means are loaded in each round, and the values one vector after the other: there would be more than
+            // registers, and V8 would keep sums in memory.
+            let mean = black_box(mean);
             for v in 0..V {
-                let at = row * self.c + column + 4 * v;
-                let dy = rows::load(dy, at, width);
+                let [x, dy, mean] = [at[0], at[1], mean].map(|x| rows::load_one::<ONE>(x, 4 * v));
                 plain[v] = plain[v] + dy;
-                products[v] = dy.mul_add(rows::load(x, at, width) - mean[v], products[v]);
+                products[v] = dy.mul_add(x - mean, products[v]);
             }
+            at = at.map(|x| x.offset(c));
         }
         [plain, products]
     }

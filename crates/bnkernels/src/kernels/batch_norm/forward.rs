@@ -1,6 +1,6 @@
 //! `y = (x − mean) · scale + bias`; subtracting first keeps the digits of a small spread.
 
-use super::{lanes, rows, Affine, BatchNormShape, Layout, Statistics};
+use super::{get, lanes, put, rows, Affine, BatchNormShape, Layout, Statistics};
 use crate::parallel::{scratch::take, OutOfMemory};
 use crate::simd::{F32x4, Src};
 
@@ -17,16 +17,9 @@ pub fn batch_norm_forward(
     let mut scratch = take(2 * c)?;
     let [mean, scale, shift] = factors(&statistics, affine, &mut scratch);
     match shape.layout {
-        Layout::Rows => {
-            let [mean, scale, shift] = [mean, scale, shift].map(|values| Src::new(values, c));
-            rows::write(shape, y, |row| {
-                let x = Src::new(&x[row..], c);
-                move |at, width| {
-                    let apart = rows::load(x, at, width) - rows::load(mean, at, width);
-                    apart.mul_add(rows::load(scale, at, width), rows::load(shift, at, width))
-                }
-            })
-        }
+        Layout::Rows => rows::write(shape, [x], [mean, scale, shift], y, |[x], [mean, scale, shift]| {
+            (x - mean).mul_add(scale, shift)
+        }),
         Layout::Lanes => lanes::write(shape, y, false, |channel, range| {
             let x = Src::new(&x[range.clone()], range.len());
             normalised(x, [mean[channel], scale[channel], shift[channel]])
@@ -45,9 +38,11 @@ pub(super) fn factors<'a>(
     assert!(weight.is_none_or(|w| w.len() == c) && bias.is_none_or(|b| b.len() == c));
     statistics.check(c);
     let (scale, shift) = room.split_at_mut(c);
-    statistics.scale(weight, scale);
-    for (i, shift) in shift.iter_mut().enumerate() {
-        *shift = bias.map_or(0.0, |b| b[i]) - statistics.residual(i) * scale[i];
+    for channel in (0..c).step_by(4) {
+        let of_channels = statistics.scale(weight, channel);
+        let bias = bias.map_or(F32x4::zero(), |bias| get(bias, channel, 0.0));
+        put(scale, channel, of_channels);
+        put(shift, channel, bias - statistics.residual(channel) * of_channels);
     }
     [statistics.mean, scale, shift]
 }

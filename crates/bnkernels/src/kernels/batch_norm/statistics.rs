@@ -5,9 +5,9 @@
 //! merged by Chan, Golub and LeVeque's formula in f64, so a mean that is large against the spread
 //! costs no digits; `residual` keeps those that the mean loses when it is rounded to f32.
 
-use super::{lanes, rows, BatchNormShape, Layout};
+use super::{lanes, put, rows, BatchNormShape, Layout};
 use crate::parallel::{scratch::take, OutOfMemory};
-use crate::simd::{F32x4, Src};
+use crate::simd::{F32x4, F64x4, Src};
 use std::ops::Range;
 
 /// Mean (as the sum of two floats) and biased variance of each channel; NaN if there are no values.
@@ -36,23 +36,23 @@ pub fn batch_norm_statistics(
         }
     }
     shape.counts(counts);
-    for channel in 0..c {
-        let (mut count, mut center, mut spread) = (0.0f64, 0.0f64, 0.0f64);
-        for (i, &values) in shape.results_of(channel).zip(&*counts) {
-            let (values, piece) = (f64::from(values), f64::from(pivot[i]) + f64::from(shift[i]));
-            if count == 0.0 {
-                (count, center, spread) = (values, piece, f64::from(squares[i]));
-                continue;
-            }
+    let parts = [&*pivot, shift, squares].map(|part| Src::new(part, shape.results()));
+    for channel in (0..c).step_by(4) {
+        let (mut count, mut center, mut spread) = (0.0f64, F64x4::splat(0.0), F64x4::splat(0.0));
+        let mut counts = counts.iter();
+        shape.for_each_result(channel, |at| {
+            let [pivot, shift, squares] = parts.map(|part| part.gather(at).widened());
+            let (values, piece) = (counts.next().map_or(0.0, |&values| f64::from(values)), pivot + shift);
             let total = count + values;
             let apart = piece - center;
-            center += apart * (values / total);
-            spread += f64::from(squares[i]) + apart * apart * (count * values / total);
+            center = center + apart * F64x4::splat(values / total);
+            spread = spread + squares + apart * apart * F64x4::splat(count * values / total);
             count = total;
-        }
-        mean[channel] = center as f32;
-        var[channel] = (spread / count) as f32;
-        residual[channel] = (center - f64::from(mean[channel])) as f32;
+        });
+        let rounded = center.narrowed();
+        put(mean, channel, rounded);
+        put(var, channel, (spread * F64x4::splat(1.0 / count)).narrowed());
+        put(residual, channel, (center - rounded.widened()).narrowed());
     }
     Ok(())
 }
@@ -92,22 +92,24 @@ struct RowStatistics<'a> {
 
 impl rows::Strip<3> for RowStatistics<'_> {
     #[inline(always)]
-    fn run<const V: usize>(&self, range: Range<usize>, column: usize, width: usize) -> [[F32x4; V]; 3] {
-        let x = Src::new(self.x, rows::reach_of_strip(range.end, self.c, column + 4 * (V - 1) + width));
-        let at = |row: usize, v: usize| rows::load(x, row * self.c + column + 4 * v, width);
-        let pivot: [F32x4; V] = std::array::from_fn(|v| at(range.start, v));
-        let mut sums = [F32x4::zero(); V];
-        for row in range.clone() {
-            sums = std::array::from_fn(|v| sums[v] + (at(row, v) - pivot[v]));
+    fn run<const V: usize, const ONE: bool>(&self, range: Range<usize>, column: usize) -> [[F32x4; V]; 3] {
+        let (Range { start, end }, c) = (range, self.c);
+        let first = rows::cursor::<V, ONE>(self.x, (end, c), column).offset(start * c);
+        let pivot = rows::load::<V, ONE>(first, 0);
+        let (mut sums, mut next) = ([F32x4::zero(); V], first);
+        for _ in start..end {
+            sums = std::array::from_fn(|v| sums[v] + (rows::load_one::<ONE>(next, 4 * v) - pivot[v]));
+            next = next.offset(c);
         }
-        let count = F32x4::splat(range.len() as f32);
+        let count = F32x4::splat((end - start) as f32);
         let shift = sums.map(|sum| sum / count);
-        let mut squares = [F32x4::zero(); V];
-        for row in range {
+        let (mut squares, mut next) = ([F32x4::zero(); V], first);
+        for _ in start..end {
             squares = std::array::from_fn(|v| {
-                let apart = at(row, v) - pivot[v] - shift[v];
+                let apart = rows::load_one::<ONE>(next, 4 * v) - pivot[v] - shift[v];
                 apart.mul_add(apart, squares[v])
             });
+            next = next.offset(c);
         }
         [pivot, shift, squares]
     }
@@ -132,10 +134,9 @@ pub fn batch_norm_update_running(
     }
     let momentum = momentum.unwrap_or((1.0 / (f64::from(seen) + 1.0)) as f32);
     let unbiased = (count as f64 / (count as f64 - 1.0)) as f32;
-    for (running, &batch) in running_mean.iter_mut().zip(mean) {
-        *running = (1.0 - momentum) * *running + momentum * batch;
-    }
-    for (running, &batch) in running_var.iter_mut().zip(var) {
-        *running = (1.0 - momentum) * *running + momentum * (batch * unbiased);
+    for (running, batch, factor) in [(running_mean, mean, 1.0), (running_var, var, unbiased)] {
+        for (running, &batch) in running.iter_mut().zip(batch) {
+            *running = (1.0 - momentum) * *running + momentum * (batch * factor);
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! A chunk packs what it needs of B for itself: panels that one core packs and another reads cost more
 //! than packing them twice.
 
+use super::low::{self, Low};
 use super::merge::{merge, LONG};
 use super::pack::{pack_panels, pack_rows, transpose, Columns, GROUP, PANEL};
 use super::tiles::{Left, Panel};
@@ -18,7 +19,7 @@ use crate::simd::Dst;
 use std::ops::Range;
 
 /// A panel of this depth (16 KB, or 8) takes half of the first cache at most.
-const K_BLOCK: usize = 256;
+pub(super) const K_BLOCK: usize = 256;
 /// Floats of A that a chunk takes through each panel: a quarter of the second cache.
 const LEFT_BLOCK: usize = 65_536;
 /// Columns of a chunk that comes back to its part of C.
@@ -147,6 +148,28 @@ pub(super) fn run_on_one_thread(
     Product::new((m, n, k), a, b, bias, copies).chunk(Tile::whole(c, (m, n)), room);
 }
 
+/// Adds up packed panels (their first column in C, their width and depth) of the block of k that starts at `p`, from
+/// which on A is given.
+pub(super) fn sweep_panels(
+    (panels, col, width, depth): (&[f32], usize, usize, usize),
+    (a, rows): (View, usize),
+    (bias, p): (Option<&[f32]>, usize),
+    (c, stride): (&mut [f32], usize),
+) {
+    let finish = Finish::new(bias, p);
+    let left = Left { data: a.data, row: a.outer, step: a.inner };
+    let length = c.len();
+    let mut c = Dst::new(c, length);
+    for at in (0..width).step_by(PANEL) {
+        beat();
+        let width = PANEL.min(width - at);
+        let data = &panels[at * depth..][..width * depth];
+        let (start, add_to_c) = (finish.start(col + at), finish.add_to_c);
+        let panel = Panel { data, stride: width, width, depth, start, add_to_c };
+        panel.sweep(left, rows, &mut c.offset(col + at), stride);
+    }
+}
+
 /// Whether the first cache holds a block of a column whose elements are `stride` apart: 64 sets of
 /// 8 lines, of which a stride of a large power of two uses few.
 fn fits_cache(stride: usize, depth: usize) -> bool {
@@ -262,6 +285,9 @@ impl<'a> Product<'a> {
     }
 
     fn chunk(&self, mut tile: Tile, room: &mut [f32]) {
+        if low::fits(tile.rows) && !self.packing.b && self.blocks == Blocks::Added && tile.rows > 0 {
+            return self.low_chunk(&mut tile);
+        }
         let mut room = Room::of(room, self, tile.rows);
         let columns = Columns::of(tile.cols);
         let few_rows = tile.rows * self.k <= LEFT_BLOCK;
@@ -277,16 +303,37 @@ impl<'a> Product<'a> {
         columns.last.into_iter().for_each(|at| depths.clone().for_each(|p| part(at, p)));
     }
 
+    /// A chunk of few rows.
+    fn low_chunk(&self, tile: &mut Tile) {
+        let (rows, cols, col, row) = (tile.rows, tile.cols, tile.col, tile.row);
+        let (mut c, stride) = tile.cursor();
+        for strip in low::strips(rows, cols) {
+            beat();
+            for p in (0..self.k.max(1)).step_by(K_BLOCK) {
+                let (a, b) = (self.left(p, row), self.b.skip(p));
+                let right = (&b.data[col.min(b.data.len())..], b.inner);
+                let start = self.bias.filter(|_| p == 0).map(|bias| &bias[col..]);
+                let depth = K_BLOCK.min(self.k - p);
+                let low = Low { left: a, right, depth, start, add_to_c: p > 0 };
+                low.strip(rows, strip, &mut c, stride);
+            }
+        }
+    }
+
+    /// The rows of A from one on, over the block of k that starts at `p`.
+    fn left(&self, p: usize, row: usize) -> Left<'_> {
+        let a = self.a.skip(p);
+        Left { data: &a.data[(row * a.outer).min(a.data.len())..], row: a.outer, step: a.inner }
+    }
+
     /// Adds up a group of panels (its first column in the tile and its width) over the block of k that starts at `p`.
     fn part(&self, (col, width): (usize, usize), p: usize, tile: &mut Tile, room: &mut Room) {
         assert!(col + width <= tile.cols);
         let (depth, finish) = (K_BLOCK.min(self.k - p), Finish::new(self.bias, p));
-        let (a, b) = (self.a.skip(p), self.b.skip(p));
+        let (left, b) = (self.left(p, tile.row), self.b.skip(p));
         if self.packing.b {
             pack_panels(b, tile.col + col, width, depth, room.panels);
         }
-        let data = &a.data[(tile.row * a.outer).min(a.data.len())..];
-        let left = Left { data, row: a.outer, step: a.inner };
         let (first, rows, cols, (mut c, stride)) = (tile.col + col, tile.rows, tile.cols, tile.cursor());
         for at in (0..width).step_by(PANEL) {
             beat();

@@ -156,7 +156,7 @@ struct Sweep<'a> {
 
 /// `sums[r] += x(r) * b[..]`.
 #[inline(always)]
-fn multiply_add<const MR: usize, const NV: usize>(
+pub(super) fn multiply_add<const MR: usize, const NV: usize>(
     sums: &mut [[F32x4; NV]; MR],
     x: impl Fn(usize) -> F32x4,
     b: Src,

@@ -1,8 +1,8 @@
 //! Backward through time.
 
 use super::{cells, start, Cell, RecurrentShape, STEP};
-use crate::kernels::matmul::{Form, Product};
-use crate::parallel::scratch::per_thread;
+use crate::kernels::matmul::{Form, Repeated};
+use crate::parallel::scratch::{per_thread, take};
 use crate::parallel::{for_each_stripe, OutOfMemory, Stripe};
 use crate::simd::F32x4;
 use std::ops::Range;
@@ -39,10 +39,13 @@ pub fn recurrent_backward(
     if n == 0 || h == 0 {
         return Ok(());
     }
-    let product = |rows| Product::new(Form::NN, (rows, h, width));
-    let needs = |rows| product(rows).scratch_of_one_thread() + 4 * rows * h;
-    let scratch = &per_thread(s.chunk_lengths().map(needs).max().unwrap_or(0))?;
     let (with_dh0, with_dc0) = (dh0.is_some(), dc0.is_some());
+    let product = Repeated::new(Form::NN, (h, width), s.most_rows(), t - usize::from(!with_dh0).min(t));
+    let needs = |rows| product.scratch_of_one_thread(rows) + 4 * rows * h;
+    let mut laid_out = take(product.length())?;
+    let scratch = &per_thread(s.chunk_lengths().map(needs).max().unwrap_or(0))?;
+    product.lay_out(given.weight, &mut laid_out);
+    let weight = if laid_out.is_empty() { given.weight } else { &laid_out };
     let outputs = [
         Stripe { output: dp, rows: t, width },
         Stripe { width: if dq.is_some() { width } else { 0 }, rows: t, output: dq.unwrap_or_default() },
@@ -50,7 +53,7 @@ pub fn recurrent_backward(
         Stripe { output: dc0.unwrap_or_default(), rows: 1, width: if with_dc0 { h } else { 0 } },
     ];
     for_each_stripe(outputs, (n, s.chunks(), STEP), move |rows, [mut dp, mut dq, mut dh0, mut dc0]| {
-        let (count, product) = (rows.len(), product(rows.len()));
+        let count = rows.len();
         // The chunk's part of step `t` of what has `width` values a row.
         let of = |all: Option<&'_ [f32]>, t: usize, width: usize| -> Range<usize> {
             let at = |row| (t * n + row) * width;
@@ -61,7 +64,7 @@ pub fn recurrent_backward(
             }
         };
         scratch.with(|scratch| {
-            let (room, rest) = scratch.split_at_mut(product.scratch_of_one_thread());
+            let (room, rest) = scratch.split_at_mut(product.scratch_of_one_thread(count));
             let (dh, rest) = rest.split_at_mut(count * h);
             let (dc, rest) = rest.split_at_mut(count * h);
             let (by_weight, first) = rest.split_at_mut(count * h);
@@ -120,10 +123,10 @@ pub fn recurrent_backward(
                     break;
                 }
                 if cell == Cell::Gru {
-                    product.run_on_one_thread(dq, given.weight, None, by_weight, room);
+                    product.run(count, dq, weight, None, by_weight, room);
                     dh.iter_mut().zip(&*by_weight).for_each(|(sum, part)| *sum += part);
                 } else {
-                    product.run_on_one_thread(dp, given.weight, None, dh, room);
+                    product.run(count, dp, weight, None, dh, room);
                 }
             }
             if with_dh0 {

@@ -1,6 +1,6 @@
 //! One row's step of each cell, forward and backward.
 
-use crate::kernels::vectors::vectors;
+use crate::kernels::vectors::{pairs, vectors};
 use crate::simd::F32x4;
 
 /// A row of gates, one after the other.
@@ -38,22 +38,28 @@ pub(super) fn plain_backward(y: &[f32], dh: &[f32], dgates: &mut [f32], f: impl 
 /// `p = f(p + q)`: gates that need no other, in a loop of their own, where the processor has several vectors' chains of
 /// steps at work.
 #[inline(always)]
-fn gates_of(p: &mut [f32], q: &[f32], f: impl Fn(F32x4) -> F32x4) {
-    vectors([q], [p], |[q], [p]| [f(p + q)]);
+fn gates_of(p: &mut [f32], q: &[f32], f: impl Fn([F32x4; 2]) -> [F32x4; 2]) {
+    pairs([q], [p], |[q], [p]| [f(both(p, q, |p, q| p + q))]);
+}
+
+/// `f` of each of two vectors and of two others.
+#[inline(always)]
+fn both(x: [F32x4; 2], y: [F32x4; 2], f: impl Fn(F32x4, F32x4) -> F32x4) -> [F32x4; 2] {
+    [f(x[0], y[0]), f(x[1], y[1])]
 }
 
 fn sigmoids(p: &mut [f32], q: &[f32]) {
-    gates_of(p, q, |x| x.sigmoid());
+    gates_of(p, q, F32x4::sigmoid_of);
 }
 
 pub(super) fn lstm(p: &mut [f32], q: &[f32], h: &mut [f32], c: &mut [f32]) {
     let n = h.len();
     sigmoids(&mut p[..2 * n], &q[..2 * n]);
-    gates_of(&mut p[2 * n..3 * n], &q[2 * n..3 * n], |x| x.tanh());
+    gates_of(&mut p[2 * n..3 * n], &q[2 * n..3 * n], F32x4::tanh_of);
     sigmoids(&mut p[3 * n..], &q[3 * n..]);
-    vectors(gates::<4>(p), [h, c], |[i, f, g, o], [_, c]| {
-        let c = f.mul_add(c, i * g);
-        [o * c.tanh(), c]
+    pairs(gates::<4>(p), [h, c], |[i, f, g, o], [_, c]| {
+        let c = [0, 1].map(|v: usize| f[v].mul_add(c[v], i[v] * g[v]));
+        [both(o, F32x4::tanh_of(c), |o, tanh| o * tanh), c]
     });
 }
 
@@ -87,9 +93,9 @@ pub(super) fn gru(p: &mut [f32], q: &[f32], h: &mut [f32], kept: &mut [f32]) {
     let (both, new) = p.split_at_mut(2 * n);
     sigmoids(both, &q[..2 * n]);
     let [r, z] = gates::<2>(both);
-    vectors([r, z, kept], [new, h], |[r, z, q], [p, h]| {
-        let n = r.mul_add(q, p).tanh();
-        [n, z.mul_add(h - n, n)]
+    pairs([r, z, kept], [new, h], |[r, z, q], [p, h]| {
+        let n = F32x4::tanh_of([0, 1].map(|v: usize| r[v].mul_add(q[v], p[v])));
+        [n, [0, 1].map(|v: usize| z[v].mul_add(h[v] - n[v], n[v]))]
     });
 }
 

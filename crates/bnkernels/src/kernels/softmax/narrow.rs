@@ -2,31 +2,33 @@
 //! their exponentials. The same bits as row by row.
 
 use crate::parallel::for_each_part;
-use crate::simd::F32x4;
+use crate::simd::{Dst, F32x4, Src};
 
 /// The most columns.
 const MOST: usize = 4;
 
 /// Whether rows of so many columns are done four at a time.
-pub(super) fn fits(cols: usize) -> bool {
+pub(in crate::kernels) fn fits(cols: usize) -> bool {
     cfg!(feature = "whole") && cols > 0 && cols <= MOST
 }
 
-/// The columns of up to four rows; what is no row is 0.
+/// The columns of up to four rows, of which the last stands for those that are missing.
 #[inline(always)]
 fn load(cols: usize, rows: &[f32]) -> [F32x4; MOST] {
-    let mut lines = [[0.0; 4]; MOST];
-    for (line, row) in lines.iter_mut().zip(rows.chunks_exact(cols)) {
-        line[..cols].copy_from_slice(row);
-    }
-    F32x4::transpose(lines.map(|line| F32x4::load(&line)))
+    let (last, rows) = (rows.len() / cols - 1, Src::new(rows, rows.len()));
+    let at = [0, 1, 2, 3].map(|row: usize| row.min(last) * cols);
+    std::array::from_fn(|j| if j < cols { rows.gather(at.map(|at| at + j)) } else { F32x4::zero() })
 }
 
 /// Writes the rows of such columns.
 #[inline(always)]
 fn store(cols: usize, columns: [F32x4; MOST], rows: &mut [f32]) {
-    for (line, row) in F32x4::transpose(columns).into_iter().zip(rows.chunks_exact_mut(cols)) {
-        row.copy_from_slice(&line.to_array()[..cols]);
+    let length = rows.len();
+    let (count, mut rows) = (length / cols, Dst::new(rows, length));
+    for (j, column) in columns.into_iter().enumerate().take(cols) {
+        for (row, value) in column.to_array().into_iter().enumerate().take(count) {
+            rows.set(row * cols + j, value);
+        }
     }
 }
 
@@ -63,4 +65,28 @@ pub(super) fn log_softmax_backward(rows: usize, cols: usize, y: &[f32], dy: &[f3
             store(cols, std::array::from_fn(of), dx);
         }
     });
+}
+
+/// Of some rows: `dx = (e^y - onehot(label)) scale`, with a scale for each row, or one for all.
+#[inline(never)]
+pub(in crate::kernels) fn cross_entropy_backward(
+    cols: usize,
+    y: &[f32],
+    labels: &[f32],
+    scale: &[f32],
+    dx: &mut [f32],
+) {
+    for (i, (y, dx)) in y.chunks(4 * cols).zip(dx.chunks_mut(4 * cols)).enumerate() {
+        let (y, rows) = (load(cols, y), dx.len() / cols);
+        let label = F32x4::load_tail(&labels[4 * i..][..rows], 0.0);
+        let scale = match scale {
+            [one] => F32x4::splat(*one),
+            _ => F32x4::load_tail(&scale[4 * i..][..rows], 0.0),
+        };
+        let of = |j: usize| {
+            let hit = label.eq(F32x4::splat(j as f32)).keep(scale);
+            y[j].exp_or_zero() * scale - hit
+        };
+        store(cols, std::array::from_fn(|j| if j < cols { of(j) } else { F32x4::zero() }), dx);
+    }
 }
