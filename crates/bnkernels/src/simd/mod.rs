@@ -15,6 +15,7 @@ mod special;
 mod wasm;
 
 pub use cursor::{reach, Dst, Src};
+pub use math::Exp2;
 
 #[cfg(not(target_arch = "wasm32"))]
 use native::{Raw, RawMask};
