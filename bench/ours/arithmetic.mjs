@@ -72,10 +72,11 @@ function prepareAttention({ op, batch, t, e }) {
   const { storage, free } = workspace()
   const [q, k, v, y, dy, dq, dk, dv] = Array.from({ length: 8 }, () => storage(batch * t * e))
   const logSums = storage(batch * t)
-  const place = { seedLow: 0, seedHigh: 0, offsetLow: 0, offsetHigh: 0 }
+  const strides = { qOuter: t * e, qHead: 0, qRow: e, kOuter: t * e, kHead: 0, kRow: e }
+  const rows = { heads: 1, ...strides, vOuter: t * e, vHead: 0, vRow: e, dyOuter: t * e, dyHead: 0, dyRow: e }
   /** @type {import('../../dist/bindings/call.js').Dimensions} */
   const dims = [[], [], []]
-  const options = { boolean: false, causal: false, scale: 1 / Math.sqrt(e), p: 0, dims, ...place }
+  const options = { boolean: false, causal: false, scale: 1 / Math.sqrt(e), p: 0, dims, ...rows }
   const shape = { batch, t, s: t, e, ev: e, q, k, v, ...options }
   const forward = () => whole.attentionForward({ ...shape, y, logSums })
   forward()

@@ -86,6 +86,7 @@ export const ROW_FORMS: RowForm[] = [
   later,
   later,
   later,
+  later,
 ]
 
 /** The numbers of the kernels that run rows of others: such a row ends with them (exports/steps.rs). */

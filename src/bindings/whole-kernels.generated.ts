@@ -24,9 +24,10 @@ Object.assign(ROW_FORMS, {
   60: form(18, 0, 5, 7, 9, 11, 14, 16),
   61: form(23, 0, 6, 8, 10, 12, -14, -16, -18, -20),
   62: form(31, 0, 6, 8, 10, 12, 14, 16, 18, 20, -22, -24, -26, -28),
-  63: form(27, 1, 7, 9, 11, 13, -23, -25),
-  64: form(35, 1, 7, 9, 11, 13, 23, 25, 27, -29, -31, -33),
-  65: form(31, 0, 23, 25, 27, -29),
+  63: form(8, 0, -6),
+  64: form(35, 1, 17, 19, 21, 23, 29, -31, -33),
+  65: form(46, 1, 20, 22, 24, 26, 28, 34, 36, 38, -40, -42, -44),
+  66: form(31, 0, 23, 25, 27, -29),
 })
 
 /** The arguments of `nadamStep`. */
@@ -769,6 +770,31 @@ export function recurrentBackward({ cell, t, n, h, weight, h0, c0, gates, y, kep
   if (dc0) dc0.version++
 }
 
+/** The arguments of `writePlace`. */
+export interface WritePlace {
+  readonly seedLow: number
+  readonly seedHigh: number
+  readonly offsetLow: number
+  readonly offsetHigh: number
+  /** `4` words (u32); written. */
+  readonly y: Memory
+}
+
+/** Writes a place of the stream of random numbers, which kernels then read. */
+export function writePlace({ seedLow, seedHigh, offsetLow, offsetHigh, y }: WritePlace): void {
+  y.willChange()
+  const yAt = y.address
+  const row = startRow(63)
+  row[2] = seedLow
+  row[3] = seedHigh
+  row[4] = offsetLow
+  row[5] = offsetHigh
+  row[6] = yAt
+  row[7] = y.length
+  call(row, 'writePlace')
+  y.version++
+}
+
 /** The arguments of `attentionForward`. */
 export interface AttentionForward {
   readonly batch: number
@@ -776,11 +802,21 @@ export interface AttentionForward {
   readonly s: number
   readonly e: number
   readonly ev: number
-  /** `batch * t * e` floats. */
+  readonly heads: number
+  readonly qOuter: number
+  readonly qHead: number
+  readonly qRow: number
+  readonly kOuter: number
+  readonly kHead: number
+  readonly kRow: number
+  readonly vOuter: number
+  readonly vHead: number
+  readonly vRow: number
+  /** Floats. */
   readonly q: Memory
-  /** `batch * s * e` floats. */
+  /** Floats. */
   readonly k: Memory
-  /** `batch * s * ev` floats. */
+  /** Floats. */
   readonly v: Memory
   /** Floats. */
   readonly mask?: Memory | undefined
@@ -788,10 +824,8 @@ export interface AttentionForward {
   readonly causal: boolean
   readonly scale: number
   readonly p: number
-  readonly seedLow: number
-  readonly seedHigh: number
-  readonly offsetLow: number
-  readonly offsetHigh: number
+  /** `4` floats. */
+  readonly place?: Memory | undefined
   /** `batch * t * ev` floats; written. */
   readonly y: Memory
   /** `batch * t` floats; written. */
@@ -801,44 +835,55 @@ export interface AttentionForward {
 
 /**
  * `y = softmax(scale · q kᵀ + mask) v` of each of a batch, and the logarithm of each row's sum. `dims` are the
- * mask's shape, `[…batch, t, s]`, and its strides. Dropout uses `ceil(s / 4)` blocks of the stream a row.
+ * mask's shape, `[…batch, t, s]`, and its strides. Dropout uses `ceil(s / 4)` blocks of the stream a row, from
+ * `place` on (see `writePlace`). Of `heads` of the batch, one after the other, the queries, keys and values lie a
+ * `head` apart, and then `outer`; their rows lie `row` apart.
  */
-export function attentionForward({ batch, t, s, e, ev, q, k, v, mask, boolean, causal, scale, p, seedLow, seedHigh, offsetLow, offsetHigh, y, logSums, dims }: AttentionForward): void {
+export function attentionForward({ batch, t, s, e, ev, heads, qOuter, qHead, qRow, kOuter, kHead, kRow, vOuter, vHead, vRow, q, k, v, mask, boolean, causal, scale, p, place, y, logSums, dims }: AttentionForward): void {
   y.willChange()
   logSums.willChange()
   const qAt = q.address
   const kAt = k.address
   const vAt = v.address
   const maskAt = mask?.address ?? 0
+  const placeAt = place?.address ?? 0
   const yAt = y.address
   const logSumsAt = logSums.address
-  const row = startRow(63)
+  const row = startRow(64)
   row[2] = batch
   row[3] = t
   row[4] = s
   row[5] = e
   row[6] = ev
-  row[7] = qAt
-  row[8] = q.length
-  row[9] = kAt
-  row[10] = k.length
-  row[11] = vAt
-  row[12] = v.length
-  row[13] = maskAt
-  row[14] = mask?.length ?? 0
-  row[15] = Number(boolean)
-  row[16] = Number(causal)
-  row[17] = scale
-  row[18] = p
-  row[19] = seedLow
-  row[20] = seedHigh
-  row[21] = offsetLow
-  row[22] = offsetHigh
-  row[23] = yAt
-  row[24] = y.length
-  row[25] = logSumsAt
-  row[26] = logSums.length
-  writeDimensions(row, 27, dims)
+  row[7] = heads
+  row[8] = qOuter
+  row[9] = qHead
+  row[10] = qRow
+  row[11] = kOuter
+  row[12] = kHead
+  row[13] = kRow
+  row[14] = vOuter
+  row[15] = vHead
+  row[16] = vRow
+  row[17] = qAt
+  row[18] = q.length
+  row[19] = kAt
+  row[20] = k.length
+  row[21] = vAt
+  row[22] = v.length
+  row[23] = maskAt
+  row[24] = mask?.length ?? 0
+  row[25] = Number(boolean)
+  row[26] = Number(causal)
+  row[27] = scale
+  row[28] = p
+  row[29] = placeAt
+  row[30] = place?.length ?? 0
+  row[31] = yAt
+  row[32] = y.length
+  row[33] = logSumsAt
+  row[34] = logSums.length
+  writeDimensions(row, 35, dims)
   call(row, 'attentionForward')
   y.version++
   logSums.version++
@@ -851,28 +896,39 @@ export interface AttentionBackward {
   readonly s: number
   readonly e: number
   readonly ev: number
-  /** `batch * t * e` floats. */
+  readonly heads: number
+  readonly qOuter: number
+  readonly qHead: number
+  readonly qRow: number
+  readonly kOuter: number
+  readonly kHead: number
+  readonly kRow: number
+  readonly vOuter: number
+  readonly vHead: number
+  readonly vRow: number
+  readonly dyOuter: number
+  readonly dyHead: number
+  readonly dyRow: number
+  /** Floats. */
   readonly q: Memory
-  /** `batch * s * e` floats. */
+  /** Floats. */
   readonly k: Memory
-  /** `batch * s * ev` floats. */
+  /** Floats. */
   readonly v: Memory
+  /** Floats. */
+  readonly dy: Memory
   /** Floats. */
   readonly mask?: Memory | undefined
   readonly boolean: boolean
   readonly causal: boolean
   readonly scale: number
   readonly p: number
-  readonly seedLow: number
-  readonly seedHigh: number
-  readonly offsetLow: number
-  readonly offsetHigh: number
+  /** `4` floats. */
+  readonly place?: Memory | undefined
   /** `batch * t * ev` floats. */
   readonly y: Memory
   /** `batch * t` floats. */
   readonly logSums: Memory
-  /** `batch * t * ev` floats. */
-  readonly dy: Memory
   /** `batch * t * e` floats; written. */
   readonly dq?: Memory | undefined
   /** `batch * s * e` floats; written. */
@@ -882,56 +938,68 @@ export interface AttentionBackward {
   readonly dims: Dimensions
 }
 
-/** The gradients, from what forward read and wrote. */
-export function attentionBackward({ batch, t, s, e, ev, q, k, v, mask, boolean, causal, scale, p, seedLow, seedHigh, offsetLow, offsetHigh, y, logSums, dy, dq, dk, dv, dims }: AttentionBackward): void {
+/** The gradients, from what forward read and wrote; `dy` has rows as `q`. */
+export function attentionBackward({ batch, t, s, e, ev, heads, qOuter, qHead, qRow, kOuter, kHead, kRow, vOuter, vHead, vRow, dyOuter, dyHead, dyRow, q, k, v, dy, mask, boolean, causal, scale, p, place, y, logSums, dq, dk, dv, dims }: AttentionBackward): void {
   dq?.willChange()
   dk?.willChange()
   dv?.willChange()
   const qAt = q.address
   const kAt = k.address
   const vAt = v.address
+  const dyAt = dy.address
   const maskAt = mask?.address ?? 0
+  const placeAt = place?.address ?? 0
   const yAt = y.address
   const logSumsAt = logSums.address
-  const dyAt = dy.address
   const dqAt = dq?.address ?? 0
   const dkAt = dk?.address ?? 0
   const dvAt = dv?.address ?? 0
-  const row = startRow(64)
+  const row = startRow(65)
   row[2] = batch
   row[3] = t
   row[4] = s
   row[5] = e
   row[6] = ev
-  row[7] = qAt
-  row[8] = q.length
-  row[9] = kAt
-  row[10] = k.length
-  row[11] = vAt
-  row[12] = v.length
-  row[13] = maskAt
-  row[14] = mask?.length ?? 0
-  row[15] = Number(boolean)
-  row[16] = Number(causal)
-  row[17] = scale
-  row[18] = p
-  row[19] = seedLow
-  row[20] = seedHigh
-  row[21] = offsetLow
-  row[22] = offsetHigh
-  row[23] = yAt
-  row[24] = y.length
-  row[25] = logSumsAt
-  row[26] = logSums.length
-  row[27] = dyAt
-  row[28] = dy.length
-  row[29] = dqAt
-  row[30] = dq?.length ?? 0
-  row[31] = dkAt
-  row[32] = dk?.length ?? 0
-  row[33] = dvAt
-  row[34] = dv?.length ?? 0
-  writeDimensions(row, 35, dims)
+  row[7] = heads
+  row[8] = qOuter
+  row[9] = qHead
+  row[10] = qRow
+  row[11] = kOuter
+  row[12] = kHead
+  row[13] = kRow
+  row[14] = vOuter
+  row[15] = vHead
+  row[16] = vRow
+  row[17] = dyOuter
+  row[18] = dyHead
+  row[19] = dyRow
+  row[20] = qAt
+  row[21] = q.length
+  row[22] = kAt
+  row[23] = k.length
+  row[24] = vAt
+  row[25] = v.length
+  row[26] = dyAt
+  row[27] = dy.length
+  row[28] = maskAt
+  row[29] = mask?.length ?? 0
+  row[30] = Number(boolean)
+  row[31] = Number(causal)
+  row[32] = scale
+  row[33] = p
+  row[34] = placeAt
+  row[35] = place?.length ?? 0
+  row[36] = yAt
+  row[37] = y.length
+  row[38] = logSumsAt
+  row[39] = logSums.length
+  row[40] = dqAt
+  row[41] = dq?.length ?? 0
+  row[42] = dkAt
+  row[43] = dk?.length ?? 0
+  row[44] = dvAt
+  row[45] = dv?.length ?? 0
+  writeDimensions(row, 46, dims)
   call(row, 'attentionBackward')
   if (dq) dq.version++
   if (dk) dk.version++
@@ -981,7 +1049,7 @@ export function augment({ sourceRows, channels, h, w, outH, outW, padding, shift
   const indicesAt = indices.address
   const normsAt = norms.address
   const yAt = y.address
-  const row = startRow(65)
+  const row = startRow(66)
   row[2] = sourceRows
   row[3] = channels
   row[4] = h

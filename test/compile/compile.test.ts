@@ -100,6 +100,14 @@ const cnn = () =>
     new nn.Linear(5 * 9, 3),
   )
 
+/** Dropout in attention too, of layers that are built in. */
+const encoder = () =>
+  new nn.Sequential(
+    new nn.TransformerEncoderLayer(6, 2, { dimFeedforward: 8, dropout: 0.3, batchFirst: true }),
+    new nn.Flatten(),
+    new nn.Linear(24, 3),
+  )
+
 const sgd = (net: nn.AnyModule, options: optim.SGDOptions = { lr: 0.1 }) =>
   new optim.SGD(net.parameters(), options)
 
@@ -118,6 +126,7 @@ describe('a compiled training step gives the same bits', () => {
   it.each<[string, () => Made, readonly number[]]>([
     ['an MLP', () => from(mlp(), sgd), [6]],
     ['a conv net', () => from(cnn(), sgd), [2, 6, 6]],
+    ['an encoder', () => from(encoder(), sgd), [4, 6]],
     ['a forward of its own', () => from(new Residual(), sgd), [6]],
     ['momentum', () => from(mlp(), (net) => sgd(net, { lr: 0.1, momentum: 0.9, nesterov: true })), [6]],
     ['Adam', () => from(mlp(), (net) => new optim.Adam(net.parameters(), { amsgrad: true })), [6]],

@@ -231,8 +231,34 @@ describe('rows that only move values are taken out', () => {
       const [q, k, v] = x.permute([1, 0, 2, 3]).split(1)
       return nn.functional.scaledDotProductAttention(q, k, v, { isCausal: true })
     }
-    expect(both(gradient(attend), [5, 3, 7, 6])).toMatchObject({ copies: 6, fills: 1 })
+    expect(both(gradient(attend), [5, 3, 7, 6])).toMatchObject({ copies: 7, fills: 1 })
     expect(noGrad(() => both(attend, [5, 3, 7, 6]))).toMatchObject({ copies: 3 })
+  })
+
+  it('heads that attention reads where they lie', () => {
+    const [n, t, heads, size] = [3, 7, 2, 5]
+    const own = (x: Tensor) => {
+      const [q, k, v] = x
+        .reshape([n, t, 3, heads, size])
+        .permute([2, 0, 3, 1, 4])
+        .split(1)
+        .map((part) => part.squeeze(0))
+      const y = nn.functional.scaledDotProductAttention(q, k, v, { isCausal: true })
+      return y.transpose(1, 2).reshape([n, t, heads * size])
+    }
+    const copies = (f: (x: Tensor) => Tensor, shape: readonly number[]) =>
+      both(gradient(f), shape).after.filter((name) => name === 'copyStrided').length
+    // What is left: that of the result, and of all gradients at once.
+    expect(copies(own, [n, t, 3 * heads * size])).toBe(2)
+    for (const batchFirst of [true, false]) {
+      const layer = new nn.MultiheadAttention(heads * size, heads, { batchFirst })
+      const self = (x: Tensor) => layer.forward(x, x, x, { needWeights: false })[0]
+      const cross = (x: Tensor) => layer.forward(x, x.mul(2), x.mul(3), { needWeights: false })[0]
+      // Those of the result and of three gradients, which are copied again into one.
+      expect(copies(self, [n, t, heads * size]), `${batchFirst}`).toBe(7)
+      // Weights and biases are parts of parameters, which are copied out.
+      expect(copies(cross, [n, t, heads * size]), `${batchFirst}`).toBe(10)
+    }
   })
 
   it('parts that elementwise rows read and write', () => {

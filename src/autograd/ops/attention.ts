@@ -1,14 +1,16 @@
 /** Scaled dot-product attention. */
 import type { Dimensions } from '../../bindings/call.js'
+import type { Storage } from '../../bindings/memory.js'
+import { live } from '../../bindings/recording.js'
 import { needWhole } from '../../bindings/whole.js'
-import { attentionBackward, attentionForward } from '../../bindings/whole-kernels.generated.js'
+import { attentionBackward, attentionForward, writePlace } from '../../bindings/whole-kernels.generated.js'
 import { checkBoolean, checkNumber, checkOptions, kindOf } from '../../check.js'
 import { ArgumentError, ShapeError } from '../../errors.js'
 import { placesNow, type StreamPlace } from '../../tensor/random.js'
 import { broadcastStrides, type Shape, sameShape, sizeOf } from '../../tensor/shape.js'
 import type { Tensor } from '../../tensor/tensor.js'
 import { checkOptionalTensor, checkTensor } from '../arguments.js'
-import { defineOperation, unchanged } from '../operation.js'
+import { defineOperation } from '../operation.js'
 import '../recipe.js'
 import { run } from '../tape.js'
 
@@ -46,27 +48,47 @@ interface Attributes {
   p: number
   /** Of the mask; of no dimension without one. */
   dims: Dimensions
-  /** Where dropout's numbers start: found by the forward, and the same in backward. */
+  /** Where dropout's numbers start; by default where the stream is. */
   place?: StreamPlace
+  /** Where they started. */
+  drawn?: StreamPlace
 }
 
 const NO_MASK: Dimensions = [[], [], []]
-const NO_PLACE: StreamPlace = { seedLow: 0, seedHigh: 0, offsetLow: 0, offsetHigh: 0 }
-const READS = ['q', 'k', 'v', 'mask', 'logSums', 'output']
+const READS = ['q', 'k', 'v', 'mask', 'logSums', 'place', 'output']
+
+/** How queries, keys and values lie: one of the batch after the other. */
+const dense = ({ t, s, e, ev }: Attributes) => ({
+  ...{ heads: 1, qOuter: t * e, qHead: 0, qRow: e, kOuter: s * e, kHead: 0, kRow: e },
+  ...{ vOuter: s * ev, vHead: 0, vRow: ev },
+})
+
+/** Writes down where dropout's numbers start, for both directions: another place in each run of a recorded step. */
+function drawPlace(attributes: Attributes, y: Storage): void {
+  const { batch, t, s, place } = attributes
+  if (place) writePlace({ y, ...place })
+  else {
+    const take = placesNow()
+    live(() => {
+      const drawn = take(batch * t * Math.ceil(s / 4))
+      attributes.drawn = drawn
+      writePlace({ y, ...drawn })
+    })
+  }
+}
 
 const operation = defineOperation<Attributes>({
   name: 'scaledDotProductAttention',
   inputs: { q: 'rows', k: 'rows', v: 'rows', mask: 'rows' },
   output: 'rows',
-  makes: ['logSums'],
-  made: (_, { batch, t }) => [{ shape: [batch, t] }],
+  makes: ['logSums', 'place'],
+  made: (_, { batch, t, p }) => [{ shape: [batch, t] }, { shape: [p > 0 ? 4 : 0] }],
   gradients: { q: READS, k: READS, v: READS },
   shape: ([q], { ev }) => [...q.shape.slice(0, -1), ev],
-  forward({ inputs, output, made: [logSums], attributes }) {
+  forward({ inputs, output, made: [logSums, place], attributes }) {
     const [q, k, v, mask] = inputs as readonly [Tensor, Tensor, Tensor, Tensor | undefined]
     const { batch, t, s, e, ev, boolean, causal, scale, p, dims } = attributes
-    attributes.place ??= p > 0 ? placesNow()(batch * t * Math.ceil(s / 4)) : NO_PLACE
-    const { place } = attributes
+    if (p > 0) drawPlace(attributes, place.storage)
     attentionForward({
       batch,
       t,
@@ -82,16 +104,18 @@ const operation = defineOperation<Attributes>({
       k: k.storage,
       v: v.storage,
       mask: mask?.storage,
+      place: p > 0 ? place.storage : undefined,
       y: output.storage,
       logSums: logSums.storage,
-      ...place,
+      ...dense(attributes),
     })
   },
-  repeats: unchanged,
+  repeats: ({ drawn, ...attributes }) => [{ ...attributes, ...(drawn && { place: drawn }) }],
   backward(call) {
     const [q, k, v, mask] = call.inputs as readonly [Tensor, Tensor, Tensor, Tensor | undefined]
     const [dq, dk, dv] = [call.gradient(0), call.gradient(1), call.gradient(2)]
-    const { batch, t, s, e, ev, boolean, causal, scale, p, dims, place = NO_PLACE } = call.attributes
+    const { batch, t, s, e, ev, boolean, causal, scale, p, dims } = call.attributes
+    const [logSums, place] = call.made
     attentionBackward({
       batch,
       t,
@@ -107,13 +131,15 @@ const operation = defineOperation<Attributes>({
       k: k.storage,
       v: v.storage,
       mask: mask?.storage,
+      place: p > 0 ? place.storage : undefined,
       y: call.output.storage,
-      logSums: call.made[0].storage,
+      logSums: logSums.storage,
       dy: call.dy.storage,
       dq: dq?.storage,
       dk: dk?.storage,
       dv: dv?.storage,
-      ...place,
+      ...{ dyOuter: t * ev, dyHead: 0, dyRow: ev },
+      ...dense(call.attributes),
     })
   },
 })

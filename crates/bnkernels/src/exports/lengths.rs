@@ -13,6 +13,13 @@ impl Length for f64 {
     }
 }
 
+/// A number in a declaration.
+impl Length for i32 {
+    fn value(self) -> f64 {
+        f64::from(self)
+    }
+}
+
 impl Length for usize {
     fn value(self) -> f64 {
         self as f64

@@ -18,7 +18,7 @@ pub use declare::{Arguments, Description};
 
 use crate::kernels::adagrad::{adagrad_step, Adagrad};
 use crate::kernels::adam::{adam_step, Adam};
-use crate::kernels::attention::{self, Attention, Gradients, Mask};
+use crate::kernels::attention::{self, Attention, Gradients, Mask, Rows};
 use crate::kernels::augment::Augment;
 use crate::kernels::avg_pool2d::{self, AvgPool2dShape, Windows};
 use crate::kernels::batch_norm::{self, Affine, BatchNormShape, Layout, Statistics};
@@ -444,28 +444,42 @@ kernels! {
         requires dq.is_some() == (cell == Cell::Gru) && (!cell.keeps() || (gates.is_some() && kept.is_some()));
         => recurrent::recurrent_backward(&RecurrentShape { cell, t, n, h, reverse }, given, dp, dq, dh0, dc0);
 
+    /// Writes a place of the stream of random numbers, which kernels then read.
+    write_place(seed_low, seed_high, offset_low, offset_high: u32; y: output words[4]) in whole
+        => y.copy_from_slice(&[seed_low, seed_high, offset_low, offset_high]);
+
     /// `y = softmax(scale · q kᵀ + mask) v` of each of a batch, and the logarithm of each row's sum. `dims` are the
-    /// mask's shape, `[…batch, t, s]`, and its strides. Dropout uses `ceil(s / 4)` blocks of the stream a row.
-    attention_forward(batch, t, s, e, ev: size; q: input[batch * t * e]; k: input[batch * s * e];
-            v: input[batch * s * ev]; mask: optional input[any]; boolean, causal: bool; scale: f32; p: f64;
-            seed_low, seed_high, offset_low, offset_high: u32;
+    /// mask's shape, `[…batch, t, s]`, and its strides. Dropout uses `ceil(s / 4)` blocks of the stream a row, from
+    /// `place` on (see `writePlace`). Of `heads` of the batch, one after the other, the queries, keys and values lie a
+    /// `head` apart, and then `outer`; their rows lie `row` apart.
+    attention_forward(batch, t, s, e, ev, heads: size; q_outer, q_head, q_row, k_outer, k_head, k_row: size;
+            v_outer, v_head, v_row: size; q, k, v: input[any]; mask: optional input[any];
+            boolean, causal: bool; scale: f32; p: f64; place: optional input[4];
             y: output[batch * t * ev]; log_sums: output[batch * t]; dims: dims) in whole
-        let dropout = dropout(p, stream([seed_low, seed_high], [offset_low, offset_high]));
+        let rows = |data, strides| Rows { data, heads, strides };
+        let q = rows(q, [q_outer, q_head, q_row]);
+        let (k, v) = (rows(k, [k_outer, k_head, k_row]), rows(v, [v_outer, v_head, v_row]));
+        let dropout = dropout(p, place);
         let mask = mask.map(|values| Mask { values, shape: dims.shape(), strides: dims.a(), boolean });
-        requires mask.is_none_or(|mask| mask.fits(batch, t, s));
+        requires q.fits(batch, t, e) && k.fits(batch, s, e) && v.fits(batch, s, ev)
+            && mask.is_none_or(|mask| mask.fits(batch, t, s)) && (p <= 0.0 || dropout.is_some());
         => attention::attention_forward(
             Attention { batch, t, s, e, ev, q, k, v, mask, causal, scale, dropout }, y, log_sums);
 
-    /// The gradients, from what forward read and wrote.
-    attention_backward(batch, t, s, e, ev: size; q: input[batch * t * e]; k: input[batch * s * e];
-            v: input[batch * s * ev]; mask: optional input[any]; boolean, causal: bool; scale: f32; p: f64;
-            seed_low, seed_high, offset_low, offset_high: u32;
-            y: input[batch * t * ev]; log_sums: input[batch * t]; dy: input[batch * t * ev];
+    /// The gradients, from what forward read and wrote; `dy` has rows as `q`.
+    attention_backward(batch, t, s, e, ev, heads: size; q_outer, q_head, q_row, k_outer, k_head, k_row: size;
+            v_outer, v_head, v_row, dy_outer, dy_head, dy_row: size; q, k, v, dy: input[any];
+            mask: optional input[any]; boolean, causal: bool; scale: f32; p: f64; place: optional input[4];
+            y: input[batch * t * ev]; log_sums: input[batch * t];
             dq: optional output[batch * t * e]; dk: optional output[batch * s * e];
             dv: optional output[batch * s * ev]; dims: dims) in whole
-        let dropout = dropout(p, stream([seed_low, seed_high], [offset_low, offset_high]));
+        let rows = |data, strides| Rows { data, heads, strides };
+        let (q, dy) = (rows(q, [q_outer, q_head, q_row]), rows(dy, [dy_outer, dy_head, dy_row]));
+        let (k, v) = (rows(k, [k_outer, k_head, k_row]), rows(v, [v_outer, v_head, v_row]));
+        let dropout = dropout(p, place);
         let mask = mask.map(|values| Mask { values, shape: dims.shape(), strides: dims.a(), boolean });
-        requires mask.is_none_or(|mask| mask.fits(batch, t, s));
+        requires q.fits(batch, t, e) && k.fits(batch, s, e) && v.fits(batch, s, ev) && dy.fits(batch, t, ev)
+            && mask.is_none_or(|mask| mask.fits(batch, t, s)) && (p <= 0.0 || dropout.is_some());
         => attention::attention_backward(
             Attention { batch, t, s, e, ev, q, k, v, mask, causal, scale, dropout }, y, log_sums, dy,
             Gradients { q: dq, k: dk, v: dv });
@@ -496,9 +510,11 @@ fn batch(dims: &row::Dims) -> Batch<'_> {
     Batch { shape: dims.shape(), a_strides: dims.a(), b_strides: dims.b() }
 }
 
-/// With a probability of 0 there is none.
-fn dropout(p: f64, stream: Stream) -> Option<attention::Dropout> {
-    (p > 0.0).then_some(attention::Dropout { p, stream })
+/// With a probability of 0 there is none, nor without a place of four words.
+fn dropout(p: f64, place: Option<&[f32]>) -> Option<attention::Dropout> {
+    let &[a, b, c, d] = place.filter(|_| p > 0.0)? else { return None };
+    let [a, b, c, d] = [a, b, c, d].map(f32::to_bits);
+    Some(attention::Dropout { p, stream: stream([a, b], [c, d]) })
 }
 
 /// Seed and offset are 64 bits in two words, the lower first.

@@ -220,7 +220,7 @@ fn no_sizes_make_a_kernel_panic() {
     let mut memory = vec![0.0f32; 1 << 17];
     for (kernel, lengths) in DESCRIPTIONS.iter().zip(LENGTHS) {
         let mut done = 0;
-        for _ in 0..20_000 {
+        for _ in 0..60_000 {
             let (arrays, mut row) = random_row(&mut dice, kernel);
             // Twice: the length of one array may be that of another.
             for _ in 0..2 {

@@ -5,7 +5,8 @@
 //!
 //! No `[t, s]` matrix is kept, nor ever there as a whole: blocks of queries meet blocks of keys, and each row's
 //! maximum and sum are corrected when a block brings larger scores. For backward there remains a number a row,
-//! the logarithm `l` of its sum: `p = e^(score − l)` again. With `d = Σ dy y` of each row, `dv = pᵀ dy`,
+//! the logarithm `l` of its sum: `p = e^(score − l)` again. Scores and logarithms are taken to base 2, which the
+//! queries' scale brings with it. With `d = Σ dy y` of each row, `dv = pᵀ dy`,
 //! `dp = dy vᵀ`, `ds = p (dp − d)`, `dq = scale · ds k`, `dk = scale · dsᵀ q`.
 //!
 //! The keys (and for backward the values) of one of the batch are transposed once, so that no product has to add up
@@ -24,17 +25,17 @@ pub use backward::{attention_backward, Gradients};
 
 use super::matmul::{transpose, Form, Product};
 use super::random::Stream;
-use super::softmax::{maximum, EXP_COST};
+use super::softmax::EXP_COST;
 use super::vectors::vectors;
 use crate::parallel::scratch::per_thread;
 use crate::parallel::{chunk_count, chunk_range, for_each_range, OutOfMemory};
-use crate::simd::F32x4;
-use block::Block;
+use crate::simd::{Exp2, F32x4};
+use block::{base, weigh, Block};
+use std::f32::consts::LOG2_E;
 
-/// Queries of a block, and where each sees the keys up to its own only; and keys of a block.
-const ROWS: usize = 64;
-const CAUSAL_ROWS: usize = 16;
-const COLS: usize = 64;
+/// Queries and keys of a block; and where each query sees the keys up to its own only.
+const BLOCK: (usize, usize) = (64, 64);
+const CAUSAL_BLOCK: (usize, usize) = (16, 128);
 
 /// Which keys a query sees, and how much.
 #[derive(Clone, Copy)]
@@ -79,6 +80,48 @@ pub struct Dropout {
     pub stream: Stream,
 }
 
+/// Queries, keys, values or the result's gradients, each of a batch rows of one width. They may lie in an array of
+/// which they are a part, as heads of all of a layer's columns.
+#[derive(Clone, Copy)]
+pub struct Rows<'a> {
+    pub data: &'a [f32],
+    /// Of the batch, so many lie in one of it as heads.
+    pub heads: usize,
+    /// Elements from one of the batch to the next, from a head to the next, and from a row to the next.
+    pub strides: [usize; 3],
+}
+
+impl<'a> Rows<'a> {
+    /// Of `rows` rows of `width` values of each, one after the other.
+    pub fn dense(data: &'a [f32], rows: usize, width: usize) -> Self {
+        Self { data, heads: 1, strides: [rows * width, 0, width] }
+    }
+
+    /// Whether there are `rows` rows of `width` values of each of a batch. (In f64, as sizes may be anything.)
+    pub fn fits(self, batch: usize, rows: usize, width: usize) -> bool {
+        if self.heads == 0 || !batch.is_multiple_of(self.heads) {
+            return false;
+        }
+        let last = |count: usize, stride: usize| (count as f64 - 1.0) * stride as f64;
+        let [outer, head, row] = self.strides;
+        let start = last(batch / self.heads, outer) + last(self.heads, head) + last(rows, row);
+        let is_empty = batch == 0 || rows == 0 || width == 0;
+        is_empty || row >= width && start + width as f64 <= self.data.len() as f64
+    }
+
+    /// From row `first` of number `b` on.
+    fn of(self, b: usize, first: usize) -> &'a [f32] {
+        let [outer, head, row] = self.strides;
+        let at = b / self.heads * outer + b % self.heads * head + first * row;
+        // (What is empty may have any strides.)
+        &self.data[at.min(self.data.len())..]
+    }
+
+    fn row(self) -> usize {
+        self.strides[2]
+    }
+}
+
 /// What both directions read.
 #[derive(Clone, Copy)]
 pub struct Attention<'a> {
@@ -87,9 +130,9 @@ pub struct Attention<'a> {
     pub s: usize,
     pub e: usize,
     pub ev: usize,
-    pub q: &'a [f32],
-    pub k: &'a [f32],
-    pub v: &'a [f32],
+    pub q: Rows<'a>,
+    pub k: Rows<'a>,
+    pub v: Rows<'a>,
     pub mask: Option<Mask<'a>>,
     /// Whether query i sees the keys up to i only.
     pub causal: bool,
@@ -100,25 +143,25 @@ pub struct Attention<'a> {
 impl Attention<'_> {
     fn check(&self) {
         let Self { batch, t, s, e, ev, .. } = *self;
-        assert!(self.q.len() == batch * t * e && self.k.len() == batch * s * e);
-        assert!(self.v.len() == batch * s * ev && self.mask.is_none_or(|mask| mask.fits(batch, t, s)));
+        assert!(self.q.fits(batch, t, e) && self.k.fits(batch, s, e));
+        assert!(self.v.fits(batch, s, ev) && self.mask.is_none_or(|mask| mask.fits(batch, t, s)));
     }
 
-    /// Queries of a block.
-    fn block_rows(&self) -> usize {
+    /// Queries and keys of a block.
+    fn block_size(&self) -> (usize, usize) {
         if self.causal {
-            CAUSAL_ROWS
+            CAUSAL_BLOCK
         } else {
-            ROWS
+            BLOCK
         }
     }
 
     /// The blocks of keys that meet `rows` queries from `first` on of number `b`.
     fn blocks(&self, b: usize, first: usize, rows: usize) -> impl Iterator<Item = Block> {
-        let s = self.s;
+        let (s, (_, width)) = (self.s, self.block_size());
         let seen = if self.causal { s.min(first + rows) } else { s };
-        (0..seen).step_by(COLS).map(move |key| {
-            let all = COLS.min(s - key);
+        (0..seen).step_by(width).map(move |key| {
+            let all = width.min(s - key);
             // Whole panels of a product, as far as there are keys.
             Block { b, first, rows, key, all, cols: all.min((seen - key).next_multiple_of(8)) }
         })
@@ -126,22 +169,24 @@ impl Attention<'_> {
 
     /// The most scratch memory that a product needs, of a size `of(rows, cols)` of any block.
     fn room(&self, of: impl Fn(usize, usize) -> Product) -> usize {
-        let height = self.block_rows();
+        let (height, width) = self.block_size();
         // (The first blocks differ in what they see of the keys, the last in its height.)
         let last = self.t.saturating_sub(1) / height * height;
-        let firsts = (0..last).step_by(height).take(COLS / CAUSAL_ROWS).chain([last]);
+        let firsts = (0..last).step_by(height).take(width / height).chain([last]);
         let firsts = firsts.filter(|&first| first < self.t);
         let all = firsts.flat_map(|first| self.blocks(0, first, height.min(self.t - first)));
         all.map(|block| of(block.rows, block.cols).scratch_of_one_thread()).max().unwrap_or(0)
     }
 }
 
-/// Writes `[s, width]` as `[width, keys]` of each block of keys, one after the other.
-fn across(from: &[f32], width: usize, to: &mut [f32]) {
-    let block = COLS * width.max(1);
-    for (from, to) in from.chunks(block).zip(to.chunks_mut(block)) {
-        let keys = from.len() / width;
-        transpose((from, width), keys, width, to, keys);
+/// Writes `s` rows of `width` values, `row` apart, as `[width, keys]` of each block of so many keys, one after the other.
+fn across((from, row): (&[f32], usize), (s, width): (usize, usize), to: &mut [f32], keys: usize) {
+    if width == 0 {
+        return;
+    }
+    for (i, to) in to[..s * width].chunks_mut(keys * width).enumerate() {
+        let keys_here = to.len() / width;
+        transpose((&from[i * keys * row..], row), keys_here, width, to, keys_here);
     }
 }
 
@@ -160,11 +205,12 @@ pub fn attention_forward(a: Attention, y: &mut [f32], log_sums: &mut [f32]) -> R
         log_sums.fill(0.0);
         return Ok(());
     }
-    let mixes = |rows, cols| Product::new(Form::NN, (rows, ev, cols));
+    let mixes = |rows, cols| Product::new(Form::NN, (rows, ev, cols)).of_wider(v.row());
     let room = aligned(a.room(|rows, cols| Block::product(e, rows, cols)).max(a.room(mixes)));
-    let drops = if a.dropout.is_some() { COLS } else { 0 };
-    let (height, keys) = (a.block_rows(), aligned(a.s * e));
-    let scratch = &per_thread(room + keys + height * (e + COLS + ev + 2) + drops)?;
+    let (height, width) = a.block_size();
+    let drops = if a.dropout.is_some() { width } else { 0 };
+    let keys = aligned(a.s * e);
+    let scratch = &per_thread(room + keys + height * (e + width + ev + 2) + drops)?;
     let blocks = t.div_ceil(height);
     let chunks = chunk_count(batch * blocks, height.min(t) * a.s * (e + ev + EXP_COST));
     let items = |chunk| chunk_range(chunk, chunks, batch * blocks, 1);
@@ -184,7 +230,7 @@ pub fn attention_forward(a: Attention, y: &mut [f32], log_sums: &mut [f32]) -> R
                 let (queries, rest) = rest.split_at_mut(height * e);
                 let (largest, rest) = rest.split_at_mut(height);
                 let (total, rest) = rest.split_at_mut(height);
-                let (all_scores, rest) = rest.split_at_mut(height * COLS);
+                let (all_scores, rest) = rest.split_at_mut(height * width);
                 let (all_mixed, factors) = rest.split_at_mut(height * ev);
                 let mut keys_of = None;
                 for item in items(chunk) {
@@ -194,7 +240,7 @@ pub fn attention_forward(a: Attention, y: &mut [f32], log_sums: &mut [f32]) -> R
                     let (logs, other_logs) = std::mem::take(&mut log_sums).split_at_mut(rows);
                     (y, log_sums) = (others, other_logs);
                     if keys_of != Some(b) {
-                        across(&a.k[b * a.s * e..][..a.s * e], e, &mut keys[..a.s * e]);
+                        across((a.k.of(b, 0), a.k.row()), (a.s, e), keys, width);
                         keys_of = Some(b);
                     }
                     let (queries, largest) = (&mut queries[..rows * e], &mut largest[..rows]);
@@ -208,14 +254,13 @@ pub fn attention_forward(a: Attention, y: &mut [f32], log_sums: &mut [f32]) -> R
                         for (r, p) in p.chunks_exact_mut(cols).enumerate() {
                             let p = block.hide(&a, r, p);
                             let before = largest[r];
-                            largest[r] = before.max(maximum(p));
-                            // (Where all is hidden so far, no score is taken off.)
-                            let base = if largest[r] == f32::NEG_INFINITY { 0.0 } else { largest[r] };
-                            let sum = block::weights(p, base);
+                            let sum;
+                            (largest[r], sum) = weigh(p, before);
                             if key == 0 {
                                 total[r] = sum;
                             } else {
-                                let correction = F32x4::splat(before - base).exp_or_zero();
+                                let correction =
+                                    Exp2::with_constants().or_zero(F32x4::splat(before - base(largest[r])));
                                 total[r] = total[r] * correction.to_array()[0] + sum;
                                 vectors([], [&mut of_block[r * ev..][..ev]], |[], [y]| [y * correction]);
                             }
@@ -225,24 +270,26 @@ pub fn attention_forward(a: Attention, y: &mut [f32], log_sums: &mut [f32]) -> R
                                 vectors([factors], [p], |[factor], [p]| [p * factor]);
                             }
                         }
-                        let v = &v[(b * a.s + key) * ev..][..cols * ev];
+                        let (v, mixes) = (v.of(b, key), mixes(rows, cols));
                         if key == 0 {
-                            mixes(rows, cols).run_on_one_thread(p, v, None, of_block, room);
+                            mixes.run_on_one_thread(p, v, None, of_block, room);
                         } else {
                             let mixed = &mut all_mixed[..rows * ev];
-                            mixes(rows, cols).run_on_one_thread(p, v, None, mixed, room);
+                            mixes.run_on_one_thread(p, v, None, mixed, room);
                             vectors([mixed], [&mut *of_block], |[part], [y]| [y + part]);
                         }
                     }
-                    for (&total, y) in total.iter().zip(of_block.chunks_exact_mut(ev)) {
-                        // (Of a row that saw nothing y is 0.)
-                        let whole = F32x4::splat(if total == 0.0 { 1.0 } else { total });
-                        vectors([], [y], |[], [y]| [y / whole]);
-                    }
-                    let zero = F32x4::zero();
-                    vectors([&*largest, &*total], [logs], |[largest, total], _| {
-                        [total.eq(zero).clear(largest + total.ln())]
+                    let [zero, one, to_base_2] = [0.0, 1.0, LOG2_E].map(F32x4::splat);
+                    vectors([&*largest], [logs, total], |[largest], [_, total]| {
+                        // (A row that saw nothing has the logarithm 0, and y is 0.)
+                        let none = total.eq(zero);
+                        let log = none.clear(total.ln().mul_add(to_base_2, largest));
+                        [log, one / none.select(one, total)]
                     });
+                    for (&inverse, y) in total.iter().zip(of_block.chunks_exact_mut(ev)) {
+                        let inverse = F32x4::splat(inverse);
+                        vectors([], [y], |[], [y]| [y * inverse]);
+                    }
                 }
             });
         },

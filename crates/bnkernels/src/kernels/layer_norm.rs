@@ -36,9 +36,10 @@ pub fn layer_norm_forward(
     assert!(weight.is_none_or(|w| w.len() == cols) && bias.is_none_or(|b| b.len() == cols));
     for_each_part([y, mean, rstd], [cols, 1, 1], (rows, cols * COST, 1), move |range, [y, mean, rstd]| {
         let [weight, bias] = [(weight, 1.0), (bias, 0.0)].map(|(row, missing)| Row::or(row, cols, missing));
+        let share = 1.0 / cols as f64;
         for (i, row) in range.enumerate() {
             let (x, y) = (&x[row * cols..][..cols], &mut y[i * cols..][..cols]);
-            let statistics = statistics(x, f64::from(eps));
+            let statistics = statistics(x, share, f64::from(eps));
             (mean[i], rstd[i]) = (statistics.mean, statistics.rstd);
             let shift = F32x4::splat(-statistics.residual * statistics.rstd);
             let [mean, rstd] = [statistics.mean, statistics.rstd].map(F32x4::splat);
@@ -129,6 +130,7 @@ impl All<'_> {
         sums.fill(0.0);
         let (of_weight, of_bias) = sums.split_at_mut(sums.len() / 2);
         let weight = &Row::or(self.weight, cols, 1.0);
+        let share = 1.0 / cols as f64;
         for (i, row) in rows.enumerate() {
             let (mean, rstd) = (self.mean[row], self.rstd[row]);
             let x = &Row::new(&self.x[row * cols..][..cols], mean);
@@ -139,12 +141,20 @@ impl All<'_> {
                     let (d, g) = (x - mean, dy * weight);
                     [apart + d, plain + g, g.mul_add(d, products)]
                 });
-            let n = cols as f64;
-            let residual = apart / n;
-            let along = (products - plain * residual) * f64::from(rstd) / n;
+            let residual = apart * share;
+            let along = (products - plain * residual) * f64::from(rstd) * share;
             let splat = |value: f64| F32x4::splat(value as f32);
-            let [rest, shift, slope] = [-residual * f64::from(rstd), -plain / n, -along].map(splat);
+            let [rest, shift, slope] = [-residual * f64::from(rstd), -plain * share, -along].map(splat);
             let rstd = F32x4::splat(rstd);
+            if !dx.is_empty() && !of_weight.is_empty() {
+                let outputs = [&mut dx[i * cols..][..cols], &mut *of_weight, &mut *of_bias];
+                map([x, dy, weight], outputs, |[x, dy, weight], [_, of_weight, of_bias]| {
+                    let normal = (x - mean).mul_add(rstd, rest);
+                    let dx = normal.mul_add(slope, dy.mul_add(weight, shift)) * rstd;
+                    [dx, dy.mul_add(normal, of_weight), of_bias + dy]
+                });
+                continue;
+            }
             if !dx.is_empty() {
                 map([x, dy, weight], [&mut dx[i * cols..][..cols]], |[x, dy, weight], _| {
                     let normal = (x - mean).mul_add(rstd, rest);
@@ -168,18 +178,18 @@ struct RowStatistics {
     rstd: f32,
 }
 
-fn statistics(x: &[f32], eps: f64) -> RowStatistics {
-    let n = x.len() as f64;
+/// `share` is one of all values: a division takes as long as some vectors.
+fn statistics(x: &[f32], share: f64, eps: f64) -> RowStatistics {
     let [total] = sum([&Row::new(x, 0.0)], |[x], [total]| [total + x]);
-    let pivot = (total / n) as f32;
+    let pivot = (total * share) as f32;
     let center = F32x4::splat(pivot);
     let [apart, squares] = sum([&Row::new(x, pivot)], |[x], [apart, squares]| {
         let d = x - center;
         [apart + d, d.mul_add(d, squares)]
     });
-    let apart = apart / n;
+    let apart = apart * share;
     // (`max` would make 0 of a NaN.)
-    let variance = squares / n - apart * apart;
+    let variance = squares * share - apart * apart;
     let variance = if variance < 0.0 { 0.0 } else { variance };
     let mean = f64::from(pivot) + apart;
     let residual = (mean - f64::from(mean as f32)) as f32;

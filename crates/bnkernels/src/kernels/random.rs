@@ -6,7 +6,7 @@
 //! product, and no libm is called: a seed gives the same bits in every build and on every machine.
 
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
-use crate::simd::F32x4;
+use crate::simd::{F32x4, Mask4};
 
 /// Where a stream of random blocks starts.
 #[derive(Clone, Copy, Debug)]
@@ -139,11 +139,32 @@ pub fn fill_normal(out: &mut [f32], stream: Stream, mean: f32, std: f32) {
 
 /// `scale` with `keep_probability`, else 0: the mask of dropout.
 pub fn fill_bernoulli(out: &mut [f32], stream: Stream, keep_probability: f64, scale: f32) {
-    let threshold = (keep_probability.clamp(0.0, 1.0) * 4_294_967_296.0) as u64;
-    fill(out, stream, |words| {
-        let [a, b, c, d] = words.map(|word| if u64::from(word) < threshold { scale } else { 0.0 });
-        F32x4::new(a, b, c, d)
-    });
+    let kept = Kept::new(keep_probability, scale);
+    fill(out, stream, move |words| kept.of(words));
+}
+
+/// Numbers that are kept with some probability, and else 0.
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    /// The largest word that keeps one.
+    most: u32,
+    scale: f32,
+}
+
+impl Kept {
+    pub fn new(probability: f64, scale: f32) -> Self {
+        // (Of a probability of 1 each of the 2^32 words keeps it.)
+        match (probability.clamp(0.0, 1.0) * 4_294_967_296.0) as u64 {
+            0 => Self { most: 0, scale: 0.0 },
+            kept => Self { most: (kept - 1) as u32, scale },
+        }
+    }
+
+    /// The scale, or 0, of each word.
+    #[inline(always)]
+    pub fn of(self, words: [u32; 4]) -> F32x4 {
+        Mask4::at_most(words, self.most).keep(F32x4::splat(self.scale))
+    }
 }
 
 /// A random order of `0..out.len()` (Fisher and Yates), each order as likely as any other. Gives

@@ -221,11 +221,32 @@ fn attention_asks_before_it_writes() {
     let (batch, t, s, e, ev) = (3, 70, 90, 8, 5);
     let (q, k, v) = (random(1, batch * t * e), random(2, batch * s * e), random(3, batch * s * ev));
     let (scale, mask, causal, dropout) = (0.3, None, false, None);
-    let a = Attention { batch, t, s, e, ev, q: &q, k: &k, v: &v, mask, causal, scale, dropout };
+    let [rows_of_q, rows_of_k] = [Rows::dense(&q, t, e), Rows::dense(&k, s, e)];
+    let rows_of_v = Rows::dense(&v, s, ev);
+    let a = Attention {
+        batch,
+        t,
+        s,
+        e,
+        ev,
+        q: rows_of_q,
+        k: rows_of_k,
+        v: rows_of_v,
+        mask,
+        causal,
+        scale,
+        dropout,
+    };
     check(1, [batch * t * ev, batch * t], |[y, log_sums]| attention_forward(a, y, log_sums));
     let (y, log_sums) = (random(4, batch * t * ev), random(5, batch * t));
     check(1, [q.len(), k.len(), v.len()], |[dq, dk, dv]| {
-        attention_backward(a, &y, &log_sums, &y, Gradients { q: Some(dq), k: Some(dk), v: Some(dv) })
+        attention_backward(
+            a,
+            &y,
+            &log_sums,
+            Rows::dense(&y, t, ev),
+            Gradients { q: Some(dq), k: Some(dk), v: Some(dv) },
+        )
     });
 }
 

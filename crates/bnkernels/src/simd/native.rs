@@ -129,6 +129,11 @@ impl Mask4 {
     }
 
     #[inline(always)]
+    pub fn at_most(words: [u32; 4], most: u32) -> Self {
+        Self(words.map(|word| word <= most))
+    }
+
+    #[inline(always)]
     pub fn keep(self, value: F32x4) -> F32x4 {
         self.select(value, F32x4::zero())
     }

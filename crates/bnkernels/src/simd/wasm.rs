@@ -168,6 +168,13 @@ impl Mask4 {
         return F32x4(v128_bitselect(yes.0, no.0, self.0));
     }
 
+    /// Where a word is no larger than `most`.
+    #[inline(always)]
+    pub fn at_most(words: [u32; 4], most: u32) -> Self {
+        let [a, b, c, d] = words;
+        Self(u32x4_le(u32x4(a, b, c, d), u32x4_splat(most)))
+    }
+
     /// `value` where true, 0 elsewhere.
     #[inline(always)]
     pub fn keep(self, value: F32x4) -> F32x4 {

@@ -1,13 +1,12 @@
 //! Backward: each of the batch by itself, block by block; the weights are computed again.
 
-use super::block::Block;
-use super::{across, aligned, Attention, COLS, EXP_COST};
+use super::block::{clear, gather, slopes, Block};
+use super::{across, aligned, Attention, Rows, EXP_COST};
 use crate::kernels::matmul::{Form, Product};
 use crate::kernels::softmax::sum;
 use crate::kernels::vectors::vectors;
 use crate::parallel::scratch::per_thread;
 use crate::parallel::{chunk_count, chunk_range, for_each_range, OutOfMemory};
-use crate::simd::F32x4;
 
 /// What is wanted.
 pub struct Gradients<'a> {
@@ -38,31 +37,38 @@ pub fn attention_backward(
     a: Attention,
     y: &[f32],
     log_sums: &[f32],
-    dy: &[f32],
+    dy: Rows,
     gradients: Gradients,
 ) -> Result<(), OutOfMemory> {
     a.check();
     let Attention { batch, t, s, e, ev, .. } = a;
-    assert!(y.len() == batch * t * ev && dy.len() == y.len() && log_sums.len() == batch * t);
+    assert!(y.len() == batch * t * ev && dy.fits(batch, t, ev) && log_sums.len() == batch * t);
     let widths = [(&gradients.q, t * e), (&gradients.k, s * e), (&gradients.v, s * ev)]
         .map(|(gradient, width)| if gradient.is_some() { width } else { 0 });
-    let of_keys = |n: usize| move |rows, cols| Product::new(Form::TN, (cols, n.max(1), rows));
-    let of_queries = |rows, cols| Product::new(Form::NN, (rows, e.max(1), cols));
+    // (Of no columns there is no product.)
+    let of_keys = |n: usize, row: usize| {
+        let n = n.max(1);
+        move |rows, cols| Product::new(Form::TN, (cols, n, rows)).of_wider(row.max(n))
+    };
+    let row_of_keys = a.k.row().max(e.max(1));
+    let of_queries = |rows, cols| Product::new(Form::NN, (rows, e.max(1), cols)).of_wider(row_of_keys);
     let rooms = [
         a.room(|rows, cols| Block::product(e, rows, cols)),
         a.room(|rows, cols| Block::product(ev, rows, cols)),
-        a.room(of_keys(e)),
-        a.room(of_keys(ev)),
+        a.room(of_keys(e, a.q.row())),
+        a.room(of_keys(ev, ev)),
         a.room(of_queries),
     ];
     let room = aligned(rooms.into_iter().max().unwrap_or(0));
-    let height = a.block_rows();
+    let (height, width) = a.block_size();
     let (keys, values) = (aligned(s * e), aligned(s * ev));
-    let (block, part) = (height * COLS, height.max(COLS) * e.max(ev));
-    let drops = if a.dropout.is_some() { COLS } else { 0 };
-    let scratch = &per_thread(room + keys + values + height * (e + 1) + 2 * block + part + drops)?;
+    let (block, part) = (height * width, height.max(width) * e.max(ev));
+    let drops = if a.dropout.is_some() { width } else { 0 };
+    let scratch = &per_thread(room + keys + values + height * (e + ev + 1) + 2 * block + part + drops)?;
     let chunks = chunk_count(batch, t.saturating_mul(s).saturating_mul(3 * e + 2 * ev + EXP_COST));
     let items = |chunk| chunk_range(chunk, chunks, batch, 1);
+    // Whether the first block of queries leaves keys out, whose gradients are then added to what is there.
+    let leaves = a.causal || t == 0 || s == 0;
     let outputs = [gradients.q, gradients.k, gradients.v].map(Option::unwrap_or_default);
     for_each_range(
         outputs,
@@ -74,6 +80,7 @@ pub fn attention_backward(
                 let (keys, rest) = rest.split_at_mut(keys);
                 let (values, rest) = rest.split_at_mut(values);
                 let (queries, rest) = rest.split_at_mut(height * e);
+                let (all_dy, rest) = rest.split_at_mut(height * ev);
                 let (d, rest) = rest.split_at_mut(height);
                 let (p, rest) = rest.split_at_mut(block);
                 let (ds, rest) = rest.split_at_mut(block);
@@ -83,15 +90,19 @@ pub fn attention_backward(
                     let [dq, dk, dv] = outputs.each_mut().map(|output| {
                         let (mine, others) = std::mem::take(output).split_at_mut(widths[k]);
                         (*output, k) = (others, k + 1);
-                        mine.fill(0.0);
+                        if leaves {
+                            mine.fill(0.0);
+                        }
                         mine
                     });
-                    across(&a.k[b * s * e..][..s * e], e, &mut keys[..s * e]);
-                    across(&a.v[b * s * ev..][..s * ev], ev, &mut values[..s * ev]);
+                    across((a.k.of(b, 0), a.k.row()), (s, e), keys, width);
+                    across((a.v.of(b, 0), a.v.row()), (s, ev), values, width);
                     for first in (0..t).step_by(height) {
                         let rows = height.min(t - first);
                         let at = b * t + first;
-                        let (q, dy) = (&a.q[at * e..][..rows * e], &dy[at * ev..][..rows * ev]);
+                        let all_dy = &mut all_dy[..rows * ev];
+                        gather((dy.of(b, first), dy.row()), ev, 1.0, all_dy);
+                        let (q, dy) = (a.q.of(b, first), &*all_dy);
                         let (y, log_sums) = (&y[at * ev..][..rows * ev], &log_sums[at..][..rows]);
                         for (r, d) in d[..rows].iter_mut().enumerate() {
                             let along = r * ev..(r + 1) * ev;
@@ -108,34 +119,27 @@ pub fn attention_backward(
                                 let along = r * cols..(r + 1) * cols;
                                 let p = block.hide(&a, r, &mut p[along.clone()]);
                                 let (ds, past) = ds[along].split_at_mut(p.len());
-                                past.fill(0.0);
-                                let [log, d, scale] = [log, d[r], a.scale].map(F32x4::splat);
-                                let Some(dropout) = a.dropout else {
-                                    vectors([], [p, ds], |[], [x, dp]| {
-                                        let p = (x - log).exp_or_zero();
-                                        [p, p * (dp - d) * scale]
-                                    });
-                                    continue;
-                                };
-                                let factors = &mut factors[..p.len()];
-                                dropout.factors(&a, &block, r, factors);
-                                vectors([factors], [p, ds], |[factor], [x, dp]| {
-                                    let p = (x - log).exp_or_zero();
-                                    [p * factor, p * (dp * factor - d) * scale]
+                                clear(past);
+                                let factors = a.dropout.map(|dropout| {
+                                    let factors = &mut factors[..p.len()];
+                                    dropout.factors(&a, &block, r, factors);
+                                    &*factors
                                 });
+                                slopes(p, ds, factors, [log, d[r], a.scale]);
                             }
                             let is_first = first == 0;
                             if !dv.is_empty() {
                                 let to = &mut dv[key * ev..][..cols * ev];
-                                add_product(of_keys(ev)(rows, cols), (p, dy), to, is_first, part, room);
+                                add_product(of_keys(ev, ev)(rows, cols), (p, dy), to, is_first, part, room);
                             }
                             if !dk.is_empty() {
                                 let to = &mut dk[key * e..][..cols * e];
-                                add_product(of_keys(e)(rows, cols), (ds, q), to, is_first, part, room);
+                                let product = of_keys(e, a.q.row())(rows, cols);
+                                add_product(product, (ds, q), to, is_first, part, room);
                             }
                             if !dq.is_empty() {
-                                let k = &a.k[(b * s + key) * e..][..cols * e];
                                 let to = &mut dq[first * e..][..rows * e];
+                                let k = a.k.of(b, key);
                                 add_product(of_queries(rows, cols), (ds, k), to, key == 0, part, room);
                             }
                         }

@@ -2,8 +2,11 @@
 
 use super::{Attention, Dropout};
 use crate::kernels::matmul::{Form, Product};
+use crate::kernels::random::Kept;
+use crate::kernels::softmax::maximum;
 use crate::kernels::vectors::vectors;
-use crate::simd::F32x4;
+use crate::simd::{Dst, Exp2, F32x4};
+use std::f64::consts::LOG2_E;
 
 pub(super) struct Block {
     /// Which of the batch.
@@ -18,11 +21,22 @@ pub(super) struct Block {
 }
 
 impl Attention<'_> {
-    /// `scale · q` of a block's queries.
+    /// `scale / ln 2 · q` of a block's queries, whose scores are powers of 2.
     pub(super) fn scaled_queries(&self, b: usize, first: usize, to: &mut [f32]) {
-        let scale = F32x4::splat(self.scale);
-        let q = &self.q[(b * self.t + first) * self.e..][..to.len()];
-        vectors([q], [to], |[q], _| [q * scale]);
+        let scale = (f64::from(self.scale) * LOG2_E) as f32;
+        gather((self.q.of(b, first), self.q.row()), self.e, scale, to);
+    }
+}
+
+/// Writes rows of `width` values that are `row` apart one after the other, times `scale`.
+pub(super) fn gather((from, row): (&[f32], usize), width: usize, scale: f32, to: &mut [f32]) {
+    let scale = F32x4::splat(scale);
+    if row == width {
+        let from = &from[..to.len()];
+        return vectors([from], [to], |[x], _| [x * scale]);
+    }
+    for (i, to) in to.chunks_exact_mut(width.max(1)).enumerate() {
+        vectors([&from[i * row..][..width]], [to], |[x], _| [x * scale]);
     }
 }
 
@@ -38,11 +52,11 @@ impl Block {
         product.run_on_one_thread(rows, &across[self.key * width..][..self.all * width], None, to, room);
     }
 
-    /// `scale · q kᵀ`, plus a mask that is added; −∞ where a mask hides a key.
+    /// `(scale · q kᵀ`, plus a mask that is added`) / ln 2`; −∞ where a mask hides a key.
     pub fn scores(&self, a: &Attention, queries: &[f32], keys: &[f32], to: &mut [f32], room: &mut [f32]) {
         self.multiply(queries, keys, a.e, to, room);
         let Some(mask) = a.mask else { return };
-        let hidden = F32x4::splat(f32::NEG_INFINITY);
+        let [hidden, to_base_2] = [f32::NEG_INFINITY, LOG2_E as f32].map(F32x4::splat);
         let [.., down, along] = mask.strides else { unreachable!("a mask fits") };
         for (r, row) in to.chunks_exact_mut(self.cols).enumerate() {
             let at = mask.start(self.b) + (self.first + r) * *down as usize + self.key * *along as usize;
@@ -51,14 +65,16 @@ impl Block {
                 (0, true) if values[0] == 0.0 => row.fill(f32::NEG_INFINITY),
                 (0, true) => {}
                 (0, false) => {
-                    let value = F32x4::splat(values[0]);
+                    let value = F32x4::splat(values[0]) * to_base_2;
                     vectors([], [row], |[], [x]| [x + value]);
                 }
                 (_, true) => {
                     let zero = F32x4::zero();
                     vectors([&values[..self.cols]], [row], |[m], [x]| [m.eq(zero).select(hidden, x)]);
                 }
-                (_, false) => vectors([&values[..self.cols]], [row], |[m], [x]| [x + m]),
+                (_, false) => {
+                    vectors([&values[..self.cols]], [row], |[m], [x]| [m.mul_add(to_base_2, x)]);
+                }
             }
         }
     }
@@ -71,43 +87,91 @@ impl Block {
         let seen = (self.first + r + 1).saturating_sub(self.key).min(row.len());
         let (row, past) = row.split_at_mut(seen.next_multiple_of(4).min(row.len()));
         row[seen..].fill(f32::NEG_INFINITY);
-        past.fill(0.0);
+        clear(past);
         row
     }
 }
 
-/// `x = e^(x − base)`; gives the sum.
+/// (The runtime's own fill is a call that costs as much as some vectors.)
+pub(super) fn clear(x: &mut [f32]) {
+    let zero = std::hint::black_box(F32x4::zero());
+    vectors([], [x], move |[], [_]| [zero]);
+}
+
+/// Of the scores of a row: the largest of them and of `before`. They become weights, `2^(x − largest)`; gives their sum.
 #[inline(never)]
-pub(super) fn weights(x: &mut [f32], base: f32) -> f32 {
-    let base = F32x4::splat(base);
-    let (fours, rest) = x.as_chunks_mut::<4>();
-    let mut total = F32x4::zero();
-    for x in fours {
-        let weights = (F32x4::load(x) - base).exp_or_zero();
-        weights.store(x);
+pub(super) fn weigh(x: &mut [f32], before: f32) -> (f32, f32) {
+    let largest = before.max(maximum(x));
+    let (exp2, base) = (Exp2::with_constants(), F32x4::splat(base(largest)));
+    let whole = x.len() / 4 * 4;
+    let (fours, rest) = x.split_at_mut(whole);
+    let (mut total, mut fours) = (F32x4::zero(), Dst::new(fours, whole));
+    for _ in 0..whole / 4 {
+        let weights = exp2.or_zero(fours.load(0) - base);
+        fours.store(0, weights);
         total = total + weights;
+        fours = fours.advance(4);
     }
     if !rest.is_empty() {
-        let weights = (F32x4::load_tail(rest, f32::NEG_INFINITY) - base).exp_or_zero();
+        let weights = exp2.or_zero(F32x4::load_tail(rest, f32::NEG_INFINITY) - base);
         weights.store_tail(rest);
         total = total + weights;
     }
-    total.sum()
+    (largest, total.sum())
+}
+
+/// What is taken off a row's scores. (Where all is hidden so far, nothing.)
+pub(super) fn base(largest: f32) -> f32 {
+    if largest == f32::NEG_INFINITY {
+        0.0
+    } else {
+        largest
+    }
+}
+
+/// Of a row, from the scores `x`, the logarithm of their sum and `dp`: the weights, times `factors`, and the scores'
+/// gradients, `p (dp − d) · scale`, in their places.
+#[inline(never)]
+pub(super) fn slopes(x: &mut [f32], dp: &mut [f32], factors: Option<&[f32]>, [log, d, scale]: [f32; 3]) {
+    let [log, d, scale] = [log, d, scale].map(F32x4::splat);
+    let exp2 = Exp2::with_constants();
+    let Some(factors) = factors else {
+        let whole = x.len() / 4 * 4;
+        let ((x, rest), (dp, rest_of_dp)) = (x.split_at_mut(whole), dp.split_at_mut(whole));
+        let (mut x, mut dp) = (Dst::new(x, whole), Dst::new(dp, whole));
+        for _ in 0..whole / 4 {
+            let p = exp2.or_zero(x.load(0) - log);
+            dp.store(0, p * (dp.load(0) - d) * scale);
+            x.store(0, p);
+            (x, dp) = (x.advance(4), dp.advance(4));
+        }
+        if !rest.is_empty() {
+            let p = exp2.or_zero(F32x4::load_tail(rest, 0.0) - log);
+            (p * (F32x4::load_tail(rest_of_dp, 0.0) - d) * scale).store_tail(rest_of_dp);
+            p.store_tail(rest);
+        }
+        return;
+    };
+    vectors([factors], [x, dp], |[factor], [x, dp]| {
+        let p = exp2.or_zero(x - log);
+        [p * factor, p * (dp * factor - d) * scale]
+    });
 }
 
 impl Dropout {
     /// What the weights of row `r` of a block are multiplied by.
     pub(super) fn factors(&self, a: &Attention, block: &Block, r: usize, to: &mut [f32]) {
         let keep = (1.0 - self.p).clamp(0.0, 1.0);
-        let threshold = (keep * 4_294_967_296.0) as u64;
-        let factor = if keep > 0.0 { (1.0 / keep) as f32 } else { 0.0 };
+        let kept = Kept::new(keep, if keep > 0.0 { (1.0 / keep) as f32 } else { 0.0 });
         // Each row has its own blocks of four words, and each block of keys starts with a new one.
         let row = (block.b * a.t + block.first + r) as u64 * a.s.div_ceil(4) as u64;
-        let first = row + block.key as u64 / 4;
-        for (words, to) in (first..).zip(to.chunks_mut(4)) {
-            for (word, to) in self.stream.block(words).into_iter().zip(to) {
-                *to = if u64::from(word) < threshold { factor } else { 0.0 };
-            }
+        let mut words = (row + block.key as u64 / 4..).map(|at| self.stream.block(at));
+        let (fours, rest) = to.as_chunks_mut::<4>();
+        for (to, words) in fours.iter_mut().zip(&mut words) {
+            kept.of(words).store(to);
+        }
+        if let (false, Some(words)) = (rest.is_empty(), words.next()) {
+            kept.of(words).store_tail(rest);
         }
     }
 }

@@ -26,16 +26,33 @@ fn check(
     let q: Vec<f32> = q.iter().map(|q| q * 4.0).collect();
     let dy = random(4, batch * t * ev);
     let scale = if e > 0 { 1.0 / (e as f32).sqrt() } else { 1.0 };
-    let a = Attention { batch, t, s, e, ev, q: &q, k: &k, v: &v, mask, causal, scale, dropout };
+    let (q, k, v) = (&q[..], &k[..], &v[..]);
+    let dense = |data, rows, width| Rows::dense(data, rows, width);
+    let [rows_of_q, rows_of_k, rows_of_v] = [dense(q, t, e), dense(k, s, e), dense(v, s, ev)];
+    let a = Attention {
+        batch,
+        t,
+        s,
+        e,
+        ev,
+        q: rows_of_q,
+        k: rows_of_k,
+        v: rows_of_v,
+        mask,
+        causal,
+        scale,
+        dropout,
+    };
+    let all_dy = Rows::dense(&dy, t, ev);
     let (mut y, mut logs) = (vec![f32::NAN; batch * t * ev], vec![f32::NAN; batch * t]);
     attention_forward(a, &mut y, &mut logs).unwrap();
     let [mut dq, mut dk, mut dv] =
         [batch * t * e, batch * s * e, batch * s * ev].map(|length| vec![f32::NAN; length]);
     let gradients = Gradients { q: Some(&mut dq), k: Some(&mut dk), v: Some(&mut dv) };
-    attention_backward(a, &y, &logs, &dy, gradients).unwrap();
+    attention_backward(a, &y, &logs, all_dy, gradients).unwrap();
     let mut alone = vec![f32::NAN; dk.len()];
     let gradients = Gradients { q: None, k: Some(&mut alone), v: None };
-    attention_backward(a, &y, &logs, &dy, gradients).unwrap();
+    attention_backward(a, &y, &logs, all_dy, gradients).unwrap();
     assert_eq!(alone, dk);
     for b in 0..batch {
         let mut added = vec![0.0; t * s];
@@ -86,6 +103,53 @@ fn attention_agrees_with_the_twin() {
     }
 }
 
+/// Queries, keys and values of all heads side by side in rows of one array, and the gradients in another.
+#[test]
+fn heads_that_lie_in_one_array_are_as_they_are_apart() {
+    let (n, heads) = (2, 4);
+    // (Rows of 384 and 768 floats lie on few sets of the first cache: what is read across them is packed.)
+    for (t, e) in [(1, 1), (9, 5), (33, 16), (150, 3), (70, 32), (90, 64)] {
+        let (width, count) = (heads * e, n * t * heads * e);
+        let (all, all_dy) = (random(1, 3 * count), random(2, count));
+        // Of `[n, t, parts, heads, e]` one part as `[n, heads, t, e]`.
+        let apart = |from: &[f32], parts: usize, part: usize| -> Vec<f32> {
+            let rows = (0..n * heads * t).map(|i| (i / heads / t, i / t % heads, i % t));
+            let at = |(b, h, row)| ((b * t + row) * parts + part) * width + h * e;
+            rows.flat_map(|place| from[at(place)..][..e].to_vec()).collect()
+        };
+        let within =
+            |data, parts: usize| Rows { data, heads, strides: [t * parts * width, e, parts * width] };
+        let dense: Vec<_> = (0..3).map(|part| apart(&all, 3, part)).collect();
+        let dense_dy = apart(&all_dy, 1, 0);
+        for causal in [false, true] {
+            let results = [false, true].map(|together| {
+                let [q, k, v] = std::array::from_fn(|part| {
+                    let one = Rows::dense(&dense[part], t, e);
+                    if together {
+                        within(&all[part * width..], 3)
+                    } else {
+                        one
+                    }
+                });
+                let dy = if together { within(&all_dy, 1) } else { Rows::dense(&dense_dy, t, e) };
+                let (batch, mask, dropout) = (n * heads, None, None);
+                let a = Attention { batch, t, s: t, e, ev: e, q, k, v, mask, causal, scale: 0.7, dropout };
+                let (mut y, mut logs) = (vec![f32::NAN; count], vec![f32::NAN; n * heads * t]);
+                attention_forward(a, &mut y, &mut logs).unwrap();
+                let mut gradients = [(); 3].map(|()| vec![f32::NAN; count]);
+                let [dq, dk, dv] = gradients.each_mut().map(|gradient| Some(&mut gradient[..]));
+                attention_backward(a, &y, &logs, dy, Gradients { q: dq, k: dk, v: dv }).unwrap();
+                (y, logs, gradients)
+            });
+            assert!(results[0] == results[1], "{t} {e} {causal}");
+        }
+        assert!(
+            within(&all, 3).fits(n * heads, t, e) && !within(&all[2 * width + 1..], 3).fits(n * heads, t, e)
+        );
+        assert!(!within(&all, 3).fits(n * heads + 1, t, e));
+    }
+}
+
 #[test]
 fn masks_are_broadcast_added_or_hide() {
     for sizes in SIZES {
@@ -128,9 +192,9 @@ fn a_row_that_sees_nothing_gives_zero() {
             s: 70,
             e: 4,
             ev: 3,
-            q: &q,
-            k: &k,
-            v: &v,
+            q: Rows::dense(&q, 70, 4),
+            k: Rows::dense(&k, 70, 4),
+            v: Rows::dense(&v, 70, 3),
             mask: Some(mask),
             causal: false,
             scale: 0.5,
@@ -168,9 +232,9 @@ fn large_scores_do_not_overflow_and_a_nan_stays_in_its_row() {
         s,
         e: 2,
         ev: 3,
-        q: &q,
-        k: &k,
-        v: &v,
+        q: Rows::dense(&q, t, 2),
+        k: Rows::dense(&k, s, 2),
+        v: Rows::dense(&v, s, 3),
         mask: None,
         causal: false,
         scale: 1.0,

@@ -1,10 +1,12 @@
 //! Strided copies: transpose, permute, expand, slice, concatenate.
 
 use crate::parallel::for_each_part;
-use crate::simd::{Dst, F32x4, Src};
+use crate::simd::{reach, Dst, F32x4, Src};
 
 /// As many as a kernel's row may have.
 const MOST_DIMENSIONS: usize = 32;
+/// Longer runs are worth a call of the runtime's own copy.
+const LONG_RUN: usize = 256;
 /// So many parts of a copy are enough for the threads to share.
 const ENOUGH_PARTS: usize = 64;
 
@@ -76,6 +78,14 @@ impl Strided<'_> {
         run.is_some()
     }
 
+    /// Whether dimension `d` is one of runs of neighbours on both sides that are not worth a call each.
+    fn has_short_runs(self, d: usize) -> bool {
+        let Some(&run) = self.shape.get(d + 1) else { return false };
+        d + 2 == self.shape.len()
+            && (4..=LONG_RUN).contains(&(run as usize))
+            && [self.x_strides, self.y_strides].iter().all(|strides| strides[d + 1] == 1)
+    }
+
     /// One past the last element that `strides` reach.
     fn reach(self, strides: &[u32]) -> usize {
         self.shape.iter().zip(strides).map(|(&s, &t)| (s as usize - 1) * t as usize).sum::<usize>() + 1
@@ -138,7 +148,9 @@ fn copy_dimension(dims: Strided, d: usize, x: &[f32], y: &mut [f32]) {
         return;
     };
     let (size, xs, ys) = (size as usize, dims.x_strides[d] as usize, dims.y_strides[d] as usize);
-    if d + 1 < dims.shape.len() {
+    if cfg!(feature = "whole") && dims.has_short_runs(d) {
+        copy_runs(dims, d, x, y);
+    } else if d + 1 < dims.shape.len() {
         for i in 0..size {
             copy_dimension(dims, d + 1, &x[i * xs..], &mut y[i * ys..]);
         }
@@ -153,9 +165,24 @@ fn copy_dimension(dims: Strided, d: usize, x: &[f32], y: &mut [f32]) {
     }
 }
 
+/// The runs of dimension `d`, one after the other.
+fn copy_runs(dims: Strided, d: usize, x: &[f32], y: &mut [f32]) {
+    let [size, run, xs, ys] =
+        [dims.shape[d], dims.shape[d + 1], dims.x_strides[d], dims.y_strides[d]].map(|n| n as usize);
+    let (mut x, mut y) = (Src::new(x, reach([(size, xs)], run)), Dst::new(y, reach([(size, ys)], run)));
+    for _ in 0..size {
+        for at in (0..run / 4 * 4).step_by(4) {
+            y.store(at, x.load(at));
+        }
+        // (What is left is the end of the last vector.)
+        y.store(run - 4, x.load(run - 4));
+        (x, y) = (x.offset(xs), y.advance(ys));
+    }
+}
+
 /// (The runtime's own copy of memory is a call that costs as much as some vectors.)
 fn copy_run(x: &[f32], y: &mut [f32]) {
-    if x.len() > 256 {
+    if x.len() > LONG_RUN {
         return y.copy_from_slice(x);
     }
     let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<4>(), y.as_chunks_mut::<4>());
@@ -200,6 +227,8 @@ mod tests {
             ([5, 9, 7], [63, 7, 1], [1, 35, 5]),
             ([5, 7, 9], [9, 45, 1], [10, 50, 1]),
             ([7, 9, 5], [1, 7, 63], [45, 5, 1]),
+            ([5, 7, 4], [63, 7, 1], [4, 20, 1]),
+            ([5, 7, 5], [63, 7, 1], [9, 50, 1]),
             ([4, 1, 6], [0, 0, 0], [6, 6, 1]),
             ([2, 1, 2], [0, 0, 0], [3, 0, 0]),
             ([2, 3, 2], [63, 7, 2], [100, 10, 3]),
