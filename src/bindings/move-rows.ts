@@ -8,6 +8,7 @@
  */
 import type { Place, Recorded, Row } from './recorded.js'
 import type { Storage } from './recording.js'
+import { addUsers, type Users, usersOf } from './row-users.js'
 
 /** Floats of an array, from the first to before the end. */
 interface Region {
@@ -17,7 +18,7 @@ interface Region {
 }
 
 /** The words of `copyStrided`, whose rank is followed by the shape and two lists of strides. */
-const COPY = { xStart: 2, yStart: 3, x: 4, y: 6, rank: 8 }
+export const COPY = { xStart: 2, yStart: 3, x: 4, y: 6, rank: 8 }
 /** Larger arrays are filled whatever follows. */
 const MOST_FLOATS = 1 << 24
 /** What is smaller than such a part of an array does not keep it in memory for longer than it would be. */
@@ -62,18 +63,11 @@ function regionOf(row: Row, place: Place): Region {
 
 class Moving {
   readonly rows: (Row | undefined)[]
-  /** The numbers of the rows that have to do with a storage, in order. */
-  readonly #users = new Map<Storage, number[]>()
+  readonly #users: Users
 
   constructor(readonly recorded: Recorded) {
     this.rows = [...recorded.rows]
-    for (const [i, { places }] of recorded.rows.entries()) {
-      for (const { storage } of places) {
-        const users = this.#users.get(storage)
-        if (!users) this.#users.set(storage, [i])
-        else if (users.at(-1) !== i) users.push(i)
-      }
-    }
+    this.#users = usersOf(this.rows)
   }
 
   usersOf(storage: Storage): readonly number[] {
@@ -95,16 +89,8 @@ class Moving {
 
   /** Puts a row back to where it was. */
   restore(i: number, row: Row): void {
-    for (const { storage } of row.places) this.#use(storage, [i])
+    for (const { storage } of row.places) addUsers(this.#users, storage, [i])
     this.rows[i] = row
-  }
-
-  #use(storage: Storage, users: Iterable<number>): void {
-    const all = new Set([...this.usersOf(storage), ...users])
-    this.#users.set(
-      storage,
-      [...all].sort((a, b) => a - b),
-    )
   }
 
   /** Whether one of the rows `users` touches a region so. */
@@ -137,7 +123,7 @@ class Moving {
       moved.set(k, { ...row, places })
     }
     for (const [k, row] of moved) this.rows[k] = row
-    this.#use(other, moved.keys())
+    addUsers(this.#users, other, moved.keys())
     this.#users.delete(storage)
     return true
   }

@@ -5,8 +5,8 @@
  */
 import { BINARY, binary } from './kernels.generated.js'
 import type { Place, Recorded, Row } from './recorded.js'
-import type { Storage } from './recording.js'
 import { rowOf } from './rewriter.js'
+import { usersOf } from './row-users.js'
 import { WITH_SLOPE } from './rows.generated.js'
 
 /** The words of both directions' rows. */
@@ -46,15 +46,14 @@ function bySlope(row: Row): Row {
 
 /** Puts such rows in the place of others. */
 export function keepSlopes({ made, pinned }: Recorded, rows: (Row | undefined)[]): void {
-  const users = new Map<Storage, number[]>()
-  for (const [i, row] of rows.entries()) {
-    for (const { storage } of row?.places ?? []) users.set(storage, [...(users.get(storage) ?? []), i])
-  }
+  const users = usersOf(rows)
   for (const [j, back] of rows.entries()) {
     if (back?.name !== 'unaryBackward' || back.live || !WITH_SLOPE.ops.includes(back.words[BACKWARD.op]))
       continue
     const x = back.places.find(({ word }) => word === BACKWARD.x)
     if (!x || !made.has(x.storage) || pinned.has(x.storage) || back.words[BACKWARD.dx + 1] === 0) continue
+    // (Backward would read the derivative as its other input, too.)
+    if (back.places.some((one) => one !== x && one.storage === x.storage)) continue
     const [i, last] = (users.get(x.storage) ?? []).slice(-2)
     const row = rows[i]
     if (last !== j || row?.name !== 'unaryForward' || row.live) continue

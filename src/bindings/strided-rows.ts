@@ -4,8 +4,10 @@
  * is read by attention alone, attention reads what was copied, by strides, and the copy is taken out: the bits are the
  * same.
  */
+import { COPY } from './move-rows.js'
 import type { Place, Recorded, Row } from './recorded.js'
 import type { Storage } from './recording.js'
+import { addUsers, usersOf } from './row-users.js'
 
 /** The words of both directions' sizes. */
 const SIZE = { batch: 2, t: 3, s: 4, e: 5, ev: 6, heads: 7 }
@@ -20,8 +22,6 @@ const OPERANDS: Readonly<Record<string, Operands>> = {
   attentionBackward: BACKWARD,
 }
 
-/** The words of `copyStrided`, whose rank is followed by the shape and two lists of strides. */
-const COPY = { xStart: 2, yStart: 3, x: 4, y: 6, rank: 8 }
 /** More floats than this are copied as they are. */
 const MOST_FLOATS = 1 << 22
 
@@ -113,14 +113,7 @@ function reading(row: Row, place: Place, sources: Int32Array, from: Storage): Ro
 
 /** Lets attention read in place, and takes the copies out that only it reads. */
 export function readStrided({ made, pinned }: Recorded, rows: (Row | undefined)[]): void {
-  const users = new Map<Storage, number[]>()
-  for (const [i, row] of rows.entries()) {
-    for (const { storage } of row?.places ?? []) {
-      const all = users.get(storage)
-      if (!all) users.set(storage, [i])
-      else if (all.at(-1) !== i) all.push(i)
-    }
-  }
+  const users = usersOf(rows)
   const isTemporary = (storage: Storage) => made.has(storage) && !pinned.has(storage)
   // (Backwards: what a copy was read from may be one.)
   for (let i = rows.length - 1; i >= 0; i--) {
@@ -143,11 +136,7 @@ export function readStrided({ made, pinned }: Recorded, rows: (Row | undefined)[
     if (!next) continue
     for (const [user, row] of next) rows[user] = row
     rows[i] = undefined
-    const all = new Set([...(users.get(from.storage) ?? []), ...readers])
-    users.set(
-      from.storage,
-      [...all].sort((a, b) => a - b),
-    )
+    addUsers(users, from.storage, readers)
   }
 }
 

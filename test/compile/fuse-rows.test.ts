@@ -322,6 +322,23 @@ describe('what a function computes twice it computes once', () => {
     expect(found).toContain('unaryBackward')
   })
 
+  it('not where what it was computed from is the gradient of its result, too', () => {
+    const of = (compiled: boolean) => {
+      const scale = new nn.Parameter(tensor([2]))
+      const step = (x: Tensor) => {
+        scale.zeroGrad()
+        const y = x.mul(scale)
+        nn.functional.gelu(y).backward(y)
+        return noGrad(() => (scale.grad ?? x).mul(1))
+      }
+      manualSeed(3)
+      const x = randn([5, 7])
+      const run = compiled ? compile(step) : step
+      return Array.from({ length: STEPS }, () => bits([run(x).toFloat32Array()]))
+    }
+    expect(of(true)).toEqual(of(false))
+  })
+
   it('not where it is computed again behind its gradient, and then read', () => {
     const of = (compiled: boolean) => {
       const scale = new nn.Parameter(tensor([2]))
