@@ -81,33 +81,33 @@ impl Line {
     }
 }
 
-/// How it is cut, where it is faster than the direct way, by the shape alone.
-fn where_faster(s: &Conv2dShape) -> Option<(Line, Parts)> {
+/// Whether it is faster than the direct way, in which each tap meets `windows` places of the line.
+fn is_faster(line: Line, windows: usize) -> bool {
     if !cfg!(feature = "whole") {
-        return None;
+        return false;
     }
-    let line = Line::of(s)?;
-    let parts = Parts::of(&line)?;
+    let Some(parts) = Parts::of(&line) else { return false };
     let Line { c, oc, to, inner, dilation, .. } = line;
-    let kernels = (c * parts.count() + 3).checked_mul((oc + 3) * POINTS)?;
+    let kernels = (c * parts.count() + 3).checked_mul((oc + 3) * POINTS);
     let tiles = inner * dilation.min(to) * to.div_ceil(dilation).div_ceil(parts.tile);
     // (As f64: a product may be more than 32 bits hold.)
-    let direct = (line.taps * to * inner) as f64;
+    let direct = (line.taps * windows * inner) as f64;
     let transforms = parts.count() as f64 / oc as f64 + 1.0 / c as f64;
     let tile = parts.products() as f64 + TRANSFORM as f64 * transforms;
     let pays = direct > 1.2 * tiles as f64 * tile;
-    (kernels <= LARGEST && tiles.saturating_mul(line.n.div_ceil(4)) >= SHARED && pays)
-        .then_some((line, parts))
+    kernels.is_some_and(|kernels| kernels <= LARGEST)
+        && tiles.saturating_mul(line.n.div_ceil(4)) >= SHARED
+        && pays
 }
 
 /// Whether it is faster than the direct way, by the shape alone.
 pub(super) fn pays(s: &Conv2dShape) -> bool {
-    where_faster(s).is_some()
+    Line::of(s).is_some_and(|line| is_faster(line, line.to))
 }
 
-/// Whether it is, for the gradient of the input.
+/// Whether it is, for the gradient of the input, which may be longer than the output.
 pub(super) fn pays_back(s: &Conv2dShape) -> bool {
-    where_faster(s).is_some_and(|(line, _)| line.stride == 1)
+    Line::of(s).is_some_and(|line| line.stride == 1 && is_faster(line.back(), line.to))
 }
 
 /// `y = conv2d(x, weight) + bias`.

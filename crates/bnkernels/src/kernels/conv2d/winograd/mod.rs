@@ -63,27 +63,30 @@ pub(super) fn pays(s: &Conv2dShape) -> bool {
     where_faster(s).is_some()
 }
 
-/// Whether it is, for the gradient of the input.
+/// Whether it is, for the gradient of the input. (Of a kernel in parts each tile takes so many products that it matters
+/// how many more tiles the input has than the output.)
 pub(super) fn pays_back(s: &Conv2dShape) -> bool {
-    where_faster(s).is_some_and(|phases| phases.back(s).is_some())
+    let pays = |phases: Phases| phases.back(s).is_some() && (!phases.is_long() || saved(s, true).is_some());
+    where_faster(s).is_some_and(pays)
 }
 
 /// Whether it is forward, which needs fewer tiles.
 pub(super) fn forward_pays(s: &Conv2dShape) -> bool {
-    saved(s).is_some_and(|(phases, saved)| saved > KERNEL * phases.count() as f64)
+    saved(s, false).is_some_and(|(phases, saved)| saved > KERNEL * phases.count() as f64)
 }
 
 /// The phases by which it is faster than the direct way, by the shape alone. (The batch matters for images of less than
 /// three tiles only.)
 fn where_faster(s: &Conv2dShape) -> Option<Phases> {
-    let (phases, _) = saved(s)?;
+    let (phases, _) = saved(s, false)?;
     let tiles = s.oh().div_ceil(TILE) as f64 * s.ow().div_ceil(TILE) as f64;
     // (The kernels of each phase are transformed.)
     (tiles * s.n.div_ceil(4) as f64 >= SHARED * phases.count() as f64).then_some(phases)
 }
 
-/// The phases by which there are fewer products, and how many vectors of them are saved for a pair of channels.
-fn saved(s: &Conv2dShape) -> Option<(Phases, f64)> {
+/// The phases by which there are fewer products, and how many vectors of them are saved for a pair of channels: forward,
+/// or (`back`) in the gradient of the input.
+fn saved(s: &Conv2dShape, back: bool) -> Option<(Phases, f64)> {
     if !cfg!(feature = "whole") || s.dilation != (1, 1) || s.groups != 1 {
         return None;
     }
@@ -104,7 +107,8 @@ fn saved(s: &Conv2dShape) -> Option<(Phases, f64)> {
         (kernel * windows) as f64 - (padding * (padding + 1)) as f64
     };
     let direct = taps(h, s.kh, s.padding.0) * taps(w, s.kw, s.padding.1);
-    let tiles = h.div_ceil(TILE) as f64 * w.div_ceil(TILE) as f64;
+    let (high, wide) = if back { (s.h, s.w) } else { (h, w) };
+    let tiles = high.div_ceil(TILE) as f64 * wide.div_ceil(TILE) as f64;
     let transforms = 1.0 / s.c as f64 + phases.count() as f64 / s.oc as f64;
     let tile = phases.products() as f64 + TRANSFORM as f64 * transforms;
     let worth = if long { LONG } else { 1.2 };

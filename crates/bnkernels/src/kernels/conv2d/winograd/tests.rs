@@ -247,6 +247,10 @@ fn it_is_chosen_by_the_shape() {
         Conv2dShape { c: 3, oc: 32, kh: size, kw: size, padding, stride, ..chosen }
     });
     assert!(pays(&five) && pays_back(&five) && pays(&seven) && !pays_back(&seven));
+    // Here the input has four times as many tiles as the output.
+    let shrinking =
+        Conv2dShape { n: 32, c: 6, oc: 16, h: 14, w: 14, kh: 7, kw: 7, padding: (0, 0), ..chosen };
+    assert!(pays(&shrinking) && !pays_back(&shrinking));
     // An image's result does not hang on the others'.
     assert!(pays(&Conv2dShape { n: 1, ..chosen }) && pays(&Conv2dShape { n: 100, ..chosen }));
 }
