@@ -159,8 +159,8 @@ function run(use: Use): Results {
     })
     throw named
   }
-  const unread = node.unread.find((name) => !HARMLESS.get(node.proto.opType)?.includes(name))
   // What an option changes would be wrong in silence.
-  if (unread !== undefined) throw node.fail(`its option ${unread} is not read`)
+  for (const name of node.unread)
+    if (!HARMLESS.get(node.proto.opType)?.includes(name)) throw node.fail(`its option ${name} is not read`)
   return Array.isArray(result) ? (result as Results) : [result as Val]
 }

@@ -15,7 +15,7 @@ export type Operator = (use: Use) => Val | Results
 export class Node {
   readonly #attributes = new Map<string, AttributeProto>()
   readonly #tensors = new Map<string, Host>()
-  readonly #asked = new Set<string>()
+  readonly #unread = new Set<string>()
 
   constructor(
     readonly proto: NodeProto,
@@ -25,6 +25,7 @@ export class Node {
   ) {
     for (const attribute of proto.attribute) {
       this.#attributes.set(attribute.name, attribute)
+      this.#unread.add(attribute.name)
       if (attribute.t) this.#tensors.set(attribute.name, hostOf(attribute.t, `${where}: ${this.text}`))
     }
   }
@@ -44,12 +45,12 @@ export class Node {
   }
 
   /** The options that no operator has asked for. */
-  get unread(): string[] {
-    return [...this.#attributes.keys()].filter((name) => !this.#asked.has(name))
+  get unread(): ReadonlySet<string> {
+    return this.#unread
   }
 
   #attribute(name: string): AttributeProto | undefined {
-    this.#asked.add(name)
+    this.#unread.delete(name)
     return this.#attributes.get(name)
   }
 
@@ -80,7 +81,7 @@ export class Node {
   }
 
   tensor(name: string): Host | undefined {
-    this.#asked.add(name)
+    this.#unread.delete(name)
     return this.#tensors.get(name)
   }
 
