@@ -196,6 +196,20 @@ describe('loadOnnx', () => {
     expect(() => net.forward(tensor([1]))).toThrow(/the node 'it' \(Expand\).*larger than/)
   })
 
+  it('refuses an option that no operator asks for, each time, and not those that change nothing', async () => {
+    const option = (name: string) => ({ attribute: [{ name, type: ATTRIBUTES.int, i: 1n }] })
+    const net = await load(node('Relu', option('leaks')))
+    for (let run = 0; run < 2; run++)
+      expect(() => net.forward(tensor([1]))).toThrow(/the node 'it' \(Relu\): its option leaks is not read/)
+    const same = await load(node('Dropout', option('seed')))
+    expect([
+      ...same
+        .eval()
+        .forward(tensor([2]))
+        .toFloat32Array(),
+    ]).toEqual([2])
+  })
+
   it('refuses bytes that are no model', async () => {
     for (const bytes of [
       new Uint8Array(),
