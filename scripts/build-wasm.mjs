@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BUILDS, inputsNow, withoutCustomSections, writeManifest } from './wasm-manifest.mjs'
+import { orderFunctions } from './wasm-order.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const crate = join(root, 'crates/bnkernels')
@@ -127,7 +128,8 @@ async function build(name) {
     },
   )
   const binary = readFileSync(join(folder, 'bnkernels_bg.wasm'))
-  writeFileSync(join(out, `${name}.wasm`), process.env.KEEP_NAMES ? binary : withoutCustomSections(binary))
+  const kept = process.env.KEEP_NAMES ? binary : orderFunctions(withoutCustomSections(binary))
+  writeFileSync(join(out, `${name}.wasm`), kept)
   // The types of the exports are the same for all (but that a shared one starts with a stack size); the
   // glue is ours (src/bindings/instantiate.js).
   if (memory === 'shared') copyFileSync(join(folder, 'bnkernels.d.ts'), join(out, 'bnkernels.d.ts'))

@@ -1,4 +1,4 @@
-// What ties the committed binaries to what they were made from, the crate's sources and the build's flags, and to
+// What ties the committed binaries to what they were made from, the crate's sources and the build's scripts, and to
 // themselves: test/bindings/manifest.test.ts fails when any of them is another one than the manifest says.
 //   node scripts/wasm-manifest.mjs   writes the manifest alone: for binaries that were built from these very sources
 //                                    and flags, but elsewhere. `npm run build:wasm` writes it by itself.
@@ -16,7 +16,7 @@ export const BUILDS = ['unshared', 'shared'].flatMap((memory) =>
 )
 
 /**
- * Hashes, in hex: of all that the crate is made of, of the script that has the flags, and of each binary.
+ * Hashes, in hex: of all that the crate is made of, of the scripts that build, with their flags, and of each binary.
  *
  * @typedef {{ sources: string, flags: string }} Inputs
  * @typedef {Inputs & { binaries: Record<string, string> }} Manifest
@@ -24,7 +24,9 @@ export const BUILDS = ['unshared', 'shared'].flatMap((memory) =>
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const crateOf = (/** @type {string} */ checkout) => join(checkout, 'crates/bnkernels')
-const scriptOf = (/** @type {string} */ checkout) => join(checkout, 'scripts/build-wasm.mjs')
+const SCRIPTS = ['build-wasm', 'wasm-instructions', 'wasm-functions', 'wasm-order']
+const scriptsOf = (/** @type {string} */ checkout) =>
+  SCRIPTS.map((name) => join(checkout, `scripts/${name}.mjs`))
 const binariesOf = (/** @type {string} */ checkout) => join(checkout, 'src/bindings/wasm')
 
 /** A text, however git checked its line ends out. @param {string} path */
@@ -58,7 +60,10 @@ export function sourcesHash(crate) {
 
 /** What binaries are made from now. @returns {Inputs} */
 export function inputsNow(checkout = root) {
-  return { sources: sourcesHash(crateOf(checkout)), flags: sha256(textOf(scriptOf(checkout))) }
+  return {
+    sources: sourcesHash(crateOf(checkout)),
+    flags: sha256(scriptsOf(checkout).map(textOf).join('\0')),
+  }
 }
 
 /** What a manifest of the checkout should say. @returns {Manifest} */
@@ -88,7 +93,7 @@ export function staleParts(checkout = root) {
   const now = manifestNow(checkout)
   return [
     ...(said.sources === now.sources ? [] : ["the crate's sources"]),
-    ...(said.flags === now.flags ? [] : ['scripts/build-wasm.mjs, which has the flags']),
+    ...(said.flags === now.flags ? [] : ['the scripts that build, with their flags']),
     ...BUILDS.filter((name) => said.binaries?.[name] !== now.binaries[name]).map((name) => `${name}.wasm`),
   ]
 }

@@ -56,6 +56,9 @@ describe('the manifest', () => {
       'crates/bnkernels/Cargo.toml',
       'crates/bnkernels/Cargo.lock',
       'scripts/build-wasm.mjs',
+      'scripts/wasm-functions.mjs',
+      'scripts/wasm-instructions.mjs',
+      'scripts/wasm-order.mjs',
     ]) {
       await mkdir(dirname(file(name)), { recursive: true })
       await cp(path(name), file(name))
@@ -80,7 +83,8 @@ describe('the manifest', () => {
   it.each([
     ['a source', 'crates/bnkernels/src/lib.rs', ["the crate's sources"]],
     ['a dependency', 'crates/bnkernels/Cargo.lock', ["the crate's sources"]],
-    ['a flag', 'scripts/build-wasm.mjs', ['scripts/build-wasm.mjs, which has the flags']],
+    ['a flag', 'scripts/build-wasm.mjs', ['the scripts that build, with their flags']],
+    ['the order of functions', 'scripts/wasm-order.mjs', ['the scripts that build, with their flags']],
     ['strict-shared.wasm', 'src/bindings/wasm/strict-shared.wasm', ['strict-shared.wasm']],
     ['relaxed-unshared.wasm', 'src/bindings/wasm/relaxed-unshared.wasm', ['relaxed-unshared.wasm']],
   ])('sees %s that was changed', async (_, name, stale) => {
