@@ -12,27 +12,28 @@ const letter = (name: string) => [1, name.charCodeAt(0)]
 const head = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]
 
 /**
- * Imports `m.m`, function 0. Exports `a`: 1 + g() + the table's second, `b`: 10, and a global; starts with m(). Function
- * 1 is `a`, 2 is g: 100 + b(), 3 is `b`, 4 has constants whose bytes look like calls.
+ * Imports `m.m`, function 0. Exports `a`: 1 + g() + the table's second, `b`: 10, and a global. Function 1 is `a`, 2 is g:
+ * 100 + b(), 3 is `b`, 4 has constants whose bytes look like calls, 5 is what it starts with, m().
  */
 const SMALL = Uint8Array.from([
   ...head,
   ...section(1, 2, 0x60, 0, 1, 0x7f, 0x60, 0, 0),
   ...section(2, 1, ...letter('m'), ...letter('m'), 0, 1),
-  ...section(3, 4, 0, 0, 0, 0),
+  ...section(3, 5, 0, 0, 0, 0, 1),
   ...section(4, 1, 0x70, 0, 2),
   ...section(6, 1, 0x7f, 0, 0x41, 7, 0x0b),
   ...section(7, 3, ...letter('a'), 0, 1, ...letter('b'), 0, 3, ...letter('c'), 3, 0),
-  ...section(8, 0),
+  ...section(8, 5),
   ...section(9, 1, 0, 0x41, 0, 0x0b, 2, 3, 4),
   ...section(
     10,
-    4,
+    5,
     ...sized(0, 0x41, 1, 0x10, 2, 0x6a, 0x41, 1, 0x11, 0, 0, 0x6a, 0x0b),
     ...sized(0, 0x41, 0xe4, 0, 0x10, 3, 0x6a, 0x0b),
     ...sized(0, 0x41, 10, 0x0b),
     // A vector of sixteen bytes 0x10 is made and dropped.
     ...sized(0, 0xfd, 12, ...Array(16).fill(0x10), 0x1a, 0x41, 0x90, 0x20, 0x0b),
+    ...sized(0, 0x10, 0, 0x0b),
   ),
 ])
 
@@ -58,8 +59,8 @@ describe('withFunctionsIn', () => {
   it('a module does the same with its functions in any order', async () => {
     const before = await run(SMALL)
     expect(before).toEqual({ a: 1 + 110 + 0x1010, b: 10, c: 7, started: 1 })
-    for (let turn = 0; turn < 4; turn++) {
-      const other = reordered(SMALL, (i) => (i * 3 + turn) % 4)
+    for (let turn = 0; turn < 5; turn++) {
+      const other = reordered(SMALL, (i) => (i * 3 + turn) % 5)
       expect(other.equals(SMALL)).toBe(false)
       expect(await run(other)).toEqual(before)
     }
