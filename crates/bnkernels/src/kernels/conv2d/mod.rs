@@ -23,6 +23,7 @@ mod few;
 mod forward;
 mod line;
 mod plan;
+mod products;
 mod tile;
 mod winograd;
 

@@ -1,10 +1,10 @@
 //! What forward and backward_input share.
 
-use super::parts::Parts;
-use super::products::{multiply, Matrices, CHANNEL};
+use super::parts::{OfParts, Parts};
+use super::products::{multiply, Matrices};
 use super::tiles::{groups_in_cache, transform_inputs, write_outputs, Plane, Tiles, Values};
 use super::weights::Kernels;
-use super::{Line, POINTS};
+use super::{Line, CHANNEL, POINTS};
 use crate::layout::{Blocks, LANES};
 use crate::parallel::scratch::{per_thread, take};
 use crate::parallel::{beat, for_each_block_tile, OutOfMemory};
@@ -81,12 +81,12 @@ impl Correlation<'_> {
                     }
                     let image = (&x[input.range(b)], line.input_plane(lanes));
                     // The products' sums then begin one place before.
-                    let inputs = Values { values: &mut values[LANES..], channels: of_group, cleared: false };
-                    transform_inputs(image, parts, (tiles, &run), inputs);
+                    let to = Values { values: &mut values[LANES..], channels: of_group, cleared: false };
+                    transform_inputs(image, parts, (tiles, &run), to);
                     let row = kernels.row();
                     let matrices = Matrices { values: matrices, apart: kernels.apart(), first: o * row, row };
-                    let outputs = channels.next_multiple_of(2);
-                    multiply(matrices, (parts, c, outputs), (values, of_group), run.groups());
+                    let (inputs, outputs) = (OfParts { channels: c, parts }, channels.next_multiple_of(2));
+                    multiply::<CHANNEL>(matrices, (inputs, outputs), (values, of_group), run.all_vectors());
                     write_outputs((values, of_group), (tiles, &run), (y.offset(0), plane), bias);
                 }
             });

@@ -5,10 +5,10 @@
 //! summed in order.
 
 use super::parts::Parts;
-use super::products::{add_dots, sums_apart, CHANNEL};
+use super::products::{add_dots, sums_apart};
 use super::tiles::{groups_in_cache, transform_gradients, transform_inputs, Plane, Values};
 use super::transform::OF_TAPS;
-use super::{Line, POINTS};
+use super::{Line, CHANNEL, POINTS};
 use crate::kernels::conv2d::backward_weight::sum_outputs;
 use crate::kernels::conv2d::winograd::add_parts;
 use crate::kernels::conv2d::Conv2dShape;
@@ -93,7 +93,13 @@ pub(in super::super) fn backward_weight(
                         let cleared = outputs > real_outputs;
                         let values = Values { values: &mut *dy_values, channels: outputs, cleared };
                         transform_gradients(dy, (tiles, &run), values);
-                        add_dots((dy_values, outputs), (x_values, inputs), run.groups(), sums);
+                        add_dots::<CHANNEL>(
+                            (dy_values, outputs, outputs),
+                            (x_values, inputs),
+                            run.groups(),
+                            (&mut *sums, true),
+                            sums_of_pairs,
+                        );
                     }
                 }
                 write_taps((sums, outputs, inputs), (&line, parts), out);
@@ -105,6 +111,13 @@ pub(in super::super) fn backward_weight(
     }
     db.into_iter().for_each(|db| sum_outputs(s, dy, db));
     Ok(())
+}
+
+/// The lanes of each of four vectors, summed in pairs.
+#[inline(always)]
+fn sums_of_pairs(rows: [F32x4; 4]) -> F32x4 {
+    let [a, b, c, d] = F32x4::transpose(rows);
+    (a + b) + (c + d)
 }
 
 /// The gradients of the taps, `[outputs][c][taps]`, from the sums of products, `[8][outputs][inputs]`.

@@ -14,13 +14,13 @@
 mod correlate;
 mod gradient;
 mod parts;
-mod products;
 #[cfg(test)]
 mod tests;
 mod tiles;
 mod transform;
 mod weights;
 
+use super::products::{self, of_channel};
 use super::Conv2dShape;
 use crate::parallel::OutOfMemory;
 use correlate::Correlation;
@@ -29,6 +29,8 @@ use parts::Parts;
 
 /// Inputs of a tile's patch, and products that it takes for a pair of channels.
 const POINTS: usize = 8;
+/// Floats that they take for a channel of a group of lanes (see [`products`]).
+const CHANNEL: usize = of_channel(POINTS);
 
 /// What transforming a tile costs for each channel on either side, in products (measured).
 const TRANSFORM: usize = 40;

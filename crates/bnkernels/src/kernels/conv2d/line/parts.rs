@@ -3,7 +3,9 @@
 //! many as a tile takes, or fewer. A part with fewer has no product at ∞, and with two fewer none at 0: what is 0 is not
 //! computed.
 
+use super::products::Channels;
 use super::{Line, POINTS};
+use std::ops::Range;
 
 /// Parts of a kernel, at most.
 const MOST: usize = 24;
@@ -86,6 +88,23 @@ impl Parts {
     /// Products of all parts together.
     pub fn products(&self) -> usize {
         (0..POINTS).map(|point| self.having(point)).sum()
+    }
+}
+
+/// So many channels in each part.
+#[derive(Clone, Copy)]
+pub(super) struct OfParts<'a> {
+    pub channels: usize,
+    pub parts: &'a Parts,
+}
+
+impl Channels for OfParts<'_> {
+    fn count(&self) -> usize {
+        self.channels * self.parts.count()
+    }
+
+    fn having(&self, p: usize) -> [Range<usize>; 2] {
+        [0..self.channels * self.parts.having(p), 0..0]
     }
 }
 

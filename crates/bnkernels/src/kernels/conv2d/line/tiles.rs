@@ -1,9 +1,8 @@
 //! Where the tiles of an image lie, and the transforms of their patches from and to it.
 
 use super::parts::Parts;
-use super::products::CHANNEL;
 use super::transform::{Factors, LARGEST};
-use super::POINTS;
+use super::{CHANNEL, POINTS};
 use crate::layout::LANES;
 use crate::simd::{Dst, F32x4, Src};
 use std::ops::Range;
@@ -80,7 +79,12 @@ impl Tiles {
 impl Run {
     /// Groups that hold it.
     pub fn groups(&self) -> usize {
-        (self.count * self.vectors).div_ceil(4)
+        self.all_vectors().div_ceil(4)
+    }
+
+    /// Vectors of all its tiles.
+    pub fn all_vectors(&self) -> usize {
+        self.count * self.vectors
     }
 
     fn spots(&self) -> &[Spot] {
@@ -117,7 +121,7 @@ impl<'a> Values<'a> {
     /// A cursor over what a run takes. What of the last group belongs to no tile is 0.
     fn cursor(self, run: &Run) -> Dst<'a> {
         let reach = run.groups() * self.channels * CHANNEL - LANES;
-        if self.cleared || !(run.count * run.vectors).is_multiple_of(4) {
+        if self.cleared || !run.all_vectors().is_multiple_of(4) {
             self.values[..reach].fill(0.0);
         }
         Dst::new(self.values, reach)

@@ -10,14 +10,15 @@ use super::correlate::{groups_in_cache, transform_inputs, Side};
 use super::gradient::{add_parts, transform_gradients, write_taps, ADDED};
 use super::patches::{write_outputs, Image, Plane, Tiles, Values};
 use super::phases::Phases;
-use super::products::{add_dots, multiply, sums_apart, Matrices, CHANNEL};
+use super::products::{add_dots, multiply, sums_apart, Channels, Matrices};
 use super::weights::Kernels;
-use super::{where_faster, PRODUCTS};
+use super::{where_faster, CHANNEL, PRODUCTS};
 use crate::kernels::conv2d::backward_weight::sum_outputs;
 use crate::kernels::conv2d::Conv2dShape;
 use crate::layout::LANES;
 use crate::parallel::scratch::{per_thread, take};
 use crate::parallel::{beat, for_each_block_tile_and_part, OutOfMemory};
+use crate::simd::F32x4;
 
 /// Chunks at least and at most, and as many as are wanted where each has some `GROUPS_OF_CHUNK` of tiles, or fewer.
 const FEWEST: usize = 4;
@@ -114,16 +115,22 @@ pub(in super::super) fn backward(
                 let cleared = inputs > to.all();
                 let values = Values { values: &mut *x_values, channels: inputs, cleared };
                 transform_gradients(image, some.clone(), values);
-                add_dots(
+                add_dots::<CHANNEL>(
                     (&dy_values[LANES..], of_group, outputs),
                     (x_values, of_x),
                     groups,
                     (&mut *sums, more),
+                    F32x4::sums,
                 );
                 let matrices =
                     Matrices { values: matrices, apart: kernels.apart(), first: 0, row: kernels.row() };
                 let sizes = (from.counted(from.channels), to.counted(to.channels.next_multiple_of(2)));
-                multiply(matrices, sizes, (&mut *dy_values, of_group), some.1.len() * tiles.vectors);
+                multiply::<CHANNEL>(
+                    matrices,
+                    sizes,
+                    (&mut *dy_values, of_group),
+                    some.1.len() * tiles.vectors,
+                );
                 write_outputs((&mut *dy_values, of_group), some, (dx.offset(0), dx_plane), None);
             }
             write_taps((sums, outputs, inputs), (&kernels.taps, s.c), part);

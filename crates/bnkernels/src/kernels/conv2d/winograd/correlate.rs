@@ -2,10 +2,10 @@
 
 use super::patches::{transform, write_outputs, Image, Plane, Tiles, Values, GROUPS};
 use super::phases::Phases;
-use super::products::{multiply, Channels, Matrices, CHANNEL};
+use super::products::{multiply, Channels, Matrices};
 use super::transform::Factors;
 use super::weights::Kernels;
-use super::{PATCH, PRODUCTS, TILE};
+use super::{CHANNEL, PATCH, PRODUCTS, TILE};
 use crate::kernels::conv2d::Conv2dShape;
 use crate::layout::{Blocks, LANES};
 use crate::parallel::scratch::{per_thread, take};
@@ -61,8 +61,25 @@ impl Side {
     }
 
     /// The same, if there were so many.
-    pub fn counted(self, channels: usize) -> Channels {
-        Channels { real: channels, phases: self.phases }
+    pub fn counted(self, channels: usize) -> OfPhases {
+        OfPhases { channels, phases: self.phases }
+    }
+}
+
+/// So many channels in each phase.
+#[derive(Clone, Copy)]
+pub(super) struct OfPhases {
+    channels: usize,
+    phases: Phases,
+}
+
+impl Channels for OfPhases {
+    fn count(&self) -> usize {
+        self.channels * self.phases.count()
+    }
+
+    fn having(&self, p: usize) -> [Range<usize>; 2] {
+        self.phases.having(p, self.channels)
     }
 }
 
@@ -132,7 +149,7 @@ impl Correlation<'_> {
                     transform_inputs(image, some.clone(), inputs);
                     let row = kernels.row();
                     let matrices = Matrices { values: matrices, apart: kernels.apart(), first: o * row, row };
-                    multiply(matrices, sizes, (values, of_group), some.1.len() * tiles.vectors);
+                    multiply::<CHANNEL>(matrices, sizes, (values, of_group), some.1.len() * tiles.vectors);
                     write_outputs((values, of_group), some, (y.offset(0), y_plane), bias);
                 }
             });

@@ -6,10 +6,10 @@
 use super::correlate::{transform_inputs, Side};
 use super::patches::{transform, Image, Plane, Tiles, Values, GROUPS};
 use super::phases::Phases;
-use super::products::{add_dots, sums_apart, CHANNEL};
+use super::products::{add_dots, sums_apart, Channels};
 use super::transform::{both, Factors, TapFactors, BETWEEN};
 use super::weights::Taps;
-use super::{PATCH, PRODUCTS, TILE};
+use super::{CHANNEL, PATCH, PRODUCTS, TILE};
 use crate::kernels::conv2d::backward_weight::sum_outputs;
 use crate::kernels::conv2d::Conv2dShape;
 use crate::parallel::scratch::{per_thread, take};
@@ -102,7 +102,13 @@ pub(in super::super) fn backward_weight(
                         Values { values: &mut *dy_values, channels: outputs, cleared: outputs > real };
                     transform_gradients(image, some, of_outputs);
                     let sums = (&mut *sums, at > part.start);
-                    add_dots((dy_values, outputs, outputs), (x_values, of_inputs), groups, sums);
+                    add_dots::<CHANNEL>(
+                        (dy_values, outputs, outputs),
+                        (x_values, of_inputs),
+                        groups,
+                        sums,
+                        F32x4::sums,
+                    );
                     at += count;
                 }
                 write_taps((sums, outputs, inputs), (&kernels, s.c), out);

@@ -23,12 +23,12 @@ mod correlate;
 mod gradient;
 mod patches;
 mod phases;
-mod products;
 #[cfg(test)]
 mod tests;
 mod transform;
 mod weights;
 
+use super::products::{self, of_channel};
 use super::Conv2dShape;
 use crate::parallel::OutOfMemory;
 pub(super) use backward::{backward, chunks_of_block};
@@ -42,6 +42,8 @@ const TILE: usize = 4;
 const PATCH: usize = 6;
 /// Products that a tile takes for a pair of channels.
 const PRODUCTS: usize = PATCH * PATCH;
+/// Floats that they take for a channel of a group of lanes (see [`products`]).
+const CHANNEL: usize = of_channel(PRODUCTS);
 
 /// Channels of a phase that are summed together: those of several phases lie one after the other.
 const FOURS: usize = 4;

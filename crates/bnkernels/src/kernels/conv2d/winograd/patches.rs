@@ -1,9 +1,9 @@
 //! Where the tiles of an image lie, and the transforms of their patches from and to it.
 
 use super::phases::{Phases, STEP};
-use super::products::{CHANNEL, LANES};
 use super::transform::Factors;
-use super::{PATCH, PRODUCTS, TILE};
+use super::{CHANNEL, PATCH, TILE};
+use crate::layout::LANES;
 use crate::simd::{Dst, F32x4, Src};
 use std::ops::Range;
 
@@ -107,7 +107,7 @@ pub(super) fn transform<const N: usize>(
     let vectors = tiles.0.vectors;
     let total = tiles.1.len() * vectors;
     assert!(total <= 4 * GROUPS);
-    let reach = total.div_ceil(4) * channels * CHANNEL - (CHANNEL - PRODUCTS * LANES);
+    let reach = total.div_ceil(4) * channels * CHANNEL - LANES;
     if cleared || !total.is_multiple_of(4) {
         values[..reach].fill(0.0);
     }

@@ -12,8 +12,8 @@
 //! (The two columns of Aᵀ for ±b are halved and those rows of G doubled, which saves factors.)
 
 use super::patches::LINE;
-use super::products::LANES;
 use super::{PATCH, PRODUCTS, TILE};
+use crate::layout::LANES;
 use crate::simd::{Dst, F32x4, Src};
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 use std::hint::black_box;
