@@ -15,6 +15,7 @@ mod backward;
 mod backward_input;
 mod backward_weight;
 mod bands;
+mod chunks;
 mod correlate;
 mod depthwise;
 mod dilated;

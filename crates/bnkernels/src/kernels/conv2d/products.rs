@@ -21,6 +21,14 @@ const fn products_of(channel: usize) -> usize {
     channel / LANES - 1
 }
 
+/// Floats that the values of some groups take, if there are several: part of a second-level cache.
+const CACHED: usize = 96 * 1024;
+
+/// Groups that are done together, of so many channels: at most `most`.
+pub(super) fn groups_in_cache<const CHANNEL: usize>(channels: usize, most: usize) -> usize {
+    (CACHED / (channels * CHANNEL)).clamp(1, most)
+}
+
 /// Channels of a side of the products.
 pub(super) trait Channels {
     /// All of them.

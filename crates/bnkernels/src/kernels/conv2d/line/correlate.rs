@@ -1,8 +1,8 @@
 //! What forward and backward_input share.
 
 use super::parts::{OfParts, Parts};
-use super::products::{multiply, Matrices};
-use super::tiles::{groups_in_cache, transform_inputs, write_outputs, Plane, Tiles, Values};
+use super::products::{groups_in_cache, multiply, Matrices};
+use super::tiles::{transform_inputs, write_outputs, Plane, Tiles, Values, GROUPS};
 use super::weights::Kernels;
 use super::{Line, CHANNEL, POINTS};
 use crate::layout::{Blocks, LANES};
@@ -57,7 +57,7 @@ impl Correlation<'_> {
         let grid = self.grid(output.count(), tiles);
         let channels = oc.div_ceil(2).div_ceil(grid.0) * 2;
         let of_group = (c * parts.count()).max(channels);
-        let groups = groups_in_cache(of_group);
+        let groups = groups_in_cache::<CHANNEL>(of_group, GROUPS);
         let mut matrices = take(POINTS * kernels.apart())?;
         let scratch = &per_thread(groups * of_group * CHANNEL)?;
         kernels.transform(&mut matrices);

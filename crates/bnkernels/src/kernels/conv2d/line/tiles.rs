@@ -8,17 +8,9 @@ use crate::simd::{Dst, F32x4, Src};
 use std::ops::Range;
 
 /// Groups of 16 lanes that are done together, at most.
-const GROUPS: usize = 8;
+pub(super) const GROUPS: usize = 8;
 /// Tiles of them: of a block of 4 lanes a group has four.
 const TILES: usize = 4 * GROUPS;
-/// Floats that the values of some groups take, if there are several: part of a second-level cache.
-const CACHED: usize = 96 * 1024;
-
-/// Groups that are done together, of so many channels.
-pub(super) fn groups_in_cache(channels: usize) -> usize {
-    (CACHED / (channels * CHANNEL)).clamp(1, GROUPS)
-}
-
 /// The outputs of an image `[length][inner]`, cut into tiles: `tile` outputs each that are `dilation` apart along the
 /// length. Tiles are counted through rows: those of `tile * dilation` of them are a unit.
 #[derive(Clone, Copy)]

@@ -6,14 +6,15 @@
 //!
 //! A chunk has some rows of tiles of a block, and a part of the sums for the weight.
 
-use super::correlate::{groups_in_cache, transform_inputs, Side};
-use super::gradient::{add_parts, transform_gradients, write_taps, ADDED};
-use super::patches::{write_outputs, Image, Plane, Tiles, Values};
+use super::correlate::{transform_inputs, Side};
+use super::gradient::{transform_gradients, write_taps};
+use super::patches::{write_outputs, Image, Plane, Tiles, Values, GROUPS};
 use super::phases::Phases;
-use super::products::{add_dots, multiply, sums_apart, Channels, Matrices};
+use super::products::{add_dots, groups_in_cache, multiply, sums_apart, Channels, Matrices};
 use super::weights::Kernels;
 use super::{where_faster, CHANNEL, PRODUCTS};
 use crate::kernels::conv2d::backward_weight::sum_outputs;
+use crate::kernels::conv2d::chunks::{add_parts, ADDED};
 use crate::kernels::conv2d::Conv2dShape;
 use crate::layout::LANES;
 use crate::parallel::scratch::{per_thread, take};
@@ -40,7 +41,7 @@ pub(in super::super) fn chunks_of_block(s: &Conv2dShape) -> Option<usize> {
     let blocks = s.x().count();
     let of_row = (across * s.x().width(0) / 4).div_ceil(4);
     let groups = blocks * rows * of_row;
-    let most = groups_in_cache(channels_of_group(s, phases));
+    let most = groups_in_cache::<CHANNEL>(channels_of_group(s, phases), GROUPS);
     let wanted = (groups / GROUPS_OF_CHUNK).clamp(WANTED.0, WANTED.1).div_ceil(blocks);
     // What a chunk's sums gather has a limit.
     let chunks = wanted.max((rows * of_row).div_ceil(most * ADDED)).min(rows);
@@ -73,7 +74,7 @@ pub(in super::super) fn backward(
     let of_x = to.counted(to.channels.next_multiple_of(4));
     let inputs = of_x.count();
     let of_group = channels_of_group(s, phases);
-    let most = groups_in_cache(of_group);
+    let most = groups_in_cache::<CHANNEL>(of_group, GROUPS);
     let [size_of_dy, size_of_x] = [of_group, inputs].map(|channels| most * channels * CHANNEL);
     let of_sums = PRODUCTS * sums_apart(outputs, inputs);
     let mut matrices = take(PRODUCTS * kernels.apart())?;

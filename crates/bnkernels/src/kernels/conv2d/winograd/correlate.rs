@@ -2,7 +2,7 @@
 
 use super::patches::{transform, write_outputs, Image, Plane, Tiles, Values, GROUPS};
 use super::phases::Phases;
-use super::products::{multiply, Channels, Matrices};
+use super::products::{groups_in_cache, multiply, Channels, Matrices};
 use super::transform::Factors;
 use super::weights::Kernels;
 use super::{CHANNEL, PATCH, PRODUCTS, TILE};
@@ -99,14 +99,6 @@ const SMALLEST: usize = 131_072;
 const FEWEST: usize = 8;
 const CHANNELS: usize = 32;
 
-/// Floats that the values of some groups of tiles take, if there are several: part of a second-level cache.
-const CACHED: usize = 96 * 1024;
-
-/// Groups of tiles that are done together, of so many channels.
-pub(super) fn groups_in_cache(channels: usize) -> usize {
-    (CACHED / (channels * CHANNEL)).clamp(1, GROUPS)
-}
-
 impl Correlation<'_> {
     pub fn run(&self, x: &[f32], y: &mut [f32]) -> Result<(), OutOfMemory> {
         let Self { from, to, ref kernels, .. } = *self;
@@ -118,7 +110,7 @@ impl Correlation<'_> {
         let channels = to.channels.div_ceil(2).div_ceil(grid.0) * 2;
         let mut matrices = take(PRODUCTS * kernels.apart())?;
         let of_group = from.all().max(channels * to.phases.count());
-        let groups = groups_in_cache(of_group);
+        let groups = groups_in_cache::<CHANNEL>(of_group, GROUPS);
         let scratch = &per_thread(groups * of_group * CHANNEL)?;
         kernels.transform(&mut matrices);
         let matrices = &matrices[..];

@@ -1,7 +1,5 @@
-//! The gradient with respect to the weight and the bias.
-//!
-//! The tiles of all blocks are cut into parts by the shape; each chunk sums one part, for some output channels, as
-//! 36 scalars for each channel pair. These become 9 at the chunk's end, and the parts are summed in order.
+//! The gradient with respect to the weight and the bias. A chunk's sums are 36 scalars for each channel pair, which become
+//! 9 at its end.
 
 use super::correlate::{transform_inputs, Side};
 use super::patches::{transform, Image, Plane, Tiles, Values, GROUPS};
@@ -11,9 +9,9 @@ use super::transform::{both, Factors, TapFactors, BETWEEN};
 use super::weights::Taps;
 use super::{CHANNEL, PATCH, PRODUCTS, TILE};
 use crate::kernels::conv2d::backward_weight::sum_outputs;
+use crate::kernels::conv2d::chunks::Chunks;
 use crate::kernels::conv2d::Conv2dShape;
-use crate::parallel::scratch::{per_thread, take};
-use crate::parallel::{beat, chunk_range, for_each_part, for_each_range, OutOfMemory};
+use crate::parallel::{beat, OutOfMemory};
 use crate::simd::{Dst, F32x4, Src};
 use std::hint::black_box;
 use std::ops::Range;
@@ -23,8 +21,6 @@ const CHUNKS: usize = 16;
 /// Floats of a chunk's sums, if they are of more than `CHANNELS` outputs: part of a second-level cache.
 const SUMMED: usize = 160 * 1024;
 const CHANNELS: usize = 64;
-/// Times that something is added to a sum of a chunk, at most: then the size of the batch costs no digits.
-pub(super) const ADDED: usize = 64;
 
 /// Overwrites `dw` and `db`; `x` and `dy` in lanes.
 pub(in super::super) fn backward_weight(
@@ -45,79 +41,48 @@ pub(in super::super) fn backward_weight(
     let of_phase = from.channels.next_multiple_of(4);
     let (of_inputs, kernels) = (from.counted(of_phase), Taps::new(s, phases, of_phase));
     let inputs = of_inputs.count();
-    // Outputs of a chunk: an even number.
-    let slabs = to.channels.div_ceil((SUMMED / (PRODUCTS * inputs)).max(CHANNELS));
-    let outputs = to.channels.div_ceil(slabs).next_multiple_of(2);
-    let slabs = to.channels.div_ceil(outputs);
     // Their products are summed in vectors before these become scalars.
     let groups = GROUPS.min(all);
-    let (fewest, most) = (all.div_ceil(groups * ADDED), all.div_ceil(groups));
-    // (An even number of chunks, for two threads.)
-    let parts = CHUNKS.div_ceil(slabs).clamp(fewest, most);
-    let parts = if parts > 1 { parts.next_multiple_of(2) } else { 1 };
+    let most = (SUMMED / (PRODUCTS * inputs)).max(CHANNELS);
+    let chunks = Chunks::of(to.channels, most).in_parts(CHUNKS, all, groups);
+    let outputs = chunks.outputs;
     let [of_x, of_dy] = [inputs, outputs].map(|channels| groups * channels * CHANNEL);
-    let of_sums = PRODUCTS * sums_apart(outputs, inputs);
-    let mut sums = take(if parts > 1 { parts * dw.len() } else { 0 })?;
-    let scratch = &per_thread(of_x + of_dy + of_sums)?;
-    let taps = s.weight() / s.oc;
-    let bounds =
-        |unit: usize| (unit / slabs * to.channels + (unit % slabs * outputs).min(to.channels)) * taps;
-    let out = if parts > 1 { &mut sums[..] } else { &mut *dw };
-    for_each_range(
-        [out],
-        parts * slabs,
-        |unit| [bounds(unit)..bounds(unit + 1)],
-        |unit, [out]| {
-            let part = chunk_range(unit / slabs, parts, tiles * blocks, 1);
-            let (o, real) = (unit % slabs * outputs, out.len() / taps);
-            scratch.with(|scratch| {
-                let (x_values, rest) = scratch.split_at_mut(of_x);
-                let (dy_values, rest) = rest.split_at_mut(of_dy);
-                let sums = &mut rest[..of_sums];
-                // (What a phase does not have stays 0.)
-                if phases.count() > 1 || part.is_empty() {
-                    sums.fill(0.0);
-                }
-                let mut at = part.start;
-                while at < part.end {
-                    beat();
-                    let (block, first) = (at / tiles, at % tiles);
-                    let lanes = dy_blocks.width(block);
-                    let within = Tiles { across, vectors: lanes / 4 };
-                    let count = (part.end - at).min(tiles - first).min(within.fitting(groups));
-                    let some = (within, first..first + count);
-                    let groups = within.groups(count);
-                    let image = Image {
-                        values: &x[x_blocks.range(block)],
-                        plane: Plane { of_phase, ..from.plane(lanes) },
-                        before,
-                    };
-                    let cleared = inputs > from.all();
-                    let values = Values { values: &mut *x_values, channels: inputs, cleared };
-                    transform_inputs(image, some.clone(), values);
-                    let plane = Plane { channels: real, ..to.plane(lanes) };
-                    let values = &dy[dy_blocks.range(block)][o * plane.apart..];
-                    let image = Image { values, plane, before: (0, 0) };
-                    let of_outputs =
-                        Values { values: &mut *dy_values, channels: outputs, cleared: outputs > real };
-                    transform_gradients(image, some, of_outputs);
-                    let sums = (&mut *sums, at > part.start);
-                    add_dots::<CHANNEL>(
-                        (dy_values, outputs, outputs),
-                        (x_values, of_inputs),
-                        groups,
-                        sums,
-                        F32x4::sums,
-                    );
-                    at += count;
-                }
-                write_taps((sums, outputs, inputs), (&kernels, s.c), out);
-            });
-        },
-    );
-    if parts > 1 {
-        add_parts(&sums, dw);
-    }
+    let sizes = [of_x, of_dy, PRODUCTS * sums_apart(outputs, inputs)];
+    chunks.run(tiles * blocks, sizes, dw, |chunk| {
+        let part = chunk.tiles;
+        // (What a phase does not have stays 0.)
+        if phases.count() > 1 || part.is_empty() {
+            chunk.sums.fill(0.0);
+        }
+        let mut at = part.start;
+        while at < part.end {
+            beat();
+            let (block, first) = (at / tiles, at % tiles);
+            let lanes = dy_blocks.width(block);
+            let within = Tiles { across, vectors: lanes / 4 };
+            let count = (part.end - at).min(tiles - first).min(within.fitting(groups));
+            let some = (within, first..first + count);
+            let groups = within.groups(count);
+            let plane = Plane { of_phase, ..from.plane(lanes) };
+            let image = Image { values: &x[x_blocks.range(block)], plane, before };
+            let values = Values { values: &mut *chunk.x, channels: inputs, cleared: inputs > from.all() };
+            transform_inputs(image, some.clone(), values);
+            let plane = Plane { channels: chunk.outputs, ..to.plane(lanes) };
+            let values = &dy[dy_blocks.range(block)][chunk.first * plane.apart..];
+            let image = Image { values, plane, before: (0, 0) };
+            let cleared = outputs > chunk.outputs;
+            transform_gradients(image, some, Values { values: &mut *chunk.dy, channels: outputs, cleared });
+            add_dots::<CHANNEL>(
+                (chunk.dy, outputs, outputs),
+                (chunk.x, of_inputs),
+                groups,
+                (&mut *chunk.sums, at > part.start),
+                F32x4::sums,
+            );
+            at += count;
+        }
+        write_taps((chunk.sums, outputs, inputs), (&kernels, s.c), chunk.dw);
+    })?;
     db.into_iter().for_each(|db| sum_outputs(s, dy, db));
     Ok(())
 }
@@ -191,27 +156,4 @@ fn write_nine(taps: &Dst, turned: bool, mut out: Dst) {
     for i in 0..4 {
         out.set(i * 9 + 8, taps.get(line(8) + i));
     }
-}
-
-/// The sums over all parts, in order, with what they lose.
-#[inline(never)]
-pub(in super::super) fn add_parts(parts: &[f32], dw: &mut [f32]) {
-    let length = dw.len();
-    for_each_part([dw], [1], (length, parts.len() / length, 4), |range, [dw]| {
-        for (i, dw) in range.step_by(4).zip(dw.chunks_mut(4)) {
-            let (mut total, mut lost) = (F32x4::zero(), F32x4::zero());
-            for part in parts.chunks_exact(length) {
-                let value = match dw.len() {
-                    4 => Src::new(&part[i..], 4).load(0),
-                    few => F32x4::load_tail(&part[i..i + few], 0.0),
-                };
-                let (new, error) = total.two_sum(value);
-                (total, lost) = (new, lost + error);
-            }
-            match dw.len() {
-                4 => Dst::new(dw, 4).store(0, total + lost),
-                _ => (total + lost).store_tail(dw),
-            }
-        }
-    });
 }

@@ -33,7 +33,7 @@ use super::Conv2dShape;
 use crate::parallel::OutOfMemory;
 pub(super) use backward::{backward, chunks_of_block};
 use correlate::{Correlation, Side};
-pub(super) use gradient::{add_parts, backward_weight};
+pub(super) use gradient::backward_weight;
 use phases::Phases;
 use weights::Kernels;
 
