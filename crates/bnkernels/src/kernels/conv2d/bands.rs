@@ -143,28 +143,23 @@ fn scatter(s: &Conv2dShape, bands: &Bands, from: &[f32], y: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::conv2d::case::Case;
     use crate::kernels::conv2d::forward::forward;
-    use crate::reference::guarded::Guarded;
-    use crate::reference::{assert_close, conv2d as reference, random, to_lanes, to_rows};
 
     const SHAPE: Conv2dShape =
         Conv2dShape { c: 3, h: 9, w: 6, oc: 5, kh: 3, kw: 3, padding: (1, 1), ..Conv2dShape::PLAIN };
 
     /// By way of the bands against the formula, whether or not it is faster.
     fn check(s: Conv2dShape) {
-        let (image_x, image_y) = (s.c * s.h * s.w, s.oc * s.oh() * s.ow());
-        let (x, weight, bias) = (random(1, image_x), random(2, s.weight()), random(3, s.oc));
-        let mut lanes = Guarded::new(&to_lanes(&x, 1, image_x));
-        lanes.values_mut().iter_mut().enumerate().filter(|(i, _)| i % 4 > 0).for_each(|(_, pad)| *pad = 7.5);
-        let mut y = Guarded::unwritten(s.y().len());
+        let case = Case::new(s);
         let quarters = [s.oh(), s.ow()].iter().all(|size| size.is_multiple_of(2)).then_some(2);
         for below in [BANDS].into_iter().chain(quarters) {
             let bands = of(&s, below);
-            let forward = |x: &[f32], y: &mut [f32]| forward(&bands.shape, x, &weight, Some(&bias), y);
-            through(&s, &bands, lanes.values(), y.values_mut(), forward).unwrap();
-            let expected = reference::conv2d_forward(&s, &x, &weight, Some(&bias));
-            assert_close(&to_rows(y.values(), 1, image_y), &expected, 2e-6);
-            assert!(y.values().iter().enumerate().all(|(i, &value)| i % 4 == 0 || value == 0.0));
+            case.forward(|x, weight, bias, y| {
+                through(&s, &bands, x, y, |x, y| forward(&bands.shape, x, weight, bias, y))?;
+                assert!(y.iter().enumerate().all(|(i, &value)| i % 4 == 0 || value == 0.0));
+                Ok(())
+            });
         }
     }
 

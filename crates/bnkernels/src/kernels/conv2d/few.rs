@@ -207,30 +207,21 @@ fn write_taps(s: &Conv2dShape, from: &[f32], first: usize, dw: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::conv2d::case::Case;
     use crate::kernels::conv2d::conv2d_backward_weight;
-    use crate::reference::guarded::Guarded;
-    use crate::reference::{assert_close, conv2d as reference, random, to_lanes};
+    use crate::reference::assert_close;
 
     const SHAPE: Conv2dShape =
         Conv2dShape { n: 5, c: 19, h: 2, w: 3, oc: 18, kh: 3, kw: 3, padding: (1, 1), ..Conv2dShape::PLAIN };
 
     /// This way against the formula, whether or not it pays.
     fn check(s: Conv2dShape) {
-        let (image_x, image_y) = (s.c * s.h * s.w, s.oc * s.oh() * s.ow());
-        let (x, dy) = (random(1, s.n * image_x), random(2, s.n * image_y));
-        let mut x_lanes = to_lanes(&x, s.n, image_x);
-        let real = to_lanes(&vec![1.0; x.len()], s.n, image_x);
-        x_lanes.iter_mut().zip(real).filter(|(_, real)| *real == 0.0).for_each(|(value, _)| *value = 7.5);
-        let dy_lanes = to_lanes(&dy, s.n, image_y);
-        let [_, dw, db] = reference::conv2d_backward(&s, &x, &vec![0.0; s.weight()], &dy);
-        let (mut of_w, mut of_b) = (Guarded::unwritten(s.weight()), Guarded::unwritten(s.oc));
-        backward_weight(&s, &x_lanes, &dy_lanes, of_w.values_mut(), Some(of_b.values_mut())).unwrap();
-        assert_close(of_w.values(), &dw, 5e-6);
-        assert_close(of_b.values(), &db, 5e-6);
+        let case = Case::new(s);
+        let dw = case.backward_weight(|x, dy, dw, db| backward_weight(&s, x, dy, dw, db));
         if pays(&s) {
-            let mut chosen = vec![f32::NAN; s.weight()];
-            conv2d_backward_weight(&s, &x_lanes, &dy_lanes, Some(&mut chosen), None).unwrap();
-            assert_eq!(chosen, of_w.values());
+            let chosen =
+                case.backward_weight(|x, dy, dw, db| conv2d_backward_weight(&s, x, dy, Some(dw), db));
+            assert_eq!(chosen, dw);
         }
     }
 

@@ -15,6 +15,8 @@ mod backward;
 mod backward_input;
 mod backward_weight;
 mod bands;
+#[cfg(test)]
+mod case;
 mod chunks;
 mod correlate;
 mod depthwise;

@@ -1,48 +1,17 @@
+use super::case::Case;
 use super::*;
 use crate::reference::{assert_close, conv2d as reference, random, to_lanes, to_rows};
 
-/// `x` in lanes whose padding is finite but not zero.
-fn activation(rows: &[f32], n: usize, image: usize) -> Vec<f32> {
-    let mut lanes = to_lanes(rows, n, image);
-    let zeros = to_lanes(&vec![1.0; rows.len()], n, image);
-    lanes.iter_mut().zip(zeros).filter(|(_, real)| *real == 0.0).for_each(|(value, _)| *value = 7.5);
-    lanes
-}
-
-fn padding_is_zero(lanes: &[f32], n: usize, image: usize) -> bool {
-    let real = to_lanes(&vec![1.0; n * image], n, image);
-    lanes.iter().zip(real).all(|(&value, real)| real == 1.0 || value == 0.0)
-}
-
 fn check(s: Conv2dShape) {
-    let (image_x, image_y) = (s.c * s.h * s.w, s.oc * s.oh() * s.ow());
-    let x = random(1, s.n * image_x);
-    let weight = random(2, s.weight());
-    let bias = random(3, s.oc);
-    let dy = random(4, s.n * image_y);
-    let x_lanes = activation(&x, s.n, image_x);
-    let dy_lanes = to_lanes(&dy, s.n, image_y);
-    for bias in [None, Some(&bias[..])] {
-        let mut y = vec![f32::NAN; s.y().len()];
-        conv2d_forward(&s, &x_lanes, &weight, bias, &mut y).unwrap();
-        assert!(y.iter().all(|value| value.is_finite()), "{s:?}");
-        assert_close(&to_rows(&y, s.n, image_y), &reference::conv2d_forward(&s, &x, &weight, bias), 2e-6);
-    }
-    let [dx, dw, db] = reference::conv2d_backward(&s, &x, &weight, &dy);
-    let mut actual = vec![f32::NAN; s.x().len()];
-    conv2d_backward_input(&s, &dy_lanes, &weight, None, &mut actual).unwrap();
-    assert_close(&to_rows(&actual, s.n, image_x), &dx, 2e-6);
-    assert!(padding_is_zero(&actual, s.n, image_x), "{s:?}");
-    let (mut actual, mut actual_bias) = (vec![f32::NAN; s.weight()], vec![f32::NAN; s.oc]);
-    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, Some(&mut actual), Some(&mut actual_bias)).unwrap();
-    assert_close(&actual, &dw, 5e-6);
-    assert_close(&actual_bias, &db, 5e-6);
-    let mut without = vec![f32::NAN; s.weight()];
-    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, Some(&mut without), None).unwrap();
-    assert_eq!(without, actual);
-    let mut alone = vec![f32::NAN; s.oc];
-    conv2d_backward_weight(&s, &x_lanes, &dy_lanes, None, Some(&mut alone)).unwrap();
-    assert_close(&alone, &db, 5e-6);
+    let case = Case::new(s);
+    case.forward(|x, weight, bias, y| conv2d_forward(&s, x, weight, bias, y));
+    case.backward_input(2e-6, |dy, weight, bias, dx| conv2d_backward_input(&s, dy, weight, bias, dx));
+    case.backward_weight(|x, dy, dw, db| conv2d_backward_weight(&s, x, dy, Some(dw), db));
+    // The bias's alone.
+    case.backward_weight(|x, dy, dw, db| {
+        conv2d_backward_weight(&s, x, dy, None, db)?;
+        conv2d_backward_weight(&s, x, dy, Some(dw), None)
+    });
 }
 
 const SHAPE: Conv2dShape = Conv2dShape {

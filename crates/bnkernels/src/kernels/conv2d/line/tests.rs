@@ -1,19 +1,10 @@
 use super::*;
+use crate::kernels::conv2d::case::Case;
 use crate::kernels::conv2d::{conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
-use crate::reference::guarded::Guarded;
-use crate::reference::{assert_close, conv2d as reference, random, to_lanes, to_rows};
+use crate::reference::{assert_close, random};
 
 const SHAPE: Conv2dShape =
     Conv2dShape { n: 5, c: 9, h: 1, w: 37, oc: 7, kh: 1, kw: 3, padding: (0, 1), ..Conv2dShape::PLAIN };
-
-/// In lanes; what stands for no image is `padding`.
-fn lanes(rows: &[f32], n: usize, image: usize, padding: f32) -> Guarded {
-    let real = to_lanes(&vec![1.0; rows.len()], n, image);
-    let mut lanes = Guarded::new(&to_lanes(rows, n, image));
-    let missing = lanes.values_mut().iter_mut().zip(real).filter(|(_, real)| *real == 0.0);
-    missing.for_each(|(value, _)| *value = padding);
-    lanes
-}
 
 /// This way against the formula, whether or not it pays; and of the shape with rows and columns exchanged.
 fn check(s: Conv2dShape) {
@@ -35,35 +26,12 @@ fn check(s: Conv2dShape) {
 }
 
 fn check_one(s: Conv2dShape) {
-    let (image_x, image_y) = (s.c * s.h * s.w, s.oc * s.oh() * s.ow());
-    let [x, weight] = [(1, s.n * image_x), (2, s.weight())].map(|(seed, n)| random(seed, n));
-    let (bias, dy) = (random(3, s.oc.max(s.c)), random(4, s.n * image_y));
-    let (x_lanes, dy_lanes) = (lanes(&x, s.n, image_x, 7.5), lanes(&dy, s.n, image_y, 0.0));
-    for bias in [None, Some(&bias[..s.oc])] {
-        let mut y = Guarded::unwritten(s.y().len());
-        forward(&s, x_lanes.values(), &weight, bias, y.values_mut()).unwrap();
-        assert!(y.values().iter().all(|value| value.is_finite()), "{s:?}");
-        let expected = reference::conv2d_forward(&s, &x, &weight, bias);
-        assert_close(&to_rows(y.values(), s.n, image_y), &expected, 2e-6);
-    }
-    let [dx, dw, db] = reference::conv2d_backward(&s, &x, &weight, &dy);
+    let case = Case::new(s);
+    case.forward(|x, weight, bias, y| forward(&s, x, weight, bias, y));
     if s.stride == (1, 1) {
-        for bias in [None, Some(&bias[..s.c])] {
-            let mut actual = Guarded::unwritten(s.x().len());
-            backward_input(&s, dy_lanes.values(), &weight, bias, actual.values_mut()).unwrap();
-            let of = |i: usize| bias.map_or(0.0, |bias| f64::from(bias[i / (s.h * s.w) % s.c]));
-            let dx: Vec<f64> = dx.iter().enumerate().map(|(i, dx)| dx + of(i)).collect();
-            assert_close(&to_rows(actual.values(), s.n, image_x), &dx, 5e-6);
-            let real = to_lanes(&vec![1.0; s.n * image_x], s.n, image_x);
-            let mut padding = actual.values().iter().zip(real).filter(|(_, real)| *real == 0.0);
-            assert!(padding.all(|(&value, _)| value == 0.0 || bias.is_some()), "{s:?}");
-        }
+        case.backward_input(5e-6, |dy, weight, bias, dx| backward_input(&s, dy, weight, bias, dx));
     }
-    let (mut actual, mut actual_bias) = (Guarded::unwritten(s.weight()), Guarded::unwritten(s.oc));
-    let (x, dy) = (x_lanes.values(), dy_lanes.values());
-    backward_weight(&s, x, dy, actual.values_mut(), Some(actual_bias.values_mut())).unwrap();
-    assert_close(actual.values(), &dw, 5e-6);
-    assert_close(actual_bias.values(), &db, 5e-6);
+    case.backward_weight(|x, dy, dw, db| backward_weight(&s, x, dy, dw, db));
 }
 
 #[test]
