@@ -1,10 +1,27 @@
-//! The gradient of a weight in chunks, as Winograd's ways have it: the tiles of all blocks are cut into parts by the
-//! shape; each chunk sums one part, for some output channels, and the parts are summed in order.
+//! How Winograd's ways are cut into chunks, by the shape.
+//!
+//! Of a correlation each chunk has some units of tiles of a block, and some output channels. Of the gradient of a weight
+//! the tiles of all blocks are cut into parts; each chunk sums one part, for some output channels, and the parts are
+//! summed in order.
 
 use crate::parallel::scratch::{per_thread, take};
 use crate::parallel::{chunk_range, for_each_part, for_each_range, OutOfMemory};
 use crate::simd::{Dst, F32x4, Src};
 use std::ops::Range;
+
+/// Products of a chunk at least, where there are more chunks than `FEWEST`.
+const SMALLEST: usize = 131_072;
+/// Chunks below which channels are shared out too, at least `CHANNELS` to each; each then transforms the inputs.
+const FEWEST: usize = 8;
+const CHANNELS: usize = 32;
+
+/// Into how many parts the output `channels` that can be shared out, and the `units` of tiles of a block with so many
+/// `products`, are cut.
+pub(super) fn grid(blocks: usize, units: usize, products: usize, channels: usize) -> (usize, usize) {
+    let wanted = (blocks.saturating_mul(products) / SMALLEST).clamp(1, 64).div_ceil(blocks);
+    let by_units = wanted.min(units);
+    (FEWEST.div_ceil(blocks * by_units).min(channels / CHANNELS).max(1), by_units)
+}
 
 /// Times that something is added to a sum of a chunk, about: then the size of the batch costs no digits.
 pub(super) const ADDED: usize = 64;

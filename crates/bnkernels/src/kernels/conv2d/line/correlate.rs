@@ -5,6 +5,7 @@ use super::products::{groups_in_cache, multiply, Matrices};
 use super::tiles::{transform_inputs, write_outputs, Plane, Tiles, Values, GROUPS};
 use super::weights::Kernels;
 use super::{Line, CHANNEL, POINTS};
+use crate::kernels::conv2d::chunks::grid;
 use crate::layout::{Blocks, LANES};
 use crate::parallel::scratch::{per_thread, take};
 use crate::parallel::{beat, for_each_block_tile, OutOfMemory};
@@ -17,12 +18,6 @@ pub(super) struct Correlation<'a> {
     pub back: bool,
     pub bias: Option<&'a [f32]>,
 }
-
-/// Products of a chunk at least, where there are more chunks than `FEWEST`.
-const SMALLEST: usize = 131_072;
-/// Chunks below which channels are shared out too, at least `CHANNELS` to each; each then transforms the inputs.
-const FEWEST: usize = 8;
-const CHANNELS: usize = 32;
 
 impl Line {
     pub fn inputs(&self) -> Blocks {
@@ -99,9 +94,6 @@ impl Correlation<'_> {
         let Line { c, oc, .. } = self.line;
         let units = tiles.count() / tiles.of_unit().1;
         let products = (tiles.count() * LANES).saturating_mul(c * oc * self.parts.products());
-        let wanted = (blocks.saturating_mul(products) / SMALLEST).clamp(1, 64).div_ceil(blocks);
-        let by_units = wanted.min(units);
-        let by_channels = FEWEST.div_ceil(blocks * by_units).min(oc / CHANNELS).max(1);
-        (by_channels, by_units)
+        grid(blocks, units, products, oc)
     }
 }

@@ -6,6 +6,7 @@ use super::products::{groups_in_cache, multiply, Channels, Matrices};
 use super::transform::Factors;
 use super::weights::Kernels;
 use super::{CHANNEL, PATCH, PRODUCTS, TILE};
+use crate::kernels::conv2d::chunks::grid;
 use crate::kernels::conv2d::Conv2dShape;
 use crate::layout::{Blocks, LANES};
 use crate::parallel::scratch::{per_thread, take};
@@ -93,12 +94,6 @@ pub(super) struct Correlation<'a> {
     pub bias: Option<&'a [f32]>,
 }
 
-/// Products of a chunk at least, where there are more chunks than `FEWEST`.
-const SMALLEST: usize = 131_072;
-/// Chunks below which channels are shared out too, at least `CHANNELS` to each; each then transforms the inputs.
-const FEWEST: usize = 8;
-const CHANNELS: usize = 32;
-
 impl Correlation<'_> {
     pub fn run(&self, x: &[f32], y: &mut [f32]) -> Result<(), OutOfMemory> {
         let Self { from, to, ref kernels, .. } = *self;
@@ -152,13 +147,10 @@ impl Correlation<'_> {
     /// Into how many parts the channels and rows of tiles of a block are cut.
     fn grid(&self, blocks: usize, rows: usize, across: usize) -> (usize, usize) {
         let (inputs, outputs) = (self.from.channels, self.to.channels);
-        let cost = across * LANES * inputs * outputs * self.kernels.taps.phases.products();
-        let wanted = ((blocks * rows).saturating_mul(cost) / SMALLEST).clamp(1, 64).div_ceil(blocks);
-        let by_rows = wanted.min(rows);
+        let products =
+            rows.saturating_mul(across * LANES * inputs * outputs * self.kernels.taps.phases.products());
         // (Of several phases, some channels are not neighbours.)
-        let shared = if self.to.phases.count() > 1 { 0 } else { outputs / CHANNELS };
-        let by_channels = FEWEST.div_ceil(blocks * by_rows).min(shared).max(1);
-        (by_channels, by_rows)
+        grid(blocks, rows, products, if self.to.phases.count() > 1 { 0 } else { outputs })
     }
 }
 
