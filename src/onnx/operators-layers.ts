@@ -3,7 +3,8 @@
 import { AutogradError } from '../errors.js'
 import { sizeOf } from '../tensor/shape.js'
 import { sameSize } from './formula.js'
-import { float, NONE, type Writer } from './writer.js'
+import { float } from './messages.js'
+import { NONE, type Writer } from './writer.js'
 import type { Written } from './written.js'
 
 /** Windows of pooling. */

@@ -4,11 +4,12 @@
  */
 import type { PlainReduction, TakenRange } from './attributes.js'
 import { plus, type Size, type Sizes, sameSize } from './formula.js'
+import { float } from './messages.js'
 import { attentionOf } from './operators-attention.js'
 import { AVERAGES, batchNormOf, groupNormOf, layerNormOf } from './operators-layers.js'
 import { argsortOf, lastOnesOf, maxPoolIndicesOf, oneHotOf } from './operators-order.js'
 import { recurrentOf } from './operators-recurrent.js'
-import { float, NONE, type Writer } from './writer.js'
+import { NONE, type Writer } from './writer.js'
 import type { Written } from './written.js'
 
 /** Writes an operation; gives the name of its result. */

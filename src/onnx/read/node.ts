@@ -165,4 +165,9 @@ export class Use {
     this.wholes.add(x)
     return x
   }
+
+  /** `y`, made of elements of `x`: whole numbers where those are. */
+  sameKind(x: Tensor, y: Tensor): Tensor {
+    return this.wholes.has(x) ? this.asWhole(y) : y
+  }
 }

@@ -3,12 +3,16 @@ import { ELEMENTS } from './elements.js'
 import { LAYERS } from './layers.js'
 import type { Operator } from './node.js'
 import { ORDER } from './order.js'
+import { PLACES } from './places.js'
 import { RECURRENT } from './recurrent.js'
 import { REDUCTIONS } from './reductions.js'
 import { SHAPES } from './shapes.js'
+import { WINDOWS } from './windows.js'
 
 const ALL = new Map<string, Operator>(
-  [ELEMENTS, SHAPES, LAYERS, REDUCTIONS, RECURRENT, ORDER].flatMap((table) => Object.entries(table)),
+  [ELEMENTS, SHAPES, PLACES, WINDOWS, LAYERS, REDUCTIONS, RECURRENT, ORDER].flatMap((table) =>
+    Object.entries(table),
+  ),
 )
 
 /** What computes a node; undefined where there is no such operator here. */
