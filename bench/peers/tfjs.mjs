@@ -5,6 +5,13 @@ import { dirname, join } from 'node:path'
 import { needed } from '../optional.mjs'
 import { BATCH, mnistBatches, serve } from './protocol.mjs'
 
+/**
+ * What is used of the package, whose own types are there only where it is installed.
+ *
+ * @typedef {{ apply: (x: unknown, how: { training: boolean }) => unknown, trainableWeights: { val: unknown }[] }} Model
+ * @typedef {(loss: () => unknown, returnCost: true, weights: unknown[]) => { dataSync: () => Float32Array }} Minimize
+ */
+
 const backend = process.argv[2]
 const require = createRequire(import.meta.url)
 
@@ -20,12 +27,12 @@ await serve(async () => {
   const nextBatch = mnistBatches()
 
   const dense = (/** @type {number} */ units) => layers.dense({ units })
-  /** @param {any[]} norm */
+  /** @param {unknown[]} norm */
   const mlp = (...norm) =>
     sequential({
       layers: [layers.flatten({ inputShape: [28, 28, 1] }), dense(100), ...norm, layers.reLU(), dense(10)],
     })
-  /** @param {() => any[]} norm */
+  /** @param {() => unknown[]} norm */
   const cnn = (norm) => {
     const pool = () => layers.maxPooling2d({ poolSize: 2, strides: 2 })
     return sequential({
@@ -40,7 +47,7 @@ await serve(async () => {
   }
   // Keras's momentum weighs the old statistics: PyTorch's 0.1 is 0.9 here.
   const norm = () => layers.batchNormalization({ momentum: 0.9, epsilon: 1e-5 })
-  /** @type {Record<string, () => any>} */
+  /** @type {Record<string, () => Model>} */
   const nets = {
     mlp: () => mlp(),
     'mlp-bn-layer': () => mlp(norm()),
@@ -48,7 +55,7 @@ await serve(async () => {
     'cnn-bn': () => cnn(() => [norm()]),
   }
 
-  /** @type {Map<string, { model: any, optimizer: any }>} */
+  /** @type {Map<string, { model: Model, optimizer: { minimize: Minimize } }>} */
   const jobs = new Map()
   return {
     version: tf.version_core,
@@ -68,7 +75,7 @@ await serve(async () => {
           const loss = optimizer.minimize(
             () => tf.losses.softmaxCrossEntropy(y, model.apply(x, { training: true })),
             true,
-            model.trainableWeights.map((/** @type {any} */ weight) => weight.val),
+            model.trainableWeights.map(({ val }) => val),
           )
           // Waits for the step.
           total += loss.dataSync()[0]
