@@ -38,17 +38,7 @@ pub fn conv2d_backward_input(
     if winograd::pays_back(s) {
         return winograd::backward_input(s, dy, weight, bias, dx);
     }
-    let dimension = |input, outputs, kernel, stride, padding, dilation| Dimension {
-        input,
-        outputs,
-        kernel,
-        stride,
-        padding,
-        dilation,
-        transposed: true,
-    };
-    let rows = dimension(s.oh(), s.h, s.kh, s.stride.0, s.padding.0, s.dilation.0);
-    let columns = dimension(s.ow(), s.w, s.kw, s.stride.1, s.padding.1, s.dilation.1);
+    let [rows, columns] = Dimension::of(s, true);
     let (mut taps, scratch) = (take(weight.len())?, per_thread(CACHED)?);
     flip(s, &rows, &columns, weight, &mut taps);
     let (groups, inputs, outputs) = (s.groups, s.oc_of_group(), s.c_of_group());

@@ -46,24 +46,9 @@ pub(super) fn forward(
     if winograd::forward_pays(s) {
         return winograd::forward(s, x, weight, bias, y);
     }
-    let dimension = |input, outputs, kernel, stride, padding, dilation| Dimension {
-        input,
-        outputs,
-        kernel,
-        stride,
-        padding,
-        dilation,
-        transposed: false,
-    };
-    let correlation = Correlation {
-        n: s.n,
-        groups: s.groups,
-        inputs: s.c_of_group(),
-        outputs: s.oc_of_group(),
-        rows: dimension(s.h, s.oh(), s.kh, s.stride.0, s.padding.0, s.dilation.0),
-        columns: dimension(s.w, s.ow(), s.kw, s.stride.1, s.padding.1, s.dilation.1),
-        bias,
-    };
+    let [rows, columns] = Dimension::of(s, false);
+    let (groups, inputs, outputs) = (s.groups, s.c_of_group(), s.oc_of_group());
+    let correlation = Correlation { n: s.n, groups, inputs, outputs, rows, columns, bias };
     correlation.run(&per_thread(CACHED)?, x, weight, y);
     Ok(())
 }

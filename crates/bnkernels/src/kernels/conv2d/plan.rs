@@ -1,6 +1,7 @@
 //! Where the windows of a correlation lie, and how a row of outputs is cut into segments.
 
 use super::tile::ROWS;
+use super::Conv2dShape;
 use std::ops::Range;
 
 /// Floats of the input that all output channels read before the next are loaded: a first-level cache.
@@ -22,6 +23,18 @@ pub(super) struct Dimension {
 }
 
 impl Dimension {
+    /// Rows and columns of a convolution.
+    pub fn of(s: &Conv2dShape, transposed: bool) -> [Self; 2] {
+        let dimension = |image, windows, kernel, stride, padding, dilation| {
+            let (input, outputs) = if transposed { (windows, image) } else { (image, windows) };
+            Self { input, outputs, kernel, stride, padding, dilation, transposed }
+        };
+        [
+            dimension(s.h, s.oh(), s.kh, s.stride.0, s.padding.0, s.dilation.0),
+            dimension(s.w, s.ow(), s.kw, s.stride.1, s.padding.1, s.dilation.1),
+        ]
+    }
+
     pub fn phases(&self) -> usize {
         if self.transposed {
             self.stride

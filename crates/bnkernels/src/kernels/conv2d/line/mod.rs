@@ -58,6 +58,9 @@ struct Line {
 impl Line {
     /// `None` where the kernel is no line, or of one tap.
     fn of(s: &Conv2dShape) -> Option<Self> {
+        if !cfg!(feature = "whole") {
+            return None;
+        }
         let (oh, ow) = (s.oh(), s.ow());
         let along_row = (s.kh, s.h, oh, s.padding.0) == (1, 1, 1, 0);
         let along_column = (s.kw, s.stride.1, s.padding.1) == (1, 1, 0) && s.w == ow;
@@ -85,9 +88,6 @@ impl Line {
 
 /// Whether it is faster than the direct way, in which each tap meets `windows` places of the line.
 fn is_faster(line: Line, windows: usize) -> bool {
-    if !cfg!(feature = "whole") {
-        return false;
-    }
     let Some(parts) = Parts::of(&line) else { return false };
     let Line { c, oc, to, inner, dilation, .. } = line;
     let kernels = (c * parts.count() + 3).checked_mul((oc + 3) * POINTS);
