@@ -6,7 +6,19 @@
 use crate::layout::Blocks;
 use crate::parallel::{beat, chunk_count, for_each_block_tile};
 use crate::simd::{Dst, F32x4, Src};
+use std::array::from_fn;
 use std::ops::Range;
+
+/// Outputs whose terms are found at once, since a search goes over a row of the matrix.
+const OUTPUTS: usize = 64;
+
+/// Rows at a time: each is a stream that the processor reads and writes ahead.
+const ROWS: usize = 8;
+
+/// The inputs of an output, and the weights of its first four.
+type Terms = (Range<usize>, [f32; 4]);
+
+const NONE: Terms = (0..0, [0.0; 4]);
 
 /// Sizes, and whether `m` lies transposed, as `[size, outputs]`.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +37,12 @@ impl ResampleShape {
     }
 
     /// From the first value of a row that is not 0 to the last.
-    fn run(&self, matrix: &[f32], i: usize) -> Range<usize> {
+    fn terms(&self, matrix: &[f32], i: usize) -> Terms {
         let is_here = |k: &usize| self.weight(matrix, i, *k) != 0.0;
         let first = (0..self.size).find(is_here).unwrap_or(0);
-        first..(first..self.size).rfind(is_here).map_or(first, |last| last + 1)
+        let run = first..(first..self.size).rfind(is_here).map_or(first, |last| last + 1);
+        let weight = |j| if first + j < run.end { self.weight(matrix, i, first + j) } else { 0.0 };
+        (run.clone(), from_fn(weight))
     }
 }
 
@@ -46,27 +60,34 @@ pub fn resample(s: &ResampleShape, matrix: &[f32], x: &[f32], y: &mut [f32]) {
         let (first, rows) = (tile.row * s.size * pixels, tile.rows);
         let x = &x[from.range(b)][first..][..rows * s.size * pixels];
         let (mut y, apart) = tile.cursor();
-        for i in 0..s.outputs {
-            beat();
-            let run = s.run(matrix, i);
-            let mut lines = Lines {
-                rows,
-                pixels,
-                x: Src::new(x, x.len()),
-                x_apart: s.size * pixels,
-                y: y.offset(i * pixels),
-                y_apart: apart,
-            };
-            if run.is_empty() {
-                lines.add::<0, true>(0, []);
-            }
-            for k in run.clone().step_by(2) {
-                let weight = |k: usize| F32x4::splat(s.weight(matrix, i, k));
-                match (k == run.start, k + 1 < run.end) {
-                    (true, true) => lines.add::<2, true>(k, [weight(k), weight(k + 1)]),
-                    (true, false) => lines.add::<1, true>(k, [weight(k)]),
-                    (false, true) => lines.add::<2, false>(k, [weight(k), weight(k + 1)]),
-                    (false, false) => lines.add::<1, false>(k, [weight(k)]),
+        for start in (0..s.outputs).step_by(OUTPUTS) {
+            let end = s.outputs.min(start + OUTPUTS);
+            let terms: [_; OUTPUTS] =
+                from_fn(|i| if start + i < end { s.terms(matrix, start + i) } else { NONE });
+            for row in (0..rows).step_by(ROWS) {
+                beat();
+                let mut y = y.offset(row * apart);
+                for (i, (run, first)) in (start..end).zip(&terms) {
+                    let mut lines = Lines {
+                        rows: ROWS.min(rows - row),
+                        pixels,
+                        x: Src::new(x, x.len()).offset(row * s.size * pixels),
+                        x_apart: s.size * pixels,
+                        y: y.offset(i * pixels),
+                        y_apart: apart,
+                    };
+                    match run.len() {
+                        0 => lines.add::<0, true>(0, []),
+                        1 => lines.add::<1, true>(run.start, [first[0]]),
+                        2 => lines.add::<2, true>(run.start, [first[0], first[1]]),
+                        3 => lines.add::<3, true>(run.start, [first[0], first[1], first[2]]),
+                        _ => {
+                            lines.add::<4, true>(run.start, *first);
+                            for k in run.clone().skip(4) {
+                                lines.add::<1, false>(k, [s.weight(matrix, i, k)]);
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -86,19 +107,39 @@ struct Lines<'a> {
 impl Lines<'_> {
     /// Adds `N` inputs from `k` on, to nothing if they are the `FIRST`.
     #[inline(always)]
-    fn add<const N: usize, const FIRST: bool>(&mut self, k: usize, weights: [F32x4; N]) {
-        let mut x = self.x.offset(k * self.pixels);
-        for r in 0..self.rows {
-            let mut y = self.y.offset(r * self.y_apart);
-            for at in (0..self.pixels).step_by(4) {
-                let inputs = x.offset(at);
-                let terms = weights.iter().enumerate();
-                let add =
-                    |sum, (j, weight): (usize, &F32x4)| inputs.load(j * self.pixels).mul_add(*weight, sum);
-                let before = if FIRST { F32x4::zero() } else { y.load(at) };
-                y.store(at, terms.fold(before, add));
+    fn add<const N: usize, const FIRST: bool>(&mut self, k: usize, weights: [f32; N]) {
+        let weights = weights.map(F32x4::splat);
+        match self.pixels {
+            16 => self.walk::<N, FIRST, 4>(k, weights, 16),
+            8 => self.walk::<N, FIRST, 2>(k, weights, 8),
+            4 => self.walk::<N, FIRST, 1>(k, weights, 4),
+            pixels if pixels % 16 == 0 => self.walk::<N, FIRST, 4>(k, weights, pixels),
+            pixels => self.walk::<N, FIRST, 1>(k, weights, pixels),
+        }
+    }
+
+    /// `V` vectors at a time, since a row of one column has no more.
+    #[inline(always)]
+    fn walk<const N: usize, const FIRST: bool, const V: usize>(
+        &mut self,
+        k: usize,
+        weights: [F32x4; N],
+        pixels: usize,
+    ) {
+        let mut x = self.x.offset(k * pixels);
+        let mut y = self.y.offset(0);
+        for _ in 0..self.rows {
+            for at in (0..pixels).step_by(4 * V) {
+                for at in (at..at + 4 * V).step_by(4) {
+                    let before = if FIRST { F32x4::zero() } else { y.load(at) };
+                    let terms = weights.iter().enumerate();
+                    let add =
+                        |sum, (j, weight): (usize, &F32x4)| x.load(j * pixels + at).mul_add(*weight, sum);
+                    y.store(at, terms.fold(before, add));
+                }
             }
             x = x.offset(self.x_apart);
+            y.step(self.y_apart);
         }
     }
 }
