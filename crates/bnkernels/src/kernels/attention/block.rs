@@ -5,7 +5,7 @@ use crate::kernels::matmul::{Form, Product};
 use crate::kernels::random::Kept;
 use crate::kernels::softmax::maximum;
 use crate::kernels::vectors::vectors;
-use crate::simd::{Dst, Exp2, F32x4};
+use crate::simd::{reach, Dst, Exp2, F32x4, Src};
 use std::f64::consts::LOG2_E;
 
 pub(super) struct Block {
@@ -37,6 +37,31 @@ pub(super) fn gather((from, row): (&[f32], usize), width: usize, scale: f32, to:
     }
     for (i, to) in to.chunks_exact_mut(width.max(1)).enumerate() {
         vectors([&from[i * row..][..width]], [to], |[x], _| [x * scale]);
+    }
+}
+
+/// Writes rows of `width` values of some heads, which are `apart` each, so that rows and heads lie as `strides` say.
+#[inline(never)]
+pub(super) fn scatter(
+    (from, apart): (&[f32], usize),
+    [rows, heads, width]: [usize; 3],
+    (to, strides): (&mut [f32], [usize; 2]),
+) {
+    let whole = width / 4 * 4;
+    let mut from = Src::new(from, reach([(heads, apart), (rows, width)], width));
+    let mut to = Dst::new(to, reach([(rows, strides[0]), (heads, strides[1])], width));
+    for _ in 0..rows {
+        let (mut of_head, mut to_head) = (from, to.offset(0));
+        for _ in 0..heads {
+            for at in (0..whole).step_by(4) {
+                to_head.store(at, of_head.load(at));
+            }
+            for at in whole..width {
+                to_head.set(at, of_head.get(at));
+            }
+            (of_head, to_head) = (of_head.offset(apart), to_head.advance(strides[1]));
+        }
+        (from, to) = (from.offset(width), to.advance(strides[0]));
     }
 }
 
