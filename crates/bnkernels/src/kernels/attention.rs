@@ -30,7 +30,7 @@ use super::vectors::vectors;
 use crate::parallel::scratch::per_thread;
 use crate::parallel::{chunk_count, chunk_range, for_each_range, OutOfMemory};
 use crate::simd::{Exp2, F32x4};
-use block::{base, weigh, Block};
+use block::{base, Block};
 use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
@@ -266,7 +266,7 @@ pub fn attention_forward(
     let (height, width) = a.block_size();
     let drops = if a.dropout.is_some() { width } else { 0 };
     let keys = aligned(a.s * e);
-    let scratch = &per_thread(room + keys + height * (e + width + 2 * ev + 2) + drops)?;
+    let scratch = &per_thread(room + keys + height * (e + width + 2 * ev + 4) + drops)?;
     let blocks = t.div_ceil(height);
     let chunks = chunk_count(batch * blocks, height.min(t) * a.s * (e + ev + EXP_COST));
     // (What lies between others' rows is done with them.)
@@ -297,6 +297,8 @@ pub fn attention_forward(
                 let (queries, rest) = rest.split_at_mut(height * e);
                 let (largest, rest) = rest.split_at_mut(height);
                 let (total, rest) = rest.split_at_mut(height);
+                let (before, rest) = rest.split_at_mut(height);
+                let (sums, rest) = rest.split_at_mut(height);
                 let (all_scores, rest) = rest.split_at_mut(height * width);
                 let (all_mixed, rest) = rest.split_at_mut(height * ev);
                 let (all_sums, factors) = rest.split_at_mut(height * ev);
@@ -312,28 +314,29 @@ pub fn attention_forward(
                         keys_of = Some(b);
                     }
                     let (queries, largest) = (&mut queries[..rows * e], &mut largest[..rows]);
-                    let total = &mut total[..rows];
+                    let [total, before, sums] =
+                        [&mut *total, &mut *before, &mut *sums].map(|of_rows| &mut of_rows[..rows]);
                     a.scaled_queries(b, first, queries);
                     largest.fill(f32::NEG_INFINITY);
                     for block in a.blocks(b, first, rows) {
                         let Block { key, cols, .. } = block;
                         let p = &mut all_scores[..rows * cols];
                         block.scores(&a, queries, keys, p, room);
-                        for (r, p) in p.chunks_exact_mut(cols).enumerate() {
-                            let p = block.hide(&a, r, p);
-                            let before = largest[r];
-                            let sum;
-                            (largest[r], sum) = weigh(p, before);
-                            if key == 0 {
-                                total[r] = sum;
-                            } else {
-                                let correction =
-                                    Exp2::with_constants().or_zero(F32x4::splat(before - base(largest[r])));
-                                total[r] = total[r] * correction.to_array()[0] + sum;
+                        if key == 0 {
+                            block.weigh(a.causal, p, largest, total);
+                        } else {
+                            before.copy_from_slice(largest);
+                            block.weigh(a.causal, p, largest, sums);
+                            for (r, total) in total.iter_mut().enumerate() {
+                                let correction = F32x4::splat(before[r] - base(largest[r]));
+                                let correction = Exp2::with_constants().or_zero(correction);
+                                *total = *total * correction.to_array()[0] + sums[r];
                                 vectors([], [&mut of_block[r * ev..][..ev]], |[], [y]| [y * correction]);
                             }
-                            if let Some(dropout) = a.dropout {
-                                let factors = &mut factors[..p.len()];
+                        }
+                        if let Some(dropout) = a.dropout {
+                            for (r, p) in p.chunks_exact_mut(cols).enumerate() {
+                                let factors = &mut factors[..cols];
                                 dropout.factors(&a, &block, r, factors);
                                 vectors([factors], [p], |[factor], [p]| [p * factor]);
                             }

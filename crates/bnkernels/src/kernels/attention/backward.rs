@@ -1,6 +1,6 @@
 //! Backward: each of the batch by itself, block by block; the weights are computed again.
 
-use super::block::{clear, gather, scatter, slopes, Block};
+use super::block::{gather, scatter, slopes_with, Block};
 use super::{across, aligned, Attention, Lies, Rows, EXP_COST};
 use crate::kernels::matmul::{Form, Product};
 use crate::kernels::softmax::sum;
@@ -162,17 +162,18 @@ pub fn attention_backward(
                             let (p, ds) = (&mut p[..rows * cols], &mut ds[..rows * cols]);
                             block.scores(&a, queries, keys, p, room);
                             block.multiply(dy, values, ev, ds, room);
-                            for (r, &log) in log_sums.iter().enumerate() {
-                                let along = r * cols..(r + 1) * cols;
-                                let p = block.hide(&a, r, &mut p[along.clone()]);
-                                let (ds, past) = ds[along].split_at_mut(p.len());
-                                clear(past);
-                                let factors = a.dropout.map(|dropout| {
+                            if let Some(dropout) = a.dropout {
+                                for (r, &log) in log_sums.iter().enumerate() {
+                                    let along = r * cols..(r + 1) * cols;
+                                    let p = block.hide(a.causal, r, &mut p[along.clone()]);
+                                    let (ds, past) = ds[along].split_at_mut(p.len());
+                                    past.fill(0.0);
                                     let factors = &mut factors[..p.len()];
                                     dropout.factors(&a, &block, r, factors);
-                                    &*factors
-                                });
-                                slopes(p, ds, factors, [log, d[r], a.scale]);
+                                    slopes_with(p, ds, factors, [log, d[r], a.scale]);
+                                }
+                            } else {
+                                block.slopes(a.causal, p, ds, [log_sums, &d[..rows]], a.scale);
                             }
                             let is_first = first == 0;
                             if !dv.is_empty() {
