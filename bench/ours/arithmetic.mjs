@@ -72,15 +72,18 @@ function prepareAttention({ op, batch, t, e }) {
   const { storage, free } = workspace()
   const [q, k, v, y, dy, dq, dk, dv] = Array.from({ length: 8 }, () => storage(batch * t * e))
   const logSums = storage(batch * t)
-  const strides = { qOuter: t * e, qHead: 0, qRow: e, kOuter: t * e, kHead: 0, kRow: e }
-  const rows = { heads: 1, ...strides, vOuter: t * e, vHead: 0, vRow: e, dyOuter: t * e, dyHead: 0, dyRow: e }
+  const inputs = { qOuter: t * e, qHead: 0, qRow: e, kOuter: t * e, kHead: 0, kRow: e }
+  const rows = { heads: 1, ...inputs, vOuter: t * e, vHead: 0, vRow: e, yOuter: t * e, yHead: 0, yRow: e }
+  const ofResult = { dyOuter: t * e, dyHead: 0, dyRow: e, dqOuter: t * e, dqHead: 0, dqRow: e }
+  const ofKeys = { dkOuter: t * e, dkHead: 0, dkRow: e, dvOuter: t * e, dvHead: 0, dvRow: e }
+  const gradients = { ...ofResult, ...ofKeys, dqStart: 0, dkStart: 0, dvStart: 0, all: undefined }
   /** @type {import('../../dist/bindings/call.js').Dimensions} */
   const dims = [[], [], []]
   const options = { boolean: false, causal: false, scale: 1 / Math.sqrt(e), p: 0, dims, ...rows }
   const shape = { batch, t, s: t, e, ev: e, q, k, v, ...options }
   const forward = () => whole.attentionForward({ ...shape, y, logSums })
   forward()
-  const backward = () => whole.attentionBackward({ ...shape, y, logSums, dy, dq, dk, dv })
+  const backward = () => whole.attentionBackward({ ...shape, ...gradients, y, logSums, dy, dq, dk, dv })
   // Forward has two products; backward, which computes the scores again, five.
   const [run, products] = op === 'attentionForward' ? [forward, 2] : [backward, 5]
   return { run, work: products * 2 * batch * t * t * e, free }

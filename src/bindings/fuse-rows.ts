@@ -14,6 +14,7 @@ import { moveRows } from './move-rows.js'
 import type { Recorded, Row } from './recorded.js'
 import { Fusing, type Item } from './row-items.js'
 import { keepSlopes } from './slope-rows.js'
+import { writeStrided } from './strided-results.js'
 import { readStrided } from './strided-rows.js'
 
 /** Elementwise rows, each with those that make what it reads. */
@@ -81,6 +82,7 @@ export function fuseRecorded(recorded: Recorded, fewest: number = FEWEST): void 
   if (!instance().whole) return
   const rows = moveRows(recorded)
   readStrided(recorded, rows)
+  writeStrided(recorded, rows)
   keepSlopes(recorded, rows)
   replaceRows(
     recorded,

@@ -25,8 +25,8 @@ Object.assign(ROW_FORMS, {
   61: form(23, 0, 6, 8, 10, 12, -14, -16, -18, -20),
   62: form(31, 0, 6, 8, 10, 12, 14, 16, 18, 20, -22, -24, -26, -28),
   63: form(8, 0, -6),
-  64: form(35, 1, 17, 19, 21, 23, 29, -31, -33),
-  65: form(46, 1, 20, 22, 24, 26, 28, 34, 36, 38, -40, -42, -44),
+  64: form(38, 1, 20, 22, 24, 26, 32, -34, -36),
+  65: form(63, 1, 35, 37, 39, 41, 43, 45, 51, 53, -55, -57, -59, -61),
   66: form(31, 0, 23, 25, 27, -29),
 })
 
@@ -812,6 +812,9 @@ export interface AttentionForward {
   readonly vOuter: number
   readonly vHead: number
   readonly vRow: number
+  readonly yOuter: number
+  readonly yHead: number
+  readonly yRow: number
   /** Floats. */
   readonly q: Memory
   /** Floats. */
@@ -836,10 +839,10 @@ export interface AttentionForward {
 /**
  * `y = softmax(scale · q kᵀ + mask) v` of each of a batch, and the logarithm of each row's sum. `dims` are the
  * mask's shape, `[…batch, t, s]`, and its strides. Dropout uses `ceil(s / 4)` blocks of the stream a row, from
- * `place` on (see `writePlace`). Of `heads` of the batch, one after the other, the queries, keys and values lie a
- * `head` apart, and then `outer`; their rows lie `row` apart.
+ * `place` on (see `writePlace`). Of `heads` of the batch, one after the other, the queries, keys, values and results
+ * lie a `head` apart, and then `outer`; their rows lie `row` apart.
  */
-export function attentionForward({ batch, t, s, e, ev, heads, qOuter, qHead, qRow, kOuter, kHead, kRow, vOuter, vHead, vRow, q, k, v, mask, boolean, causal, scale, p, place, y, logSums, dims }: AttentionForward): void {
+export function attentionForward({ batch, t, s, e, ev, heads, qOuter, qHead, qRow, kOuter, kHead, kRow, vOuter, vHead, vRow, yOuter, yHead, yRow, q, k, v, mask, boolean, causal, scale, p, place, y, logSums, dims }: AttentionForward): void {
   y.willChange()
   logSums.willChange()
   const qAt = q.address
@@ -865,25 +868,28 @@ export function attentionForward({ batch, t, s, e, ev, heads, qOuter, qHead, qRo
   row[14] = vOuter
   row[15] = vHead
   row[16] = vRow
-  row[17] = qAt
-  row[18] = q.length
-  row[19] = kAt
-  row[20] = k.length
-  row[21] = vAt
-  row[22] = v.length
-  row[23] = maskAt
-  row[24] = mask?.length ?? 0
-  row[25] = Number(boolean)
-  row[26] = Number(causal)
-  row[27] = scale
-  row[28] = p
-  row[29] = placeAt
-  row[30] = place?.length ?? 0
-  row[31] = yAt
-  row[32] = y.length
-  row[33] = logSumsAt
-  row[34] = logSums.length
-  writeDimensions(row, 35, dims)
+  row[17] = yOuter
+  row[18] = yHead
+  row[19] = yRow
+  row[20] = qAt
+  row[21] = q.length
+  row[22] = kAt
+  row[23] = k.length
+  row[24] = vAt
+  row[25] = v.length
+  row[26] = maskAt
+  row[27] = mask?.length ?? 0
+  row[28] = Number(boolean)
+  row[29] = Number(causal)
+  row[30] = scale
+  row[31] = p
+  row[32] = placeAt
+  row[33] = place?.length ?? 0
+  row[34] = yAt
+  row[35] = y.length
+  row[36] = logSumsAt
+  row[37] = logSums.length
+  writeDimensions(row, 38, dims)
   call(row, 'attentionForward')
   y.version++
   logSums.version++
@@ -906,15 +912,32 @@ export interface AttentionBackward {
   readonly vOuter: number
   readonly vHead: number
   readonly vRow: number
+  readonly yOuter: number
+  readonly yHead: number
+  readonly yRow: number
   readonly dyOuter: number
   readonly dyHead: number
   readonly dyRow: number
+  readonly dqOuter: number
+  readonly dqHead: number
+  readonly dqRow: number
+  readonly dkOuter: number
+  readonly dkHead: number
+  readonly dkRow: number
+  readonly dvOuter: number
+  readonly dvHead: number
+  readonly dvRow: number
+  readonly dqStart: number
+  readonly dkStart: number
+  readonly dvStart: number
   /** Floats. */
   readonly q: Memory
   /** Floats. */
   readonly k: Memory
   /** Floats. */
   readonly v: Memory
+  /** Floats. */
+  readonly y: Memory
   /** Floats. */
   readonly dy: Memory
   /** Floats. */
@@ -925,8 +948,6 @@ export interface AttentionBackward {
   readonly p: number
   /** `4` floats. */
   readonly place?: Memory | undefined
-  /** `batch * t * ev` floats. */
-  readonly y: Memory
   /** `batch * t` floats. */
   readonly logSums: Memory
   /** `batch * t * e` floats; written. */
@@ -935,25 +956,32 @@ export interface AttentionBackward {
   readonly dk?: Memory | undefined
   /** `batch * s * ev` floats; written. */
   readonly dv?: Memory | undefined
+  /** Floats; written. */
+  readonly all?: Memory | undefined
   readonly dims: Dimensions
 }
 
-/** The gradients, from what forward read and wrote; `dy` has rows as `q`. */
-export function attentionBackward({ batch, t, s, e, ev, heads, qOuter, qHead, qRow, kOuter, kHead, kRow, vOuter, vHead, vRow, dyOuter, dyHead, dyRow, q, k, v, dy, mask, boolean, causal, scale, p, place, y, logSums, dq, dk, dv, dims }: AttentionBackward): void {
+/**
+ * The gradients, from what forward read and wrote; they, `y` and `dy` have rows as `q`. Those of queries, keys and
+ * values are arrays of their own, or begin at their starts in `all`.
+ */
+export function attentionBackward({ batch, t, s, e, ev, heads, qOuter, qHead, qRow, kOuter, kHead, kRow, vOuter, vHead, vRow, yOuter, yHead, yRow, dyOuter, dyHead, dyRow, dqOuter, dqHead, dqRow, dkOuter, dkHead, dkRow, dvOuter, dvHead, dvRow, dqStart, dkStart, dvStart, q, k, v, y, dy, mask, boolean, causal, scale, p, place, logSums, dq, dk, dv, all, dims }: AttentionBackward): void {
   dq?.willChange()
   dk?.willChange()
   dv?.willChange()
+  all?.willChange()
   const qAt = q.address
   const kAt = k.address
   const vAt = v.address
+  const yAt = y.address
   const dyAt = dy.address
   const maskAt = mask?.address ?? 0
   const placeAt = place?.address ?? 0
-  const yAt = y.address
   const logSumsAt = logSums.address
   const dqAt = dq?.address ?? 0
   const dkAt = dk?.address ?? 0
   const dvAt = dv?.address ?? 0
+  const allAt = all?.address ?? 0
   const row = startRow(65)
   row[2] = batch
   row[3] = t
@@ -970,40 +998,58 @@ export function attentionBackward({ batch, t, s, e, ev, heads, qOuter, qHead, qR
   row[14] = vOuter
   row[15] = vHead
   row[16] = vRow
-  row[17] = dyOuter
-  row[18] = dyHead
-  row[19] = dyRow
-  row[20] = qAt
-  row[21] = q.length
-  row[22] = kAt
-  row[23] = k.length
-  row[24] = vAt
-  row[25] = v.length
-  row[26] = dyAt
-  row[27] = dy.length
-  row[28] = maskAt
-  row[29] = mask?.length ?? 0
-  row[30] = Number(boolean)
-  row[31] = Number(causal)
-  row[32] = scale
-  row[33] = p
-  row[34] = placeAt
-  row[35] = place?.length ?? 0
-  row[36] = yAt
-  row[37] = y.length
-  row[38] = logSumsAt
-  row[39] = logSums.length
-  row[40] = dqAt
-  row[41] = dq?.length ?? 0
-  row[42] = dkAt
-  row[43] = dk?.length ?? 0
-  row[44] = dvAt
-  row[45] = dv?.length ?? 0
-  writeDimensions(row, 46, dims)
+  row[17] = yOuter
+  row[18] = yHead
+  row[19] = yRow
+  row[20] = dyOuter
+  row[21] = dyHead
+  row[22] = dyRow
+  row[23] = dqOuter
+  row[24] = dqHead
+  row[25] = dqRow
+  row[26] = dkOuter
+  row[27] = dkHead
+  row[28] = dkRow
+  row[29] = dvOuter
+  row[30] = dvHead
+  row[31] = dvRow
+  row[32] = dqStart
+  row[33] = dkStart
+  row[34] = dvStart
+  row[35] = qAt
+  row[36] = q.length
+  row[37] = kAt
+  row[38] = k.length
+  row[39] = vAt
+  row[40] = v.length
+  row[41] = yAt
+  row[42] = y.length
+  row[43] = dyAt
+  row[44] = dy.length
+  row[45] = maskAt
+  row[46] = mask?.length ?? 0
+  row[47] = Number(boolean)
+  row[48] = Number(causal)
+  row[49] = scale
+  row[50] = p
+  row[51] = placeAt
+  row[52] = place?.length ?? 0
+  row[53] = logSumsAt
+  row[54] = logSums.length
+  row[55] = dqAt
+  row[56] = dq?.length ?? 0
+  row[57] = dkAt
+  row[58] = dk?.length ?? 0
+  row[59] = dvAt
+  row[60] = dv?.length ?? 0
+  row[61] = allAt
+  row[62] = all?.length ?? 0
+  writeDimensions(row, 63, dims)
   call(row, 'attentionBackward')
   if (dq) dq.version++
   if (dk) dk.version++
   if (dv) dv.version++
+  if (all) all.version++
 }
 
 /** The arguments of `augment`. */

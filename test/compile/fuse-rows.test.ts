@@ -261,6 +261,53 @@ describe('rows that only move values are taken out', () => {
     }
   })
 
+  it('heads that attention writes where they are wanted', () => {
+    const [n, t, heads, size] = [8, 7, 2, 5]
+    const own = (axes: readonly number[]) => (x: Tensor) => {
+      const [q, k, v] = x
+        .reshape([n, t, 3, heads, size])
+        .permute([2, 0, 3, 1, 4])
+        .split(1)
+        .map((part) => part.squeeze(0))
+      const y = nn.functional.scaledDotProductAttention(q, k, v, { isCausal: true })
+      return y.permute(axes).reshape([n, t, heads * size])
+    }
+    const copies = (f: (x: Tensor) => Tensor, shape: readonly number[]) =>
+      both(gradient(f), shape).after.filter((name) => name === 'copyStrided').length
+    expect(copies(own([0, 2, 1, 3]), [n, t, 3 * heads * size])).toBe(0)
+    // Among each other's rows: the result and its gradient stay as they are.
+    expect(copies(own([2, 0, 1, 3]), [n, t, 3 * heads * size])).toBe(1)
+    // Parts of an array that is filled first, and a result that is changed before backward reads it.
+    const ofFour = (x: Tensor) => {
+      const parts = x.split(heads * size, 2).slice(0, 3)
+      const [q, k, v] = parts.map((part) => part.reshape([n, t, heads, size]).transpose(1, 2))
+      const y = nn.functional.scaledDotProductAttention(q, k, v)
+      return y.transpose(1, 2).reshape([n, t, heads * size])
+    }
+    expect(copies(ofFour, [n, t, 4 * heads * size])).toBe(4)
+    const changed = (x: Tensor) => {
+      const y = own([0, 2, 1, 3])(x)
+      const z = y.add(1)
+      noGrad(() => y.copy_(z))
+      return z
+    }
+    expect(copies(changed, [n, t, 3 * heads * size])).toBe(2)
+    const twice = (x: Tensor) => own([0, 2, 1, 3])(x).add(own([0, 2, 1, 3])(x.mul(2)))
+    expect(copies(twice, [n, t, 3 * heads * size])).toBe(0)
+    // (Of six weights and biases parts are copied out of parameters.)
+    for (const [batchFirst, ofSelf, ofCross] of [
+      [true, 0, 6],
+      [false, 7, 10],
+    ] as const) {
+      const layer = new nn.MultiheadAttention(heads * size, heads, { batchFirst })
+      const self = (x: Tensor) => layer.forward(x, x, x, { needWeights: false })[0]
+      const cross = (x: Tensor) => layer.forward(x, x.mul(2), x.mul(3), { needWeights: false })[0]
+      const shape = batchFirst ? [n, t, heads * size] : [t, n, heads * size]
+      expect(copies(self, shape), `${batchFirst}`).toBe(ofSelf)
+      expect(copies(cross, shape), `${batchFirst}`).toBe(ofCross)
+    }
+  })
+
   it('parts that elementwise rows read and write', () => {
     const gated = (x: Tensor) => {
       const [a, b] = x.mul(2).split(2)

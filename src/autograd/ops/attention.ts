@@ -57,10 +57,17 @@ interface Attributes {
 const NO_MASK: Dimensions = [[], [], []]
 const READS = ['q', 'k', 'v', 'mask', 'logSums', 'place', 'output']
 
-/** How queries, keys and values lie: one of the batch after the other. */
+/** How queries, keys, values and results lie: one of the batch after the other. */
 const dense = ({ t, s, e, ev }: Attributes) => ({
   ...{ heads: 1, qOuter: t * e, qHead: 0, qRow: e, kOuter: s * e, kHead: 0, kRow: e },
-  ...{ vOuter: s * ev, vHead: 0, vRow: ev },
+  ...{ vOuter: s * ev, vHead: 0, vRow: ev, yOuter: t * ev, yHead: 0, yRow: ev },
+})
+
+/** How the gradients do. */
+const denseGradients = ({ t, s, e, ev }: Attributes) => ({
+  ...{ dyOuter: t * ev, dyHead: 0, dyRow: ev, dqOuter: t * e, dqHead: 0, dqRow: e, dqStart: 0 },
+  ...{ dkOuter: s * e, dkHead: 0, dkRow: e, dkStart: 0, dvOuter: s * ev, dvHead: 0, dvRow: ev, dvStart: 0 },
+  all: undefined,
 })
 
 /** Writes down where dropout's numbers start, for both directions: another place in each run of a recorded step. */
@@ -138,8 +145,8 @@ const operation = defineOperation<Attributes>({
       dq: dq?.storage,
       dk: dk?.storage,
       dv: dv?.storage,
-      ...{ dyOuter: t * ev, dyHead: 0, dyRow: ev },
       ...dense(call.attributes),
+      ...denseGradients(call.attributes),
     })
   },
 })

@@ -18,7 +18,7 @@ pub use declare::{Arguments, Description};
 
 use crate::kernels::adagrad::{adagrad_step, Adagrad};
 use crate::kernels::adam::{adam_step, Adam};
-use crate::kernels::attention::{self, Attention, Gradients, Mask, Rows};
+use crate::kernels::attention::{self, Attention, Gradients, Lies, Mask, Rows};
 use crate::kernels::augment::Augment;
 use crate::kernels::avg_pool2d::{self, AvgPool2dShape, Windows};
 use crate::kernels::batch_norm::{self, Affine, BatchNormShape, Layout, Statistics};
@@ -450,39 +450,50 @@ kernels! {
 
     /// `y = softmax(scale · q kᵀ + mask) v` of each of a batch, and the logarithm of each row's sum. `dims` are the
     /// mask's shape, `[…batch, t, s]`, and its strides. Dropout uses `ceil(s / 4)` blocks of the stream a row, from
-    /// `place` on (see `writePlace`). Of `heads` of the batch, one after the other, the queries, keys and values lie a
-    /// `head` apart, and then `outer`; their rows lie `row` apart.
+    /// `place` on (see `writePlace`). Of `heads` of the batch, one after the other, the queries, keys, values and results
+    /// lie a `head` apart, and then `outer`; their rows lie `row` apart.
     attention_forward(batch, t, s, e, ev, heads: size; q_outer, q_head, q_row, k_outer, k_head, k_row: size;
-            v_outer, v_head, v_row: size; q, k, v: input[any]; mask: optional input[any];
+            v_outer, v_head, v_row, y_outer, y_head, y_row: size; q, k, v: input[any]; mask: optional input[any];
             boolean, causal: bool; scale: f32; p: f64; place: optional input[4];
             y: output[batch * t * ev]; log_sums: output[batch * t]; dims: dims) in whole
         let rows = |data, strides| Rows { data, heads, strides };
         let q = rows(q, [q_outer, q_head, q_row]);
         let (k, v) = (rows(k, [k_outer, k_head, k_row]), rows(v, [v_outer, v_head, v_row]));
+        let lies = Lies { start: 0, heads, strides: [y_outer, y_head, y_row] };
         let dropout = dropout(p, place);
         let mask = mask.map(|values| Mask { values, shape: dims.shape(), strides: dims.a(), boolean });
-        requires q.fits(batch, t, e) && k.fits(batch, s, e) && v.fits(batch, s, ev)
+        requires q.fits(batch, t, e) && k.fits(batch, s, e) && v.fits(batch, s, ev) && lies.fits(y.len(), batch, t, ev)
             && mask.is_none_or(|mask| mask.fits(batch, t, s)) && (p <= 0.0 || dropout.is_some());
         => attention::attention_forward(
-            Attention { batch, t, s, e, ev, q, k, v, mask, causal, scale, dropout }, y, log_sums);
+            Attention { batch, t, s, e, ev, q, k, v, mask, causal, scale, dropout }, y, lies, log_sums);
 
-    /// The gradients, from what forward read and wrote; `dy` has rows as `q`.
+    /// The gradients, from what forward read and wrote; they, `y` and `dy` have rows as `q`. Those of queries, keys and
+    /// values are arrays of their own, or begin at their starts in `all`.
     attention_backward(batch, t, s, e, ev, heads: size; q_outer, q_head, q_row, k_outer, k_head, k_row: size;
-            v_outer, v_head, v_row, dy_outer, dy_head, dy_row: size; q, k, v, dy: input[any];
+            v_outer, v_head, v_row, y_outer, y_head, y_row, dy_outer, dy_head, dy_row: size;
+            dq_outer, dq_head, dq_row, dk_outer, dk_head, dk_row, dv_outer, dv_head, dv_row: size;
+            dq_start, dk_start, dv_start: size; q, k, v, y, dy: input[any];
             mask: optional input[any]; boolean, causal: bool; scale: f32; p: f64; place: optional input[4];
-            y: input[batch * t * ev]; log_sums: input[batch * t];
-            dq: optional output[batch * t * e]; dk: optional output[batch * s * e];
-            dv: optional output[batch * s * ev]; dims: dims) in whole
+            log_sums: input[batch * t]; dq: optional output[batch * t * e]; dk: optional output[batch * s * e];
+            dv: optional output[batch * s * ev]; all: optional output[any]; dims: dims) in whole
         let rows = |data, strides| Rows { data, heads, strides };
         let (q, dy) = (rows(q, [q_outer, q_head, q_row]), rows(dy, [dy_outer, dy_head, dy_row]));
         let (k, v) = (rows(k, [k_outer, k_head, k_row]), rows(v, [v_outer, v_head, v_row]));
+        let y = rows(y, [y_outer, y_head, y_row]);
+        let lies = |start, strides| Lies { start, heads, strides };
+        let lie = [lies(dq_start, [dq_outer, dq_head, dq_row]), lies(dk_start, [dk_outer, dk_head, dk_row]),
+            lies(dv_start, [dv_outer, dv_head, dv_row])];
+        let gradients = match all {
+            Some(all) => Gradients { arrays: [Some(all), None, None], together: true, lie },
+            None => Gradients { arrays: [dq, dk, dv], together: false, lie },
+        };
         let dropout = dropout(p, place);
         let mask = mask.map(|values| Mask { values, shape: dims.shape(), strides: dims.a(), boolean });
-        requires q.fits(batch, t, e) && k.fits(batch, s, e) && v.fits(batch, s, ev) && dy.fits(batch, t, ev)
+        requires q.fits(batch, t, e) && k.fits(batch, s, e) && v.fits(batch, s, ev)
+            && y.fits(batch, t, ev) && dy.fits(batch, t, ev) && gradients.fit(batch, [t, s, s], [e, e, ev])
             && mask.is_none_or(|mask| mask.fits(batch, t, s)) && (p <= 0.0 || dropout.is_some());
         => attention::attention_backward(
-            Attention { batch, t, s, e, ev, q, k, v, mask, causal, scale, dropout }, y, log_sums, dy,
-            Gradients { q: dq, k: dk, v: dv });
+            Attention { batch, t, s, e, ev, q, k, v, mask, causal, scale, dropout }, y, log_sums, dy, gradients);
 
     /// As `gatherU8`, of images [channels, h, w] that are changed at random on the way, each by its own numbers, to
     /// [channels, out_h, out_w].

@@ -30,8 +30,9 @@ use super::vectors::vectors;
 use crate::parallel::scratch::per_thread;
 use crate::parallel::{chunk_count, chunk_range, for_each_range, OutOfMemory};
 use crate::simd::{Exp2, F32x4};
-use block::{base, weigh, Block};
+use block::{base, Block};
 use std::f32::consts::LOG2_E;
+use std::ops::Range;
 
 /// Queries and keys of a block; and where each query sees the keys up to its own only.
 const BLOCK: (usize, usize) = (64, 64);
@@ -122,6 +123,56 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// Where rows are written of a batch, of which `heads` lie in one of it, as of [`Rows`].
+#[derive(Clone, Copy)]
+pub struct Lies {
+    /// The first element.
+    pub start: usize,
+    pub heads: usize,
+    pub strides: [usize; 3],
+}
+
+impl Lies {
+    /// One row after the other, of `rows` of `width` values of each.
+    pub fn dense(rows: usize, width: usize) -> Self {
+        Self { start: 0, heads: 1, strides: [rows * width, 0, width] }
+    }
+
+    /// Whether that holds of the rows.
+    fn is_dense(self, rows: usize, width: usize) -> bool {
+        let [outer, head, row] = self.strides;
+        let one = if self.heads == 1 { outer } else { head };
+        self.start == 0 && row == width && one == rows * width && outer == self.heads * one
+    }
+
+    /// Whether there is room in `length` elements, and what lies in one of the batch has a piece of them to itself.
+    /// (In f64, as sizes may be anything.)
+    pub fn fits(self, length: usize, batch: usize, rows: usize, width: usize) -> bool {
+        if self.heads == 0 || !batch.is_multiple_of(self.heads) {
+            return false;
+        }
+        if batch == 0 || rows == 0 || width == 0 {
+            return true;
+        }
+        let [outer, head, row] = self.strides.map(|stride| stride as f64);
+        let last = |count: usize, stride: f64| (count as f64 - 1.0) * stride;
+        let end = self.start as f64 + last(self.heads, head) + last(rows, row) + width as f64;
+        row >= width as f64 && end <= outer && (batch / self.heads) as f64 * outer <= length as f64
+    }
+
+    /// Where row `row` of number `b` starts.
+    fn at(self, b: usize, row: usize) -> usize {
+        let [outer, head, stride] = self.strides;
+        self.start + b / self.heads * outer + b % self.heads * head + row * stride
+    }
+
+    /// The piece of what lies in some of the batch, which are all heads of each.
+    fn piece(self, batch: Range<usize>) -> Range<usize> {
+        let at = |b: usize| b / self.heads * self.strides[0];
+        at(batch.start)..at(batch.end)
+    }
+}
+
 /// What both directions read.
 #[derive(Clone, Copy)]
 pub struct Attention<'a> {
@@ -195,11 +246,16 @@ fn aligned(length: usize) -> usize {
     length.next_multiple_of(16)
 }
 
-/// Writes `y` and, for backward, `log_sums` of each row.
-pub fn attention_forward(a: Attention, y: &mut [f32], log_sums: &mut [f32]) -> Result<(), OutOfMemory> {
+/// Writes `y`, which lies so, and, for backward, `log_sums` of each row.
+pub fn attention_forward(
+    a: Attention,
+    y: &mut [f32],
+    lies: Lies,
+    log_sums: &mut [f32],
+) -> Result<(), OutOfMemory> {
     a.check();
     let Attention { batch, t, e, ev, v, .. } = a;
-    assert!(y.len() == batch * t * ev && log_sums.len() == batch * t);
+    assert!(y.len() == batch * t * ev && lies.fits(y.len(), batch, t, ev) && log_sums.len() == batch * t);
     if y.is_empty() || a.s == 0 {
         y.fill(0.0);
         log_sums.fill(0.0);
@@ -210,62 +266,77 @@ pub fn attention_forward(a: Attention, y: &mut [f32], log_sums: &mut [f32]) -> R
     let (height, width) = a.block_size();
     let drops = if a.dropout.is_some() { width } else { 0 };
     let keys = aligned(a.s * e);
-    let scratch = &per_thread(room + keys + height * (e + width + ev + 2) + drops)?;
+    let scratch = &per_thread(room + keys + height * (e + width + 2 * ev + 4) + drops)?;
     let blocks = t.div_ceil(height);
     let chunks = chunk_count(batch * blocks, height.min(t) * a.s * (e + ev + EXP_COST));
-    let items = |chunk| chunk_range(chunk, chunks, batch * blocks, 1);
+    // (What lies between others' rows is done with them.)
+    let is_dense = lies.is_dense(t, ev);
+    let items =
+        |chunk| chunk_range(chunk, chunks, batch * blocks, if is_dense { 1 } else { lies.heads * blocks });
     // The first row of a block.
     let row = |item: usize| item / blocks * t + (item % blocks * height).min(t);
+    let piece = |items: Range<usize>| {
+        if is_dense {
+            row(items.start) * ev..row(items.end) * ev
+        } else {
+            lies.piece(items.start / blocks..items.end / blocks)
+        }
+    };
     for_each_range(
         [y, log_sums],
         chunks,
         |chunk| {
-            let rows = row(items(chunk).start)..row(items(chunk).end);
-            [rows.start * ev..rows.end * ev, rows]
+            let items = items(chunk);
+            [piece(items.clone()), row(items.start)..row(items.end)]
         },
-        move |chunk, [mut y, mut log_sums]| {
+        move |chunk, [y, mut log_sums]| {
+            let start = piece(items(chunk)).start;
             scratch.with(|scratch| {
                 let (room, rest) = scratch.split_at_mut(room);
                 let (keys, rest) = rest.split_at_mut(keys);
                 let (queries, rest) = rest.split_at_mut(height * e);
                 let (largest, rest) = rest.split_at_mut(height);
                 let (total, rest) = rest.split_at_mut(height);
+                let (before, rest) = rest.split_at_mut(height);
+                let (sums, rest) = rest.split_at_mut(height);
                 let (all_scores, rest) = rest.split_at_mut(height * width);
-                let (all_mixed, factors) = rest.split_at_mut(height * ev);
+                let (all_mixed, rest) = rest.split_at_mut(height * ev);
+                let (all_sums, factors) = rest.split_at_mut(height * ev);
                 let mut keys_of = None;
                 for item in items(chunk) {
                     let (b, first) = (item / blocks, item % blocks * height);
                     let rows = height.min(t - first);
-                    let (of_block, others) = std::mem::take(&mut y).split_at_mut(rows * ev);
-                    let (logs, other_logs) = std::mem::take(&mut log_sums).split_at_mut(rows);
-                    (y, log_sums) = (others, other_logs);
+                    let of_block = &mut all_sums[..rows * ev];
+                    let (logs, others) = std::mem::take(&mut log_sums).split_at_mut(rows);
+                    log_sums = others;
                     if keys_of != Some(b) {
                         across((a.k.of(b, 0), a.k.row()), (a.s, e), keys, width);
                         keys_of = Some(b);
                     }
                     let (queries, largest) = (&mut queries[..rows * e], &mut largest[..rows]);
-                    let total = &mut total[..rows];
+                    let [total, before, sums] =
+                        [&mut *total, &mut *before, &mut *sums].map(|of_rows| &mut of_rows[..rows]);
                     a.scaled_queries(b, first, queries);
                     largest.fill(f32::NEG_INFINITY);
                     for block in a.blocks(b, first, rows) {
                         let Block { key, cols, .. } = block;
                         let p = &mut all_scores[..rows * cols];
                         block.scores(&a, queries, keys, p, room);
-                        for (r, p) in p.chunks_exact_mut(cols).enumerate() {
-                            let p = block.hide(&a, r, p);
-                            let before = largest[r];
-                            let sum;
-                            (largest[r], sum) = weigh(p, before);
-                            if key == 0 {
-                                total[r] = sum;
-                            } else {
-                                let correction =
-                                    Exp2::with_constants().or_zero(F32x4::splat(before - base(largest[r])));
-                                total[r] = total[r] * correction.to_array()[0] + sum;
+                        if key == 0 {
+                            block.weigh(a.causal, p, largest, total);
+                        } else {
+                            before.copy_from_slice(largest);
+                            block.weigh(a.causal, p, largest, sums);
+                            for (r, total) in total.iter_mut().enumerate() {
+                                let correction = F32x4::splat(before[r] - base(largest[r]));
+                                let correction = Exp2::with_constants().or_zero(correction);
+                                *total = *total * correction.to_array()[0] + sums[r];
                                 vectors([], [&mut of_block[r * ev..][..ev]], |[], [y]| [y * correction]);
                             }
-                            if let Some(dropout) = a.dropout {
-                                let factors = &mut factors[..p.len()];
+                        }
+                        if let Some(dropout) = a.dropout {
+                            for (r, p) in p.chunks_exact_mut(cols).enumerate() {
+                                let factors = &mut factors[..cols];
                                 dropout.factors(&a, &block, r, factors);
                                 vectors([factors], [p], |[factor], [p]| [p * factor]);
                             }
@@ -286,9 +357,10 @@ pub fn attention_forward(a: Attention, y: &mut [f32], log_sums: &mut [f32]) -> R
                         let log = none.clear(total.ln().mul_add(to_base_2, largest));
                         [log, one / none.select(one, total)]
                     });
-                    for (&inverse, y) in total.iter().zip(of_block.chunks_exact_mut(ev)) {
+                    let (y, row) = (&mut y[lies.at(b, first) - start..], lies.strides[2]);
+                    for (r, (&inverse, sums)) in total.iter().zip(of_block.chunks_exact(ev)).enumerate() {
                         let inverse = F32x4::splat(inverse);
-                        vectors([], [y], |[], [y]| [y * inverse]);
+                        vectors([sums], [&mut y[r * row..][..ev]], |[sum], _| [sum * inverse]);
                     }
                 }
             });

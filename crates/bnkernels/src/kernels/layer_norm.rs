@@ -13,7 +13,7 @@ mod row;
 
 use crate::parallel::{chunk_count, for_each_part, for_each_range, scratch, OutOfMemory};
 use crate::simd::F32x4;
-use row::{map, sum, Row};
+use row::{map, rest_of, sum, Row, STEP};
 use std::ops::Range;
 
 /// Multiply-adds that a value is worth, when work is cut into chunks.
@@ -34,20 +34,36 @@ pub fn layer_norm_forward(
 ) {
     assert!(x.len() == rows * cols && y.len() == x.len() && mean.len() == rows && rstd.len() == rows);
     assert!(weight.is_none_or(|w| w.len() == cols) && bias.is_none_or(|b| b.len() == cols));
+    let affine = (weight, bias);
     for_each_part([y, mean, rstd], [cols, 1, 1], (rows, cols * COST, 1), move |range, [y, mean, rstd]| {
-        let [weight, bias] = [(weight, 1.0), (bias, 0.0)].map(|(row, missing)| Row::or(row, cols, missing));
-        let share = 1.0 / cols as f64;
-        for (i, row) in range.enumerate() {
-            let (x, y) = (&x[row * cols..][..cols], &mut y[i * cols..][..cols]);
-            let statistics = statistics(x, share, f64::from(eps));
-            (mean[i], rstd[i]) = (statistics.mean, statistics.rstd);
-            let shift = F32x4::splat(-statistics.residual * statistics.rstd);
-            let [mean, rstd] = [statistics.mean, statistics.rstd].map(F32x4::splat);
-            map([&Row::new(x, 0.0), &weight, &bias], [y], |[x, weight, bias], _| {
-                [(x - mean).mul_add(rstd, shift).mul_add(weight, bias)]
-            });
+        let x = &x[range.start * cols..range.end * cols];
+        if rest_of(cols) == 0 {
+            forward_rows::<0>(cols, x, affine, f64::from(eps), [y, mean, rstd]);
+        } else {
+            forward_rows::<STEP>(cols, x, affine, f64::from(eps), [y, mean, rstd]);
         }
     });
+}
+
+fn forward_rows<const REST: usize>(
+    cols: usize,
+    x: &[f32],
+    (weight, bias): (Option<&[f32]>, Option<&[f32]>),
+    eps: f64,
+    [y, mean, rstd]: [&mut [f32]; 3],
+) {
+    let [weight, bias] = [(weight, 1.0), (bias, 0.0)].map(|(row, missing)| Row::or(row, cols, missing));
+    let share = 1.0 / cols as f64;
+    for (row, (mean, rstd)) in mean.iter_mut().zip(rstd).enumerate() {
+        let (x, y) = (&x[row * cols..][..cols], &mut y[row * cols..][..cols]);
+        let statistics = statistics::<REST>(x, share, eps);
+        (*mean, *rstd) = (statistics.mean, statistics.rstd);
+        let shift = F32x4::splat(-statistics.residual * statistics.rstd);
+        let [mean, rstd] = [statistics.mean, statistics.rstd].map(F32x4::splat);
+        map([&Row::<REST>::new(x, 0.0), &weight, &bias], [y], |[x, weight, bias], _| {
+            [(x - mean).mul_add(rstd, shift).mul_add(weight, bias)]
+        });
+    }
 }
 
 /// Overwrites the gradients that are wanted, from what forward read and wrote.
@@ -92,7 +108,11 @@ pub fn layer_norm_backward(
                 let length = if with_dx { rows.len() * cols } else { 0 };
                 let (dx_of_block, rest) = std::mem::take(&mut dx).split_at_mut(length);
                 dx = rest;
-                all.block(rows, dx_of_block, mine);
+                if rest_of(cols) == 0 {
+                    all.block::<0>(rows, dx_of_block, mine);
+                } else {
+                    all.block::<STEP>(rows, dx_of_block, mine);
+                }
             }
         },
     );
@@ -125,11 +145,11 @@ struct All<'a> {
 
 impl All<'_> {
     /// Some rows: `dx`, and the sums of `dy·x̂` and of `dy`, one after the other; either may be empty.
-    fn block(&self, rows: Range<usize>, dx: &mut [f32], sums: &mut [f32]) {
+    fn block<const REST: usize>(&self, rows: Range<usize>, dx: &mut [f32], sums: &mut [f32]) {
         let cols = self.cols;
         sums.fill(0.0);
         let (of_weight, of_bias) = sums.split_at_mut(sums.len() / 2);
-        let weight = &Row::or(self.weight, cols, 1.0);
+        let weight = &Row::<REST>::or(self.weight, cols, 1.0);
         let share = 1.0 / cols as f64;
         for (i, row) in rows.enumerate() {
             let (mean, rstd) = (self.mean[row], self.rstd[row]);
@@ -179,11 +199,11 @@ struct RowStatistics {
 }
 
 /// `share` is one of all values: a division takes as long as some vectors.
-fn statistics(x: &[f32], share: f64, eps: f64) -> RowStatistics {
-    let [total] = sum([&Row::new(x, 0.0)], |[x], [total]| [total + x]);
+fn statistics<const REST: usize>(x: &[f32], share: f64, eps: f64) -> RowStatistics {
+    let [total] = sum([&Row::<REST>::new(x, 0.0)], |[x], [total]| [total + x]);
     let pivot = (total * share) as f32;
     let center = F32x4::splat(pivot);
-    let [apart, squares] = sum([&Row::new(x, pivot)], |[x], [apart, squares]| {
+    let [apart, squares] = sum([&Row::<REST>::new(x, pivot)], |[x], [apart, squares]| {
         let d = x - center;
         [apart + d, d.mul_add(d, squares)]
     });

@@ -237,15 +237,18 @@ fn attention_asks_before_it_writes() {
         scale,
         dropout,
     };
-    check(1, [batch * t * ev, batch * t], |[y, log_sums]| attention_forward(a, y, log_sums));
+    check(1, [batch * t * ev, batch * t], |[y, log_sums]| {
+        attention_forward(a, y, Lies::dense(t, ev), log_sums)
+    });
     let (y, log_sums) = (random(4, batch * t * ev), random(5, batch * t));
+    let lie = [Lies::dense(t, e), Lies::dense(s, e), Lies::dense(s, ev)];
     check(1, [q.len(), k.len(), v.len()], |[dq, dk, dv]| {
         attention_backward(
             a,
-            &y,
+            Rows::dense(&y, t, ev),
             &log_sums,
             Rows::dense(&y, t, ev),
-            Gradients { q: Some(dq), k: Some(dk), v: Some(dv) },
+            Gradients { arrays: [Some(dq), Some(dk), Some(dv)], together: false, lie },
         )
     });
 }

@@ -1,18 +1,36 @@
 //! Backward: each of the batch by itself, block by block; the weights are computed again.
 
-use super::block::{clear, gather, slopes, Block};
-use super::{across, aligned, Attention, Rows, EXP_COST};
+use super::block::{gather, scatter, slopes_with, Block};
+use super::{across, aligned, Attention, Lies, Rows, EXP_COST};
 use crate::kernels::matmul::{Form, Product};
 use crate::kernels::softmax::sum;
 use crate::kernels::vectors::vectors;
 use crate::parallel::scratch::per_thread;
 use crate::parallel::{chunk_count, chunk_range, for_each_range, OutOfMemory};
+use std::ops::Range;
 
-/// What is wanted.
+/// What is wanted: gradients of queries, keys and values.
 pub struct Gradients<'a> {
-    pub q: Option<&'a mut [f32]>,
-    pub k: Option<&'a mut [f32]>,
-    pub v: Option<&'a mut [f32]>,
+    /// An array of each, or the first has all three.
+    pub arrays: [Option<&'a mut [f32]>; 3],
+    pub together: bool,
+    /// How each lies in its array.
+    pub lie: [Lies; 3],
+}
+
+impl Gradients<'_> {
+    /// Whether all have their places, of `rows` rows of `widths` values.
+    pub fn fit(&self, batch: usize, rows: [usize; 3], widths: [usize; 3]) -> bool {
+        let one = |i: usize| {
+            let array = &self.arrays[if self.together { 0 } else { i }];
+            let length = array.as_ref().map(|array| array.len());
+            let same = self.lie[i].heads == self.lie[0].heads
+                && (!self.together || self.lie[i].strides[0] == self.lie[0].strides[0]);
+            same && length.is_none_or(|length| self.lie[i].fits(length, batch, rows[i], widths[i]))
+        };
+        let is_right = !self.together || matches!(self.arrays, [Some(_), None, None]);
+        is_right && (batch == 0 || (0..3).all(one))
+    }
 }
 
 /// Writes a product to some rows of a gradient; adds it where they have something already.
@@ -32,19 +50,31 @@ fn add_product(
     vectors([part], [to], |[part], [to]| [to + part]);
 }
 
+/// Floats of all heads' gradients, at most, that are written row by row for all heads: rows of one head at a time lie on
+/// few sets of the first cache.
+const MOST_TOGETHER: usize = 16_384;
+
 /// Overwrites the gradients, from what forward read and wrote.
 pub fn attention_backward(
     a: Attention,
-    y: &[f32],
+    y: Rows,
     log_sums: &[f32],
     dy: Rows,
     gradients: Gradients,
 ) -> Result<(), OutOfMemory> {
     a.check();
     let Attention { batch, t, s, e, ev, .. } = a;
-    assert!(y.len() == batch * t * ev && dy.fits(batch, t, ev) && log_sums.len() == batch * t);
-    let widths = [(&gradients.q, t * e), (&gradients.k, s * e), (&gradients.v, s * ev)]
-        .map(|(gradient, width)| if gradient.is_some() { width } else { 0 });
+    assert!(y.fits(batch, t, ev) && dy.fits(batch, t, ev) && log_sums.len() == batch * t);
+    let (rows, widths) = ([t, s, s], [e, e, ev]);
+    assert!(gradients.fit(batch, rows, widths));
+    let Gradients { arrays, together, lie } = gradients;
+    let is_wanted = [0, 1, 2].map(|i| together || arrays[i].is_some());
+    let sizes = [0, 1, 2].map(|i| if is_wanted[i] { rows[i] * widths[i] } else { 0 });
+    // (What lies between others' rows is made apart, and the rows of all heads are then written by one chunk.)
+    let is_dense = !together && (0..3).all(|i| !is_wanted[i] || lie[i].is_dense(rows[i], widths[i]));
+    let apart = if is_dense { [0; 3] } else { sizes.map(aligned) };
+    let all: usize = apart.iter().sum();
+    let heads = if lie[0].heads * all <= MOST_TOGETHER { lie[0].heads } else { 1 };
     // (Of no columns there is no product.)
     let of_keys = |n: usize, row: usize| {
         let n = n.max(1);
@@ -64,19 +94,30 @@ pub fn attention_backward(
     let (keys, values) = (aligned(s * e), aligned(s * ev));
     let (block, part) = (height * width, height.max(width) * e.max(ev));
     let drops = if a.dropout.is_some() { width } else { 0 };
-    let scratch = &per_thread(room + keys + values + height * (e + ev + 1) + 2 * block + part + drops)?;
+    let scratch =
+        &per_thread(heads * all + room + keys + values + height * (e + ev + 1) + 2 * block + part + drops)?;
+    let arrays_given = arrays.each_ref().map(Option::is_some);
     let chunks = chunk_count(batch, t.saturating_mul(s).saturating_mul(3 * e + 2 * ev + EXP_COST));
-    let items = |chunk| chunk_range(chunk, chunks, batch, 1);
+    let items = |chunk| chunk_range(chunk, chunks, batch, if is_dense { 1 } else { lie[0].heads });
+    let piece = |i: usize, items: &Range<usize>| match (is_dense, arrays_given[i]) {
+        (_, false) => 0..0,
+        (true, _) => items.start * sizes[i]..items.end * sizes[i],
+        (false, _) => lie[i].piece(items.clone()),
+    };
     // Whether the first block of queries leaves keys out, whose gradients are then added to what is there.
     let leaves = a.causal || t == 0 || s == 0;
-    let outputs = [gradients.q, gradients.k, gradients.v].map(Option::unwrap_or_default);
     for_each_range(
-        outputs,
+        arrays.map(Option::unwrap_or_default),
         if batch == 0 { 0 } else { chunks },
-        |chunk| widths.map(|width| items(chunk).start * width..items(chunk).end * width),
+        |chunk| [0, 1, 2].map(|i| piece(i, &items(chunk))),
         move |chunk, mut outputs| {
+            let starts = [0, 1, 2].map(|i| piece(i, &items(chunk)).start);
             scratch.with(|scratch| {
-                let (room, rest) = scratch.split_at_mut(room);
+                let (of_q, rest) = scratch.split_at_mut(heads * apart[0]);
+                let (of_k, rest) = rest.split_at_mut(heads * apart[1]);
+                let (of_v, rest) = rest.split_at_mut(heads * apart[2]);
+                let mut of_heads = [of_q, of_k, of_v];
+                let (room, rest) = rest.split_at_mut(room);
                 let (keys, rest) = rest.split_at_mut(keys);
                 let (values, rest) = rest.split_at_mut(values);
                 let (queries, rest) = rest.split_at_mut(height * e);
@@ -86,10 +127,16 @@ pub fn attention_backward(
                 let (ds, rest) = rest.split_at_mut(block);
                 let (part, factors) = rest.split_at_mut(part);
                 for b in items(chunk) {
+                    let all = if is_dense {
+                        outputs.each_mut().map(|all| &mut **all)
+                    } else {
+                        of_heads.each_mut().map(|all| &mut **all)
+                    };
                     let mut k = 0;
-                    let [dq, dk, dv] = outputs.each_mut().map(|output| {
-                        let (mine, others) = std::mem::take(output).split_at_mut(widths[k]);
-                        (*output, k) = (others, k + 1);
+                    let [dq, dk, dv] = all.map(|all| {
+                        let from = if is_dense { b * sizes[k] - starts[k] } else { b % heads * apart[k] };
+                        let mine = &mut all[from..][..sizes[k]];
+                        k += 1;
                         if leaves {
                             mine.fill(0.0);
                         }
@@ -103,10 +150,10 @@ pub fn attention_backward(
                         let all_dy = &mut all_dy[..rows * ev];
                         gather((dy.of(b, first), dy.row()), ev, 1.0, all_dy);
                         let (q, dy) = (a.q.of(b, first), &*all_dy);
-                        let (y, log_sums) = (&y[at * ev..][..rows * ev], &log_sums[at..][..rows]);
+                        let (log_sums, y_rows) = (&log_sums[at..][..rows], y.of(b, first));
                         for (r, d) in d[..rows].iter_mut().enumerate() {
-                            let along = r * ev..(r + 1) * ev;
-                            *d = sum([&y[along.clone()], &dy[along]], |[y, dy]| y * dy);
+                            let y = &y_rows[r * y.row()..][..ev];
+                            *d = sum([y, &dy[r * ev..][..ev]], |[y, dy]| y * dy);
                         }
                         let queries = &mut queries[..rows * e];
                         a.scaled_queries(b, first, queries);
@@ -115,17 +162,18 @@ pub fn attention_backward(
                             let (p, ds) = (&mut p[..rows * cols], &mut ds[..rows * cols]);
                             block.scores(&a, queries, keys, p, room);
                             block.multiply(dy, values, ev, ds, room);
-                            for (r, &log) in log_sums.iter().enumerate() {
-                                let along = r * cols..(r + 1) * cols;
-                                let p = block.hide(&a, r, &mut p[along.clone()]);
-                                let (ds, past) = ds[along].split_at_mut(p.len());
-                                clear(past);
-                                let factors = a.dropout.map(|dropout| {
+                            if let Some(dropout) = a.dropout {
+                                for (r, &log) in log_sums.iter().enumerate() {
+                                    let along = r * cols..(r + 1) * cols;
+                                    let p = block.hide(a.causal, r, &mut p[along.clone()]);
+                                    let (ds, past) = ds[along].split_at_mut(p.len());
+                                    past.fill(0.0);
                                     let factors = &mut factors[..p.len()];
                                     dropout.factors(&a, &block, r, factors);
-                                    &*factors
-                                });
-                                slopes(p, ds, factors, [log, d[r], a.scale]);
+                                    slopes_with(p, ds, factors, [log, d[r], a.scale]);
+                                }
+                            } else {
+                                block.slopes(a.causal, p, ds, [log_sums, &d[..rows]], a.scale);
                             }
                             let is_first = first == 0;
                             if !dv.is_empty() {
@@ -143,6 +191,15 @@ pub fn attention_backward(
                                 add_product(of_queries(rows, cols), (ds, k), to, key == 0, part, room);
                             }
                         }
+                    }
+                    if is_dense || (b + 1) % heads > 0 {
+                        continue;
+                    }
+                    for (i, from) in of_heads.iter().enumerate().filter(|&(i, _)| is_wanted[i]) {
+                        let (array, first) = (if together { 0 } else { i }, b + 1 - heads);
+                        let to = &mut outputs[array][lie[i].at(first, 0) - starts[array]..];
+                        let [_, head, row] = lie[i].strides;
+                        scatter((from, apart[i]), [rows[i], heads, widths[i]], (to, [row, head]));
                     }
                 }
             });

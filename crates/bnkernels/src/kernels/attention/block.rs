@@ -5,7 +5,7 @@ use crate::kernels::matmul::{Form, Product};
 use crate::kernels::random::Kept;
 use crate::kernels::softmax::maximum;
 use crate::kernels::vectors::vectors;
-use crate::simd::{Dst, Exp2, F32x4};
+use crate::simd::{reach, Dst, Exp2, F32x4, Mask4, Src};
 use std::f64::consts::LOG2_E;
 
 pub(super) struct Block {
@@ -37,6 +37,31 @@ pub(super) fn gather((from, row): (&[f32], usize), width: usize, scale: f32, to:
     }
     for (i, to) in to.chunks_exact_mut(width.max(1)).enumerate() {
         vectors([&from[i * row..][..width]], [to], |[x], _| [x * scale]);
+    }
+}
+
+/// Writes rows of `width` values of some heads, which are `apart` each, so that rows and heads lie as `strides` say.
+#[inline(never)]
+pub(super) fn scatter(
+    (from, apart): (&[f32], usize),
+    [rows, heads, width]: [usize; 3],
+    (to, strides): (&mut [f32], [usize; 2]),
+) {
+    let whole = width / 4 * 4;
+    let mut from = Src::new(from, reach([(heads, apart), (rows, width)], width));
+    let mut to = Dst::new(to, reach([(rows, strides[0]), (heads, strides[1])], width));
+    for _ in 0..rows {
+        let (mut of_head, mut to_head) = (from, to.offset(0));
+        for _ in 0..heads {
+            for at in (0..whole).step_by(4) {
+                to_head.store(at, of_head.load(at));
+            }
+            for at in whole..width {
+                to_head.set(at, of_head.get(at));
+            }
+            (of_head, to_head) = (of_head.offset(apart), to_head.advance(strides[1]));
+        }
+        (from, to) = (from.offset(width), to.advance(strides[0]));
     }
 }
 
@@ -79,45 +104,103 @@ impl Block {
         }
     }
 
-    /// Of row `r`, what its query sees, up to a whole vector, with −∞ where it sees no more; what is past becomes 0.
-    pub fn hide<'a>(&self, a: &Attention, r: usize, row: &'a mut [f32]) -> &'a mut [f32] {
-        if !a.causal {
-            return row;
+    /// How many keys the query of row `r` sees, and up to which it is computed with: whole vectors as far as there are keys.
+    #[inline(always)]
+    fn seen(&self, causal: bool, r: usize) -> (usize, usize) {
+        let seen = (self.first + r + 1).saturating_sub(self.key).min(self.cols);
+        if causal {
+            (seen, seen.next_multiple_of(4).min(self.cols))
+        } else {
+            (self.cols, self.cols)
         }
-        let seen = (self.first + r + 1).saturating_sub(self.key).min(row.len());
-        let (row, past) = row.split_at_mut(seen.next_multiple_of(4).min(row.len()));
-        row[seen..].fill(f32::NEG_INFINITY);
+    }
+
+    /// Of row `r`, what its query sees, up to a whole vector, with −∞ where it sees no more; what is past becomes 0.
+    #[inline(always)]
+    pub fn hide<'a>(&self, causal: bool, r: usize, row: &'a mut [f32]) -> &'a mut [f32] {
+        let (seen, end) = self.seen(causal, r);
+        let (row, past) = row.split_at_mut(end);
+        if seen < end && end.is_multiple_of(4) {
+            // (A vector that is written whole is read faster.)
+            let last = &mut row[end - 4..];
+            Mask4::first(4 + seen - end)
+                .select(F32x4::load(last), F32x4::splat(f32::NEG_INFINITY))
+                .store(last);
+        } else {
+            row[seen..].fill(f32::NEG_INFINITY);
+        }
         clear(past);
         row
+    }
+
+    /// Of all rows: the scores become weights, `2^(score − largest)` with the largest of them and of those before, and 0
+    /// where a query does not see; `sums` those of each row.
+    #[inline(never)]
+    pub fn weigh(&self, causal: bool, scores: &mut [f32], largest: &mut [f32], sums: &mut [f32]) {
+        let exp2 = Exp2::with_constants();
+        let rows = scores.chunks_exact_mut(self.cols).zip(largest).zip(sums);
+        for (r, ((scores, largest), sum)) in rows.enumerate() {
+            let x = self.hide(causal, r, scores);
+            *largest = largest.max(maximum(x));
+            let base = F32x4::splat(base(*largest));
+            let whole = x.len() / 4 * 4;
+            let (fours, rest) = x.split_at_mut(whole);
+            let (mut total, mut fours) = (F32x4::zero(), Dst::new(fours, whole));
+            for _ in 0..whole / 4 {
+                let weights = exp2.or_zero(fours.load(0) - base);
+                fours.store(0, weights);
+                total = total + weights;
+                fours = fours.advance(4);
+            }
+            if !rest.is_empty() {
+                let weights = exp2.or_zero(F32x4::load_tail(rest, f32::NEG_INFINITY) - base);
+                weights.store_tail(rest);
+                total = total + weights;
+            }
+            *sum = total.sum();
+        }
+    }
+
+    /// Of all rows, from the scores `x`, `logs` and `d` of each and `dp`: the weights and the scores' gradients,
+    /// `p (dp − d) · scale`, in their places.
+    #[inline(never)]
+    pub fn slopes(&self, causal: bool, x: &mut [f32], dp: &mut [f32], [logs, d]: [&[f32]; 2], scale: f32) {
+        let (exp2, scale) = (Exp2::with_constants(), F32x4::splat(scale));
+        let rows = x.chunks_exact_mut(self.cols).zip(dp.chunks_exact_mut(self.cols));
+        for (r, ((x, dp), (&log, &d))) in rows.zip(logs.iter().zip(d)).enumerate() {
+            let x = self.hide(causal, r, x);
+            let (dp, past) = dp.split_at_mut(x.len());
+            clear(past);
+            let [log, d] = [log, d].map(F32x4::splat);
+            let whole = x.len() / 4 * 4;
+            let ((x, rest), (dp, rest_of_dp)) = (x.split_at_mut(whole), dp.split_at_mut(whole));
+            let (mut x, mut dp) = (Dst::new(x, whole), Dst::new(dp, whole));
+            for _ in 0..whole / 4 {
+                let p = exp2.or_zero(x.load(0) - log);
+                dp.store(0, p * (dp.load(0) - d) * scale);
+                x.store(0, p);
+                (x, dp) = (x.advance(4), dp.advance(4));
+            }
+            if !rest.is_empty() {
+                let p = exp2.or_zero(F32x4::load_tail(rest, 0.0) - log);
+                (p * (F32x4::load_tail(rest_of_dp, 0.0) - d) * scale).store_tail(rest_of_dp);
+                p.store_tail(rest);
+            }
+        }
     }
 }
 
 /// (The runtime's own fill is a call that costs as much as some vectors.)
-pub(super) fn clear(x: &mut [f32]) {
-    let zero = std::hint::black_box(F32x4::zero());
-    vectors([], [x], move |[], [_]| [zero]);
-}
-
-/// Of the scores of a row: the largest of them and of `before`. They become weights, `2^(x − largest)`; gives their sum.
-#[inline(never)]
-pub(super) fn weigh(x: &mut [f32], before: f32) -> (f32, f32) {
-    let largest = before.max(maximum(x));
-    let (exp2, base) = (Exp2::with_constants(), F32x4::splat(base(largest)));
-    let whole = x.len() / 4 * 4;
-    let (fours, rest) = x.split_at_mut(whole);
-    let (mut total, mut fours) = (F32x4::zero(), Dst::new(fours, whole));
-    for _ in 0..whole / 4 {
-        let weights = exp2.or_zero(fours.load(0) - base);
-        fours.store(0, weights);
-        total = total + weights;
-        fours = fours.advance(4);
+#[inline(always)]
+fn clear(x: &mut [f32]) {
+    let (zero, whole, length) = (F32x4::zero(), x.len() / 4 * 4, x.len());
+    let mut to = Dst::new(x, length);
+    for at in (0..whole).step_by(4) {
+        to.store(at, std::hint::black_box(zero));
     }
-    if !rest.is_empty() {
-        let weights = exp2.or_zero(F32x4::load_tail(rest, f32::NEG_INFINITY) - base);
-        weights.store_tail(rest);
-        total = total + weights;
+    for at in whole..length {
+        to.set(at, 0.0);
     }
-    (largest, total.sum())
 }
 
 /// What is taken off a row's scores. (Where all is hidden so far, nothing.)
@@ -129,29 +212,11 @@ pub(super) fn base(largest: f32) -> f32 {
     }
 }
 
-/// Of a row, from the scores `x`, the logarithm of their sum and `dp`: the weights, times `factors`, and the scores'
-/// gradients, `p (dp − d) · scale`, in their places.
+/// As [`Block::slopes`] of a row with dropout, whose weights are multiplied by `factors`.
 #[inline(never)]
-pub(super) fn slopes(x: &mut [f32], dp: &mut [f32], factors: Option<&[f32]>, [log, d, scale]: [f32; 3]) {
+pub(super) fn slopes_with(x: &mut [f32], dp: &mut [f32], factors: &[f32], [log, d, scale]: [f32; 3]) {
     let [log, d, scale] = [log, d, scale].map(F32x4::splat);
     let exp2 = Exp2::with_constants();
-    let Some(factors) = factors else {
-        let whole = x.len() / 4 * 4;
-        let ((x, rest), (dp, rest_of_dp)) = (x.split_at_mut(whole), dp.split_at_mut(whole));
-        let (mut x, mut dp) = (Dst::new(x, whole), Dst::new(dp, whole));
-        for _ in 0..whole / 4 {
-            let p = exp2.or_zero(x.load(0) - log);
-            dp.store(0, p * (dp.load(0) - d) * scale);
-            x.store(0, p);
-            (x, dp) = (x.advance(4), dp.advance(4));
-        }
-        if !rest.is_empty() {
-            let p = exp2.or_zero(F32x4::load_tail(rest, 0.0) - log);
-            (p * (F32x4::load_tail(rest_of_dp, 0.0) - d) * scale).store_tail(rest_of_dp);
-            p.store_tail(rest);
-        }
-        return;
-    };
     vectors([factors], [x, dp], |[factor], [x, dp]| {
         let p = exp2.or_zero(x - log);
         [p * factor, p * (dp * factor - d) * scale]

@@ -45,14 +45,16 @@ fn check(
     };
     let all_dy = Rows::dense(&dy, t, ev);
     let (mut y, mut logs) = (vec![f32::NAN; batch * t * ev], vec![f32::NAN; batch * t]);
-    attention_forward(a, &mut y, &mut logs).unwrap();
+    attention_forward(a, &mut y, Lies::dense(t, ev), &mut logs).unwrap();
+    let lie = [Lies::dense(t, e), Lies::dense(s, e), Lies::dense(s, ev)];
+    let rows_of_y = Rows::dense(&y, t, ev);
     let [mut dq, mut dk, mut dv] =
         [batch * t * e, batch * s * e, batch * s * ev].map(|length| vec![f32::NAN; length]);
-    let gradients = Gradients { q: Some(&mut dq), k: Some(&mut dk), v: Some(&mut dv) };
-    attention_backward(a, &y, &logs, all_dy, gradients).unwrap();
+    let arrays = [Some(&mut dq[..]), Some(&mut dk[..]), Some(&mut dv[..])];
+    attention_backward(a, rows_of_y, &logs, all_dy, Gradients { arrays, together: false, lie }).unwrap();
     let mut alone = vec![f32::NAN; dk.len()];
-    let gradients = Gradients { q: None, k: Some(&mut alone), v: None };
-    attention_backward(a, &y, &logs, all_dy, gradients).unwrap();
+    let arrays = [None, Some(&mut alone[..]), None];
+    attention_backward(a, rows_of_y, &logs, all_dy, Gradients { arrays, together: false, lie }).unwrap();
     assert_eq!(alone, dk);
     for b in 0..batch {
         let mut added = vec![0.0; t * s];
@@ -135,11 +137,30 @@ fn heads_that_lie_in_one_array_are_as_they_are_apart() {
                 let (batch, mask, dropout) = (n * heads, None, None);
                 let a = Attention { batch, t, s: t, e, ev: e, q, k, v, mask, causal, scale: 0.7, dropout };
                 let (mut y, mut logs) = (vec![f32::NAN; count], vec![f32::NAN; n * heads * t]);
-                attention_forward(a, &mut y, &mut logs).unwrap();
+                let lies = |start, parts: usize| Lies {
+                    start,
+                    heads,
+                    strides: [t * parts * width, e, parts * width],
+                };
+                let alone = if together { lies(0, 1) } else { Lies::dense(t, e) };
+                attention_forward(a, &mut y, alone, &mut logs).unwrap();
+                let strides = if together { [t * width, e, width] } else { [t * e, 0, e] };
+                let rows_of_y = Rows { data: &y, heads: if together { heads } else { 1 }, strides };
                 let mut gradients = [(); 3].map(|()| vec![f32::NAN; count]);
-                let [dq, dk, dv] = gradients.each_mut().map(|gradient| Some(&mut gradient[..]));
-                attention_backward(a, &y, &logs, dy, Gradients { q: dq, k: dk, v: dv }).unwrap();
-                (y, logs, gradients)
+                let arrays = gradients.each_mut().map(|gradient| Some(&mut gradient[..]));
+                let of = Gradients { arrays, together: false, lie: [alone; 3] };
+                attention_backward(a, rows_of_y, &logs, dy, of).unwrap();
+                if !together {
+                    return (y, logs, gradients);
+                }
+                // All three in one array.
+                let mut of_all = vec![f32::NAN; 3 * count];
+                let lie = std::array::from_fn(|part| lies(part * width, 3));
+                let of = Gradients { arrays: [Some(&mut of_all), None, None], together, lie };
+                attention_backward(a, rows_of_y, &logs, dy, of).unwrap();
+                let of_all = std::array::from_fn(|part| apart(&of_all, 3, part));
+                assert!(gradients.map(|gradient| apart(&gradient, 1, 0)) == of_all, "{t} {e} {causal}");
+                (apart(&y, 1, 0), logs, of_all)
             });
             assert!(results[0] == results[1], "{t} {e} {causal}");
         }
@@ -147,6 +168,14 @@ fn heads_that_lie_in_one_array_are_as_they_are_apart() {
             within(&all, 3).fits(n * heads, t, e) && !within(&all[2 * width + 1..], 3).fits(n * heads, t, e)
         );
         assert!(!within(&all, 3).fits(n * heads + 1, t, e));
+        let lies = |start, outer| Lies { start, heads, strides: [outer, e, width] };
+        assert!(
+            lies(0, t * width).fits(count, n * heads, t, e)
+                && !lies(1, t * width).fits(count, n * heads, t, e)
+        );
+        // Room for one of the batch too few, and rows that lie between others'.
+        assert!(!lies(0, t * width).fits(count - 1, n * heads, t, e));
+        assert!(!lies(0, t * width - 1).fits(count, n * heads, t, e));
     }
 }
 
@@ -200,7 +229,7 @@ fn a_row_that_sees_nothing_gives_zero() {
             scale: 0.5,
             dropout: None,
         };
-        attention_forward(a, &mut y, &mut logs).unwrap();
+        attention_forward(a, &mut y, Lies::dense(70, 3), &mut logs).unwrap();
         assert_eq!(y[6..9], [0.0; 3]);
         assert!(y[12..15].iter().all(|y| y.is_finite() && *y != 0.0));
     }
@@ -240,7 +269,7 @@ fn large_scores_do_not_overflow_and_a_nan_stays_in_its_row() {
         scale: 1.0,
         dropout: None,
     };
-    attention_forward(a, &mut y, &mut logs).unwrap();
+    attention_forward(a, &mut y, Lies::dense(t, 3), &mut logs).unwrap();
     for (row, y) in y.chunks(3).enumerate() {
         assert!(y.iter().all(|y| if row == 2 { y.is_nan() } else { y.is_finite() }), "{row}: {y:?}");
     }
