@@ -4,34 +4,33 @@
 //! Source: <https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html>.
 //!
 //! As in PyTorch, the gradient goes to the first largest tap (the last NaN, if there is one), and
-//! NaN is larger than any number. Backward finds that tap again from `x`; nothing is stored.
+//! NaN is larger than any number. Backward finds that tap again from `x` and `y`; nothing is stored.
+//!
+//! Both go through a row of windows a row of the image at a time, in the order of memory: two rows at once keep
+//! a CPU from reading ahead.
 
+mod backward;
 mod shape;
 
+pub use backward::max_pool2d_backward;
 pub use shape::MaxPool2dShape;
 
+use crate::layout::LANES;
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
 use crate::simd::{Dst, F32x4, Src};
+use shape::Run;
 
-/// Which tap of a window the forward takes: that whose multiple by a factor of some sign is the
-/// largest, and of equals the first.
+/// Which tap of a window the forward takes, of two numbers, in one instruction; what it makes of a NaN is undefined.
 trait Pick {
     fn of_two(a: F32x4, b: F32x4) -> F32x4;
-    /// In one instruction; what it makes of a NaN is undefined.
-    fn of_two_numbers(a: F32x4, b: F32x4) -> F32x4;
 }
 
 struct Largest;
 struct Smallest;
-struct First;
 
 impl Pick for Largest {
     #[inline(always)]
     fn of_two(a: F32x4, b: F32x4) -> F32x4 {
-        a.max(b)
-    }
-    #[inline(always)]
-    fn of_two_numbers(a: F32x4, b: F32x4) -> F32x4 {
         a.at_least(b)
     }
 }
@@ -39,27 +38,12 @@ impl Pick for Largest {
 impl Pick for Smallest {
     #[inline(always)]
     fn of_two(a: F32x4, b: F32x4) -> F32x4 {
-        a.min(b)
-    }
-    #[inline(always)]
-    fn of_two_numbers(a: F32x4, b: F32x4) -> F32x4 {
         a.at_most(b)
     }
 }
 
-impl Pick for First {
-    #[inline(always)]
-    fn of_two(a: F32x4, _: F32x4) -> F32x4 {
-        a
-    }
-    #[inline(always)]
-    fn of_two_numbers(a: F32x4, _: F32x4) -> F32x4 {
-        a
-    }
-}
-
 /// `y`, in lanes, from `x` in lanes. With `factors`, one a channel, the tap is taken whose multiple
-/// by the factor is the largest: what batch normalisation after it makes the largest.
+/// by the factor is the largest, and of equals the first: what batch normalisation after it makes the largest.
 pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f32]>, y: &mut [f32]) {
     let s = *shape;
     assert!(factors.is_none_or(|factors| factors.len() == s.c));
@@ -87,185 +71,113 @@ pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f
                 y = rest;
                 let plane = input.item(s.c, item / oh);
                 let x = Src::new(&x[plane..], s.h * s.w * lanes);
-                let (i, row) = (item % oh, Dst::new(row, s.ow() * lanes));
-                match factors.map_or(1.0, |factors| factors[item / oh % s.c]) {
-                    0.0 => forward_row::<First>(&s, x, i, lanes, row),
-                    factor if factor < 0.0 => forward_row::<Smallest>(&s, x, i, lanes, row),
-                    _ => forward_row::<Largest>(&s, x, i, lanes, row),
+                let (i, mut row) = (item % oh, Dst::new(row, s.ow() * lanes));
+                let factor = factors.map_or(1.0, |factors| factors[item / oh % s.c]);
+                let done = if factor < 0.0 {
+                    row_of_numbers::<Smallest>(&s, x, i, lanes, &mut row)
+                } else {
+                    factor != 0.0 && row_of_numbers::<Largest>(&s, x, i, lanes, &mut row)
+                };
+                if !done {
+                    row_of_any(&s, x, i, lanes, factor, &mut row);
                 }
             }
         },
     );
 }
 
-/// Row `i` of the output, from one channel.
-fn forward_row<P: Pick>(s: &MaxPool2dShape, x: Src, i: usize, lanes: usize, mut y: Dst) {
-    let first = x.offset(2 * i * s.w * lanes);
-    if s.is_quarter() && quarter_row::<P>(first, s.w * lanes, lanes, s.ow(), &mut y) {
-        return;
-    }
-    for j in 0..s.ow() {
-        let (rows, columns) = s.window(i, j);
-        let empty = rows.is_empty() || columns.is_empty();
-        for l in (0..lanes).step_by(4) {
-            if empty {
-                y.store(j * lanes + l, F32x4::splat(f32::NEG_INFINITY));
-                continue;
-            }
-            let mut best = x.load((rows.start * s.w + columns.start) * lanes + l);
-            for row in rows.clone().step_by(s.dilation.0) {
-                for column in columns.clone().step_by(s.dilation.1) {
-                    best = P::of_two(best, x.load((row * s.w + column) * lanes + l));
-                }
-            }
-            y.store(j * lanes + l, best);
-        }
-    }
-}
-
-/// A row of windows of 2 × 2 from two rows of `below` elements; false, and nothing of worth, where
-/// there may be a NaN, which the quick maximum would lose.
-fn quarter_row<P: Pick>(x: Src, below: usize, lanes: usize, windows: usize, y: &mut Dst) -> bool {
+/// Row `i` of the output, from one channel; false, and nothing of worth, where there may be a NaN, which the quick
+/// maximum would lose, or a window without taps.
+fn row_of_numbers<P: Pick>(s: &MaxPool2dShape, x: Src, i: usize, lanes: usize, y: &mut Dst) -> bool {
+    let rows = s.rows(i);
     let mut sums = F32x4::zero();
-    for j in 0..windows {
-        let at = 2 * j * lanes;
-        let taps = [at, at + lanes, at + below, at + below + lanes].map(|tap| x.offset(tap));
-        for l in (0..lanes).step_by(4) {
-            let [a, b, c, d] = taps.map(|tap| tap.load(l));
-            sums = sums + ((a + b) + (c + d));
-            y.store(j * lanes + l, P::of_two_numbers(P::of_two_numbers(a, b), P::of_two_numbers(c, d)));
+    let mut j = 0;
+    while j < s.ow() {
+        let run = s.run(j);
+        if rows.is_empty() || run.taps == 0 {
+            return false;
         }
+        for row in rows.clone().step_by(s.dilation.0) {
+            let x = x.offset((row * s.w + run.column) * lanes);
+            let (y, more) = (y.offset(j * lanes), row > rows.start);
+            let taps =
+                Taps { run: &run, lanes, apart: s.dilation.1 * lanes, stride: s.stride.1 * lanes, more };
+            let whole = cfg!(feature = "whole");
+            sums = sums
+                + match run.taps {
+                    2 if lanes == LANES => taps.pick::<P, 4, 2>(x, y),
+                    3 if lanes == LANES && whole => taps.pick::<P, 4, 3>(x, y),
+                    _ if lanes == LANES && whole => taps.pick::<P, 4, 0>(x, y),
+                    _ => taps.pick::<P, 1, 0>(x, y),
+                };
+        }
+        j += run.windows;
     }
     !sums.ne(sums).any()
 }
 
-/// `dx`, in lanes, from what forward read and wrote and from `dy`.
-pub fn max_pool2d_backward(shape: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
-    let s = *shape;
-    assert!(s.is_valid());
-    let (input, output) = (s.x(), s.y());
-    assert_eq!((x.len(), dx.len()), (input.len(), input.len()));
-    assert_eq!((y.len(), dy.len()), (output.len(), output.len()));
-    let planes = input.count() * s.c;
-    if dx.is_empty() {
-        return;
-    }
-    let (plane_x, plane_y) = (s.h * s.w, s.oh() * s.ow());
-    // Windows may share pixels, so a channel of one block is an item; unless they lie side by side:
-    // then a pair of rows can be one.
-    let items = if s.is_quarter() && s.h.is_multiple_of(2) { s.c * s.oh() } else { s.c };
-    let per_plane = items / s.c;
-    let total = planes * per_plane;
-    let chunks = chunk_count(total, plane_x * 16 / per_plane);
-    let chunk = |i| chunk_range(i, chunks, total, 1);
-    for_each_range(
-        [dx],
-        chunks,
-        |i| [input.item(items, chunk(i).start)..input.item(items, chunk(i).end)],
-        move |i, [mut dx]| {
-            for item in chunk(i) {
-                let lanes = input.width(item / items);
-                let (mine, rest) = std::mem::take(&mut dx).split_at_mut(plane_x / per_plane * lanes);
-                dx = rest;
-                let at = input.item(items, item);
-                let x = &x[at..at + mine.len()];
-                let at = output.item(items, item);
-                let mine_y = at..at + plane_y / per_plane * lanes;
-                if s.is_quarter() {
-                    backward_quarter(&s, x, &y[mine_y.clone()], &dy[mine_y], lanes, mine);
-                } else {
-                    mine.fill(0.0);
-                    let (of_x, of_y) = (x.len(), mine_y.len());
-                    let (x, dy) = (Src::new(x, of_x), Src::new(&dy[mine_y.clone()], of_y));
-                    // (The core binary does not read it.)
-                    let y = if cfg!(feature = "whole") { Src::new(&y[mine_y], of_y) } else { dy };
-                    let mut dx = Dst::new(mine, of_x);
-                    for i in 0..s.oh() {
-                        for j in 0..s.ow() {
-                            backward_window(&s, (i, j), (x, y, dy), lanes, &mut dx);
-                        }
-                    }
-                }
-            }
-        },
-    );
-}
-
-/// Whole pairs of rows, in windows of 2 × 2; what no window covers is zero.
-fn backward_quarter(s: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f32], lanes: usize, dx: &mut [f32]) {
-    let below = s.w * lanes;
-    let pairs = y.len() / (s.w / 2 * lanes);
-    if s.w % 2 == 1 {
-        dx.fill(0.0);
-    } else {
-        dx[2 * pairs * below..].fill(0.0);
-    }
-    let (of_x, of_y) = (2 * pairs * below, pairs * (s.w / 2) * lanes);
-    let (x, y, dy, mut dx) = (Src::new(x, of_x), Src::new(y, of_y), Src::new(dy, of_y), Dst::new(dx, of_x));
-    for i in 0..pairs {
-        for j in 0..s.w / 2 {
-            for l in (0..lanes).step_by(4) {
-                let window = (i * (s.w / 2) + j) * lanes + l;
-                let (largest, mut left) = (y.load(window), dy.load(window));
-                let at = 2 * i * below + 2 * j * lanes + l;
-                let taps = [at, at + lanes, at + below, at + below + lanes];
-                if largest.ne(largest).any() {
-                    let chosen = choose(taps.map(|tap| x.load(tap)).into_iter());
-                    for (k, tap) in taps.into_iter().enumerate() {
-                        dx.store(tap, chosen.eq(F32x4::splat(k as f32)).keep(left));
-                    }
-                    continue;
-                }
-                for tap in &taps[..3] {
-                    let hit = x.load(*tap).eq(largest);
-                    dx.store(*tap, hit.keep(left));
-                    left = hit.clear(left);
-                }
-                dx.store(taps[3], left);
-            }
-        }
-    }
-}
-
-/// Which of the taps wins, in each lane.
-#[inline(always)]
-fn choose(taps: impl Iterator<Item = F32x4>) -> F32x4 {
-    let mut best = F32x4::splat(f32::NEG_INFINITY);
-    let mut chosen = F32x4::zero();
-    for (k, value) in taps.enumerate() {
-        let better = value.gt(best).or(value.ne(value));
-        best = better.select(value, best);
-        chosen = better.select(F32x4::splat(k as f32), chosen);
-    }
-    chosen
-}
-
-/// Adds the gradient of one window of any kind.
-fn backward_window(
-    s: &MaxPool2dShape,
-    (i, j): (usize, usize),
-    (x, y, dy): (Src, Src, Src),
+/// A row of the image, as a run of windows has it.
+struct Taps<'a> {
+    run: &'a Run,
     lanes: usize,
-    dx: &mut Dst,
-) {
-    let taps = || s.taps(i, j, lanes);
-    for l in (0..lanes).step_by(4) {
-        let window = (i * s.ow() + j) * lanes + l;
-        let (largest, gradient) = (y.load(window), dy.load(window));
-        // (The core binary has the one way that NaNs need.)
-        if cfg!(feature = "whole") && !largest.ne(largest).any() {
-            let mut left = gradient;
-            for tap in taps() {
-                let hit = x.load(tap + l).eq(largest);
-                dx.store(tap + l, dx.load(tap + l) + hit.keep(left));
-                left = hit.clear(left);
+    /// Elements from a tap to the next, and from a window's first to the next one's.
+    apart: usize,
+    stride: usize,
+    /// Whether `y` has the choice of the rows above.
+    more: bool,
+}
+
+impl Taps<'_> {
+    /// Chooses among `TAPS` a window, `V` vectors at a time (0 taps are as many as the run says); gives a sum that is
+    /// NaN where a tap is, or not finite.
+    #[inline(always)]
+    fn pick<P: Pick, const V: usize, const TAPS: usize>(&self, mut x: Src, mut y: Dst) -> F32x4 {
+        let taps = if TAPS > 0 { TAPS } else { self.run.taps };
+        let mut sums = [F32x4::zero(); V];
+        for _ in 0..self.run.windows {
+            for l in (0..if V == 4 { 4 * V } else { self.lanes }).step_by(4 * V) {
+                let mut tap = x.offset(l);
+                let mut best: [F32x4; V] = std::array::from_fn(|v| tap.load(4 * v));
+                if taps == 1 {
+                    sums.iter_mut().zip(best).for_each(|(sum, value)| *sum = *sum + value);
+                }
+                for _ in 1..taps {
+                    tap = tap.offset(self.apart);
+                    for (v, best) in best.iter_mut().enumerate() {
+                        let value = tap.load(4 * v);
+                        sums[v] = best.mul_add(value, sums[v]);
+                        *best = P::of_two(*best, value);
+                    }
+                }
+                for (v, &best) in best.iter().enumerate() {
+                    let at = l + 4 * v;
+                    y.store(at, if self.more { P::of_two(y.load(at), best) } else { best });
+                }
             }
-            continue;
+            x = x.offset(self.stride);
+            y.step(self.lanes);
         }
-        let chosen = choose(taps().map(|tap| x.load(tap + l)));
-        for (k, tap) in taps().enumerate() {
-            let hit = chosen.eq(F32x4::splat(k as f32));
-            dx.store(tap + l, dx.load(tap + l) + hit.keep(gradient));
+        sums.into_iter().fold(F32x4::zero(), |total, sum| total + sum)
+    }
+}
+
+/// Row `i` of the output, whatever is in it.
+#[inline(never)]
+fn row_of_any(s: &MaxPool2dShape, x: Src, i: usize, lanes: usize, factor: f32, y: &mut Dst) {
+    for j in 0..s.ow() {
+        for l in (0..lanes).step_by(4) {
+            let mut taps = s.taps(i, j, lanes).map(|tap| x.load(tap + l));
+            let first = taps.next().unwrap_or(F32x4::splat(f32::NEG_INFINITY));
+            let best = taps.fold(first, |best, value| {
+                if factor < 0.0 {
+                    best.min(value)
+                } else if factor == 0.0 {
+                    best
+                } else {
+                    best.max(value)
+                }
+            });
+            y.store(j * lanes + l, best);
         }
     }
 }
