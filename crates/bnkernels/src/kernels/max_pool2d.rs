@@ -6,8 +6,8 @@
 //! As in PyTorch, the gradient goes to the first largest tap (the last NaN, if there is one), and
 //! NaN is larger than any number. Backward finds that tap again from `x` and `y`; nothing is stored.
 //!
-//! Both go through a row of windows a row of the image at a time, in the order of memory: two rows at once keep
-//! a CPU from reading ahead.
+//! Both go through a row of windows a row of the image at a time, in the order of memory and in the same loop for
+//! each row: a CPU reads ahead of an instruction that goes on and on, and not of one that skips every other row.
 
 mod backward;
 mod shape;
@@ -18,10 +18,15 @@ pub use shape::MaxPool2dShape;
 use crate::layout::LANES;
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
 use crate::simd::{Dst, F32x4, Src};
-use shape::Run;
+use shape::{Run, RUN};
+
+/// (The core binary has its fastest loops for windows of two columns only.)
+const WHOLE: bool = cfg!(feature = "whole");
 
 /// Which tap of a window the forward takes, of two numbers, in one instruction; what it makes of a NaN is undefined.
 trait Pick {
+    /// What loses against any.
+    const LEAST: f32;
     fn of_two(a: F32x4, b: F32x4) -> F32x4;
 }
 
@@ -29,6 +34,7 @@ struct Largest;
 struct Smallest;
 
 impl Pick for Largest {
+    const LEAST: f32 = f32::NEG_INFINITY;
     #[inline(always)]
     fn of_two(a: F32x4, b: F32x4) -> F32x4 {
         a.at_least(b)
@@ -36,6 +42,7 @@ impl Pick for Largest {
 }
 
 impl Pick for Smallest {
+    const LEAST: f32 = f32::INFINITY;
     #[inline(always)]
     fn of_two(a: F32x4, b: F32x4) -> F32x4 {
         a.at_most(b)
@@ -65,51 +72,77 @@ pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f
         chunks,
         |i| [output.item(items, chunk(i).start)..output.item(items, chunk(i).end)],
         move |i, [mut y]| {
-            for item in chunk(i) {
-                let lanes = output.width(item / items);
-                let (row, rest) = std::mem::take(&mut y).split_at_mut(s.ow() * lanes);
+            let mut rows = chunk(i);
+            let (mut one, mut other) = ([0.0; RUN * LANES], [0.0; RUN * LANES]);
+            let mut lines = [&mut one[..], &mut other[..]];
+            while !rows.is_empty() {
+                // Those of one channel.
+                let (plane, start) = (rows.start / oh, rows.start % oh);
+                let count = (oh - start).min(rows.len());
+                rows.start += count;
+                let lanes = output.width(plane / s.c);
+                let width = s.ow() * lanes;
+                let (mine, rest) = std::mem::take(&mut y).split_at_mut(count * width);
                 y = rest;
-                let plane = input.item(s.c, item / oh);
-                let x = Src::new(&x[plane..], s.h * s.w * lanes);
-                let (i, mut row) = (item % oh, Dst::new(row, s.ow() * lanes));
-                let factor = factors.map_or(1.0, |factors| factors[item / oh % s.c]);
-                let done = if factor < 0.0 {
-                    row_of_numbers::<Smallest>(&s, x, i, lanes, &mut row)
-                } else {
-                    factor != 0.0 && row_of_numbers::<Largest>(&s, x, i, lanes, &mut row)
-                };
-                if !done {
-                    row_of_any(&s, x, i, lanes, factor, &mut row);
+                let x = Src::new(&x[input.item(s.c, plane)..], s.h * s.w * lanes);
+                let mut y = Dst::new(mine, count * width);
+                let factor = factors.map_or(1.0, |factors| factors[plane % s.c]);
+                let first = s.run(0);
+                for i in start..start + count {
+                    let done = if factor < 0.0 {
+                        row_of_numbers::<Smallest>(&s, &first, x, i, lanes, &mut lines, &mut y)
+                    } else {
+                        factor != 0.0
+                            && row_of_numbers::<Largest>(&s, &first, x, i, lanes, &mut lines, &mut y)
+                    };
+                    if !done {
+                        row_of_any(&s, x, i, lanes, factor, &mut y);
+                    }
+                    y.step(width);
                 }
             }
         },
     );
 }
 
-/// Row `i` of the output, from one channel; false, and nothing of worth, where there may be a NaN, which the quick
-/// maximum would lose, or a window without taps.
-fn row_of_numbers<P: Pick>(s: &MaxPool2dShape, x: Src, i: usize, lanes: usize, y: &mut Dst) -> bool {
-    let rows = s.rows(i);
+/// Row `i` of the output, from one channel; `first` is the row's first run. False, and nothing of worth, where there may
+/// be a NaN, which the quick maximum would lose, or a window without taps.
+#[inline(never)]
+fn row_of_numbers<P: Pick>(
+    s: &MaxPool2dShape,
+    first: &Run,
+    x: Src,
+    i: usize,
+    lanes: usize,
+    lines: &mut [&mut [f32]; 2],
+    y: &mut Dst,
+) -> bool {
+    let (rows, none) = (s.rows(i), [P::LEAST; LANES]);
     let mut sums = F32x4::zero();
     let mut j = 0;
     while j < s.ow() {
-        let run = s.run(j);
+        let run = if j == 0 { *first } else { s.run(j) };
         if rows.is_empty() || run.taps == 0 {
             return false;
         }
+        let reach = run.windows * lanes;
         for row in rows.clone().step_by(s.dilation.0) {
             let x = x.offset((row * s.w + run.column) * lanes);
-            let (y, more) = (y.offset(j * lanes), row > rows.start);
-            let taps =
-                Taps { run: &run, lanes, apart: s.dilation.1 * lanes, stride: s.stride.1 * lanes, more };
-            let whole = cfg!(feature = "whole");
+            let (first, last) = (row == rows.start, row + s.dilation.0 >= rows.end);
+            let [one, other] = &mut *lines;
+            let before = if first { Src::new(&none, LANES) } else { Src::new(one, reach) };
+            let to = if last { y.offset(j * lanes) } else { Dst::new(other, reach) };
+            let step = if first { 0 } else { lanes };
+            let taps = Taps { run, lanes, apart: s.dilation.1 * lanes, stride: s.stride.1 * lanes, step };
+            let wide = lanes == LANES;
             sums = sums
                 + match run.taps {
-                    2 if lanes == LANES => taps.pick::<P, 4, 2>(x, y),
-                    3 if lanes == LANES && whole => taps.pick::<P, 4, 3>(x, y),
-                    _ if lanes == LANES && whole => taps.pick::<P, 4, 0>(x, y),
-                    _ => taps.pick::<P, 1, 0>(x, y),
+                    2 if wide => taps.pick_few::<P, 2>(x, before, to),
+                    3 if wide && WHOLE => taps.pick_few::<P, 3>(x, before, to),
+                    _ if wide && WHOLE => taps.pick::<P, 4>(x, before, to),
+                    _ => taps.pick::<P, 1>(x, before, to),
                 };
+            lines.swap(0, 1);
         }
         j += run.windows;
     }
@@ -117,45 +150,64 @@ fn row_of_numbers<P: Pick>(s: &MaxPool2dShape, x: Src, i: usize, lanes: usize, y
 }
 
 /// A row of the image, as a run of windows has it.
-struct Taps<'a> {
-    run: &'a Run,
+struct Taps {
+    run: Run,
     lanes: usize,
     /// Elements from a tap to the next, and from a window's first to the next one's.
     apart: usize,
     stride: usize,
-    /// Whether `y` has the choice of the rows above.
-    more: bool,
+    /// Elements from what was chosen of the rows above to the next window's.
+    step: usize,
 }
 
-impl Taps<'_> {
-    /// Chooses among `TAPS` a window, `V` vectors at a time (0 taps are as many as the run says); gives a sum that is
-    /// NaN where a tap is, or not finite.
-    #[inline(always)]
-    fn pick<P: Pick, const V: usize, const TAPS: usize>(&self, mut x: Src, mut y: Dst) -> F32x4 {
-        let taps = if TAPS > 0 { TAPS } else { self.run.taps };
+impl Taps {
+    /// Chooses among `TAPS` a window and what was `before`, in 16 lanes, a vector after the other, so that all of it is in registers. Gives a sum
+    /// that is NaN where a tap is, or not finite.
+    #[inline(never)]
+    fn pick_few<P: Pick, const TAPS: usize>(&self, mut x: Src, mut before: Src, mut to: Dst) -> F32x4 {
+        let mut sums = [F32x4::zero(); LANES / 4];
+        for _ in 0..self.run.windows {
+            for (v, sum) in sums.iter_mut().enumerate() {
+                let mut tap = x;
+                let mut best = tap.load(4 * v);
+                for _ in 1..TAPS {
+                    tap = tap.offset(self.apart);
+                    let value = tap.load(4 * v);
+                    *sum = best.mul_add(value, *sum);
+                    best = P::of_two(best, value);
+                }
+                to.store(4 * v, P::of_two(before.load(4 * v), best));
+            }
+            (x, before) = (x.offset(self.stride), before.offset(self.step));
+            to.step(LANES);
+        }
+        sums.into_iter().fold(F32x4::zero(), |total, sum| total + sum)
+    }
+
+    /// As `pick_few`, for any number of taps and of lanes, `V` vectors at a time.
+    #[inline(never)]
+    fn pick<P: Pick, const V: usize>(&self, mut x: Src, mut before: Src, mut to: Dst) -> F32x4 {
         let mut sums = [F32x4::zero(); V];
         for _ in 0..self.run.windows {
-            for l in (0..if V == 4 { 4 * V } else { self.lanes }).step_by(4 * V) {
+            for l in (0..self.lanes).step_by(4 * V) {
                 let mut tap = x.offset(l);
                 let mut best: [F32x4; V] = std::array::from_fn(|v| tap.load(4 * v));
-                if taps == 1 {
-                    sums.iter_mut().zip(best).for_each(|(sum, value)| *sum = *sum + value);
-                }
-                for _ in 1..taps {
+                sums.iter_mut().zip(best).for_each(|(sum, value)| *sum = *sum + value);
+                for _ in 1..self.run.taps {
                     tap = tap.offset(self.apart);
                     for (v, best) in best.iter_mut().enumerate() {
                         let value = tap.load(4 * v);
-                        sums[v] = best.mul_add(value, sums[v]);
+                        sums[v] = sums[v] + value;
                         *best = P::of_two(*best, value);
                     }
                 }
                 for (v, &best) in best.iter().enumerate() {
                     let at = l + 4 * v;
-                    y.store(at, if self.more { P::of_two(y.load(at), best) } else { best });
+                    to.store(at, P::of_two(before.load(at), best));
                 }
             }
-            x = x.offset(self.stride);
-            y.step(self.lanes);
+            (x, before) = (x.offset(self.stride), before.offset(self.step));
+            to.step(self.lanes);
         }
         sums.into_iter().fold(F32x4::zero(), |total, sum| total + sum)
     }

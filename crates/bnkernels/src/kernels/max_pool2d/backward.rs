@@ -1,7 +1,7 @@
 //! The gradient of max pooling's input.
 
 use super::shape::{Run, RUN};
-use super::MaxPool2dShape;
+use super::{MaxPool2dShape, WHOLE};
 use crate::layout::LANES;
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
 use crate::simd::{Dst, F32x4, Src};
@@ -30,7 +30,8 @@ pub fn max_pool2d_backward(shape: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f
         chunks,
         |i| [input.item(items, chunk(i).start)..input.item(items, chunk(i).end)],
         move |i, [mut dx]| {
-            let mut left = [0.0; RUN * LANES];
+            let (mut one, mut other) = ([0.0; RUN * LANES], [0.0; RUN * LANES]);
+            let mut lefts = [&mut one[..], &mut other[..]];
             for item in chunk(i) {
                 let lanes = input.width(item / items);
                 let (mine, rest) = std::mem::take(&mut dx).split_at_mut(plane_x / per_plane * lanes);
@@ -39,7 +40,7 @@ pub fn max_pool2d_backward(shape: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f
                 let x = Src::new(&x[input.item(items, item)..], of_x);
                 let at = output.item(items, item);
                 let (y, dy) = (Src::new(&y[at..], of_y), Src::new(&dy[at..], of_y));
-                rows(&s, s.oh() / per_plane, (x, y, dy), lanes, &mut left, mine);
+                rows(&s, s.oh() / per_plane, (x, y, dy), lanes, &mut lefts, mine);
             }
         },
     );
@@ -51,13 +52,14 @@ fn rows(
     windows: usize,
     (x, y, dy): (Src, Src, Src),
     lanes: usize,
-    left: &mut [f32],
+    lefts: &mut [&mut [f32]; 2],
     dx: &mut [f32],
 ) {
     let (tiled, adds) = (s.is_tiled(), s.is_shared());
     let pitch = s.w * lanes;
     // Rows of `dx` that were written, or are zero.
     let mut done = 0;
+    let first = s.run(0);
     for i in 0..windows {
         let rows = s.rows(i);
         if !tiled && rows.end > done {
@@ -68,7 +70,7 @@ fn rows(
         let mut dx = Dst::new(dx, length);
         let mut j = 0;
         while j < s.ow() {
-            let run = s.run(j);
+            let run = if j == 0 { first } else { s.run(j) };
             let at = (i * s.ow() + j) * lanes;
             let (y, dy) = (y.offset(at), dy.offset(at));
             let mut sums = F32x4::zero();
@@ -76,17 +78,20 @@ fn rows(
                 let at = (row * s.w + run.column) * lanes;
                 let (x, dx) = (x.offset(at), dx.offset(at));
                 let reach = run.windows * lanes;
-                let left = Dst::new(left, reach);
+                let [before, after] = &mut *lefts;
+                let rest = if row == rows.start { dy } else { Src::new(before, reach) };
+                let left = Dst::new(after, reach);
                 let (apart, stride) = (s.dilation.1 * lanes, s.stride.1 * lanes);
-                let taps = Taps { run: &run, lanes, apart, stride, first: row == rows.start, adds };
-                let whole = cfg!(feature = "whole");
-                sums = match (lanes == LANES, adds, run.taps) {
-                    (true, false, 2) => taps.give::<4, 2, false>((x, y, dy), left, dx),
-                    (true, false, _) if whole => taps.give::<4, 0, false>((x, y, dy), left, dx),
-                    (true, true, 3) if whole => taps.give::<4, 3, true>((x, y, dy), left, dx),
-                    (true, true, _) if whole => taps.give::<4, 0, true>((x, y, dy), left, dx),
-                    _ => taps.give::<1, 0, true>((x, y, dy), left, dx),
+                let taps = Taps { run, lanes, apart, stride, adds };
+                let from = (x, y, rest);
+                sums = match (lanes == LANES, run.taps, adds) {
+                    (true, 2, false) => taps.give_few::<2, false>(from, left, dx),
+                    (true, 3, false) if WHOLE => taps.give_few::<3, false>(from, left, dx),
+                    (true, 3, true) if WHOLE => taps.give_few::<3, true>(from, left, dx),
+                    (true, ..) if WHOLE => taps.give::<4>(from, left, dx),
+                    _ => taps.give::<1>(from, left, dx),
                 };
+                lefts.swap(0, 1);
             }
             if sums.ne(sums).any() {
                 give_to_nan(s, i, &run, (x, y, dy), lanes, &mut dx);
@@ -98,62 +103,81 @@ fn rows(
 }
 
 /// A row of the image, as a run of windows has it.
-struct Taps<'a> {
-    run: &'a Run,
+struct Taps {
+    run: Run,
     lanes: usize,
     /// Elements from a tap to the next, and from a window's first to the next one's.
     apart: usize,
     stride: usize,
-    /// Whether no row of the windows was before; else `left` has the gradient that none of its taps has taken.
-    first: bool,
     /// Whether pixels may have the gradient of other windows already.
     adds: bool,
 }
 
-impl Taps<'_> {
-    /// Gives the gradient to the first tap that is what forward wrote, `V` vectors at a time; without `ADD`
-    /// nothing adds. Gives a sum of `y`, which is NaN where that is, or not finite; NaNs get nothing.
-    #[inline(always)]
-    fn give<const V: usize, const TAPS: usize, const ADD: bool>(
+impl Taps {
+    /// Gives the gradient, or what the rows above have left of it, to the first tap that is what forward wrote, of `TAPS`
+    /// a window in 16 lanes, with `ADD` for `adds`; a vector after the other, so that all of it is in registers.
+    /// `left` is what none has taken. Gives a sum of `y`, which is NaN where that is, or not finite; NaNs get nothing.
+    #[inline(never)]
+    fn give_few<const TAPS: usize, const ADD: bool>(
         &self,
-        (mut x, mut y, mut dy): (Src, Src, Src),
+        (mut x, mut y, mut given): (Src, Src, Src),
         mut left: Dst,
         mut dx: Dst,
     ) -> F32x4 {
-        let taps = if TAPS > 0 { TAPS } else { self.run.taps };
-        let mut sums = [F32x4::zero(); V];
+        let mut sums = [F32x4::zero(); LANES / 4];
         for _ in 0..self.run.windows {
-            for l in (0..if V == 4 { 4 * V } else { self.lanes }).step_by(4 * V) {
+            for (v, sum) in sums.iter_mut().enumerate() {
+                let largest = y.load(4 * v);
+                let mut rest = given.load(4 * v);
+                *sum = *sum + largest;
+                for t in 0..TAPS {
+                    let hit = x.offset(t * self.apart).load(4 * v).eq(largest);
+                    let mut to = dx.offset(t * self.apart);
+                    let mine = hit.keep(rest);
+                    to.store(4 * v, if ADD { to.load(4 * v) + mine } else { mine });
+                    rest = hit.clear(rest);
+                }
+                left.store(4 * v, rest);
+            }
+            (x, y, given) = (x.offset(self.stride), y.offset(LANES), given.offset(LANES));
+            left.step(LANES);
+            dx.step(self.stride);
+        }
+        sums.into_iter().fold(F32x4::zero(), |total, sum| total + sum)
+    }
+
+    /// As `give_few`, for any number of taps and of lanes, `V` vectors at a time.
+    #[inline(never)]
+    fn give<const V: usize>(
+        &self,
+        (mut x, mut y, mut given): (Src, Src, Src),
+        mut left: Dst,
+        mut dx: Dst,
+    ) -> F32x4 {
+        let mut sum = F32x4::zero();
+        for _ in 0..self.run.windows {
+            for l in (0..self.lanes).step_by(4 * V) {
                 let largest: [F32x4; V] = std::array::from_fn(|v| y.load(l + 4 * v));
-                let mut rest: [F32x4; V] = std::array::from_fn(|v| {
-                    let at = l + 4 * v;
-                    if self.first {
-                        dy.load(at)
-                    } else {
-                        left.load(at)
-                    }
-                });
+                let mut rest: [F32x4; V] = std::array::from_fn(|v| given.load(l + 4 * v));
+                sum = largest.into_iter().fold(sum, |sum, value| sum + value);
                 let (mut tap, mut to) = (x.offset(l), dx.offset(l));
-                for _ in 0..taps {
+                for _ in 0..self.run.taps {
                     for (v, rest) in rest.iter_mut().enumerate() {
                         let hit = tap.load(4 * v).eq(largest[v]);
                         let mine = hit.keep(*rest);
-                        to.store(4 * v, if ADD && self.adds { to.load(4 * v) + mine } else { mine });
+                        to.store(4 * v, if self.adds { to.load(4 * v) + mine } else { mine });
                         *rest = hit.clear(*rest);
                     }
                     tap = tap.offset(self.apart);
                     to.step(self.apart);
                 }
-                for v in 0..V {
-                    sums[v] = sums[v] + largest[v];
-                    left.store(l + 4 * v, rest[v]);
-                }
+                rest.into_iter().enumerate().for_each(|(v, rest)| left.store(l + 4 * v, rest));
             }
-            (x, y, dy) = (x.offset(self.stride), y.offset(self.lanes), dy.offset(self.lanes));
+            (x, y, given) = (x.offset(self.stride), y.offset(self.lanes), given.offset(self.lanes));
             left.step(self.lanes);
             dx.step(self.stride);
         }
-        sums.into_iter().fold(F32x4::zero(), |total, sum| total + sum)
+        sum
     }
 }
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 pub(super) const RUN: usize = 64;
 
 /// Windows `j` and after it, in one row of windows, that have as many taps in each row; the first one's are at `column`.
+#[derive(Clone, Copy)]
 pub(super) struct Run {
     pub j: usize,
     pub column: usize,
