@@ -18,15 +18,13 @@ pub use shape::MaxPool2dShape;
 use crate::layout::LANES;
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
 use crate::simd::{Dst, F32x4, Src};
-use shape::{Run, RUN};
+use shape::Run;
 
 /// (The core binary has its fastest loops for windows of two columns only.)
 const WHOLE: bool = cfg!(feature = "whole");
 
 /// Which tap of a window the forward takes, of two numbers, in one instruction; what it makes of a NaN is undefined.
 trait Pick {
-    /// What loses against any.
-    const LEAST: f32;
     fn of_two(a: F32x4, b: F32x4) -> F32x4;
 }
 
@@ -34,7 +32,6 @@ struct Largest;
 struct Smallest;
 
 impl Pick for Largest {
-    const LEAST: f32 = f32::NEG_INFINITY;
     #[inline(always)]
     fn of_two(a: F32x4, b: F32x4) -> F32x4 {
         a.at_least(b)
@@ -42,7 +39,6 @@ impl Pick for Largest {
 }
 
 impl Pick for Smallest {
-    const LEAST: f32 = f32::INFINITY;
     #[inline(always)]
     fn of_two(a: F32x4, b: F32x4) -> F32x4 {
         a.at_most(b)
@@ -73,8 +69,6 @@ pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f
         |i| [output.item(items, chunk(i).start)..output.item(items, chunk(i).end)],
         move |i, [mut y]| {
             let mut rows = chunk(i);
-            let (mut one, mut other) = ([0.0; RUN * LANES], [0.0; RUN * LANES]);
-            let mut lines = [&mut one[..], &mut other[..]];
             while !rows.is_empty() {
                 // Those of one channel.
                 let (plane, start) = (rows.start / oh, rows.start % oh);
@@ -90,10 +84,9 @@ pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f
                 let first = s.run(0);
                 for i in start..start + count {
                     let done = if factor < 0.0 {
-                        row_of_numbers::<Smallest>(&s, &first, x, i, lanes, &mut lines, &mut y)
+                        row_of_numbers::<Smallest>(&s, &first, x, i, lanes, &mut y)
                     } else {
-                        factor != 0.0
-                            && row_of_numbers::<Largest>(&s, &first, x, i, lanes, &mut lines, &mut y)
+                        factor != 0.0 && row_of_numbers::<Largest>(&s, &first, x, i, lanes, &mut y)
                     };
                     if !done {
                         row_of_any(&s, x, i, lanes, factor, &mut y);
@@ -114,10 +107,9 @@ fn row_of_numbers<P: Pick>(
     x: Src,
     i: usize,
     lanes: usize,
-    lines: &mut [&mut [f32]; 2],
     y: &mut Dst,
 ) -> bool {
-    let (rows, none) = (s.rows(i), [P::LEAST; LANES]);
+    let rows = s.rows(i);
     let mut sums = F32x4::zero();
     let mut j = 0;
     while j < s.ow() {
@@ -125,89 +117,90 @@ fn row_of_numbers<P: Pick>(
         if rows.is_empty() || run.taps == 0 {
             return false;
         }
-        let reach = run.windows * lanes;
-        for row in rows.clone().step_by(s.dilation.0) {
-            let x = x.offset((row * s.w + run.column) * lanes);
-            let (first, last) = (row == rows.start, row + s.dilation.0 >= rows.end);
-            let [one, other] = &mut *lines;
-            let before = if first { Src::new(&none, LANES) } else { Src::new(one, reach) };
-            let to = if last { y.offset(j * lanes) } else { Dst::new(other, reach) };
-            let step = if first { 0 } else { lanes };
-            let taps = Taps { run, lanes, apart: s.dilation.1 * lanes, stride: s.stride.1 * lanes, step };
-            let wide = lanes == LANES;
-            sums = sums
-                + match run.taps {
-                    2 if wide => taps.pick_few::<P, 2>(x, before, to),
-                    3 if wide && WHOLE => taps.pick_few::<P, 3>(x, before, to),
-                    _ if wide && WHOLE => taps.pick::<P, 4>(x, before, to),
-                    _ => taps.pick::<P, 1>(x, before, to),
-                };
-            lines.swap(0, 1);
-        }
+        let x = x.offset((rows.start * s.w + run.column) * lanes);
+        let y = y.offset(j * lanes);
+        let count = rows.len().div_ceil(s.dilation.0);
+        let (apart, below) = (s.dilation.1 * lanes, s.dilation.0 * s.w * lanes);
+        let taps = Taps { run, rows: count, lanes, apart, below, stride: s.stride.1 * lanes };
+        let wide = lanes == LANES;
+        sums = sums
+            + match run.taps {
+                2 if wide => taps.pick_few::<P, 2>(x, y),
+                3 if wide && WHOLE => taps.pick_few::<P, 3>(x, y),
+                _ if wide && WHOLE => taps.pick::<P, 4>(x, y),
+                _ => taps.pick::<P, 1>(x, y),
+            };
         j += run.windows;
     }
     !sums.ne(sums).any()
 }
 
-/// A row of the image, as a run of windows has it.
+/// What a run of windows reads.
 struct Taps {
     run: Run,
+    rows: usize,
     lanes: usize,
-    /// Elements from a tap to the next, and from a window's first to the next one's.
+    /// Elements from a tap to the next, and to that below it.
     apart: usize,
+    below: usize,
+    /// Elements from a window's first tap to the next one's.
     stride: usize,
-    /// Elements from what was chosen of the rows above to the next window's.
-    step: usize,
 }
 
 impl Taps {
-    /// Chooses among `TAPS` a window and what was `before`, in 16 lanes, a vector after the other, so that all of it is in registers. Gives a sum
+    /// Chooses among `TAPS` a row, in 16 lanes, a vector after the other, so that all of it is in registers. Gives a sum
     /// that is NaN where a tap is, or not finite.
     #[inline(never)]
-    fn pick_few<P: Pick, const TAPS: usize>(&self, mut x: Src, mut before: Src, mut to: Dst) -> F32x4 {
+    fn pick_few<P: Pick, const TAPS: usize>(&self, x: Src, mut y: Dst) -> F32x4 {
         let mut sums = [F32x4::zero(); LANES / 4];
-        for _ in 0..self.run.windows {
-            for (v, sum) in sums.iter_mut().enumerate() {
-                let mut tap = x;
-                let mut best = tap.load(4 * v);
-                for _ in 1..TAPS {
-                    tap = tap.offset(self.apart);
-                    let value = tap.load(4 * v);
-                    *sum = best.mul_add(value, *sum);
-                    best = P::of_two(best, value);
+        for row in 0..self.rows {
+            let (mut x, mut y) = (x.offset(row * self.below), y.offset(0));
+            for _ in 0..self.run.windows {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    let mut tap = x;
+                    let mut best = tap.load(4 * v);
+                    for _ in 1..TAPS {
+                        tap = tap.offset(self.apart);
+                        let value = tap.load(4 * v);
+                        *sum = best.mul_add(value, *sum);
+                        best = P::of_two(best, value);
+                    }
+                    y.store(4 * v, if row > 0 { P::of_two(y.load(4 * v), best) } else { best });
                 }
-                to.store(4 * v, P::of_two(before.load(4 * v), best));
+                x = x.offset(self.stride);
+                y.step(LANES);
             }
-            (x, before) = (x.offset(self.stride), before.offset(self.step));
-            to.step(LANES);
         }
         sums.into_iter().fold(F32x4::zero(), |total, sum| total + sum)
     }
 
     /// As `pick_few`, for any number of taps and of lanes, `V` vectors at a time.
     #[inline(never)]
-    fn pick<P: Pick, const V: usize>(&self, mut x: Src, mut before: Src, mut to: Dst) -> F32x4 {
+    fn pick<P: Pick, const V: usize>(&self, x: Src, mut y: Dst) -> F32x4 {
         let mut sums = [F32x4::zero(); V];
-        for _ in 0..self.run.windows {
-            for l in (0..self.lanes).step_by(4 * V) {
-                let mut tap = x.offset(l);
-                let mut best: [F32x4; V] = std::array::from_fn(|v| tap.load(4 * v));
-                sums.iter_mut().zip(best).for_each(|(sum, value)| *sum = *sum + value);
-                for _ in 1..self.run.taps {
-                    tap = tap.offset(self.apart);
-                    for (v, best) in best.iter_mut().enumerate() {
-                        let value = tap.load(4 * v);
-                        sums[v] = sums[v] + value;
-                        *best = P::of_two(*best, value);
+        for row in 0..self.rows {
+            let (mut x, mut y) = (x.offset(row * self.below), y.offset(0));
+            for _ in 0..self.run.windows {
+                for l in (0..self.lanes).step_by(4 * V) {
+                    let mut tap = x.offset(l);
+                    let mut best: [F32x4; V] = std::array::from_fn(|v| tap.load(4 * v));
+                    sums.iter_mut().zip(best).for_each(|(sum, value)| *sum = *sum + value);
+                    for _ in 1..self.run.taps {
+                        tap = tap.offset(self.apart);
+                        for (v, best) in best.iter_mut().enumerate() {
+                            let value = tap.load(4 * v);
+                            sums[v] = sums[v] + value;
+                            *best = P::of_two(*best, value);
+                        }
+                    }
+                    for (v, &best) in best.iter().enumerate() {
+                        let at = l + 4 * v;
+                        y.store(at, if row > 0 { P::of_two(y.load(at), best) } else { best });
                     }
                 }
-                for (v, &best) in best.iter().enumerate() {
-                    let at = l + 4 * v;
-                    to.store(at, P::of_two(before.load(at), best));
-                }
+                x = x.offset(self.stride);
+                y.step(self.lanes);
             }
-            (x, before) = (x.offset(self.stride), before.offset(self.step));
-            to.step(self.lanes);
         }
         sums.into_iter().fold(F32x4::zero(), |total, sum| total + sum)
     }
