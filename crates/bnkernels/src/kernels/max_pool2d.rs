@@ -83,12 +83,7 @@ pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f
                 let factor = factors.map_or(1.0, |factors| factors[plane % s.c]);
                 let first = s.run(0);
                 for i in start..start + count {
-                    let done = if factor < 0.0 {
-                        row_of_numbers::<Smallest>(&s, &first, x, i, lanes, &mut y)
-                    } else {
-                        factor != 0.0 && row_of_numbers::<Largest>(&s, &first, x, i, lanes, &mut y)
-                    };
-                    if !done {
+                    if !row_of_numbers(&s, &first, x, i, lanes, factor, &mut y) {
                         row_of_any(&s, x, i, lanes, factor, &mut y);
                     }
                     y.step(width);
@@ -101,12 +96,13 @@ pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f
 /// Row `i` of the output, from one channel; `first` is the row's first run. False, and nothing of worth, where there may
 /// be a NaN, which the quick maximum would lose, or a window without taps.
 #[inline(never)]
-fn row_of_numbers<P: Pick>(
+fn row_of_numbers(
     s: &MaxPool2dShape,
     first: &Run,
     x: Src,
     i: usize,
     lanes: usize,
+    factor: f32,
     y: &mut Dst,
 ) -> bool {
     let rows = s.rows(i);
@@ -114,7 +110,7 @@ fn row_of_numbers<P: Pick>(
     let mut j = 0;
     while j < s.ow() {
         let run = if j == 0 { *first } else { s.run(j) };
-        if rows.is_empty() || run.taps == 0 {
+        if rows.is_empty() || run.taps == 0 || factor == 0.0 {
             return false;
         }
         let x = x.offset((rows.start * s.w + run.column) * lanes);
@@ -122,13 +118,14 @@ fn row_of_numbers<P: Pick>(
         let count = rows.len().div_ceil(s.dilation.0);
         let (apart, below) = (s.dilation.1 * lanes, s.dilation.0 * s.w * lanes);
         let taps = Taps { run, rows: count, lanes, apart, below, stride: s.stride.1 * lanes };
-        let wide = lanes == LANES;
+        let (smallest, wide) = (factor < 0.0, lanes == LANES);
         sums = sums
-            + match run.taps {
-                2 if wide => taps.pick_few::<P, 2>(x, y),
-                3 if wide && WHOLE => taps.pick_few::<P, 3>(x, y),
-                _ if wide && WHOLE => taps.pick::<P, 4>(x, y),
-                _ => taps.pick::<P, 1>(x, y),
+            + match (run.taps, smallest) {
+                (2, false) if wide => taps.pick_few::<Largest, 2>(x, y),
+                (2, true) if wide && WHOLE => taps.pick_few::<Smallest, 2>(x, y),
+                (3, false) if wide && WHOLE => taps.pick_few::<Largest, 3>(x, y),
+                (_, false) if wide && WHOLE => taps.pick::<4>(1.0, x, y),
+                _ => taps.pick::<1>(if smallest { -1.0 } else { 1.0 }, x, y),
             };
         j += run.windows;
     }
@@ -174,28 +171,31 @@ impl Taps {
         sums.into_iter().fold(F32x4::zero(), |total, sum| total + sum)
     }
 
-    /// As `pick_few`, for any number of taps and of lanes, `V` vectors at a time.
+    /// As `pick_few`, for any number of taps and of lanes, `V` vectors at a time. With 1 a `sign` of -1 chooses the smallest.
     #[inline(never)]
-    fn pick<P: Pick, const V: usize>(&self, x: Src, mut y: Dst) -> F32x4 {
+    fn pick<const V: usize>(&self, sign: f32, x: Src, mut y: Dst) -> F32x4 {
         let mut sums = [F32x4::zero(); V];
+        let sign = F32x4::splat(sign);
+        let signed = |value: F32x4| if V == 1 { value * sign } else { value };
         for row in 0..self.rows {
             let (mut x, mut y) = (x.offset(row * self.below), y.offset(0));
             for _ in 0..self.run.windows {
                 for l in (0..self.lanes).step_by(4 * V) {
                     let mut tap = x.offset(l);
-                    let mut best: [F32x4; V] = std::array::from_fn(|v| tap.load(4 * v));
+                    let mut best: [F32x4; V] = std::array::from_fn(|v| signed(tap.load(4 * v)));
                     sums.iter_mut().zip(best).for_each(|(sum, value)| *sum = *sum + value);
                     for _ in 1..self.run.taps {
                         tap = tap.offset(self.apart);
                         for (v, best) in best.iter_mut().enumerate() {
-                            let value = tap.load(4 * v);
+                            let value = signed(tap.load(4 * v));
                             sums[v] = sums[v] + value;
-                            *best = P::of_two(*best, value);
+                            *best = Largest::of_two(*best, value);
                         }
                     }
                     for (v, &best) in best.iter().enumerate() {
                         let at = l + 4 * v;
-                        y.store(at, if row > 0 { P::of_two(y.load(at), best) } else { best });
+                        let before = if row > 0 { signed(y.load(at)) } else { best };
+                        y.store(at, signed(Largest::of_two(before, best)));
                     }
                 }
                 x = x.offset(self.stride);
@@ -211,17 +211,19 @@ impl Taps {
 fn row_of_any(s: &MaxPool2dShape, x: Src, i: usize, lanes: usize, factor: f32, y: &mut Dst) {
     for j in 0..s.ow() {
         for l in (0..lanes).step_by(4) {
-            let mut taps = s.taps(i, j, lanes).map(|tap| x.load(tap + l));
-            let first = taps.next().unwrap_or(F32x4::splat(f32::NEG_INFINITY));
-            let best = taps.fold(first, |best, value| {
-                if factor < 0.0 {
+            let mut best = F32x4::splat(f32::NEG_INFINITY);
+            for t in 0..s.taps(i, j) {
+                let value = x.load(s.tap(i, j, t) * lanes + l);
+                best = if t == 0 {
+                    value
+                } else if factor < 0.0 {
                     best.min(value)
                 } else if factor == 0.0 {
                     best
                 } else {
                     best.max(value)
-                }
-            });
+                };
+            }
             y.store(j * lanes + l, best);
         }
     }

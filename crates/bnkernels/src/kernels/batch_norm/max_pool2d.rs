@@ -109,7 +109,7 @@ impl Pair {
                     (Src::new(above, count * lanes), &mut *below)
                 };
                 let to = Dst::new(to, count * lanes);
-                if lanes == LANES && self.padding.is_none() {
+                if cfg!(feature = "whole") && lanes == LANES && self.padding.is_none() {
                     self.row::<4>((x, z, rest), count, to, dx);
                 } else {
                     self.row::<1>((x, z, rest), count, to, dx);

@@ -197,9 +197,8 @@ fn give_to_nan(
             let nan = largest.ne(largest);
             let mut rest = nan.keep(dy.load(k * lanes + l));
             // From the last tap on.
-            let count = s.taps(i, run.j + k, lanes).count();
-            for t in (0..count).rev() {
-                let tap = s.taps(i, run.j + k, lanes).nth(t).unwrap_or(0) + l;
+            for t in (0..s.taps(i, run.j + k)).rev() {
+                let tap = s.tap(i, run.j + k, t) * lanes + l;
                 let value = x.load(tap);
                 let hit = value.ne(value);
                 dx.store(tap, dx.load(tap) + hit.keep(rest));
