@@ -1,13 +1,13 @@
-//! The gradient of max pooling's input.
+//! The gradient of max pooling's input, in the order of memory (see `forward`).
 
 use super::shape::{Run, RUN};
-use super::{MaxPool2dShape, WHOLE};
+use super::MaxPool2dShape;
 use crate::layout::LANES;
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
 use crate::simd::{Dst, F32x4, Src};
 
 /// `dx`, in lanes, from what forward read and wrote and from `dy`.
-pub fn max_pool2d_backward(shape: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
+pub(super) fn max_pool2d_backward(shape: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
     let s = *shape;
     assert!(s.is_valid());
     let (input, output) = (s.x(), s.y());
@@ -86,9 +86,9 @@ fn rows(
                 let from = (x, y, rest);
                 sums = match (lanes == LANES, run.taps, adds) {
                     (true, 2, false) => taps.give_few::<2, false>(from, left, dx),
-                    (true, 3, false) if WHOLE => taps.give_few::<3, false>(from, left, dx),
-                    (true, 3, true) if WHOLE => taps.give_few::<3, true>(from, left, dx),
-                    (true, ..) if WHOLE => taps.give::<4>(from, left, dx),
+                    (true, 3, false) => taps.give_few::<3, false>(from, left, dx),
+                    (true, 3, true) => taps.give_few::<3, true>(from, left, dx),
+                    (true, ..) => taps.give::<4>(from, left, dx),
                     _ => taps.give::<1>(from, left, dx),
                 };
                 lefts.swap(0, 1);
@@ -197,8 +197,8 @@ fn give_to_nan(
             let nan = largest.ne(largest);
             let mut rest = nan.keep(dy.load(k * lanes + l));
             // From the last tap on.
-            for t in (0..s.taps(i, run.j + k)).rev() {
-                let tap = s.tap(i, run.j + k, t) * lanes + l;
+            for tap in s.taps(i, run.j + k, lanes).rev() {
+                let tap = tap + l;
                 let value = x.load(tap);
                 let hit = value.ne(value);
                 dx.store(tap, dx.load(tap) + hit.keep(rest));

@@ -122,7 +122,6 @@ impl MaxPool2dShape {
     }
 
     /// The windows from `j` on that have the same taps: `RUN` at most, and one where it sticks out of the image.
-    #[inline(never)]
     pub(super) fn run(&self, j: usize) -> Run {
         let columns = self.columns(j);
         let taps = columns.len().div_ceil(self.dilation.1);
@@ -134,22 +133,21 @@ impl MaxPool2dShape {
         Run { j, column: columns.start, taps, windows }
     }
 
-    /// How many taps window `(i, j)` has in the image.
-    pub(super) fn taps(&self, i: usize, j: usize) -> usize {
-        self.rows(i).len().div_ceil(self.dilation.0) * self.columns(j).len().div_ceil(self.dilation.1)
-    }
-
-    /// The pixel of tap `t` of window `(i, j)`, in order.
-    #[inline(never)]
-    pub(super) fn tap(&self, i: usize, j: usize, t: usize) -> usize {
-        let (rows, columns) = (self.rows(i), self.columns(j));
-        let across = columns.len().div_ceil(self.dilation.1);
-        (rows.start + t / across * self.dilation.0) * self.w + columns.start + t % across * self.dilation.1
+    /// Where the taps of window `(i, j)` lie in a channel, in order.
+    #[inline(always)]
+    pub(super) fn taps(
+        &self,
+        i: usize,
+        j: usize,
+        lanes: usize,
+    ) -> impl DoubleEndedIterator<Item = usize> + '_ {
+        let columns = self.columns(j).step_by(self.dilation.1);
+        let places = move |row: usize| columns.clone().map(move |column| (row * self.w + column) * lanes);
+        self.rows(i).step_by(self.dilation.0).flat_map(places)
     }
 }
 
 /// What window `i` covers of `size` places.
-#[inline(never)]
 fn covered(
     i: usize,
     stride: usize,
