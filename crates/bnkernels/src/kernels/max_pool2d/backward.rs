@@ -84,11 +84,12 @@ fn rows(
                 let (apart, stride) = (s.dilation.1 * lanes, s.stride.1 * lanes);
                 let taps = Taps { run, lanes, apart, stride, adds };
                 let from = (x, y, rest);
-                sums = match (lanes == LANES, run.taps, adds) {
-                    (true, 2, false) => taps.give_few::<2, false>(from, left, dx),
-                    (true, 3, false) => taps.give_few::<3, false>(from, left, dx),
-                    (true, 3, true) => taps.give_few::<3, true>(from, left, dx),
-                    (true, ..) => taps.give::<4>(from, left, dx),
+                sums = match (lanes, run.taps, adds) {
+                    (LANES, 2, false) => taps.give_few::<4, 2, false>(from, left, dx),
+                    (LANES, 3, false) => taps.give_few::<4, 3, false>(from, left, dx),
+                    (LANES, 3, true) => taps.give_few::<4, 3, true>(from, left, dx),
+                    (LANES, ..) => taps.give::<4>(from, left, dx),
+                    (4, 2, false) => taps.give_few::<1, 2, false>(from, left, dx),
                     _ => taps.give::<1>(from, left, dx),
                 };
                 lefts.swap(0, 1);
@@ -115,16 +116,16 @@ struct Taps {
 
 impl Taps {
     /// Gives the gradient, or what the rows above have left of it, to the first tap that is what forward wrote, of `TAPS`
-    /// a window in 16 lanes, with `ADD` for `adds`; a vector after the other, so that all of it is in registers.
+    /// a window in lanes of `V` vectors, with `ADD` for `adds`; a vector after the other, so that all of it is in registers.
     /// `left` is what none has taken. Gives a sum of `y`, which is NaN where that is, or not finite; NaNs get nothing.
     #[inline(never)]
-    fn give_few<const TAPS: usize, const ADD: bool>(
+    fn give_few<const V: usize, const TAPS: usize, const ADD: bool>(
         &self,
         (mut x, mut y, mut given): (Src, Src, Src),
         mut left: Dst,
         mut dx: Dst,
     ) -> F32x4 {
-        let mut sums = [F32x4::zero(); LANES / 4];
+        let mut sums = [F32x4::zero(); V];
         for _ in 0..self.run.windows {
             for (v, sum) in sums.iter_mut().enumerate() {
                 let largest = y.load(4 * v);
@@ -139,8 +140,8 @@ impl Taps {
                 }
                 left.store(4 * v, rest);
             }
-            (x, y, given) = (x.offset(self.stride), y.offset(LANES), given.offset(LANES));
-            left.step(LANES);
+            (x, y, given) = (x.offset(self.stride), y.offset(4 * V), given.offset(4 * V));
+            left.step(4 * V);
             dx.step(self.stride);
         }
         sums.into_iter().fold(F32x4::zero(), |total, sum| total + sum)
