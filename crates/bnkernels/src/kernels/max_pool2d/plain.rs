@@ -1,4 +1,4 @@
-//! Max pooling a window after the other: what the core binary has.
+//! Max pooling a window after the other.
 
 use crate::parallel::{chunk_count, chunk_range, for_each_range};
 use crate::simd::{Dst, F32x4, Src};

@@ -6,7 +6,7 @@ fn check_values(s: MaxPool2dShape, x: &[f32]) {
     let dy = random(2, s.n * image_y);
     let x_lanes = to_lanes(x, s.n, image_x);
     let mut y = vec![7.0; s.y().len()];
-    max_pool2d_forward(&s, &x_lanes, None, &mut y);
+    forward::max_pool2d_forward(&s, &x_lanes, None, &mut y);
     let (expected_y, expected_dx) = reference::max_pool2d(&s, x, &dy);
     let actual = to_rows(&y, s.n, image_y);
     assert_eq!(actual.len(), expected_y.len());
@@ -15,7 +15,7 @@ fn check_values(s: MaxPool2dShape, x: &[f32]) {
     }
     let dy_lanes = to_lanes(&dy, s.n, image_y);
     let mut dx = vec![7.0; s.x().len()];
-    max_pool2d_backward(&s, &x_lanes, &y, &dy_lanes, &mut dx);
+    backward::max_pool2d_backward(&s, &x_lanes, &y, &dy_lanes, &mut dx);
     assert_close(&to_rows(&dx, s.n, image_x), &expected_dx, 1e-6);
     let real = to_lanes(&vec![1.0; s.n * image_x], s.n, image_x);
     assert!(dx.iter().zip(real).all(|(&value, real)| real == 1.0 || value == 0.0), "{s:?}");
@@ -75,7 +75,7 @@ fn factors_choose_what_their_multiple_would() {
             let image = s.c * s.oh() * s.ow();
             let mut y = vec![7.0; s.y().len()];
             let lanes = to_lanes(&x, s.n, s.c * h * w);
-            max_pool2d_forward(&s, &lanes, Some(&factors), &mut y);
+            forward::max_pool2d_forward(&s, &lanes, Some(&factors), &mut y);
             let mut of_plain = vec![7.0; y.len()];
             plain::max_pool2d_forward(&s, &lanes, Some(&factors), &mut of_plain);
             assert!(y.iter().zip(&of_plain).all(|(a, e)| a == e || a.is_nan() && e.is_nan()), "{s:?}");
