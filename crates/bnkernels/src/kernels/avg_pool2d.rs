@@ -117,6 +117,15 @@ impl Axis {
         (i * self.stride).saturating_sub(self.padding).min(end)..end
     }
 
+    /// How many windows from `i` on have all their taps in the image, or 1 for one that has not.
+    fn run(&self, i: usize) -> usize {
+        if self.window(i).len() < self.taps {
+            return 1;
+        }
+        let end = (self.size + self.padding - self.taps) / self.stride + 1;
+        end.min(self.windows) - i
+    }
+
     /// The windows that cover a pixel.
     fn covering(&self, pixel: usize) -> Range<usize> {
         let at = pixel + self.padding;
@@ -180,53 +189,136 @@ fn run(shape: &AvgPool2dShape, from: &[f32], to: &mut [f32], backward: bool) {
 }
 
 impl AvgPool2dShape {
-    /// Row `i` of the output, of one channel; `V` vectors of a pixel at a time.
-    #[inline(never)]
+    /// Row `i` of the output, of one channel; `V` vectors of a pixel at a time. A row of the image after the other, in
+    /// the order of memory, by the same loop: a CPU then reads ahead.
     fn forward_row<const V: usize>(&self, i: usize, lanes: usize, x: Src, mut y: Dst) {
         let (vertical, horizontal) = (self.rows(), self.columns());
         let (rows, counted) = (vertical.window(i), self.counted(vertical, i));
-        for j in 0..horizontal.windows {
-            let columns = horizontal.window(j);
-            let share = F32x4::splat(self.share(counted, self.counted(horizontal, j)));
-            for lane in (0..lanes).step_by(4 * V) {
-                let mut sums = [F32x4::zero(); V];
-                for row in rows.clone() {
-                    let mut x = x.offset((row * self.w + columns.start) * lanes + lane);
-                    for _ in columns.clone() {
-                        sums.iter_mut().enumerate().for_each(|(v, sum)| *sum = *sum + x.load(4 * v));
-                        x = x.offset(lanes);
-                    }
-                }
-                let mut y = y.offset(j * lanes + lane);
-                sums.into_iter().enumerate().for_each(|(v, sum)| y.store(4 * v, sum * share));
+        let mut j = 0;
+        while j < horizontal.windows {
+            let (columns, windows) = (horizontal.window(j), horizontal.run(j));
+            let (taps, stride) = (columns.len(), horizontal.stride * lanes);
+            let x = x.offset((rows.start * self.w + columns.start) * lanes);
+            let sums = Sums { windows, rows: rows.len(), taps, lanes, below: self.w * lanes, stride };
+            let share = self.share(counted, self.counted(horizontal, j));
+            match taps {
+                2 if V == 4 => sums.of_few::<2>(share, x, y.offset(j * lanes)),
+                3 if V == 4 => sums.of_few::<3>(share, x, y.offset(j * lanes)),
+                _ => sums.of_any::<V>(share, x, y.offset(j * lanes)),
             }
+            j += windows;
         }
     }
 
     /// Row `row` of the input's gradient.
-    #[inline(never)]
     fn backward_row<const V: usize>(&self, row: usize, lanes: usize, dy: Src, mut dx: Dst) {
         let (vertical, horizontal) = (self.rows(), self.columns());
-        for at in (0..self.w * lanes).step_by(4) {
-            dx.store(at, F32x4::zero());
+        let covering = vertical.covering(row);
+        // Each pixel in one window: nothing to add to.
+        let tiled = horizontal.taps == horizontal.stride
+            && horizontal.padding == 0
+            && horizontal.windows * horizontal.taps == horizontal.size
+            && covering.len() == 1;
+        if !tiled {
+            for at in (0..self.w * lanes).step_by(4) {
+                dx.store(at, F32x4::zero());
+            }
         }
-        for i in vertical.covering(row) {
+        for i in covering {
             let counted = self.counted(vertical, i);
-            for j in 0..horizontal.windows {
-                let columns = horizontal.window(j);
-                let share = F32x4::splat(self.share(counted, self.counted(horizontal, j)));
-                for lane in (0..lanes).step_by(4 * V) {
-                    let dy = dy.offset((i * horizontal.windows + j) * lanes + lane);
-                    let values: [F32x4; V] = std::array::from_fn(|v| dy.load(4 * v) * share);
-                    let mut dx = dx.offset(columns.start * lanes + lane);
-                    for _ in columns.clone() {
-                        for (v, &value) in values.iter().enumerate() {
-                            dx.store(4 * v, dx.load(4 * v) + value);
-                        }
-                        dx = dx.advance(lanes);
+            let mut j = 0;
+            while j < horizontal.windows {
+                let (columns, windows) = (horizontal.window(j), horizontal.run(j));
+                let (taps, stride) = (columns.len(), horizontal.stride * lanes);
+                let dy = dy.offset((i * horizontal.windows + j) * lanes);
+                let sums = Sums { windows, rows: 1, taps, lanes, below: 0, stride };
+                let share = self.share(counted, self.counted(horizontal, j));
+                let dx = dx.offset(columns.start * lanes);
+                if tiled {
+                    sums.give::<V, false>(share, dy, dx);
+                } else {
+                    sums.give::<V, true>(share, dy, dx);
+                }
+                j += windows;
+            }
+        }
+    }
+}
+
+/// Windows of a row that have as many taps.
+struct Sums {
+    windows: usize,
+    rows: usize,
+    /// Taps in a row.
+    taps: usize,
+    lanes: usize,
+    /// Elements from a tap to that below it, and from a window's first to the next one's.
+    below: usize,
+    stride: usize,
+}
+
+impl Sums {
+    /// Times `share`, in 16 lanes, of `TAPS` a row; a vector after the other, so that all of it is in registers.
+    #[inline(never)]
+    fn of_few<const TAPS: usize>(&self, share: f32, x: Src, mut y: Dst) {
+        for row in 0..self.rows {
+            // What is not yet all of a sum is written as it is.
+            let share = F32x4::splat(if row + 1 < self.rows { 1.0 } else { share });
+            let (mut x, mut y) = (x.offset(row * self.below), y.offset(0));
+            for _ in 0..self.windows {
+                for v in 0..LANES / 4 {
+                    let before = if row > 0 { y.load(4 * v) } else { F32x4::zero() };
+                    let sum = (0..TAPS).fold(before, |sum, t| sum + x.load(t * LANES + 4 * v));
+                    y.store(4 * v, sum * share);
+                }
+                x = x.offset(self.stride);
+                y.step(LANES);
+            }
+        }
+    }
+
+    /// As `of_few`, for any number of taps and of lanes, `V` vectors at a time.
+    #[inline(never)]
+    fn of_any<const V: usize>(&self, share: f32, x: Src, mut y: Dst) {
+        for row in 0..self.rows {
+            let share = F32x4::splat(if row + 1 < self.rows { 1.0 } else { share });
+            let (mut x, mut y) = (x.offset(row * self.below), y.offset(0));
+            for _ in 0..self.windows {
+                for lane in (0..self.lanes).step_by(4 * V) {
+                    let mut sums = [F32x4::zero(); V];
+                    if row > 0 {
+                        sums = std::array::from_fn(|v| y.load(lane + 4 * v));
                     }
+                    let mut tap = x.offset(lane);
+                    for _ in 0..self.taps {
+                        sums.iter_mut().enumerate().for_each(|(v, sum)| *sum = *sum + tap.load(4 * v));
+                        tap = tap.offset(self.lanes);
+                    }
+                    sums.into_iter().enumerate().for_each(|(v, sum)| y.store(lane + 4 * v, sum * share));
+                }
+                x = x.offset(self.stride);
+                y.step(self.lanes);
+            }
+        }
+    }
+
+    /// Gives each tap of one row its window's `dy` times `share`; with `ADD` to what it has.
+    #[inline(never)]
+    fn give<const V: usize, const ADD: bool>(&self, share: f32, mut dy: Src, mut dx: Dst) {
+        let share = F32x4::splat(share);
+        for _ in 0..self.windows {
+            for lane in (0..self.lanes).step_by(4 * V) {
+                let values: [F32x4; V] = std::array::from_fn(|v| dy.load(lane + 4 * v) * share);
+                let mut tap = dx.offset(lane);
+                for _ in 0..self.taps {
+                    for (v, &value) in values.iter().enumerate() {
+                        tap.store(4 * v, if ADD { tap.load(4 * v) + value } else { value });
+                    }
+                    tap.step(self.lanes);
                 }
             }
+            dy = dy.offset(self.lanes);
+            dx.step(self.stride);
         }
     }
 }

@@ -7,8 +7,12 @@
 use super::backward::{finish, sum_pieces};
 use super::{BatchNormShape, Layout, Statistics};
 use crate::kernels::max_pool2d::MaxPool2dShape;
+use crate::layout::LANES;
 use crate::parallel::{chunk_count, chunk_range, for_each_range, scratch::take, OutOfMemory};
 use crate::simd::{Dst, F32x4, Mask4, Src};
+
+/// Windows of a row whose two rows are done one after the other: what is between stays in a first cache.
+const STRIP: usize = 64;
 
 /// Overwrites the gradients from `x`, `z` and the gradient `dy` of `y`, all in lanes; `training` says
 /// whether the statistics are those of `x`. Padding lanes of `dx` become zero.
@@ -48,6 +52,7 @@ pub fn batch_norm_max_pool2d_backward(
         chunks,
         |i| [input.item(items, chunk(i).start)..input.item(items, chunk(i).end)],
         move |i, [mut dx]| {
+            let mut left = [0.0; 2 * STRIP * LANES];
             for item in chunk(i) {
                 let (lanes, images) = (input.width(item / items), input.images(item / items));
                 let channel = item / s.oh() % s.c;
@@ -67,7 +72,7 @@ pub fn batch_norm_max_pool2d_backward(
                 };
                 let (z, dy) = (Src::new(&z[at..], windows), Src::new(&dy[at..], windows));
                 let length = mine.len();
-                pair.backward(x, z, dy, s.ow(), &mut Dst::new(mine, length));
+                pair.backward(x, z, dy, s.ow(), &mut left, &mut Dst::new(mine, length));
             }
         },
     );
@@ -87,26 +92,63 @@ struct Pair {
 
 impl Pair {
     /// `dx = (g − shift − (x − mean) · slope) · scale`, where `g` is the window's gradient at the first
-    /// tap that is `z`, and 0 at the others.
-    fn backward(&self, x: Src, z: Src, dy: Src, windows: usize, dx: &mut Dst) {
+    /// tap that is `z`, and 0 at the others. A row after the other, in strips, by the same loop: a CPU then reads ahead;
+    /// `left` is what the row above has left of the gradient.
+    fn backward(&self, x: Src, z: Src, dy: Src, windows: usize, left: &mut [f32], dx: &mut Dst) {
         let lanes = self.lanes;
-        let [mean, slope, shift, scale] = [self.mean, self.slope, self.shift, self.scale].map(F32x4::splat);
-        let below = 2 * windows * lanes;
-        for j in 0..windows {
-            let at = 2 * j * lanes;
-            let taps = [at, at + lanes, at + below, at + below + lanes];
-            for l in (0..lanes).step_by(4) {
-                let (largest, mut left) = (z.load(j * lanes + l), dy.load(j * lanes + l));
-                let padding = self.padding.filter(|_| l + 4 == lanes);
-                for tap in taps {
-                    let value = x.load(tap + l);
-                    let hit = value.eq(largest);
-                    let gradient = hit.keep(left) - shift;
-                    left = hit.clear(left);
-                    let result = (mean - value).mul_add(slope, gradient) * scale;
-                    dx.store(tap + l, padding.map_or(result, |mask| mask.keep(result)));
+        let (above, below) = left.split_at_mut(STRIP * LANES);
+        for j in (0..windows).step_by(STRIP) {
+            let count = STRIP.min(windows - j);
+            for row in 0..2 {
+                let at = 2 * (row * windows + j) * lanes;
+                let (x, z, dx) = (x.offset(at), z.offset(j * lanes), dx.offset(at));
+                // (What the second row leaves nobody reads.)
+                let (rest, to) = if row == 0 {
+                    (dy.offset(j * lanes), &mut *above)
+                } else {
+                    (Src::new(above, count * lanes), &mut *below)
+                };
+                let to = Dst::new(to, count * lanes);
+                if cfg!(feature = "whole") && lanes == LANES && self.padding.is_none() {
+                    self.row::<4>((x, z, rest), count, to, dx);
+                } else {
+                    self.row::<1>((x, z, rest), count, to, dx);
                 }
             }
+        }
+    }
+
+    /// One row of `windows`, `V` vectors at a time; with 1 lanes may be padding.
+    #[inline(never)]
+    fn row<const V: usize>(
+        &self,
+        (mut x, mut z, mut rest): (Src, Src, Src),
+        windows: usize,
+        mut left: Dst,
+        mut dx: Dst,
+    ) {
+        let lanes = if V == 4 { LANES } else { self.lanes };
+        let [mean, slope, shift, scale] = [self.mean, self.slope, self.shift, self.scale].map(F32x4::splat);
+        for _ in 0..windows {
+            for l in (0..lanes).step_by(4 * V) {
+                for v in 0..V {
+                    let at = l + 4 * v;
+                    let (largest, mut gradient) = (z.load(at), rest.load(at));
+                    let padding = self.padding.filter(|_| V == 1 && at + 4 == lanes);
+                    for tap in [0, lanes] {
+                        let value = x.load(tap + at);
+                        let hit = value.eq(largest);
+                        let mine = hit.keep(gradient) - shift;
+                        gradient = hit.clear(gradient);
+                        let result = (mean - value).mul_add(slope, mine) * scale;
+                        dx.store(tap + at, padding.map_or(result, |mask| mask.keep(result)));
+                    }
+                    left.store(at, gradient);
+                }
+            }
+            (x, z, rest) = (x.offset(2 * lanes), z.offset(lanes), rest.offset(lanes));
+            left.step(lanes);
+            dx.step(2 * lanes);
         }
     }
 }

@@ -3,6 +3,19 @@
 use crate::layout::Blocks;
 use std::ops::Range;
 
+/// Windows of a row that are done together: their part of a row of the input and of its gradient, of a row of windows
+/// and what is left of its gradient stay in a first cache.
+pub(super) const RUN: usize = 64;
+
+/// Windows `j` and after it, in one row of windows, that have as many taps in each row; the first one's are at `column`.
+#[derive(Clone, Copy)]
+pub(super) struct Run {
+    pub j: usize,
+    pub column: usize,
+    pub taps: usize,
+    pub windows: usize,
+}
+
 /// `[n, c, h, w]` in windows of `kernel`; pairs are (vertical, horizontal).
 #[derive(Clone, Copy, Debug)]
 pub struct MaxPool2dShape {
@@ -74,7 +87,7 @@ impl MaxPool2dShape {
         Blocks::new(self.n, self.c * self.oh() * self.ow())
     }
 
-    /// Windows of 2 × 2 side by side: four loads and no loop for each.
+    /// Windows of 2 × 2 side by side: what batch normalisation can have after it in one kernel.
     pub(in crate::kernels) fn is_quarter(&self) -> bool {
         self.kernel == (2, 2)
             && self.stride == (2, 2)
@@ -83,27 +96,69 @@ impl MaxPool2dShape {
             && (self.oh(), self.ow()) == (self.h / 2, self.w / 2)
     }
 
-    /// Rows and columns of `x` that window `(i, j)` covers, `dilation` apart.
-    pub(super) fn window(&self, i: usize, j: usize) -> (Range<usize>, Range<usize>) {
-        let range = |i: usize, stride: usize, padding: usize, taps: usize, dilation: usize, size: usize| {
-            let end = (i * stride + (taps - 1) * dilation + 1).saturating_sub(padding).min(size);
-            let before = padding.saturating_sub(i * stride);
-            // The first tap that is not in the padding.
-            let skipped = if dilation == 1 { before } else { before.div_ceil(dilation) * dilation };
-            (i * stride + skipped - padding.min(i * stride + skipped)).min(end)..end
-        };
-        (
-            range(i, self.stride.0, self.padding.0, self.kernel.0, self.dilation.0, self.h),
-            range(j, self.stride.1, self.padding.1, self.kernel.1, self.dilation.1, self.w),
-        )
+    /// Whether windows lie side by side, so that each pixel of their rows is in one of them.
+    pub(super) fn is_tiled(&self) -> bool {
+        self.kernel == self.stride
+            && self.padding == (0, 0)
+            && self.dilation == (1, 1)
+            && self.ow() * self.kernel.1 == self.w
+    }
+
+    /// Whether some pixels may be in more than one window.
+    pub(super) fn is_shared(&self) -> bool {
+        let shared = |taps, stride, dilation| (taps - 1) * dilation >= stride;
+        shared(self.kernel.0, self.stride.0, self.dilation.0)
+            || shared(self.kernel.1, self.stride.1, self.dilation.1)
+    }
+
+    /// Rows of `x` that windows `i` cover, `dilation` apart.
+    pub(super) fn rows(&self, i: usize) -> Range<usize> {
+        covered(i, self.stride.0, self.padding.0, self.kernel.0, self.dilation.0, self.h)
+    }
+
+    /// Columns of `x` that windows `j` cover, `dilation` apart.
+    pub(super) fn columns(&self, j: usize) -> Range<usize> {
+        covered(j, self.stride.1, self.padding.1, self.kernel.1, self.dilation.1, self.w)
+    }
+
+    /// The windows from `j` on that have the same taps: `RUN` at most, and one where it sticks out of the image.
+    pub(super) fn run(&self, j: usize) -> Run {
+        let columns = self.columns(j);
+        let taps = columns.len().div_ceil(self.dilation.1);
+        let reach = (self.kernel.1 - 1) * self.dilation.1 + 1;
+        // The first that ends past the image.
+        let end = (self.w + self.padding.1 + self.stride.1).saturating_sub(reach) / self.stride.1;
+        let whole = taps == self.kernel.1;
+        let windows = if whole { end.min(self.ow()).saturating_sub(j).clamp(1, RUN) } else { 1 };
+        Run { j, column: columns.start, taps, windows }
     }
 
     /// Where the taps of window `(i, j)` lie in a channel, in order.
     #[inline(always)]
-    pub(super) fn taps(&self, i: usize, j: usize, lanes: usize) -> impl Iterator<Item = usize> + '_ {
-        let (rows, columns) = self.window(i, j);
-        let columns = columns.step_by(self.dilation.1);
+    pub(super) fn taps(
+        &self,
+        i: usize,
+        j: usize,
+        lanes: usize,
+    ) -> impl DoubleEndedIterator<Item = usize> + '_ {
+        let columns = self.columns(j).step_by(self.dilation.1);
         let places = move |row: usize| columns.clone().map(move |column| (row * self.w + column) * lanes);
-        rows.step_by(self.dilation.0).flat_map(places)
+        self.rows(i).step_by(self.dilation.0).flat_map(places)
     }
+}
+
+/// What window `i` covers of `size` places.
+fn covered(
+    i: usize,
+    stride: usize,
+    padding: usize,
+    taps: usize,
+    dilation: usize,
+    size: usize,
+) -> Range<usize> {
+    let end = (i * stride + (taps - 1) * dilation + 1).saturating_sub(padding).min(size);
+    let before = padding.saturating_sub(i * stride);
+    // The first tap that is not in the padding.
+    let skipped = if dilation == 1 { before } else { before.div_ceil(dilation) * dilation };
+    (i * stride + skipped - padding.min(i * stride + skipped)).min(end)..end
 }

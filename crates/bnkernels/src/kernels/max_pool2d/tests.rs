@@ -6,7 +6,7 @@ fn check_values(s: MaxPool2dShape, x: &[f32]) {
     let dy = random(2, s.n * image_y);
     let x_lanes = to_lanes(x, s.n, image_x);
     let mut y = vec![7.0; s.y().len()];
-    max_pool2d_forward(&s, &x_lanes, None, &mut y);
+    forward::max_pool2d_forward(&s, &x_lanes, None, &mut y);
     let (expected_y, expected_dx) = reference::max_pool2d(&s, x, &dy);
     let actual = to_rows(&y, s.n, image_y);
     assert_eq!(actual.len(), expected_y.len());
@@ -15,10 +15,17 @@ fn check_values(s: MaxPool2dShape, x: &[f32]) {
     }
     let dy_lanes = to_lanes(&dy, s.n, image_y);
     let mut dx = vec![7.0; s.x().len()];
-    max_pool2d_backward(&s, &x_lanes, &y, &dy_lanes, &mut dx);
+    backward::max_pool2d_backward(&s, &x_lanes, &y, &dy_lanes, &mut dx);
     assert_close(&to_rows(&dx, s.n, image_x), &expected_dx, 1e-6);
     let real = to_lanes(&vec![1.0; s.n * image_x], s.n, image_x);
     assert!(dx.iter().zip(real).all(|(&value, real)| real == 1.0 || value == 0.0), "{s:?}");
+    // The plain way gives the same values.
+    let (mut of_plain, mut dx_of_plain) = (vec![7.0; y.len()], vec![7.0; dx.len()]);
+    plain::max_pool2d_forward(&s, &x_lanes, None, &mut of_plain);
+    plain::max_pool2d_backward(&s, &x_lanes, &of_plain, &dy_lanes, &mut dx_of_plain);
+    for (a, e) in y.iter().chain(&dx).zip(of_plain.iter().chain(&dx_of_plain)) {
+        assert!(a == e || a.is_nan() && e.is_nan(), "{s:?}: {a}, the plain way {e}");
+    }
 }
 
 fn check(s: MaxPool2dShape) {
@@ -67,7 +74,11 @@ fn factors_choose_what_their_multiple_would() {
                 x.iter().enumerate().map(|(i, &v)| v * factors[i / (h * w) % s.c]).collect();
             let image = s.c * s.oh() * s.ow();
             let mut y = vec![7.0; s.y().len()];
-            max_pool2d_forward(&s, &to_lanes(&x, s.n, s.c * h * w), Some(&factors), &mut y);
+            let lanes = to_lanes(&x, s.n, s.c * h * w);
+            forward::max_pool2d_forward(&s, &lanes, Some(&factors), &mut y);
+            let mut of_plain = vec![7.0; y.len()];
+            plain::max_pool2d_forward(&s, &lanes, Some(&factors), &mut of_plain);
+            assert!(y.iter().zip(&of_plain).all(|(a, e)| a == e || a.is_nan() && e.is_nan()), "{s:?}");
             let (expected, _) = reference::max_pool2d(&s, &scaled, &random(2, s.n * image));
             for (i, (a, e)) in to_rows(&y, s.n, image).iter().zip(&expected).enumerate() {
                 let factor = factors[i / (s.oh() * s.ow()) % s.c];
@@ -120,6 +131,18 @@ fn taps_apart_and_a_last_window_that_sticks_out() {
             dilation: (2, 1),
             ..SHAPE
         });
+    }
+}
+
+#[test]
+fn rows_longer_than_a_run() {
+    for n in [2, 7, 16] {
+        for kernel in [(2, 2), (3, 3), (2, 5)] {
+            let s = MaxPool2dShape { n, c: 2, h: 7, w: 301, kernel, ..SHAPE };
+            check(s);
+            check(MaxPool2dShape { stride: (1, 1), padding: (1, 1), ..s });
+            check(MaxPool2dShape { stride: kernel, ..s });
+        }
     }
 }
 
