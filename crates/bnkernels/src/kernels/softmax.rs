@@ -5,7 +5,7 @@
 pub(super) mod narrow;
 
 use crate::parallel::for_each_part;
-use crate::simd::{Dst, F32x4, Mask4, Src};
+use crate::simd::{Dst, Exp, F32x4, Mask4, Src};
 
 /// `y = softmax(x)`.
 pub fn softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
@@ -13,8 +13,7 @@ pub fn softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
     for_each_row(rows, cols, y, |row, y| {
         let x = &x[row * cols..][..cols];
         let max = F32x4::splat(maximum(x));
-        map([x], y, |[x]| (x - max).exp_or_zero());
-        let sum = sum([y], |[y]| y);
+        let sum = exponentials(x, max, y);
         let (fours, tail) = y.as_chunks_mut::<4>();
         fours.iter_mut().for_each(|y| (F32x4::load(y) / F32x4::splat(sum)).store(y));
         tail.iter_mut().for_each(|y| *y /= sum);
@@ -55,7 +54,8 @@ fn log_softmax_backward_rows(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx
     for_each_row(rows, cols, dx, |row, dx| {
         let (y, dy) = (&y[row * cols..][..cols], &dy[row * cols..][..cols]);
         let sum = F32x4::splat(sum([dy], |[dy]| dy));
-        map([y, dy], dx, |[y, dy]| dy - y.exp_or_zero() * sum);
+        let exp = Exp::with_constants();
+        map([y, dy], dx, |[y, dy]| dy - exp.or_zero(y) * sum);
     });
 }
 
@@ -72,10 +72,11 @@ pub(super) fn log_softmax_rows(cols: usize, x: &[f32], y: &mut [f32]) {
 fn one_by_one(cols: usize, x: &[f32], y: &mut [f32]) {
     for (x, y) in x.chunks(4 * cols).zip(y.chunks_mut(4 * cols)) {
         let (mut max, mut sums) = ([0.0; 4], [1.0; 4]);
+        let exp = Exp::with_constants();
         for ((x, max), total) in x.chunks_exact(cols).zip(&mut max).zip(&mut sums) {
             *max = maximum(x);
             let max = F32x4::splat(*max);
-            *total = sum([x], |[x]| (x - max).exp_or_zero());
+            *total = sum([x], |[x]| exp.or_zero(x - max));
         }
         let logs = F32x4::load(&sums).ln().to_array();
         for (((x, y), max), log) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(max).zip(logs) {
@@ -105,11 +106,12 @@ pub(super) fn maximum(x: &[f32]) -> f32 {
     }
     let src = Src::new(x, x.len());
     // The last vector may overlap the one before: a maximum doesn't mind.
-    let mut max = F32x4::splat(f32::NEG_INFINITY).at_least(src.load(x.len() - 4));
-    for i in (0..x.len() - 4).step_by(4) {
-        max = max.at_least(src.load(i));
+    let last = x.len() - 4;
+    let mut max = [F32x4::splat(f32::NEG_INFINITY).at_least(src.load(last)); 2];
+    for i in (0..last).step_by(8) {
+        max = [max[0].at_least(src.load(i)), max[1].at_least(src.load(last.min(i + 4)))];
     }
-    max.largest()
+    max[0].at_least(max[1]).largest()
 }
 
 /// Where the vectors of a row of `n` start: the last overlaps the one before if `n` is no multiple
@@ -132,13 +134,38 @@ fn load<const K: usize>(rows: [&[f32]; K], cursors: [Src; K], at: usize) -> [F32
     )
 }
 
+/// A running sum of floats is good for so many.
+const BLOCK: usize = 1024;
+
+/// `y = e^(x - max)`, and its sum, as [`sum`] has it.
+#[inline(always)]
+fn exponentials(x: &[f32], max: F32x4, y: &mut [f32]) -> f32 {
+    let exp = Exp::with_constants();
+    let mut total = 0.0;
+    for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
+        let whole = y.len() / 4 * 4;
+        let (from, mut to) = (Src::new(x, whole), Dst::new(&mut *y, whole));
+        let mut sum = F32x4::zero();
+        for i in (0..whole).step_by(4) {
+            let power = exp.or_zero(from.load(i) - max);
+            to.store(i, power);
+            sum = sum + power;
+        }
+        if whole < y.len() {
+            let power = exp.or_zero(F32x4::load_tail(&x[whole..], f32::NEG_INFINITY) - max);
+            power.store_tail(&mut y[whole..]);
+            sum = sum + power;
+        }
+        total += f64::from(sum.sum());
+    }
+    total as f32
+}
+
 /// The sum of `f` over the elements of rows of one length.
 #[inline(always)]
 pub(super) fn sum<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4) -> f32 {
     let n = rows[0].len();
     assert!(rows.iter().all(|row| row.len() == n));
-    // A running sum of floats is good for so many.
-    const BLOCK: usize = 1024;
     let (mut total, mut start) = (0.0, 0);
     // (One loop, and so one copy of `f`.)
     loop {

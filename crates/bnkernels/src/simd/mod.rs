@@ -17,7 +17,7 @@ mod wasm;
 
 pub use cursor::{reach, Dst, Src};
 pub use double::F64x4;
-pub use math::Exp2;
+pub use math::{Exp, Exp2};
 
 #[cfg(not(target_arch = "wasm32"))]
 use native::{Raw, RawMask};
