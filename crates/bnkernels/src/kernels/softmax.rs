@@ -10,10 +10,10 @@ use crate::simd::{Dst, Exp, F32x4, Mask4, Src};
 /// `y = softmax(x)`.
 pub fn softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
     assert!(x.len() == rows * cols && y.len() == rows * cols);
-    for_each_row(rows, cols, y, |row, y| {
+    for_each_row(rows, cols, y, |exp, row, y| {
         let x = &x[row * cols..][..cols];
         let max = F32x4::splat(maximum(x));
-        let sum = exponentials(x, max, y);
+        let sum = exponentials(exp, x, max, y);
         let (fours, tail) = y.as_chunks_mut::<4>();
         fours.iter_mut().for_each(|y| (F32x4::load(y) / F32x4::splat(sum)).store(y));
         tail.iter_mut().for_each(|y| *y /= sum);
@@ -34,7 +34,7 @@ pub fn log_softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
 /// `dx = y (dy - Σ dy y)`, with `y = softmax(x)`.
 pub fn softmax_backward(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx: &mut [f32]) {
     assert!(y.len() == rows * cols && dy.len() == rows * cols && dx.len() == rows * cols);
-    for_each_row(rows, cols, dx, |row, dx| {
+    for_each_row(rows, cols, dx, |_, row, dx| {
         let (y, dy) = (&y[row * cols..][..cols], &dy[row * cols..][..cols]);
         let dot = F32x4::splat(sum([y, dy], |[y, dy]| y * dy));
         map([y, dy], dx, |[y, dy]| y * (dy - dot));
@@ -51,10 +51,9 @@ pub fn log_softmax_backward(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx:
 }
 
 fn log_softmax_backward_rows(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx: &mut [f32]) {
-    for_each_row(rows, cols, dx, |row, dx| {
+    for_each_row(rows, cols, dx, |exp, row, dx| {
         let (y, dy) = (&y[row * cols..][..cols], &dy[row * cols..][..cols]);
         let sum = F32x4::splat(sum([dy], |[dy]| dy));
-        let exp = Exp::with_constants();
         map([y, dy], dx, |[y, dy]| dy - exp.or_zero(y) * sum);
     });
 }
@@ -70,9 +69,9 @@ pub(super) fn log_softmax_rows(cols: usize, x: &[f32], y: &mut [f32]) {
 
 #[inline(always)]
 fn one_by_one(cols: usize, x: &[f32], y: &mut [f32]) {
+    let exp = Exp::with_constants();
     for (x, y) in x.chunks(4 * cols).zip(y.chunks_mut(4 * cols)) {
         let (mut max, mut sums) = ([0.0; 4], [1.0; 4]);
-        let exp = Exp::with_constants();
         for ((x, max), total) in x.chunks_exact(cols).zip(&mut max).zip(&mut sums) {
             *max = maximum(x);
             let max = F32x4::splat(*max);
@@ -89,12 +88,14 @@ fn one_by_one(cols: usize, x: &[f32], y: &mut [f32]) {
 /// Multiply-adds that an exponential is worth, when work is cut into chunks.
 pub(super) const EXP_COST: usize = 8;
 
-fn for_each_row(rows: usize, cols: usize, y: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
+/// Whoever needs no exponentials pays nothing for their constants.
+fn for_each_row(rows: usize, cols: usize, y: &mut [f32], f: impl Fn(Exp, usize, &mut [f32]) + Sync) {
     if cols == 0 {
         return;
     }
     for_each_part([y], [cols], (rows, cols * EXP_COST, 1), move |rows, [y]| {
-        rows.zip(y.chunks_exact_mut(cols)).for_each(|(row, y)| f(row, y));
+        let exp = Exp::with_constants();
+        rows.zip(y.chunks_exact_mut(cols)).for_each(|(row, y)| f(exp, row, y));
     });
 }
 
@@ -139,8 +140,7 @@ const BLOCK: usize = 1024;
 
 /// `y = e^(x - max)`, and its sum, as [`sum`] has it.
 #[inline(always)]
-fn exponentials(x: &[f32], max: F32x4, y: &mut [f32]) -> f32 {
-    let exp = Exp::with_constants();
+fn exponentials(exp: Exp, x: &[f32], max: F32x4, y: &mut [f32]) -> f32 {
     let mut total = 0.0;
     for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
         let whole = y.len() / 4 * 4;
@@ -185,7 +185,7 @@ fn sum_block<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4)
     let n = rows[0].len();
     let whole = n / 4 * 4;
     let mut rests = [[0.0; 4]; K];
-    rests.iter_mut().zip(rows).for_each(|(rest, row)| rest[..n - whole].copy_from_slice(&row[whole..]));
+    rests.iter_mut().zip(rows).for_each(|(rest, row)| F32x4::load_tail(&row[whole..], 0.0).store(rest));
     let rests = rests.each_ref().map(|rest| Src::new(rest, 4));
     let mut sum = F32x4::zero();
     let runs =

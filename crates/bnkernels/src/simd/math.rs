@@ -55,7 +55,7 @@ const LN2_HIGH: f32 = 0.693_359_4;
 const LN2_LOW: f32 = -2.121_944_4e-4;
 
 /// Of `(e^r - 1 - r) / r²`, fitted for the least relative error of `e^r` (3e-9), and what else [`F32x4::exp`] needs.
-static EXP: [f32; 13] = [
+static EXP: [f32; 15] = [
     1.381_453_8e-3,
     8.368_745e-3,
     4.166_839e-2,
@@ -71,6 +71,9 @@ static EXP: [f32; 13] = [
     // And the least whose result has all its bits, and one that belongs to the largest power of two.
     -87.3,
     88.3,
+    // With the bias of an exponent, and without.
+    WHOLE + 127.0,
+    WHOLE,
 ];
 
 /// Of `(2^r - 1) / r`, fitted for the least relative error of `2^r` (2e-9); then what else [`Exp2`] needs: 1, the least
@@ -118,8 +121,7 @@ impl Exp {
     #[inline(always)]
     pub fn with_constants() -> Self {
         let table = Constants::new(&EXP);
-        let whole = F32x4::splat(WHOLE + 127.0);
-        Self(std::array::from_fn(|i| if i == 10 { whole } else { table.get(if i == 9 { 11 } else { i }) }))
+        Self([0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 13].map(|i| table.get(i)))
     }
 
     #[inline(always)]
@@ -175,7 +177,7 @@ impl F32x4 {
     #[inline(always)]
     pub fn exp_or_zero_of<const N: usize>(x: [Self; N]) -> [Self; N] {
         let table = Constants::new(&EXP);
-        let parts = Self::exp_parts(x, &table, 12, 127.0);
+        let parts = Self::exp_parts(x, &table, 12, 13);
         std::array::from_fn(|i| {
             let (fraction, _, power) = parts[i];
             let y = (fraction + table.get(8)) * power.low_bits_as_exponent();
@@ -194,23 +196,23 @@ impl F32x4 {
     #[inline(always)]
     fn exp_and_fraction(self) -> (Self, Self, Self) {
         let table = Constants::new(&EXP);
-        let [(fraction, n, power)] = Self::exp_parts([self], &table, 10, 0.0);
+        let [(fraction, n, power)] = Self::exp_parts([self], &table, 10, 14);
         // Two factors, because 2^n itself may be inf or denormal where the result is not.
         let [half, rest] = power.low_bits_as_two_powers();
         let y = (fraction + table.get(8)) * half * rest;
         (self.lt(table.get(9)).clear(y), n, fraction)
     }
 
-    /// `e^r - 1`, `n`, and a number whose low bits are `n + bias`. `n` is that of `table[most]` above it, where `e^r`
+    /// `e^r - 1`, `n`, and a number whose low bits are `n`, or `n + bias`. `n` is that of `table[most]` above it, where `e^r`
     /// then grows; far below 0 all is anything. A NaN stays one in `e^r`, whatever becomes of `n`.
     #[inline(always)]
     fn exp_parts<const N: usize>(
         x: [Self; N],
-        table: &Constants<13>,
+        table: &Constants<15>,
         most: usize,
-        bias: f32,
+        whole: usize,
     ) -> [(Self, Self, Self); N] {
-        let whole = Self::splat(WHOLE + bias);
+        let whole = table.get(whole);
         let power = x.map(|x| x.at_most(table.get(most)).mul_add(table.get(5), whole));
         let n = power.map(|power| power - whole);
         let r: [Self; N] = std::array::from_fn(|i| n[i].mul_add(table.get(6), x[i]));
