@@ -11,16 +11,19 @@ use crate::simd::{Dst, F32x4, Src};
 /// The first index that is no whole number in `0..n`.
 #[inline(never)]
 pub fn first_bad_index(index: &[f32], n: usize) -> Option<usize> {
-    let (zero, least) = (F32x4::zero(), F32x4::splat(n.min(1 << 24) as f32));
-    let surely = |x: F32x4| x.floor().eq(x).and(x.ge(zero)).and(x.lt(least));
-    let is_row = |at: f32| at >= 0.0 && at.trunc() == at && (at as usize) < n;
-    let mut fours = index.chunks(4).enumerate();
-    // (More rows than 2²⁴ are not all floats.)
-    fours.find_map(|(i, four)| {
-        let fine = four.len() == 4 && !surely(F32x4::load(four)).not().any();
-        (!fine).then(|| four.iter().position(|&at| !is_row(at)).map(|j| 4 * i + j)).flatten()
-    })
+    // (Of more rows than 2²⁴ not all are floats: these are asked one by one.)
+    let (zero, end) = (F32x4::zero(), F32x4::splat(n.min(1 << 24) as f32));
+    let are_rows = |four: &&[f32; 4]| {
+        let at = F32x4::load(*four);
+        WHOLE && !at.floor().eq(at).and(at.ge(zero)).and(at.lt(end)).not().any()
+    };
+    let fine = 4 * index.as_chunks().0.iter().take_while(are_rows).count();
+    let is_row = |&at: &f32| at >= 0.0 && at.trunc() == at && (at as usize) < n;
+    index[fine..].iter().position(|at| !is_row(at)).map(|at| fine + at)
 }
+
+/// The binary that most pages download has the shorter ways only, to the same bits.
+const WHOLE: bool = cfg!(feature = "whole");
 
 /// An index that was found to be a row: in the low bits of a double whose last bit is worth 1.
 #[inline(always)]
@@ -54,9 +57,9 @@ pub fn index_select_forward(shape: ReduceShape, x: &[f32], index: &[f32], y: &mu
 #[inline(always)]
 fn copy(x: &[f32], y: &mut [f32]) {
     let n = y.len();
-    if n < 4 {
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = *x);
-    } else if n < 32 {
+    if let ([x], [y]) = (x, &mut *y) {
+        *y = *x;
+    } else if WHOLE && (4..32).contains(&n) {
         let (x, mut y) = (Src::new(x, n), Dst::new(y, n));
         // The last vector may overlap the one before.
         y.store(n - 4, x.load(n - 4));
@@ -69,7 +72,7 @@ fn copy(x: &[f32], y: &mut [f32]) {
 }
 
 /// Columns that are summed side by side, in registers.
-const STRIP: usize = 32;
+const STRIP: usize = if WHOLE { 32 } else { 16 };
 
 /// Writes all of `dx`. The picks are sorted by row first (stably); each row is summed in the order of its picks, and
 /// written once. Chunks end where a share of the picks does, which may be within a row, behind a strip of columns.
@@ -90,7 +93,7 @@ pub fn index_select_backward(
     let mut places = take(n + 1 + count)?;
     let (ends, order) = places.split_at_mut(n + 1);
     let most = count_rows(index, ends);
-    if cfg!(feature = "whole") && dy.len() >= FAR && count >= 2 * n && most <= BLOCK {
+    if WHOLE && dy.len() >= FAR && count >= 2 * n && most <= BLOCK {
         add_rows(shape, dy, index, dx);
         return Ok(None);
     }
@@ -112,8 +115,13 @@ pub fn index_select_backward(
         (o * n + row) * inner + strip * STRIP
     };
     let range = |chunk| {
-        let share = chunk_range(chunk, chunks, outer * work, 1);
-        place(share.start)..place(share.end)
+        if WHOLE {
+            let share = chunk_range(chunk, chunks, outer * work, 1);
+            place(share.start)..place(share.end)
+        } else {
+            let rows = chunk_range(chunk, chunks, outer * n, 1);
+            rows.start * inner..rows.end * inner
+        }
     };
     for_each_range(
         [dx],
@@ -223,13 +231,13 @@ fn sum_block(x: &[f32], inner: usize, picks: &[f32], y: &mut [f32]) {
         return;
     }
     let mut y = Dst::new(y, n);
-    if n == STRIP {
+    let mut at = 0;
+    if WHOLE && n == STRIP {
         return sum_vectors::<8>(x, inner, picks, y);
     }
-    let mut at = 0;
-    while n - at >= 16 {
-        sum_vectors::<4>(x.offset(at), inner, picks, y.offset(at));
-        at += 16;
+    if n >= 16 {
+        sum_vectors::<4>(x, inner, picks, y.offset(0));
+        at = 16;
     }
     while at < n {
         // The last vector may overlap the one before.

@@ -76,7 +76,7 @@ impl F32x4 {
     }
 
     /// Up to four of `from`; the rest is `fill`.
-    #[inline(always)]
+    #[inline(never)]
     pub fn load_tail(from: &[f32], fill: f32) -> Self {
         // (A copy of unknown length is a call.)
         let lane = |i: usize| from.get(i).copied().unwrap_or(fill);
@@ -89,7 +89,7 @@ impl F32x4 {
     }
 
     /// As many lanes as `to` holds, at most four.
-    #[inline(always)]
+    #[inline(never)]
     pub fn store_tail(self, to: &mut [f32]) {
         for (i, lane) in self.to_array().into_iter().enumerate() {
             if let Some(to) = to.get_mut(i) {

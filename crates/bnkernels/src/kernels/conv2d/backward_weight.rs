@@ -310,13 +310,7 @@ impl<'a> Reduction<'a> {
         while i < rows.end {
             let (first, count) = taps(i);
             let same = (i..rows.end).take_while(|&i| taps(i) == (first, count)).count();
-            // (One row would be three rows' work, and three columns' loads.)
-            let slides = (outputs, s.kh, s.kw, s.stride.1, s.dilation.1) == (1, 3, 3, 1, 1) && count > 1;
             let mut u = first;
-            if slides {
-                dot.slide(i..i + same, (first, count), sums);
-                u = first + count;
-            }
             while u < first + count {
                 let streams = self.next_streams(first + count - u);
                 for v in 0..s.kw {

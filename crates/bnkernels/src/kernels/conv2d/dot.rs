@@ -87,59 +87,6 @@ impl<'a> Dot<'a> {
         }
     }
 
-    /// Adds to `sums`, `[3][3]`, what `rows` give to a whole kernel of 3×3 that moves by a pixel, of which they have `taps`
-    /// rows from the `first` on: the gradients that a pixel meets stay in registers, so that each is loaded once.
-    #[inline(never)]
-    pub fn slide(&self, rows: Range<usize>, (first, taps): (usize, usize), sums: &mut [F32x4]) {
-        let Self { shape: s, lanes, x_row, dy_row, .. } = *self;
-        let (w, ow, before) = (s.w, s.ow(), s.padding.1);
-        let (x, dy) = (Src::new(self.x, s.h * x_row), Src::new(self.dy, s.oh() * dy_row));
-        let kept = |u: usize| u >= first && u < first + taps;
-        let mut tile: [[F32x4; 3]; 3] = std::array::from_fn(|u| std::array::from_fn(|v| sums[3 * v + u]));
-        // Pixels that are taps of three outputs.
-        let low = 2usize.saturating_sub(before).min(w);
-        let high = ow.saturating_sub(before).clamp(low, w);
-        for i in rows {
-            // (A row that is not there has another's sums, which nobody asks for.)
-            let row = |u: usize| {
-                let u = if kept(u) { u } else { first };
-                x.offset((i * s.stride.0 + u * s.dilation.0 - s.padding.0) * x_row)
-            };
-            let from = [row(0), row(1), row(2)];
-            for lane in (0..lanes).step_by(4) {
-                let dy = dy.offset(i * dy_row + lane);
-                for j in (0..low).chain(high..w) {
-                    let x = from.map(|row| row.load(j * lanes + lane));
-                    for v in 0..3 {
-                        let output = (j + before).wrapping_sub(v);
-                        if output < ow {
-                            let dy = dy.load(output * lanes);
-                            (0..3).for_each(|u| tile[u][v] = x[u].mul_add(dy, tile[u][v]));
-                        }
-                    }
-                }
-                if low == high {
-                    continue;
-                }
-                let [mut a, mut b, mut c] = from.map(|row| row.offset(low * lanes + lane));
-                let mut next = dy.offset((low + before) * lanes);
-                let mut last = [1, 2].map(|back: usize| dy.load((low + before - back) * lanes));
-                for _ in low..high {
-                    let dy = [next.load(0), last[0], last[1]];
-                    for (x, sums) in [a, b, c].into_iter().zip(&mut tile) {
-                        let x = x.load(0);
-                        *sums = std::array::from_fn(|v| x.mul_add(dy[v], sums[v]));
-                    }
-                    last = [dy[0], dy[1]];
-                    [a, b, c, next] = [a, b, c, next].map(|cursor| cursor.offset(lanes));
-                }
-            }
-        }
-        for (u, row) in tile.iter().enumerate().filter(|&(u, _)| kept(u)) {
-            row.iter().enumerate().for_each(|(v, sum)| sums[3 * v + u] = *sum);
-        }
-    }
-
     /// The sum of output channel `r` of the tile over `rows`.
     pub fn sum_of_output(&self, r: usize, rows: &Range<usize>) -> F32x4 {
         let length = rows.len() * self.dy_row;
