@@ -136,7 +136,7 @@ pub fn index_select_backward(
                 let picks = end(j)..end(j + 1);
                 let strip;
                 (strip, dx) = dx.split_at_mut(STRIP.min(inner - column));
-                sum_strip(&dy[column..], inner, &order[picks], strip);
+                sum_strip(&dy[column.min(dy.len())..], inner, &order[picks], strip);
                 column += STRIP;
                 if column >= inner {
                     (row, column) = (row + 1, 0);
@@ -277,6 +277,7 @@ mod tests {
             (3, 2, 101, 900),
             (2, 1, 35, 6000),
             (1, 9000, 36, 40),
+            (2, 3, 40, 0),
         ] {
             let shape = ReduceShape { outer, n, inner };
             let (x, dy) = (random(1, outer * n * inner), random(2, outer * count * inner));

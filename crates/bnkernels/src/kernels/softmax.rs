@@ -185,7 +185,14 @@ fn sum_block<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4)
     let n = rows[0].len();
     let whole = n / 4 * 4;
     let mut rests = [[0.0; 4]; K];
-    rests.iter_mut().zip(rows).for_each(|(rest, row)| F32x4::load_tail(&row[whole..], 0.0).store(rest));
+    for (rest, row) in rests.iter_mut().zip(rows) {
+        if cfg!(feature = "whole") {
+            // (A call would take the registers in which `f` keeps its constants.)
+            (0..3).for_each(|i| rest[i] = row.get(whole + i).copied().unwrap_or(0.0));
+        } else {
+            F32x4::load_tail(&row[whole..], 0.0).store(rest);
+        }
+    }
     let rests = rests.each_ref().map(|rest| Src::new(rest, 4));
     let mut sum = F32x4::zero();
     let runs =
