@@ -115,26 +115,6 @@ pub(super) fn maximum(x: &[f32]) -> f32 {
     max[0].at_least(max[1]).largest()
 }
 
-/// Where the vectors of a row of `n` start: the last overlaps the one before if `n` is no multiple
-/// of 4. A row shorter than a vector has one, which [`load`] fills up.
-#[inline(always)]
-fn starts(n: usize) -> impl Iterator<Item = usize> {
-    (0..n).step_by(4).map(move |i| i.min(n.saturating_sub(4)))
-}
-
-#[inline(always)]
-fn load<const K: usize>(rows: [&[f32]; K], cursors: [Src; K], at: usize) -> [F32x4; K] {
-    std::array::from_fn(
-        |k| {
-            if rows[k].len() < 4 {
-                F32x4::load_tail(rows[k], 0.0)
-            } else {
-                cursors[k].load(at)
-            }
-        },
-    )
-}
-
 /// A running sum of floats is good for so many.
 const BLOCK: usize = 1024;
 
@@ -207,19 +187,25 @@ fn sum_block<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4)
     sum.sum()
 }
 
-/// `y = f(rows)`, element by element.
+/// `y = f(rows)`, element by element. A row shorter than a vector is done on a copy, so that the loop asks nothing.
 #[inline(always)]
 pub(super) fn map<const K: usize>(rows: [&[f32]; K], y: &mut [f32], f: impl Fn([F32x4; K]) -> F32x4) {
     let n = y.len();
     assert!(rows.iter().all(|row| row.len() == n));
-    let cursors = rows.map(|row| Src::new(row, n));
-    for at in starts(n) {
-        let value = f(load(rows, cursors, at));
-        if n < 4 {
-            value.store_tail(y);
-        } else {
-            Dst::new(y, n).store(at, value);
-        }
+    let (short, length) = (n < 4, n.max(4));
+    let (mut copies, mut result) = ([[0.0; 4]; K], [0.0; 4]);
+    if short {
+        copies.iter_mut().zip(rows).for_each(|(copy, row)| F32x4::load_tail(row, 0.0).store(copy));
+    }
+    let from: [Src; K] = std::array::from_fn(|k| Src::new(if short { &copies[k] } else { rows[k] }, length));
+    let mut to = Dst::new(if short { &mut result } else { &mut *y }, length);
+    // The last vector overlaps the one before if `n` is no multiple of 4.
+    for at in (0..length).step_by(4) {
+        let at = at.min(length - 4);
+        to.store(at, f(from.map(|row| row.load(at))));
+    }
+    if short {
+        y.copy_from_slice(&result[..n]);
     }
 }
 
