@@ -192,6 +192,23 @@ fn sum_block<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4)
 pub(super) fn map<const K: usize>(rows: [&[f32]; K], y: &mut [f32], f: impl Fn([F32x4; K]) -> F32x4) {
     let n = y.len();
     assert!(rows.iter().all(|row| row.len() == n));
+    if !cfg!(feature = "whole") {
+        // (Less to download, to the same bits.)
+        let from = rows.map(|row| Src::new(row, n));
+        for at in (0..n).step_by(4) {
+            let at = at.min(n.saturating_sub(4));
+            let value = f(std::array::from_fn(|k| match n {
+                0..4 => F32x4::load_tail(rows[k], 0.0),
+                _ => from[k].load(at),
+            }));
+            if n < 4 {
+                value.store_tail(y);
+            } else {
+                Dst::new(&mut *y, n).store(at, value);
+            }
+        }
+        return;
+    }
     let (short, length) = (n < 4, n.max(4));
     let (mut copies, mut result) = ([[0.0; 4]; K], [0.0; 4]);
     if short {
