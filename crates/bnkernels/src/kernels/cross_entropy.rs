@@ -3,7 +3,7 @@
 
 use super::softmax::{log_softmax_rows, map, narrow, EXP_COST};
 use crate::parallel::for_each_part;
-use crate::simd::F32x4;
+use crate::simd::{Exp, F32x4};
 
 /// The first label that is no whole number in `0..classes`.
 pub fn first_bad_label(classes: usize, labels: &[f32]) -> Option<usize> {
@@ -62,10 +62,11 @@ pub fn cross_entropy_backward(
             let scale = if scale.len() == 1 { scale } else { &scale[rows.clone()] };
             return narrow::cross_entropy_backward(classes, y, &labels[rows], scale, dlogits);
         }
+        let exp = Exp::with_constants();
         for (row, dx) in rows.zip(dlogits.chunks_exact_mut(classes)) {
             let y = &log_probabilities[row * classes..][..classes];
             let scale = scale[if scale.len() == 1 { 0 } else { row }];
-            map([y], dx, |[y]| y.exp_or_zero() * F32x4::splat(scale));
+            map([y], dx, |[y]| exp.or_zero(y) * F32x4::splat(scale));
             dx[labels[row] as usize] -= scale;
         }
     });

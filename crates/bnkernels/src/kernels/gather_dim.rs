@@ -4,7 +4,7 @@
 //! `y[o][k][i] = x[o][index[o][k][i]][i]` for `count` values of `k`, and `dx[o][j][i] = Σ dy[o][k][i]` over the `k`
 //! with `index[o][k][i] = j`. Indices are as in `index_select`. (torch.gather, torch.scatter_add)
 
-use super::index_select::first_bad_index;
+use super::index_select::{first_bad_index, row_of};
 use super::reduce::ReduceShape;
 use crate::parallel::{for_each_part, scratch::take, OutOfMemory};
 
@@ -28,7 +28,7 @@ pub fn gather_forward(
         for (row, y) in range.zip(y.chunks_exact_mut(inner)) {
             let x = &x[row / count * n * inner..][..n * inner];
             for ((i, y), &at) in y.iter_mut().enumerate().zip(&index[row * inner..]) {
-                *y = x[at as usize * inner + i];
+                *y = x[row_of(at) * inner + i];
             }
         }
     });
@@ -58,8 +58,10 @@ pub fn gather_backward(
         lost.fill(0.0);
         for (o, dx) in range.clone().zip(dx.chunks_exact_mut(to)) {
             let lost = if long { &mut lost[(o - range.start) * to..][..to] } else { &mut [][..] };
-            for (k, (&dy, &at)) in dy[o * from..][..from].iter().zip(&index[o * from..]).enumerate() {
-                let j = at as usize * inner + k % inner;
+            let mut i = 0;
+            for (&dy, &at) in dy[o * from..][..from].iter().zip(&index[o * from..]) {
+                let j = row_of(at) * inner + i;
+                i = if i + 1 == inner { 0 } else { i + 1 };
                 let sum = dx[j] + dy;
                 if long {
                     let of_dy = sum - dx[j];

@@ -5,12 +5,30 @@
 //! (torch.index_select; an embedding is the case of one `outer`.)
 
 use super::reduce::ReduceShape;
-use crate::parallel::{for_each_part, scratch::take, OutOfMemory};
-use crate::simd::{F32x4, Src};
+use crate::parallel::{chunk_count, chunk_range, for_each_part, for_each_range, scratch::take, OutOfMemory};
+use crate::simd::{Dst, F32x4, Src};
 
 /// The first index that is no whole number in `0..n`.
+#[inline(never)]
 pub fn first_bad_index(index: &[f32], n: usize) -> Option<usize> {
-    index.iter().position(|&at| !(at >= 0.0 && at.trunc() == at && (at as usize) < n))
+    // (Of more rows than 2²⁴ not all are floats: these are asked one by one.)
+    let (zero, end) = (F32x4::zero(), F32x4::splat(n.min(1 << 24) as f32));
+    let are_rows = |four: &&[f32; 4]| {
+        let at = F32x4::load(*four);
+        WHOLE && !at.floor().eq(at).and(at.ge(zero)).and(at.lt(end)).not().any()
+    };
+    let fine = 4 * index.as_chunks().0.iter().take_while(are_rows).count();
+    let is_row = |&at: &f32| at >= 0.0 && at.trunc() == at && (at as usize) < n;
+    index[fine..].iter().position(|at| !is_row(at)).map(|at| fine + at)
+}
+
+/// The binary that most pages download has the shorter ways only, to the same bits.
+const WHOLE: bool = cfg!(feature = "whole");
+
+/// An index that was found to be a row: in the low bits of a double whose last bit is worth 1.
+#[inline(always)]
+pub(super) fn row_of(at: f32) -> usize {
+    (f64::from(at) + (1u64 << 52) as f64).to_bits() as u32 as usize
 }
 
 /// `count` rows of `x` are picked for each of `outer`.
@@ -25,12 +43,7 @@ pub fn index_select_forward(shape: ReduceShape, x: &[f32], index: &[f32], y: &mu
     for_each_part([y], [inner], (outer * count, inner, 1), move |range, [y]| {
         let (mut o, mut k) = (range.start / count, range.start % count);
         for y in y.chunks_exact_mut(inner) {
-            let from = (o * n + index[k] as usize) * inner;
-            match y {
-                // (A copy of one element is a call.)
-                [y] => *y = x[from],
-                y => y.copy_from_slice(&x[from..][..inner]),
-            }
+            copy(&x[(o * n + row_of(index[k])) * inner..][..inner], y);
             k += 1;
             if k == count {
                 (o, k) = (o + 1, 0);
@@ -40,8 +53,29 @@ pub fn index_select_forward(shape: ReduceShape, x: &[f32], index: &[f32], y: &mu
     None
 }
 
-/// Writes all of `dx`. The picks are sorted by row first (stably), so that rows can be shared out among threads,
-/// and each is summed in the order of its picks.
+/// A copy, of few values without a call.
+#[inline(always)]
+fn copy(x: &[f32], y: &mut [f32]) {
+    let n = y.len();
+    if let ([x], [y]) = (x, &mut *y) {
+        *y = *x;
+    } else if WHOLE && (4..32).contains(&n) {
+        let (x, mut y) = (Src::new(x, n), Dst::new(y, n));
+        // The last vector may overlap the one before.
+        y.store(n - 4, x.load(n - 4));
+        for at in (0..n - 4).step_by(4) {
+            y.store(at, x.load(at));
+        }
+    } else {
+        y.copy_from_slice(x);
+    }
+}
+
+/// Columns that are summed side by side, in registers.
+const STRIP: usize = if WHOLE { 32 } else { 16 };
+
+/// Writes all of `dx`. The picks are sorted by row first (stably); each row is summed in the order of its picks, and
+/// written once. Chunks end where a share of the picks does, which may be within a row, behind a strip of columns.
 pub fn index_select_backward(
     shape: ReduceShape,
     dy: &[f32],
@@ -58,77 +92,169 @@ pub fn index_select_backward(
     // Whole numbers as bits: none is a NaN's, as no array has so many elements.
     let mut places = take(n + 1 + count)?;
     let (ends, order) = places.split_at_mut(n + 1);
+    let most = count_rows(index, ends);
+    if WHOLE && dy.len() >= FAR && count >= 2 * n && most <= BLOCK {
+        add_rows(shape, dy, index, dx);
+        return Ok(None);
+    }
     sort_by_row(index, ends, order);
     let (ends, order) = (&*ends, &*order);
-    let cost = (count * inner).div_ceil(n) + inner;
-    for_each_part([dx], [inner], (outer * n, cost, 1), move |range, [dx]| {
-        for (row, dx) in range.zip(dx.chunks_exact_mut(inner)) {
-            let (o, j) = (row / n, row % n);
-            let picks = &order[ends[j].to_bits() as usize..ends[j + 1].to_bits() as usize];
-            sum_rows(&dy[o * count * inner..][..count * inner], picks, dx);
+    let end = |j: usize| ends[j].to_bits() as usize;
+    // What a strip takes: to be written, and its picks.
+    let strips = inner.div_ceil(STRIP);
+    let work = (n + count) * strips;
+    let chunks = chunk_count(outer * (n + count), inner);
+    let place = |at: usize| {
+        let (o, at) = (at / work, at % work);
+        let (mut row, mut after) = (0, n);
+        while after - row > 1 {
+            let middle = row + (after - row) / 2;
+            *(if (middle + end(middle)) * strips <= at { &mut row } else { &mut after }) = middle;
         }
-    });
+        let strip = (at - (row + end(row)) * strips) / (1 + end(row + 1) - end(row));
+        (o * n + row) * inner + strip * STRIP
+    };
+    let range = |chunk| {
+        if WHOLE {
+            let share = chunk_range(chunk, chunks, outer * work, 1);
+            place(share.start)..place(share.end)
+        } else {
+            let rows = chunk_range(chunk, chunks, outer * n, 1);
+            rows.start * inner..rows.end * inner
+        }
+    };
+    for_each_range(
+        [dx],
+        chunks,
+        |chunk| [range(chunk)],
+        move |chunk, [mut dx]| {
+            let start = range(chunk).start;
+            let (mut row, mut column) = (start / inner, start % inner);
+            while !dx.is_empty() {
+                let (o, j) = (row / n, row % n);
+                let dy = &dy[o * count * inner..][..count * inner];
+                let picks = end(j)..end(j + 1);
+                let strip;
+                (strip, dx) = dx.split_at_mut(STRIP.min(inner - column));
+                sum_strip(&dy[column.min(dy.len())..], inner, &order[picks], strip);
+                column += STRIP;
+                if column >= inner {
+                    (row, column) = (row + 1, 0);
+                }
+            }
+        },
+    );
     Ok(None)
 }
 
-/// After it, the picks of row `j` are `order[ends[j]..ends[j + 1]]`, ascending.
-fn sort_by_row(index: &[f32], ends: &mut [f32], order: &mut [f32]) {
-    let add = |end: &mut f32, more: u32| *end = f32::from_bits(end.to_bits() + more);
-    ends.fill(0.0);
+/// From so many values on (8 MB), rows in another order than that of memory take several times as long: each lies in a
+/// page of its own, whose address has to be looked up.
+const FAR: usize = 1 << 21;
+
+/// `index_select_backward` of rows that are picked [`BLOCK`] times at most, to the same bits: what is long is read in
+/// the order of memory, and what is short is changed again and again. (Two threads would each look up all pages.)
+#[inline(never)]
+fn add_rows(ReduceShape { outer, n, inner }: ReduceShape, dy: &[f32], index: &[f32], dx: &mut [f32]) {
+    const STEP: usize = 16;
+    dx.fill(0.0);
+    for o in 0..outer {
+        let dy = dy[o * index.len() * inner..].chunks_exact(inner);
+        for (dy, &at) in dy.zip(index) {
+            let dx = &mut dx[(o * n + row_of(at)) * inner..][..inner];
+            let ((dy, dy_rest), (dx, dx_rest)) = (dy.as_chunks::<STEP>(), dx.as_chunks_mut::<STEP>());
+            for (dx, dy) in dx.iter_mut().zip(dy) {
+                let (dy, mut dx) = (Src::new(dy, STEP), Dst::new(dx, STEP));
+                (0..STEP).step_by(4).for_each(|v| dx.store(v, dx.load(v) + dy.load(v)));
+            }
+            dx_rest.iter_mut().zip(dy_rest).for_each(|(dx, dy)| *dx += dy);
+        }
+    }
+}
+
+/// Gives what it was before, in bits.
+#[inline(always)]
+fn add_to(count: &mut f32, more: u32) -> u32 {
+    let before = count.to_bits();
+    *count = f32::from_bits(before + more);
+    before
+}
+
+/// How often row `j` was picked, in `counts[j + 1]`, and the most of them.
+fn count_rows(index: &[f32], counts: &mut [f32]) -> usize {
+    counts.fill(0.0);
+    let mut most = 0;
     for &at in index {
-        add(&mut ends[at as usize + 1], 1);
+        most = most.max(add_to(&mut counts[row_of(at) + 1], 1));
     }
-    for j in 1..ends.len() {
-        let before = ends[j - 1].to_bits();
-        add(&mut ends[j], before);
+    most as usize + 1
+}
+
+/// Of such counts: after it, the picks of row `j` are `order[ends[j]..ends[j + 1]]`, ascending.
+fn sort_by_row(index: &[f32], ends: &mut [f32], order: &mut [f32]) {
+    let ends = &mut ends[1..];
+    let mut start = 0;
+    for end in &mut *ends {
+        let count = end.to_bits();
+        *end = f32::from_bits(start);
+        start += count;
     }
-    // Each start moves on to the row's end, which is the next one's start …
+    // Each start moves on to the row's end.
     for (k, &at) in index.iter().enumerate() {
-        let next = &mut ends[at as usize];
-        order[next.to_bits() as usize] = f32::from_bits(k as u32);
-        add(next, 1);
+        order[add_to(&mut ends[row_of(at)], 1) as usize] = f32::from_bits(k as u32);
     }
-    // … so all are moved by one.
-    ends.copy_within(..ends.len() - 1, 1);
-    ends[0] = 0.0;
 }
 
 /// Rows that are summed in f32, at most; more are closed in f64.
 const BLOCK: usize = 64;
 
-/// Columns that are summed side by side.
-const WIDTH: usize = 16;
-
-/// `y = Σ x[pick]` of rows as long as `y`.
-fn sum_rows(x: &[f32], picks: &[f32], y: &mut [f32]) {
-    let inner = y.len();
-    for (c, y) in y.chunks_mut(WIDTH).enumerate() {
-        let mut totals = [0.0; WIDTH];
-        for block in picks.chunks(BLOCK) {
-            let mut sums = [F32x4::zero(); WIDTH / 4];
-            for pick in block {
-                let row = &x[pick.to_bits() as usize * inner + WIDTH * c..][..y.len()];
-                match row.first_chunk::<WIDTH>() {
-                    Some(row) => {
-                        let row = Src::new(row, WIDTH);
-                        sums = std::array::from_fn(|v| sums[v] + row.load(4 * v));
-                    }
-                    None => sums.iter_mut().zip(row.chunks(4)).for_each(|(sum, row)| {
-                        *sum = *sum + F32x4::load_tail(row, 0.0);
-                    }),
-                }
-            }
-            let sums = sums.map(F32x4::to_array);
-            if picks.len() <= BLOCK {
-                y.copy_from_slice(&sums.as_flattened()[..y.len()]);
-            } else {
-                totals.iter_mut().zip(sums.as_flattened()).for_each(|(total, &sum)| *total += f64::from(sum));
-            }
-        }
-        if picks.len() > BLOCK || picks.is_empty() {
-            y.iter_mut().zip(totals).for_each(|(y, total)| *y = total as f32);
-        }
+/// `y = Σ x[pick]` of a strip of rows of `inner`.
+fn sum_strip(x: &[f32], inner: usize, picks: &[f32], y: &mut [f32]) {
+    if picks.len() <= BLOCK {
+        return sum_block(x, inner, picks, y);
     }
+    let (mut totals, mut sums) = ([0.0; STRIP], [0.0; STRIP]);
+    for block in picks.chunks(BLOCK) {
+        sum_block(x, inner, block, &mut sums[..y.len()]);
+        totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += f64::from(sum));
+    }
+    y.iter_mut().zip(totals).for_each(|(y, total)| *y = total as f32);
+}
+
+#[inline(never)]
+fn sum_block(x: &[f32], inner: usize, picks: &[f32], y: &mut [f32]) {
+    let n = y.len();
+    let x = Src::new(x, x.len());
+    if n < 4 {
+        for (c, y) in y.iter_mut().enumerate() {
+            *y = picks.iter().fold(0.0, |sum, pick| sum + x.get(pick.to_bits() as usize * inner + c));
+        }
+        return;
+    }
+    let mut y = Dst::new(y, n);
+    let mut at = 0;
+    if WHOLE && n == STRIP {
+        return sum_vectors::<8>(x, inner, picks, y);
+    }
+    if n >= 16 {
+        sum_vectors::<4>(x, inner, picks, y.offset(0));
+        at = 16;
+    }
+    while at < n {
+        // The last vector may overlap the one before.
+        let from = at.min(n - 4);
+        sum_vectors::<1>(x.offset(from), inner, picks, y.offset(from));
+        at += 4;
+    }
+}
+
+#[inline(always)]
+fn sum_vectors<const V: usize>(x: Src, inner: usize, picks: &[f32], mut y: Dst) {
+    let mut sums = [F32x4::zero(); V];
+    for pick in picks {
+        let x = x.offset(pick.to_bits() as usize * inner);
+        sums = std::array::from_fn(|v| sums[v] + x.load(4 * v));
+    }
+    sums.into_iter().enumerate().for_each(|(v, sum)| y.store(4 * v, sum));
 }
 
 #[cfg(test)]
@@ -148,6 +274,10 @@ mod tests {
             (1, 50, 64, 2000),
             (70, 31, 5, 97),
             (1, 2, 3, 5000),
+            (3, 2, 101, 900),
+            (2, 1, 35, 6000),
+            (1, 9000, 36, 40),
+            (2, 3, 40, 0),
         ] {
             let shape = ReduceShape { outer, n, inner };
             let (x, dy) = (random(1, outer * n * inner), random(2, outer * count * inner));
@@ -158,6 +288,23 @@ mod tests {
             assert_close(&y, &twin::gather((outer, n, count, inner), &x, &all), 0.0);
             assert_eq!(index_select_backward(shape, &dy, &index, &mut dx), Ok(None));
             assert_close(&dx, &twin::scatter((outer, n, count, inner), &dy, &all), 3e-7);
+        }
+    }
+
+    #[test]
+    fn rows_that_are_added_one_by_one_have_the_same_bits() {
+        for (outer, n, inner, count) in [(1, 50, 64, 500), (3, 40, 37, 900), (2, 7, 5, 0), (1, 1, 1, 64)] {
+            let shape = ReduceShape { outer, n, inner };
+            // (Sums of zeros have their signs, too.)
+            let dy: Vec<f32> =
+                random(2, outer * count * inner).iter().map(|dy| dy * dy.signum().min(0.0)).collect();
+            let index = twin::indices(3, count, n);
+            assert!(count_rows(&index, &mut vec![7.0; n + 1]) <= BLOCK);
+            let (mut dx, mut expected) =
+                (vec![f32::NAN; outer * n * inner], vec![f32::NAN; outer * n * inner]);
+            add_rows(shape, &dy, &index, &mut dx);
+            index_select_backward(shape, &dy, &index, &mut expected).unwrap();
+            assert!(dx.iter().zip(&expected).all(|(dx, expected)| dx.to_bits() == expected.to_bits()));
         }
     }
 

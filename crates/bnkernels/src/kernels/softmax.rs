@@ -5,16 +5,15 @@
 pub(super) mod narrow;
 
 use crate::parallel::for_each_part;
-use crate::simd::{Dst, F32x4, Mask4, Src};
+use crate::simd::{Dst, Exp, F32x4, Mask4, Src};
 
 /// `y = softmax(x)`.
 pub fn softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
     assert!(x.len() == rows * cols && y.len() == rows * cols);
-    for_each_row(rows, cols, y, |row, y| {
+    for_each_row(rows, cols, y, |exp, row, y| {
         let x = &x[row * cols..][..cols];
         let max = F32x4::splat(maximum(x));
-        map([x], y, |[x]| (x - max).exp_or_zero());
-        let sum = sum([y], |[y]| y);
+        let sum = exponentials(exp, x, max, y);
         let (fours, tail) = y.as_chunks_mut::<4>();
         fours.iter_mut().for_each(|y| (F32x4::load(y) / F32x4::splat(sum)).store(y));
         tail.iter_mut().for_each(|y| *y /= sum);
@@ -35,7 +34,7 @@ pub fn log_softmax_forward(rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
 /// `dx = y (dy - Σ dy y)`, with `y = softmax(x)`.
 pub fn softmax_backward(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx: &mut [f32]) {
     assert!(y.len() == rows * cols && dy.len() == rows * cols && dx.len() == rows * cols);
-    for_each_row(rows, cols, dx, |row, dx| {
+    for_each_row(rows, cols, dx, |_, row, dx| {
         let (y, dy) = (&y[row * cols..][..cols], &dy[row * cols..][..cols]);
         let dot = F32x4::splat(sum([y, dy], |[y, dy]| y * dy));
         map([y, dy], dx, |[y, dy]| y * (dy - dot));
@@ -52,10 +51,10 @@ pub fn log_softmax_backward(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx:
 }
 
 fn log_softmax_backward_rows(rows: usize, cols: usize, y: &[f32], dy: &[f32], dx: &mut [f32]) {
-    for_each_row(rows, cols, dx, |row, dx| {
+    for_each_row(rows, cols, dx, |exp, row, dx| {
         let (y, dy) = (&y[row * cols..][..cols], &dy[row * cols..][..cols]);
         let sum = F32x4::splat(sum([dy], |[dy]| dy));
-        map([y, dy], dx, |[y, dy]| dy - y.exp_or_zero() * sum);
+        map([y, dy], dx, |[y, dy]| dy - exp.or_zero(y) * sum);
     });
 }
 
@@ -70,12 +69,13 @@ pub(super) fn log_softmax_rows(cols: usize, x: &[f32], y: &mut [f32]) {
 
 #[inline(always)]
 fn one_by_one(cols: usize, x: &[f32], y: &mut [f32]) {
+    let exp = Exp::with_constants();
     for (x, y) in x.chunks(4 * cols).zip(y.chunks_mut(4 * cols)) {
         let (mut max, mut sums) = ([0.0; 4], [1.0; 4]);
         for ((x, max), total) in x.chunks_exact(cols).zip(&mut max).zip(&mut sums) {
             *max = maximum(x);
             let max = F32x4::splat(*max);
-            *total = sum([x], |[x]| (x - max).exp_or_zero());
+            *total = sum([x], |[x]| exp.or_zero(x - max));
         }
         let logs = F32x4::load(&sums).ln().to_array();
         for (((x, y), max), log) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)).zip(max).zip(logs) {
@@ -88,12 +88,14 @@ fn one_by_one(cols: usize, x: &[f32], y: &mut [f32]) {
 /// Multiply-adds that an exponential is worth, when work is cut into chunks.
 pub(super) const EXP_COST: usize = 8;
 
-fn for_each_row(rows: usize, cols: usize, y: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
+/// Whoever needs no exponentials pays nothing for their constants.
+fn for_each_row(rows: usize, cols: usize, y: &mut [f32], f: impl Fn(Exp, usize, &mut [f32]) + Sync) {
     if cols == 0 {
         return;
     }
     for_each_part([y], [cols], (rows, cols * EXP_COST, 1), move |rows, [y]| {
-        rows.zip(y.chunks_exact_mut(cols)).for_each(|(row, y)| f(row, y));
+        let exp = Exp::with_constants();
+        rows.zip(y.chunks_exact_mut(cols)).for_each(|(row, y)| f(exp, row, y));
     });
 }
 
@@ -105,31 +107,38 @@ pub(super) fn maximum(x: &[f32]) -> f32 {
     }
     let src = Src::new(x, x.len());
     // The last vector may overlap the one before: a maximum doesn't mind.
-    let mut max = F32x4::splat(f32::NEG_INFINITY).at_least(src.load(x.len() - 4));
-    for i in (0..x.len() - 4).step_by(4) {
-        max = max.at_least(src.load(i));
+    let last = x.len() - 4;
+    let mut max = [F32x4::splat(f32::NEG_INFINITY).at_least(src.load(last)); 2];
+    for i in (0..last).step_by(8) {
+        max = [max[0].at_least(src.load(i)), max[1].at_least(src.load(last.min(i + 4)))];
     }
-    max.largest()
+    max[0].at_least(max[1]).largest()
 }
 
-/// Where the vectors of a row of `n` start: the last overlaps the one before if `n` is no multiple
-/// of 4. A row shorter than a vector has one, which [`load`] fills up.
-#[inline(always)]
-fn starts(n: usize) -> impl Iterator<Item = usize> {
-    (0..n).step_by(4).map(move |i| i.min(n.saturating_sub(4)))
-}
+/// A running sum of floats is good for so many.
+const BLOCK: usize = 1024;
 
+/// `y = e^(x - max)`, and its sum, as [`sum`] has it.
 #[inline(always)]
-fn load<const K: usize>(rows: [&[f32]; K], cursors: [Src; K], at: usize) -> [F32x4; K] {
-    std::array::from_fn(
-        |k| {
-            if rows[k].len() < 4 {
-                F32x4::load_tail(rows[k], 0.0)
-            } else {
-                cursors[k].load(at)
-            }
-        },
-    )
+fn exponentials(exp: Exp, x: &[f32], max: F32x4, y: &mut [f32]) -> f32 {
+    let mut total = 0.0;
+    for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
+        let whole = y.len() / 4 * 4;
+        let (from, mut to) = (Src::new(x, whole), Dst::new(&mut *y, whole));
+        let mut sum = F32x4::zero();
+        for i in (0..whole).step_by(4) {
+            let power = exp.or_zero(from.load(i) - max);
+            to.store(i, power);
+            sum = sum + power;
+        }
+        if whole < y.len() {
+            let power = exp.or_zero(F32x4::load_tail(&x[whole..], f32::NEG_INFINITY) - max);
+            power.store_tail(&mut y[whole..]);
+            sum = sum + power;
+        }
+        total += f64::from(sum.sum());
+    }
+    total as f32
 }
 
 /// The sum of `f` over the elements of rows of one length.
@@ -137,8 +146,6 @@ fn load<const K: usize>(rows: [&[f32]; K], cursors: [Src; K], at: usize) -> [F32
 pub(super) fn sum<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4) -> f32 {
     let n = rows[0].len();
     assert!(rows.iter().all(|row| row.len() == n));
-    // A running sum of floats is good for so many.
-    const BLOCK: usize = 1024;
     let (mut total, mut start) = (0.0, 0);
     // (One loop, and so one copy of `f`.)
     loop {
@@ -158,7 +165,14 @@ fn sum_block<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4)
     let n = rows[0].len();
     let whole = n / 4 * 4;
     let mut rests = [[0.0; 4]; K];
-    rests.iter_mut().zip(rows).for_each(|(rest, row)| rest[..n - whole].copy_from_slice(&row[whole..]));
+    for (rest, row) in rests.iter_mut().zip(rows) {
+        if cfg!(feature = "whole") {
+            // (A call would take the registers in which `f` keeps its constants.)
+            (0..3).for_each(|i| rest[i] = row.get(whole + i).copied().unwrap_or(0.0));
+        } else {
+            F32x4::load_tail(&row[whole..], 0.0).store(rest);
+        }
+    }
     let rests = rests.each_ref().map(|rest| Src::new(rest, 4));
     let mut sum = F32x4::zero();
     let runs =
@@ -173,19 +187,42 @@ fn sum_block<const K: usize>(rows: [&[f32]; K], f: impl Fn([F32x4; K]) -> F32x4)
     sum.sum()
 }
 
-/// `y = f(rows)`, element by element.
+/// `y = f(rows)`, element by element. A row shorter than a vector is done on a copy, so that the loop asks nothing.
 #[inline(always)]
 pub(super) fn map<const K: usize>(rows: [&[f32]; K], y: &mut [f32], f: impl Fn([F32x4; K]) -> F32x4) {
     let n = y.len();
     assert!(rows.iter().all(|row| row.len() == n));
-    let cursors = rows.map(|row| Src::new(row, n));
-    for at in starts(n) {
-        let value = f(load(rows, cursors, at));
-        if n < 4 {
-            value.store_tail(y);
-        } else {
-            Dst::new(y, n).store(at, value);
+    if !cfg!(feature = "whole") {
+        // (Less to download, to the same bits.)
+        let from = rows.map(|row| Src::new(row, n));
+        for at in (0..n).step_by(4) {
+            let at = at.min(n.saturating_sub(4));
+            let value = f(std::array::from_fn(|k| match n {
+                0..4 => F32x4::load_tail(rows[k], 0.0),
+                _ => from[k].load(at),
+            }));
+            if n < 4 {
+                value.store_tail(y);
+            } else {
+                Dst::new(&mut *y, n).store(at, value);
+            }
         }
+        return;
+    }
+    let (short, length) = (n < 4, n.max(4));
+    let (mut copies, mut result) = ([[0.0; 4]; K], [0.0; 4]);
+    if short {
+        copies.iter_mut().zip(rows).for_each(|(copy, row)| F32x4::load_tail(row, 0.0).store(copy));
+    }
+    let from: [Src; K] = std::array::from_fn(|k| Src::new(if short { &copies[k] } else { rows[k] }, length));
+    let mut to = Dst::new(if short { &mut result } else { &mut *y }, length);
+    // The last vector overlaps the one before if `n` is no multiple of 4.
+    for at in (0..length).step_by(4) {
+        let at = at.min(length - 4);
+        to.store(at, f(from.map(|row| row.load(at))));
+    }
+    if short {
+        y.copy_from_slice(&result[..n]);
     }
 }
 

@@ -47,12 +47,15 @@ impl<const N: usize> Constants<N> {
     }
 }
 
+/// 1.5 · 2^23: added to it, a number becomes whole, and stands in the low bits.
+const WHOLE: f32 = 12_582_912.0;
+
 /// ln 2 in two parts, the first with so few bits that its multiples by exponents are exact.
 const LN2_HIGH: f32 = 0.693_359_4;
 const LN2_LOW: f32 = -2.121_944_4e-4;
 
 /// Of `(e^r - 1 - r) / r²`, fitted for the least relative error of `e^r` (3e-9), and what else [`F32x4::exp`] needs.
-static EXP: [f32; 13] = [
+static EXP: [f32; 15] = [
     1.381_453_8e-3,
     8.368_745e-3,
     4.166_839e-2,
@@ -68,6 +71,9 @@ static EXP: [f32; 13] = [
     // And the least whose result has all its bits, and one that belongs to the largest power of two.
     -87.3,
     88.3,
+    // With the bias of an exponent, and without.
+    WHOLE + 127.0,
+    WHOLE,
 ];
 
 /// Of `(2^r - 1) / r`, fitted for the least relative error of `2^r` (2e-9); then what else [`Exp2`] needs: 1, the least
@@ -81,7 +87,7 @@ static EXP2: [f32; 9] = [
     std::f32::consts::LN_2,
     1.0,
     -126.0,
-    12_582_912.0 + 127.0,
+    WHOLE + 127.0,
 ];
 
 /// Two to the power of numbers of at most 0, or hardly more: `2^n 2^r` with `n` whole and |r| <= ½. Relative error below
@@ -104,6 +110,29 @@ impl Exp2 {
         let r = x - (power - whole);
         let y = a.mul_add(r, b).mul_add(r, c).mul_add(r, d).mul_add(r, e).mul_add(r, f).mul_add(r, one);
         x.lt(least).clear(y * power.low_bits_as_exponent())
+    }
+}
+
+/// [`F32x4::exp_or_zero`] of numbers of at most 88, to the same bits. It holds its constants, for loops of many.
+#[derive(Clone, Copy)]
+pub struct Exp([F32x4; 11]);
+
+impl Exp {
+    #[inline(always)]
+    pub fn with_constants() -> Self {
+        let table = Constants::new(&EXP);
+        Self([0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 13].map(|i| table.get(i)))
+    }
+
+    #[inline(always)]
+    pub fn or_zero(&self, x: F32x4) -> F32x4 {
+        let [a, b, c, d, e, log2e, high, low, one, least, whole] = self.0;
+        let power = x.mul_add(log2e, whole);
+        let n = power - whole;
+        let r = n.mul_add(low, n.mul_add(high, x));
+        let p = a.mul_add(r, b).mul_add(r, c).mul_add(r, d).mul_add(r, e);
+        let y = (p.mul_add(r * r, r) + one) * power.low_bits_as_exponent();
+        x.lt(least).clear(y)
     }
 }
 
@@ -148,7 +177,7 @@ impl F32x4 {
     #[inline(always)]
     pub fn exp_or_zero_of<const N: usize>(x: [Self; N]) -> [Self; N] {
         let table = Constants::new(&EXP);
-        let parts = Self::exp_parts(x, &table, 12, 127.0);
+        let parts = Self::exp_parts(x, &table, 12, 13);
         std::array::from_fn(|i| {
             let (fraction, _, power) = parts[i];
             let y = (fraction + table.get(8)) * power.low_bits_as_exponent();
@@ -167,24 +196,23 @@ impl F32x4 {
     #[inline(always)]
     fn exp_and_fraction(self) -> (Self, Self, Self) {
         let table = Constants::new(&EXP);
-        let [(fraction, n, power)] = Self::exp_parts([self], &table, 10, 0.0);
+        let [(fraction, n, power)] = Self::exp_parts([self], &table, 10, 14);
         // Two factors, because 2^n itself may be inf or denormal where the result is not.
         let [half, rest] = power.low_bits_as_two_powers();
         let y = (fraction + table.get(8)) * half * rest;
         (self.lt(table.get(9)).clear(y), n, fraction)
     }
 
-    /// `e^r - 1`, `n`, and a number whose low bits are `n + bias`. `n` is that of `table[most]` above it, where `e^r`
+    /// `e^r - 1`, `n`, and a number whose low bits are `n`, or `n + bias`. `n` is that of `table[most]` above it, where `e^r`
     /// then grows; far below 0 all is anything. A NaN stays one in `e^r`, whatever becomes of `n`.
     #[inline(always)]
     fn exp_parts<const N: usize>(
         x: [Self; N],
-        table: &Constants<13>,
+        table: &Constants<15>,
         most: usize,
-        bias: f32,
+        whole: usize,
     ) -> [(Self, Self, Self); N] {
-        // Added to 1.5 · 2^23, a number becomes whole, and stands in the low bits.
-        let whole = Self::splat(12_582_912.0 + bias);
+        let whole = table.get(whole);
         let power = x.map(|x| x.at_most(table.get(most)).mul_add(table.get(5), whole));
         let n = power.map(|power| power - whole);
         let r: [Self; N] = std::array::from_fn(|i| n[i].mul_add(table.get(6), x[i]));
@@ -282,6 +310,17 @@ pub(super) mod tests {
         );
         assert_eq!((exp(-87.4), exp(-1e30), exp(f32::NEG_INFINITY)), (0.0, 0.0, 0.0));
         assert!(exp(f32::NAN).is_nan() && exp(1e30) == f32::INFINITY && exp(88.7).is_finite());
+    }
+
+    #[test]
+    fn exp_with_constants_has_the_same_bits() {
+        let exp = Exp::with_constants();
+        let hard = [0.0, -0.0, 1e-40, -87.3, -87.4, -1e30, f32::NEG_INFINITY];
+        for x in (-100_000..88_000).map(|i| i as f32 * 1e-3).chain(hard) {
+            let (x, bits) = (F32x4::splat(x), |y: F32x4| y.to_array().map(f32::to_bits));
+            assert_eq!(bits(exp.or_zero(x)), bits(x.exp_or_zero()), "{:?}", x.to_array());
+        }
+        assert!(exp.or_zero(F32x4::splat(f32::NAN)).to_array()[0].is_nan());
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod wasm;
 
 pub use cursor::{reach, Dst, Src};
 pub use double::F64x4;
-pub use math::Exp2;
+pub use math::{Exp, Exp2};
 
 #[cfg(not(target_arch = "wasm32"))]
 use native::{Raw, RawMask};
@@ -76,11 +76,11 @@ impl F32x4 {
     }
 
     /// Up to four of `from`; the rest is `fill`.
-    #[inline(always)]
+    #[inline(never)]
     pub fn load_tail(from: &[f32], fill: f32) -> Self {
-        let mut lanes = [fill; 4];
-        lanes[..from.len()].copy_from_slice(from);
-        Self::new(lanes[0], lanes[1], lanes[2], lanes[3])
+        // (A copy of unknown length is a call.)
+        let lane = |i: usize| from.get(i).copied().unwrap_or(fill);
+        Self::new(lane(0), lane(1), lane(2), lane(3))
     }
 
     #[inline(always)]
@@ -89,10 +89,13 @@ impl F32x4 {
     }
 
     /// As many lanes as `to` holds, at most four.
-    #[inline(always)]
+    #[inline(never)]
     pub fn store_tail(self, to: &mut [f32]) {
-        let length = to.len();
-        to.copy_from_slice(&self.to_array()[..length]);
+        for (i, lane) in self.to_array().into_iter().enumerate() {
+            if let Some(to) = to.get_mut(i) {
+                *to = lane;
+            }
+        }
     }
 }
 
