@@ -15,13 +15,13 @@ pub(super) fn sums<const I: usize, const K: usize>(
     let length = inputs[0].len();
     let mut from = inputs.map(|x| Src::new(x, length));
     let mut sums = [[F32x4::zero(); K]; 4];
-    for _ in 0..length / (16) {
+    for _ in 0..length / 16 {
         for (part, sum) in sums.iter_mut().enumerate() {
             *sum = f(from.map(|x| x.at(4 * part).load(0)), *sum);
         }
         from = from.map(|x| x.offset(16));
     }
-    for (part, sum) in sums.iter_mut().enumerate().take(length % (16) / 4) {
+    for (part, sum) in sums.iter_mut().enumerate().take(length % 16 / 4) {
         *sum = f(from.map(|x| x.load(4 * part)), *sum);
     }
     std::array::from_fn(|k| sums.iter().map(|sums| sums[k]).reduce(|a, b| a + b).map_or(0.0, F32x4::sum))
