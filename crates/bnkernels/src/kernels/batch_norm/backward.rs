@@ -35,10 +35,9 @@ pub fn batch_norm_backward(
     if !training {
         match shape.layout {
             Layout::Rows => rows::write(shape, [dy], [scale], dx, |[dy], [scale]| dy * scale),
-            Layout::Lanes => lanes::write(shape, dx, true, |channel, range| {
-                let dy = Src::new(&dy[range.clone()], range.len());
+            Layout::Lanes => lanes::write(shape, [dy], dx, true, |channel| {
                 let scale = F32x4::splat(scale[channel]);
-                move |at| dy.load(at) * scale
+                move |[dy]| dy * scale
             }),
         }
         return Ok(());
@@ -50,11 +49,10 @@ pub fn batch_norm_backward(
                 (mean - x).mul_add(slope, dy - shift) * scale
             })
         }
-        Layout::Lanes => lanes::write(shape, dx, true, |channel, range| {
-            let [x, dy] = [x, dy].map(|values| Src::new(&values[range.clone()], range.len()));
+        Layout::Lanes => lanes::write(shape, [x, dy], dx, true, |channel| {
             let [mean, shift, slope, scale] =
                 [mean[channel], shift[channel], slope[channel], scale[channel]].map(F32x4::splat);
-            move |at| (mean - x.load(at)).mul_add(slope, dy.load(at) - shift) * scale
+            move |[x, dy]| (mean - x).mul_add(slope, dy - shift) * scale
         }),
     }
     Ok(())
@@ -76,11 +74,9 @@ pub(super) fn sum_pieces(
         }
         // Padding lanes of dy are zero, so they need no care.
         Layout::Lanes => lanes::for_each_piece(shape, [plain, products], |_, channel, range| {
-            let [x, dy] = [x, dy].map(|values| Src::new(&values[range.clone()], range.len()));
             let mean = F32x4::splat(mean[channel]);
-            lanes::sums(range.len(), |at, [plain, products]| {
-                let dy = dy.load(at);
-                [plain + dy, dy.mul_add(x.load(at) - mean, products)]
+            lanes::sums([x, dy].map(|values| &values[range.clone()]), |[x, dy], [plain, products]| {
+                [plain + dy, dy.mul_add(x - mean, products)]
             })
         }),
     }

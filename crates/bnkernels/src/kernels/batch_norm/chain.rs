@@ -7,21 +7,10 @@ use super::{lanes, Affine, BatchNormShape, Layout, Statistics, LANES};
 use crate::kernels::chain::Steps;
 use crate::parallel::scratch::{per_thread, take};
 use crate::parallel::{largest_range, OutOfMemory};
-use crate::simd::{Dst, Src};
 
 /// Elements of the largest piece.
 fn largest_piece(shape: &BatchNormShape) -> usize {
     largest_range(shape.pieces().max(1), shape.s, 1) * LANES
-}
-
-/// Writes the normalised piece of a channel.
-fn normalise(x: &[f32], factors: [f32; 3], y: &mut [f32]) {
-    let length = x.len();
-    let (x, mut y) = (Src::new(x, length), Dst::new(y, length));
-    let map = normalised(x, factors);
-    for at in (0..length).step_by(4) {
-        y.store(at, map(at));
-    }
 }
 
 /// As `batch_norm_forward`, and then the steps, which write what there is to write.
@@ -40,7 +29,8 @@ pub fn batch_norm_chain_forward(
     let factors = factors(&statistics, affine, &mut of_channels);
     lanes::for_each_piece(shape, [], |_, channel, range| {
         scratch.with(|scratch| {
-            normalise(&x[range.clone()], factors.map(|factor| factor[channel]), &mut scratch[..range.len()]);
+            let map = normalised(factors.map(|factor| factor[channel]));
+            lanes::map([&x[range.clone()]], &mut scratch[..range.len()], map);
             steps.run(range, scratch);
         });
         []

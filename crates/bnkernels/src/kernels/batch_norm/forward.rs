@@ -2,7 +2,7 @@
 
 use super::{get, lanes, put, rows, Affine, BatchNormShape, Layout, Statistics};
 use crate::parallel::{scratch::take, OutOfMemory};
-use crate::simd::{F32x4, Src};
+use crate::simd::F32x4;
 
 /// `y = x̂ · weight + bias`, in training and evaluation alike.
 pub fn batch_norm_forward(
@@ -20,9 +20,8 @@ pub fn batch_norm_forward(
         Layout::Rows => rows::write(shape, [x], [mean, scale, shift], y, |[x], [mean, scale, shift]| {
             (x - mean).mul_add(scale, shift)
         }),
-        Layout::Lanes => lanes::write(shape, y, false, |channel, range| {
-            let x = Src::new(&x[range.clone()], range.len());
-            normalised(x, [mean[channel], scale[channel], shift[channel]])
+        Layout::Lanes => lanes::write(shape, [x], y, false, |channel| {
+            normalised([mean[channel], scale[channel], shift[channel]])
         }),
     }
     Ok(())
@@ -47,9 +46,9 @@ pub(super) fn factors<'a>(
     [statistics.mean, scale, shift]
 }
 
-/// The normalised vectors of a piece of `x` of one channel, with its mean, scale and shift.
+/// Normalises vectors of a channel with this mean, scale and shift.
 #[inline(always)]
-pub(super) fn normalised(x: Src<'_>, factors: [f32; 3]) -> impl Fn(usize) -> F32x4 + use<'_> {
+pub(super) fn normalised(factors: [f32; 3]) -> impl Fn([F32x4; 1]) -> F32x4 {
     let [mean, scale, shift] = factors.map(F32x4::splat);
-    move |at| (x.load(at) - mean).mul_add(scale, shift)
+    move |[x]| (x - mean).mul_add(scale, shift)
 }

@@ -7,7 +7,7 @@
 
 use super::{lanes, put, rows, BatchNormShape, Layout};
 use crate::parallel::{scratch::take, OutOfMemory};
-use crate::simd::{F32x4, F64x4, Src};
+use crate::simd::{F32x4, F64x4, Mask4, Src};
 use std::ops::Range;
 
 /// Mean (as the sum of two floats) and biased variance of each channel; NaN if there are no values.
@@ -58,31 +58,70 @@ pub fn batch_norm_statistics(
 }
 
 /// Pivot, mean less pivot, and sum of squared differences to the mean.
+///
+/// The pivot is the mean of a sixteenth of the values: whatever they are, the sum of squared differences to it is at most
+/// 17 times that to the mean of all, so that the one comes from the other without harm, and all are read once. It is 0
+/// where that is as near, and nothing then has to be subtracted.
 fn lanes_statistics(x: &[f32], lanes: usize, images: usize) -> [f32; 3] {
-    let (Some(&pivot), length) = (x.first(), x.len()) else {
-        return [0.0; 3];
+    let Some(&first) = x.first() else { return [0.0; 3] };
+    // (Of a pixel of four vectors, the last one too has sums of its own then, as it needs where it has padding.)
+    let sums = if lanes == 16 && images < 16 { lanes_sums::<4, true> } else { lanes_sums::<6, true> };
+    let (pivot, is_near) = if x.len() > 64 {
+        let some = (x.len() / lanes).div_ceil(16) * lanes;
+        let [sum, squares, share] = sums(&x[..some], lanes, images, first);
+        let shift = sum * share;
+        let pivot = first + shift;
+        (pivot, pivot * pivot <= 4.0 * (squares - sum * shift) * share)
+    } else {
+        let some = &x[..images.min(4)];
+        (some.iter().sum::<f32>() / some.len() as f32, false)
     };
-    let x = Src::new(x, length);
-    let values = length / lanes * images;
-    let first = F32x4::splat(pivot);
-    if images < lanes {
-        let sum = lanes::sum_without_padding(length, lanes, images, |i| x.load(i) - first);
-        let shift = sum / values as f32;
-        let center = F32x4::splat(shift);
-        let squares = lanes::sum_without_padding(length, lanes, images, |i| {
-            let apart = x.load(i) - first - center;
-            apart * apart
-        });
-        return [pivot, shift, squares];
+    let pivot = if is_near { 0.0 } else { pivot };
+    let sums =
+        if cfg!(feature = "whole") && is_near && images == lanes { lanes_sums::<6, false> } else { sums };
+    let [sum, squares, share] = sums(x, lanes, images, pivot);
+    let shift = sum * share;
+    // (`max` would make 0 of a NaN.)
+    let squares = squares - sum * shift;
+    [pivot, shift, if squares < 0.0 { 0.0 } else { squares }]
+}
+
+/// The sums of differences to the pivot (0 if not `PIVOT`) and of their squares, and one part of as many. Each of `P`
+/// vectors side by side, which are one or more pixels, has sums of its own; those with padding lose these lanes at the end.
+fn lanes_sums<const P: usize, const PIVOT: bool>(
+    x: &[f32],
+    lanes: usize,
+    images: usize,
+    pivot: f32,
+) -> [f32; 3] {
+    let (length, step) = (x.len(), 4 * P);
+    let share = 1.0 / (length / lanes * images) as f32;
+    let (mut at, pivot) = (Src::new(x, length), F32x4::splat(pivot));
+    let mut sums = [[F32x4::zero(); 2]; P];
+    let add = |[sum, squares]: [F32x4; 2], x: F32x4| {
+        let apart = if PIVOT { x - pivot } else { x };
+        [sum + apart, apart.mul_add(apart, squares)]
+    };
+    for _ in 0..length / step {
+        for (part, sums) in sums.iter_mut().enumerate() {
+            *sums = add(*sums, at.at(4 * part).load(0));
+        }
+        at = at.offset(step);
     }
-    let [sum] = lanes::sums(length, |i, [sum]| [sum + (x.load(i) - first)]);
-    let shift = sum / values as f32;
-    let center = F32x4::splat(shift);
-    let [squares] = lanes::sums(length, |i, [sum]| {
-        let apart = x.load(i) - first - center;
-        [apart.mul_add(apart, sum)]
-    });
-    [pivot, shift, squares]
+    for (part, sums) in sums.iter_mut().enumerate().take(length % step / 4) {
+        *sums = add(*sums, at.load(4 * part));
+    }
+    if images < lanes {
+        let last = Mask4::first(images - (lanes - 4));
+        for (part, sums) in sums.iter_mut().enumerate() {
+            if (4 * part + 4).is_multiple_of(lanes) {
+                *sums = sums.map(|sum| last.keep(sum));
+            }
+        }
+    }
+    let [sum, squares] =
+        std::array::from_fn(|k| sums.iter().map(|sums| sums[k]).reduce(|a, b| a + b).map_or(0.0, F32x4::sum));
+    [sum, squares, share]
 }
 
 struct RowStatistics<'a> {

@@ -107,6 +107,45 @@ fn a_large_mean_does_not_drown_the_spread() {
     }
 }
 
+/// Values whose mean is hard to guess from the first of them, in any width of a block, with anything in the padding.
+#[test]
+fn statistics_of_lanes_are_right_wherever_the_pivot_is() {
+    type Values = fn(usize, f32) -> f32;
+    let kinds: [(Values, f64); 5] = [
+        (|_, v| v, 1e-6),
+        (|_, v| 1e4 + 0.1 * v, 1e-5),
+        (|pixel, v| if pixel < 20 { 0.0 } else { 5.0 + 0.1 * v }, 4e-6),
+        (|pixel, v| if pixel == 0 { 1e5 } else { v }, 2e-6),
+        (|_, _| 0.1, 0.0),
+    ];
+    for (value, tolerance) in kinds {
+        for n in (1..=16).chain([18, 29, 33]) {
+            for s in [1, 2, 3, 20, 21, 300] {
+                let c = 2;
+                let x: Vec<f32> = random((n + s) as u64, n * c * s)
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &v)| value(i % s, v))
+                    .collect();
+                let shape = BatchNormShape { layout: Layout::Lanes, n, c, s };
+                let mut lanes = to_lanes(&x, n, c * s);
+                let is_image = to_lanes(&vec![1.0; x.len()], n, c * s);
+                lanes.iter_mut().zip(is_image).filter(|(_, is)| *is == 0.0).for_each(|(v, _)| *v = f32::NAN);
+                let [mut mean, mut residual, mut var] = [[f32::NAN; 2]; 3];
+                batch_norm_statistics(&shape, &lanes, &mut mean, &mut residual, &mut var).unwrap();
+                let ones = vec![1.0; c];
+                let expected = twin::batch_norm((n, c, s), &x, &x, (&ones, &ones), None, 1e-5);
+                for (&actual, &expected) in var.iter().zip(&expected.var) {
+                    let apart = (f64::from(actual) - expected).abs();
+                    assert!(apart <= tolerance * expected + 1e-16, "var of {n}×{s}: {actual}, {expected}");
+                }
+                let sum: Vec<f32> = mean.iter().zip(residual).map(|(a, b)| a + b).collect();
+                assert_close_at_scale(&sum, &expected.mean, 1e-6, expected.var[0].sqrt().max(1e-20));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_first_value_far_off_does_no_harm() {
     let mut x = random(1, 512);
