@@ -99,14 +99,14 @@ fn for_each_plane<const K: usize>(
     );
 }
 
-/// Calls `f::<V, U>` for a channel of so many lanes: `V` vectors a pixel, and `U` pixels side by side in its sums.
+/// Calls `f::<V, U>(lanes, …)` for a channel of so many lanes: `V` vectors of a pixel at a time, and `U` pixels side by
+/// side in its sums.
 macro_rules! by_lanes {
     ($lanes:expr, $f:ident, $($argument:expr),*) => {
         match $lanes {
-            16 => $f::<4, 1>($($argument),*),
-            12 => $f::<3, 1>($($argument),*),
-            8 => $f::<2, 2>($($argument),*),
-            _ => $f::<1, 4>($($argument),*),
+            16 => $f::<4, 1>(16, $($argument),*),
+            8 => $f::<2, 2>(8, $($argument),*),
+            lanes => $f::<1, 4>(lanes, $($argument),*),
         }
     };
 }
@@ -116,7 +116,7 @@ use by_lanes;
 /// `V` at a place.
 #[inline(always)]
 fn sums<const V: usize, const U: usize, const Q: usize>(
-    pixels: usize,
+    (lanes, pixels): (usize, usize),
     of: impl Fn(usize, usize) -> [F32x4; Q],
 ) -> [[F32x4; Q]; V] {
     let mut totals = [[[F32x4::zero(); 2]; Q]; V];
@@ -125,7 +125,7 @@ fn sums<const V: usize, const U: usize, const Q: usize>(
         let mut some = [[[F32x4::zero(); Q]; V]; U];
         let mut add = |u: usize, i: usize| {
             for (v, sums) in some[u].iter_mut().enumerate() {
-                for (sum, value) in sums.iter_mut().zip(of(v, 4 * (i * V + v))) {
+                for (sum, value) in sums.iter_mut().zip(of(v, i * lanes + 4 * v)) {
                     *sum = *sum + value;
                 }
             }

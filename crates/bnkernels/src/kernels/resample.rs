@@ -110,10 +110,8 @@ impl Lines<'_> {
     fn add<const N: usize, const FIRST: bool>(&mut self, k: usize, weights: [f32; N]) {
         let weights = weights.map(F32x4::splat);
         match self.pixels {
-            16 => self.walk::<N, FIRST, 4>(k, weights, 16),
             8 => self.walk::<N, FIRST, 2>(k, weights, 8),
-            4 => self.walk::<N, FIRST, 1>(k, weights, 4),
-            pixels if pixels % 16 == 0 => self.walk::<N, FIRST, 4>(k, weights, pixels),
+            pixels if pixels.is_multiple_of(16) => self.walk::<N, FIRST, 4>(k, weights, pixels),
             pixels => self.walk::<N, FIRST, 1>(k, weights, pixels),
         }
     }

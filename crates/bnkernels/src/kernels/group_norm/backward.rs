@@ -61,42 +61,49 @@ pub fn group_norm_backward(
 
 /// The sums of `dy` and of `dy·x̂`, of a channel.
 fn gradient_sums<const V: usize, const U: usize>(
+    lanes: usize,
     pixels: usize,
-    [x, dy]: [Src; 2],
-    [mean, residual, rstd]: [&[f32]; 3],
+    values: [Src; 2],
+    made: [&[f32]; 3],
     [plain, along]: [&mut [f32]; 2],
 ) {
-    let (mean, residual, rstd) = (each::<V>(mean), each::<V>(residual), each::<V>(rstd));
-    let sums = sums::<V, U, 2>(pixels, |v, at| {
-        let dy = dy.load(at);
-        [dy, dy * (x.load(at) - mean[v])]
-    });
-    for v in 0..V {
-        let [sum, product] = sums[v];
-        sum.store(&mut plain[4 * v..]);
-        ((product - residual[v] * sum) * rstd[v]).store(&mut along[4 * v..]);
+    for lane in (0..lanes).step_by(4 * V) {
+        let [x, dy] = values.map(|of| of.offset(lane));
+        let [mean, residual, rstd] = made.map(|of| each::<V>(&of[lane..]));
+        let sums = sums::<V, U, 2>((lanes, pixels), |v, at| {
+            let dy = dy.load(at);
+            [dy, dy * (x.load(at) - mean[v])]
+        });
+        for v in 0..V {
+            let (at, [sum, product]) = (lane + 4 * v, sums[v]);
+            sum.store(&mut plain[at..]);
+            ((product - residual[v] * sum) * rstd[v]).store(&mut along[at..]);
+        }
     }
 }
 
 /// `dx = dy * factor + (x - mean) * along + plain`, of a channel.
 fn gradient<const V: usize, const U: usize>(
+    lanes: usize,
     [x, dy]: [Src; 2],
-    [mean, residual, rstd]: [&[f32]; 3],
+    made: [&[f32]; 3],
     weight: F32x4,
-    [plain, along]: [&[f32]; 2],
+    sums: [&[f32]; 2],
     dx: &mut [f32],
 ) {
     let length = dx.len();
     let mut dx = Dst::new(dx, length);
-    let (mean, residual, along) = (each::<V>(mean), each::<V>(residual), each::<V>(along));
-    let factor = each::<V>(rstd).map(|rstd| rstd * weight);
-    let plain = each::<V>(plain);
-    let shift: [_; V] = from_fn(|v| plain[v] - residual[v] * along[v]);
-    for i in (0..length).step_by(4 * V) {
-        for v in 0..V {
-            let at = i + 4 * v;
-            let of_x = (x.load(at) - mean[v]).mul_add(along[v], shift[v]);
-            dx.store(at, dy.load(at).mul_add(factor[v], of_x));
+    for lane in (0..lanes).step_by(4 * V) {
+        let [mean, residual, rstd] = made.map(|of| each::<V>(&of[lane..]));
+        let [plain, along] = sums.map(|of| each::<V>(&of[lane..]));
+        let factor = rstd.map(|rstd| rstd * weight);
+        let shift: [_; V] = from_fn(|v| plain[v] - residual[v] * along[v]);
+        for i in (lane..length).step_by(lanes) {
+            for v in 0..V {
+                let at = i + 4 * v;
+                let of_x = (x.load(at) - mean[v]).mul_add(along[v], shift[v]);
+                dx.store(at, dy.load(at).mul_add(factor[v], of_x));
+            }
         }
     }
 }

@@ -57,23 +57,32 @@ fn clear_padding(s: &GroupNormShape, rstd: &mut [f32]) {
 }
 
 /// Of a channel: something near the mean, what that lacks, and the mean square of what is away from the mean.
-fn spread<const V: usize, const U: usize>(pixels: usize, x: Src, [mean, more, square]: [&mut [f32]; 3]) {
+fn spread<const V: usize, const U: usize>(
+    lanes: usize,
+    pixels: usize,
+    x: Src,
+    [mean, more, square]: [&mut [f32]; 3],
+) {
     let scale = F32x4::splat(1.0 / pixels as f32);
-    let near = sums::<V, U, 1>(pixels, |_, at| [x.load(at)]).map(|[sum]| sum * scale);
-    let around = sums::<V, U, 2>(pixels, |v, at| {
-        let away = x.load(at) - near[v];
-        [away, away * away]
-    });
-    for v in 0..V {
-        let [lacks, squares] = around[v].map(|sum| sum * scale);
-        near[v].store(&mut mean[4 * v..]);
-        lacks.store(&mut more[4 * v..]);
-        (squares - lacks * lacks).store(&mut square[4 * v..]);
+    for lane in (0..lanes).step_by(4 * V) {
+        let x = x.offset(lane);
+        let near = sums::<V, U, 1>((lanes, pixels), |_, at| [x.load(at)]).map(|[sum]| sum * scale);
+        let around = sums::<V, U, 2>((lanes, pixels), |v, at| {
+            let away = x.load(at) - near[v];
+            [away, away * away]
+        });
+        for v in 0..V {
+            let (at, [lacks, squares]) = (lane + 4 * v, around[v].map(|sum| sum * scale));
+            near[v].store(&mut mean[at..]);
+            lacks.store(&mut more[at..]);
+            (squares - lacks * lacks).store(&mut square[at..]);
+        }
     }
 }
 
 /// `y = (x - mean) * factor + shift`, of a channel.
 fn normalise<const V: usize, const U: usize>(
+    lanes: usize,
     x: Src,
     [mean, residual, rstd]: [&[f32]; 3],
     [weight, bias]: [F32x4; 2],
@@ -81,13 +90,15 @@ fn normalise<const V: usize, const U: usize>(
 ) {
     let length = y.len();
     let mut y = Dst::new(y, length);
-    let (mean, residual) = (each::<V>(mean), each::<V>(residual));
-    let factor = each::<V>(rstd).map(|rstd| rstd * weight);
-    let shift: [_; V] = from_fn(|v| bias - residual[v] * factor[v]);
-    for i in (0..length).step_by(4 * V) {
-        for v in 0..V {
-            let at = i + 4 * v;
-            y.store(at, (x.load(at) - mean[v]).mul_add(factor[v], shift[v]));
+    for lane in (0..lanes).step_by(4 * V) {
+        let [mean, residual] = [mean, residual].map(|of| each::<V>(&of[lane..]));
+        let factor = each::<V>(&rstd[lane..]).map(|rstd| rstd * weight);
+        let shift: [_; V] = from_fn(|v| bias - residual[v] * factor[v]);
+        for i in (lane..length).step_by(lanes) {
+            for v in 0..V {
+                let at = i + 4 * v;
+                y.store(at, (x.load(at) - mean[v]).mul_add(factor[v], shift[v]));
+            }
         }
     }
 }
