@@ -267,9 +267,8 @@ impl Sums {
             let (mut x, mut y) = (x.offset(row * self.below), y.offset(0));
             for _ in 0..self.windows {
                 for v in 0..LANES / 4 {
-                    let before = if row > 0 { y.load(4 * v) } else { F32x4::zero() };
-                    let sum = (0..TAPS).fold(before, |sum, t| sum + x.load(t * LANES + 4 * v));
-                    y.store(4 * v, sum * share);
+                    let sum = (1..TAPS).fold(x.load(4 * v), |sum, t| sum + x.load(t * LANES + 4 * v));
+                    y.store(4 * v, if row > 0 { y.load(4 * v) + sum } else { sum } * share);
                 }
                 x = x.offset(self.stride);
                 y.step(LANES);
@@ -286,15 +285,15 @@ impl Sums {
             for _ in 0..self.windows {
                 for lane in (0..self.lanes).step_by(4 * V) {
                     let mut sums = [F32x4::zero(); V];
-                    if row > 0 {
-                        sums = std::array::from_fn(|v| y.load(lane + 4 * v));
-                    }
                     let mut tap = x.offset(lane);
                     for _ in 0..self.taps {
                         sums.iter_mut().enumerate().for_each(|(v, sum)| *sum = *sum + tap.load(4 * v));
                         tap = tap.offset(self.lanes);
                     }
-                    sums.into_iter().enumerate().for_each(|(v, sum)| y.store(lane + 4 * v, sum * share));
+                    for (v, sum) in sums.into_iter().enumerate() {
+                        let at = lane + 4 * v;
+                        y.store(at, if row > 0 { y.load(at) + sum } else { sum } * share);
+                    }
                 }
                 x = x.offset(self.stride);
                 y.step(self.lanes);
