@@ -47,16 +47,21 @@ export function sourcesOf({ words }: Row, from: Place, to: Place): Int32Array | 
 }
 
 /** From one of the batch to the next `heads`, from a head to the next, from a row to the next. */
-export interface Strides {
+interface Strides {
   readonly heads: number
   readonly outer: number
   readonly head: number
   readonly row: number
 }
 
+/** Both. */
+const ARRAYS: Readonly<Record<string, Arrays>> = Object.fromEntries(
+  Object.keys(OPERANDS).map((name) => [name, { ...OPERANDS[name], ...RESULTS[name] }]),
+)
+
 /** The batch, the rows of each and their width, of an array of attention's. */
 export function sizesOf({ name, words }: Row, word: number): [batch: number, rows: number, width: number] {
-  const [, rows, width] = OPERANDS[name][word] ?? RESULTS[name][word]
+  const [, rows, width] = ARRAYS[name][word]
   return [words[SIZE.batch], words[SIZE[rows]], words[SIZE[width]]]
 }
 
@@ -78,7 +83,7 @@ const offsetOf = (strides: Strides, b: number, row: number) =>
 export function otherStrides(row: Row, word: number, others: Int32Array, at: number) {
   const [batch, rows, width] = sizesOf(row, word)
   if (batch * rows * width === 0) return undefined
-  const old = stridesAt(row.words, (OPERANDS[row.name][word] ?? RESULTS[row.name][word])[0])
+  const old = stridesAt(row.words, ARRAYS[row.name][word][0])
   const start = (b: number, row: number) => others[at + offsetOf(old, b, row)]
   const first = start(0, 0)
   const next = rows > 1 ? start(0, 1) - first : width
@@ -115,7 +120,7 @@ export function wordsWith(
   const [batch, mine] = [words[SIZE.batch], words[SIZE.heads]]
   const isFree = mine !== 1 && (strides.heads === batch || strides.heads === 1)
   const heads = isFree ? mine : strides.heads
-  for (const [array, [at]] of Object.entries({ ...OPERANDS[name], ...RESULTS[name] })) {
+  for (const [array, [at]] of Object.entries(ARRAYS[name])) {
     const next = withHeads(Number(array) === word ? strides : stridesAt(old, at), heads, batch)
     if (!next) return undefined
     words.set([next.outer, next.head, next.row], at)
@@ -125,7 +130,7 @@ export function wordsWith(
 }
 
 /** The row that reads at `place` what is elsewhere, at `others`; undefined where it can't. */
-export function reading(row: Row, place: Place, others: Int32Array, from: Storage): Row | undefined {
+function reading(row: Row, place: Place, others: Int32Array, from: Storage): Row | undefined {
   const found = otherStrides(row, place.word, others, place.delta / 4)
   const words = found && wordsWith(row, place.word, found.strides)
   if (!words) return undefined

@@ -226,6 +226,23 @@ describe('rows that only move values are taken out', () => {
     return scale.grad ?? x
   }
 
+  /** The copies that are left in a step with a function's gradient. */
+  const copies = (f: (x: Tensor) => Tensor, shape: readonly number[]) =>
+    both(gradient(f), shape).after.filter((name) => name === 'copyStrided').length
+
+  /** Attention of heads that lie side by side in `x`, with the results' axes in this order. */
+  const attends =
+    ([n, t, heads, size]: readonly number[], axes: readonly number[]) =>
+    (x: Tensor) => {
+      const [q, k, v] = x
+        .reshape([n, t, 3, heads, size])
+        .permute([2, 0, 3, 1, 4])
+        .split(1)
+        .map((part) => part.squeeze(0))
+      const y = nn.functional.scaledDotProductAttention(q, k, v, { isCausal: true })
+      return y.permute(axes).reshape([n, t, heads * size])
+    }
+
   it('queries, keys and values, and their gradients', () => {
     const attend = (x: Tensor) => {
       const [q, k, v] = x.permute([1, 0, 2, 3]).split(1)
@@ -237,17 +254,7 @@ describe('rows that only move values are taken out', () => {
 
   it('heads that attention reads where they lie', () => {
     const [n, t, heads, size] = [3, 7, 2, 5]
-    const own = (x: Tensor) => {
-      const [q, k, v] = x
-        .reshape([n, t, 3, heads, size])
-        .permute([2, 0, 3, 1, 4])
-        .split(1)
-        .map((part) => part.squeeze(0))
-      const y = nn.functional.scaledDotProductAttention(q, k, v, { isCausal: true })
-      return y.transpose(1, 2).reshape([n, t, heads * size])
-    }
-    const copies = (f: (x: Tensor) => Tensor, shape: readonly number[]) =>
-      both(gradient(f), shape).after.filter((name) => name === 'copyStrided').length
+    const own = attends([n, t, heads, size], [0, 2, 1, 3])
     // What is left: that of the result, and of all gradients at once.
     expect(copies(own, [n, t, 3 * heads * size])).toBe(2)
     for (const batchFirst of [true, false]) {
@@ -263,17 +270,7 @@ describe('rows that only move values are taken out', () => {
 
   it('heads that attention writes where they are wanted', () => {
     const [n, t, heads, size] = [8, 7, 2, 5]
-    const own = (axes: readonly number[]) => (x: Tensor) => {
-      const [q, k, v] = x
-        .reshape([n, t, 3, heads, size])
-        .permute([2, 0, 3, 1, 4])
-        .split(1)
-        .map((part) => part.squeeze(0))
-      const y = nn.functional.scaledDotProductAttention(q, k, v, { isCausal: true })
-      return y.permute(axes).reshape([n, t, heads * size])
-    }
-    const copies = (f: (x: Tensor) => Tensor, shape: readonly number[]) =>
-      both(gradient(f), shape).after.filter((name) => name === 'copyStrided').length
+    const own = (axes: readonly number[]) => attends([n, t, heads, size], axes)
     expect(copies(own([0, 2, 1, 3]), [n, t, 3 * heads * size])).toBe(0)
     // Among each other's rows: the result and its gradient stay as they are.
     expect(copies(own([2, 0, 1, 3]), [n, t, 3 * heads * size])).toBe(1)
