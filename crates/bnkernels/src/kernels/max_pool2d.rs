@@ -26,6 +26,12 @@ fn is_plain(shape: &MaxPool2dShape) -> bool {
 /// `y`, in lanes, from `x` in lanes. With `factors`, one a channel, the tap is taken whose multiple
 /// by the factor is the largest, and of equals the first: what batch normalisation after it makes the largest.
 pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f32]>, y: &mut [f32]) {
+    assert!(shape.is_valid() && factors.is_none_or(|factors| factors.len() == shape.c));
+    assert_eq!((x.len(), y.len()), (shape.x().len(), shape.y().len()));
+    if y.is_empty() {
+        return;
+    }
+    assert!(!x.is_empty(), "windows of nothing but padding");
     if is_plain(shape) {
         plain::max_pool2d_forward(shape, x, factors, y);
     } else {
@@ -35,6 +41,12 @@ pub fn max_pool2d_forward(shape: &MaxPool2dShape, x: &[f32], factors: Option<&[f
 
 /// `dx`, in lanes, from what forward read and wrote and from `dy`.
 pub fn max_pool2d_backward(shape: &MaxPool2dShape, x: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
+    assert!(shape.is_valid());
+    assert_eq!((x.len(), dx.len()), (shape.x().len(), shape.x().len()));
+    assert_eq!((y.len(), dy.len()), (shape.y().len(), shape.y().len()));
+    if dx.is_empty() {
+        return;
+    }
     if is_plain(shape) {
         plain::max_pool2d_backward(shape, x, y, dy, dx);
     } else {
