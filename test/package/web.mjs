@@ -45,33 +45,47 @@ export async function closeBrowsers() {
   for (const { browser } of opened ?? []) if (browser.connected) await browser.close()
 }
 
+/** Milliseconds in which a page has what is waited for, on a busy machine too. */
+const LIMIT = 60_000
+const TRIES = 3
+
 /**
- * What a page left in `globalThis.result`; what it says on its console is an error.
+ * What `look` sees in a page of a browser's own; of a page that errs, its console too.
  *
- * One page in fifty never gets past `new Worker` in a Worker in Firefox, when the machine is busy: the Worker's own
- * thread stands still, so that no time limit of ours can end it. There is one more try then, and the row tells; and one
- * where the browser itself is gone, which a page can't end.
+ * In Firefox a Worker's `new Worker` may stand still for ever, for one page in eight of a machine that is busy, and no
+ * limit of ours can end it there. It is Firefox's own, and only while WebDriver or its developer tools listen for Workers:
+ * the Worker that makes another one then waits until that is registered, on the condition variable on which the new one
+ * waits for its first event, and only one of the two is woken (WorkerPrivate::SetIsDebuggerRegistered). So a page whose
+ * Workers have Workers has more tries there, and the row tells; and any page has them where the browser itself is gone.
  *
+ * @template T
  * @param {Opened} opened
  * @param {string} url
- * @param {Record<string, unknown>} options of apps/page.js
- * @param {string} [page] its path, if it is not the index
+ * @param {(page: any, complaints: string[]) => Promise<T>} look
+ * @param {boolean} nested whether a Worker of this page makes Workers
+ * @returns {Promise<{ seen: T, tries: string }>}
  */
-export async function resultOf(opened, url, options, page = '') {
-  try {
-    return { ...(await load(opened, `${url}/${page}`, options)), tries: '' }
-  } catch (error) {
-    const hung = opened.name === 'Firefox' && options.where === 'worker' && /TimeoutError/.test(`${error}`)
-    const gone = !opened.browser.connected || /(Connection|Target) closed/.test(`${error}`)
-    if (!hung && !gone) throw error
-    // (Then another one is started. One that was left running would keep this process from ending.)
-    if (gone) await opened.browser.close().catch(() => {})
-    return { ...(await load(opened, `${url}/${page}`, options)), tries: '; second try' }
+export async function inPage(opened, url, look, nested) {
+  for (let tries = 1; ; tries++) {
+    try {
+      return { seen: await once(opened, url, look), tries: tries > 1 ? `; ${tries} tries` : '' }
+    } catch (error) {
+      const hung = opened.name === 'Firefox' && nested && /TimeoutError/.test(`${error}`)
+      const gone = !opened.browser.connected || /(Connection|Target) closed/.test(`${error}`)
+      if (tries === TRIES || !(hung || gone)) throw error
+      // (Then another one is started. One that was left running would keep this process from ending.)
+      if (gone) await opened.browser.close().catch(() => {})
+    }
   }
 }
 
-/** @param {Opened} opened @param {string} url @param {Record<string, unknown>} options */
-async function load(opened, url, options) {
+/**
+ * @template T
+ * @param {Opened} opened
+ * @param {string} url
+ * @param {(page: any, complaints: string[]) => Promise<T>} look
+ */
+async function once(opened, url, look) {
   // A browser that crashed has failed one check, not those after it.
   if (!opened.browser.connected) opened.browser = await opened.open()
   const page = await opened.browser.newPage()
@@ -81,15 +95,39 @@ async function load(opened, url, options) {
     if (['error', 'warn'].includes(message.type())) complaints.push(message.text())
   })
   page.on('pageerror', (/** @type {Error} */ error) => complaints.push(String(error)))
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`TimeoutError: nothing in ${LIMIT / 1000} s`)), LIMIT)
+  })
   try {
-    await page.goto(`${url}?${encodeURIComponent(JSON.stringify(options))}`)
-    const handle = await page.waitForFunction('globalThis.result', { timeout: 60_000 })
-    return { result: await handle.jsonValue(), complaints }
+    await page.goto(url)
+    return /** @type {T} */ (await Promise.race([look(page, complaints), late]))
   } catch (error) {
-    throw new Error(`${error}; the console: ${complaints.join('; ') || 'nothing'}`)
+    const text = await page.$eval('body', (/** @type {Element} */ body) => body.textContent).catch(() => '')
+    throw new Error(`${error}; the console: ${complaints.join('; ') || 'nothing'}; the page: '${text}'`)
   } finally {
+    clearTimeout(timer)
     await page.close()
   }
+}
+
+/**
+ * What a page left in `globalThis.result`; what it says on its console is an error.
+ *
+ * @param {Opened} opened
+ * @param {string} url
+ * @param {Record<string, unknown>} options of apps/page.js
+ * @param {string} [page] its path, if it is not the index
+ */
+export async function resultOf(opened, url, options, page = '') {
+  const search = encodeURIComponent(JSON.stringify(options))
+  const look = async (/** @type {any} */ page, /** @type {string[]} */ complaints) => {
+    const handle = await page.waitForFunction('globalThis.result', { timeout: LIMIT })
+    return { result: await handle.jsonValue(), complaints }
+  }
+  const { seen, tries } = await inPage(opened, `${url}/${page}?${search}`, look, options.where === 'worker')
+  return { ...seen, tries }
 }
 
 /**
@@ -99,30 +137,21 @@ async function load(opened, url, options) {
  * @param {string} url
  * @param {string} selector of the element
  * @param {RegExp} pattern of what its text has at the end
- * @returns {Promise<string>}
+ * @returns {Promise<{ text: string, tries: string }>}
  */
 export async function textOf(opened, url, selector, pattern) {
-  if (!opened.browser.connected) opened.browser = await opened.open()
-  const page = await opened.browser.newPage()
-  /** @type {string[]} */
-  const complaints = []
-  page.on('pageerror', (/** @type {Error} */ error) => complaints.push(String(error)))
-  const text = () => page.$eval(selector, (/** @type {Element} */ element) => element.textContent ?? '')
-  try {
-    await page.goto(url)
+  const look = async (/** @type {any} */ page) => {
     await page.waitForFunction(
       (/** @type {string} */ where, /** @type {string} */ source) =>
         new RegExp(source).test(document.querySelector(where)?.textContent ?? ''),
-      { timeout: 60_000 },
+      { timeout: LIMIT },
       selector,
       pattern.source,
     )
-    return await text()
-  } catch (error) {
-    throw new Error(`${error}; it has '${await text()}'; errors: ${complaints.join('; ') || 'none'}`)
-  } finally {
-    await page.close()
+    return page.$eval(selector, (/** @type {Element} */ element) => element.textContent ?? '')
   }
+  const { seen, tries } = await inPage(opened, url, look, true)
+  return { text: seen, tries }
 }
 
 /** @param {string} what */
