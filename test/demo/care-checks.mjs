@@ -3,6 +3,7 @@ import { equal, match, ok } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { FREE, onPage } from './check.mjs'
+import { within } from './pace.mjs'
 
 const axe = createRequire(new URL('../../bench/package.json', import.meta.url)).resolve('axe-core/axe.min.js')
 /** Milliseconds within which a dead worker is told. */
@@ -26,24 +27,26 @@ export const CARE_CHECKS = [
   {
     name: 'a worker that dies is told within 3 s, and another goes on with the nets as they were',
     quick: true,
-    run: onPage(async (demo) => {
-      await demo.untilStep(200)
-      await demo.until('checkpoints > 0')
-      await demo.page.evaluate('workers[0].terminate(); killed = performance.now()')
-      await demo.until(() =>
-        document.getElementById('status')?.textContent?.includes('A new one goes on from step'),
-      )
-      const after = await demo.page.evaluate('performance.now() - killed')
-      console.log(`    told after ${Math.round(after)} ms`)
-      ok(after < TOLD, `told after ${after} ms`)
-      const step = Number(/step ([\d,]+)/.exec(await demo.text('status'))?.[1].replaceAll(',', ''))
-      await demo.untilStep(step + 300)
-      const samples = await demo.samples()
-      ok(step > 0 && samples.some((sample) => sample.step >= step && sample.norm > 0.85))
-      // Never back at the beginning.
-      ok(samples.slice(-5).every((sample) => sample.step >= step))
-      match(await demo.text('accuracy-now'), /new worker \(step \d+\)/)
-    }, FREE),
+    run: (browser, { url }) =>
+      within('told of a dead worker', TOLD, async () => {
+        const demo = await browser.open(`${url}/${FREE}`)
+        await demo.untilStep(200)
+        await demo.until('checkpoints > 0')
+        await demo.page.evaluate('workers[0].terminate(); killed = performance.now()')
+        await demo.until(() =>
+          document.getElementById('status')?.textContent?.includes('A new one goes on from step'),
+        )
+        const after = await demo.page.evaluate('performance.now() - killed')
+        const step = Number(/step ([\d,]+)/.exec(await demo.text('status'))?.[1].replaceAll(',', ''))
+        await demo.untilStep(step + 300)
+        const samples = await demo.samples()
+        ok(step > 0 && samples.some((sample) => sample.step >= step && sample.norm > 0.85))
+        // Never back at the beginning.
+        ok(samples.slice(-5).every((sample) => sample.step >= step))
+        match(await demo.text('accuracy-now'), /new worker \(step \d+\)/)
+        await demo.close()
+        return after
+      }),
   },
   {
     name: 'an address that can’t be had is told, and what can be had of it is there',

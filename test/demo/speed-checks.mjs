@@ -1,6 +1,7 @@
 // How soon the page shows something, and that its own thread is never busy for long.
 import { ok } from 'node:assert/strict'
 import { FREE } from './check.mjs'
+import { busy, within } from './pace.mjs'
 
 /** Milliseconds. */
 const FIRST_CURVE = 1000
@@ -8,40 +9,6 @@ const LONG_TASK = 50
 const STEP = 2000
 /** How much slower a phone's processor is taken to be. */
 const THROTTLE = 4
-/** Of so many runs the best counts: what else the machine does comes and goes. */
-const RUNS = 5
-
-/** How many times as long as on an idle machine work takes now: a loop by the wall's clock against its processor time. */
-function busy() {
-  const [start, used] = [performance.now(), process.cpuUsage()]
-  const spent = () => {
-    const { user, system } = process.cpuUsage(used)
-    return (user + system) / 1000
-  }
-  while (spent() < 100);
-  return Math.max(1, (performance.now() - start) / spent())
-}
-
-/**
- * Holds the best of some runs to a limit by the wall's clock; on a busy machine it has as much more time as a loop needs.
- *
- * @param {string} what @param {number} limit milliseconds @param {() => Promise<number>} run gives milliseconds
- */
-async function within(what, limit, run) {
-  /** @type {string[]} */
-  const told = []
-  for (let i = 0; i < RUNS; i++) {
-    const before = busy()
-    const took = await run()
-    const allowed = limit * Math.max(before, busy())
-    told.push(`${Math.round(took)} ms (of ${Math.round(allowed)})`)
-    if (took > allowed) continue
-    console.log(`    ${what}: ${told.join(', ')}`)
-    return
-  }
-  throw new Error(`${what}: ${told.join(', ')}`)
-}
-
 const MARK = 'the page'
 
 /**
