@@ -2,7 +2,7 @@
 //! which is the gradient of the first. Each is summed in f64, from the first (or last) on. (torch.cumsum)
 
 use super::reduce::ReduceShape;
-use crate::parallel::{chunk_count, for_each_part, for_each_tile, Tile};
+use crate::parallel::{chunk_count, for_each_part, for_each_tile, Dealt, Tile};
 
 /// Columns that are summed side by side.
 const WIDTH: usize = 16;
@@ -15,7 +15,9 @@ pub fn cumsum(shape: ReduceShape, reverse: bool, x: &[f32], y: &mut [f32]) {
     }
     if outer == 1 {
         let chunks = chunk_count(inner.div_ceil(WIDTH), n * WIDTH);
-        return for_each_tile(y, (n, inner), (1, chunks), (1, WIDTH), move |y| columns(reverse, x, y));
+        return for_each_tile(y, (n, inner), ((1, chunks), Dealt::Rows), (1, WIDTH), move |y| {
+            columns(reverse, x, y)
+        });
     }
     for_each_part([y], [n * inner], (outer, n * inner, 1), move |range, [y]| {
         for (o, y) in range.zip(y.chunks_exact_mut(n * inner)) {

@@ -47,6 +47,8 @@ pub fn gather_f32(source: &[f32], indices: &[u32], row: usize, y: &mut [f32]) ->
 const LINE: usize = 64;
 /// Rows that are asked for at once.
 const AHEAD: usize = 16;
+/// What an element costs: as it comes from memory, half of it is nothing that has to come from another core's cache.
+const COST: usize = 2;
 
 fn gather<T: Copy + Sync>(
     source: &[T],
@@ -64,7 +66,7 @@ fn gather<T: Copy + Sync>(
     if bad.is_some() {
         return bad;
     }
-    for_each_part([y], [row], (n, row, 1), move |range, [y]| {
+    for_each_part([y], [row], (n, COST * row, 1), move |range, [y]| {
         let from = |index: u32| &source[index as usize * row..][..row];
         for (indices, y) in indices[range].chunks(AHEAD).zip(y.chunks_mut(AHEAD * row)) {
             // Rows in random order come from memory: a look at every line first lets the misses overlap.

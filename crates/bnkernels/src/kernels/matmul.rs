@@ -145,7 +145,7 @@ impl Product {
         let (copies, each) = match self.way() {
             Way::ShortSums => (0, 0),
             Way::Dot => dot::scratch((m, n, k), a, b, dot::grid((m, n, k))),
-            Way::Outer => outer::Packing::new((m, n, k), a, b).shared_scratch((m, n, k)),
+            Way::Outer => outer::Packing::shared((m, n, k), a, b).shared_scratch((m, n, k)),
         };
         Ok(Memory { copies: take(copies)?, each: per_thread(each)? })
     }

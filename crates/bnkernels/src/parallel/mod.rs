@@ -8,7 +8,8 @@
 //!
 //! Locality: the chunks are dealt out in contiguous shares, one a place of the team, and a thread
 //! claims from its own share first. So the thread that wrote a part of an array mostly reads it in
-//! the next region too, and it need not come over from another core's cache.
+//! the next region too, and it need not come over from another core's cache. So a product whose chunks could
+//! be dealt by rows or by columns takes those of the larger operand: weights are updated in the same parts.
 
 mod partition;
 pub mod scratch;
@@ -17,7 +18,7 @@ mod wait;
 
 pub use partition::{
     chunk_count, chunk_range, for_each_block_tile, for_each_block_tile_and_part, for_each_part,
-    for_each_range, for_each_stripe, for_each_tile, is_worth_sharing, largest_range, Stripe, Tile,
+    for_each_range, for_each_stripe, for_each_tile, is_worth_sharing, largest_range, Dealt, Stripe, Tile,
 };
 pub use scratch::OutOfMemory;
 pub use team::beat;

@@ -222,12 +222,20 @@ impl Tile<'_> {
     }
 }
 
+/// What of a grid of tiles is dealt out first: the threads' shares are contiguous in it.
+#[derive(Clone, Copy)]
+pub enum Dealt {
+    Rows,
+    Columns,
+}
+
 /// Runs `f` for each tile of the row-major `rows × cols` matrix `output`, cut into a grid of
-/// `chunks.0 × chunks.1` tiles; tile heights are multiples of `step.0`, widths of `step.1`.
+/// `chunks.0 × chunks.1` tiles; tile heights are multiples of `step.0`, widths of `step.1`. The threads' shares of
+/// them are rows of the grid, or columns where these are `dealt`.
 pub fn for_each_tile(
     output: &mut [f32],
     (rows, cols): (usize, usize),
-    chunks: (usize, usize),
+    (chunks, dealt): ((usize, usize), Dealt),
     step: (usize, usize),
     f: impl Fn(Tile) + Sync,
 ) {
@@ -235,8 +243,7 @@ pub fn for_each_tile(
     let pointer = SendPointer(output.as_mut_ptr());
     let pointer = &pointer;
     region(chunks.0 * chunks.1, &move |chunk| {
-        let r = chunk_range(chunk / chunks.1, chunks.0, rows, step.0);
-        let c = chunk_range(chunk % chunks.1, chunks.1, cols, step.1);
+        let (r, c) = tile_range(chunk, (rows, cols), (chunks, dealt), step);
         f(Tile {
             row: r.start,
             col: c.start,
@@ -248,6 +255,20 @@ pub fn for_each_tile(
             of: PhantomData,
         });
     });
+}
+
+/// The rows and columns of a tile.
+fn tile_range(
+    chunk: usize,
+    (rows, cols): (usize, usize),
+    (chunks, dealt): ((usize, usize), Dealt),
+    step: (usize, usize),
+) -> (Range<usize>, Range<usize>) {
+    let (row, col) = match dealt {
+        Dealt::Rows => (chunk / chunks.1, chunk % chunks.1),
+        Dealt::Columns => (chunk % chunks.0, chunk / chunks.0),
+    };
+    (chunk_range(row, chunks.0, rows, step.0), chunk_range(col, chunks.1, cols, step.1))
 }
 
 /// An output of which each chunk of items gets its columns of every row: `rows` rows, in which each item has
@@ -397,7 +418,7 @@ mod tests {
     #[test]
     fn tiles_cover_a_matrix() {
         let mut matrix = vec![0.0; 7 * 10];
-        for_each_tile(&mut matrix, (7, 10), (3, 2), (2, 4), |mut tile| {
+        for_each_tile(&mut matrix, (7, 10), ((3, 2), Dealt::Rows), (2, 4), |mut tile| {
             for r in 0..tile.rows {
                 for value in tile.row_mut(r) {
                     *value += 1.0;

@@ -1,9 +1,15 @@
 //! The regions: who runs which chunk, how threads sleep and wake, and what happens when one fails.
 //!
-//! Protocol: a share holds (generation, chunks left) in one word. A claim takes one off by
-//! compare-and-swap, so a late worker that still sees an old generation claims nothing; what a
-//! claimed chunk runs (`function`, `total`) cannot change before that chunk is done, because the
-//! caller waits for `done == total`.
+//! Protocol: each place of the team has a post, which holds its share as (generation, chunks left) in one
+//! word. A claim takes one off by compare-and-swap, so a late worker that still sees an old generation
+//! claims nothing; what a claimed chunk runs (its post's region) cannot change before that chunk is done,
+//! because the caller waits until the threads have finished all of them.
+//!
+//! What a hand-over costs is cache lines that go from core to core: 50 ns each between neighbours, five
+//! times that between cores that share no cache, where there are some 30 of them in a step of 100 µs. So an
+//! idle worker looks at its own post, in which all is that it needs; and it says in a line of its own
+//! what it has finished, which the caller adds up. A WebAssembly atomic store waits until its line
+//! has come: what a post says of the region is no atomic.
 //!
 //! A worker says that it `holds` chunks before it claims one, and its heart beats while it works. If
 //! it traps, its JavaScript says so ([`worker_failed`]); if it is gone without a word, its heart stands
@@ -19,9 +25,9 @@ pub use watch::set_patience;
 
 use super::wait::{notify, wait};
 use failure::{leave, Leave};
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
 
 /// Workers beside the caller, at most.
 pub const MAX_WORKERS: usize = 31;
@@ -44,8 +50,27 @@ impl<T> std::ops::Deref for Line<T> {
     }
 }
 
-/// A share of a region's chunks: (generation, chunks left).
-type Share = Line<AtomicU64>;
+/// What a place of the team is told of a region.
+struct Post {
+    /// Its share of the chunks: (generation, chunks left).
+    share: AtomicU64,
+    /// Read by who has claimed a chunk, written while nobody has.
+    region: UnsafeCell<Region>,
+}
+
+// SAFETY: a claim comes after the write (it reads what was stored in `share` after it), and the next write after
+// all that was claimed is finished.
+unsafe impl Sync for Post {}
+
+#[derive(Clone, Copy)]
+struct Region {
+    /// How many chunks it has.
+    total: u32,
+    /// Among how many places they were dealt.
+    places: u32,
+    /// The two words of its `&dyn Fn(usize)`.
+    function: [usize; 2],
+}
 
 /// What a thread of the team says of itself; seat 0 is the caller's, worker `i` has seat `i + 1`.
 struct Seat {
@@ -57,18 +82,19 @@ struct Seat {
     done: AtomicU32,
 }
 
-static SHARES: [Share; MAX_WORKERS + 1] = [const { Line(AtomicU64::new(0)) }; MAX_WORKERS + 1];
+static POSTS: [Line<Post>; MAX_WORKERS + 1] = [const {
+    let region = Region { total: 0, places: 1, function: [0, 0] };
+    Line(Post { share: AtomicU64::new(0), region: UnsafeCell::new(region) })
+}; MAX_WORKERS + 1];
+/// How many chunks the thread in each seat has finished of the region with a generation: (generation, chunks).
+static FINISHED: [Line<AtomicU64>; MAX_WORKERS + 1] = [const { Line(AtomicU64::new(0)) }; MAX_WORKERS + 1];
 static SEATS: [Line<Seat>; MAX_WORKERS + 1] =
     [const { Line(Seat { holds: AtomicU32::new(0), beats: AtomicU32::new(0), done: AtomicU32::new(0) }) };
         MAX_WORKERS + 1];
-/// Counts regions; idle workers watch it.
+/// Counts regions; a worker that is about to sleep looks at it.
 static GENERATION: Line<AtomicU32> = Line(AtomicU32::new(0));
-static REGION: Line<Region> = Line(Region {
-    total: AtomicU32::new(0),
-    places: AtomicU32::new(1),
-    function: [AtomicUsize::new(0), AtomicUsize::new(0)],
-});
-static DONE: Line<AtomicU32> = Line(AtomicU32::new(0));
+/// What the caller sleeps on; changes when a region is finished, or fails, while it does.
+static ENDED: Line<AtomicU32> = Line(AtomicU32::new(0));
 /// 1 while the caller sleeps until the region's last chunk is done.
 static CALLER_WAITS: AtomicU32 = AtomicU32::new(0);
 /// 1 while a region runs: one that starts inside another runs on its caller alone.
@@ -85,20 +111,13 @@ static CALLER_SLEEPS: AtomicU32 = AtomicU32::new(0);
 static SLEEPERS: AtomicU32 = AtomicU32::new(0);
 /// What sleeping workers wait on; changes whenever some are to wake.
 static WAKE: AtomicU32 = AtomicU32::new(0);
+/// The generation of the self-test, and how many workers are to come.
+static SELF_TEST: AtomicU32 = AtomicU32::new(0);
+static EXPECTED: AtomicU32 = AtomicU32::new(0);
 /// The first failure of this team: 256 times its kind, plus the worker's index.
 static FAILURE: AtomicU32 = AtomicU32::new(0);
 
 thread_local!(static SEAT: Cell<usize> = const { Cell::new(0) });
-
-/// The region that runs.
-struct Region {
-    /// How many chunks it has.
-    total: AtomicU32,
-    /// Among how many places they were dealt.
-    places: AtomicU32,
-    /// The two words of its `&dyn Fn(usize)`.
-    function: [AtomicUsize; 2],
-}
 
 /// Lets `workers` threads take part from now on, at most `awake_limit` of them awake at a time.
 /// `caller_sleeps` says whether the caller's thread may block.
@@ -126,7 +145,16 @@ pub fn beat() {
 /// Places for the scratch memory of the threads that may run a chunk.
 pub(super) fn seats() -> usize {
     // (In tests that run beside those of the team, there is none.)
-    1 + if takes_part() { MOST_WORKERS.load(Relaxed) as usize } else { 0 }
+    if takes_part() {
+        team_seats()
+    } else {
+        1
+    }
+}
+
+/// The seats of the threads that may run a chunk: the first ones.
+fn team_seats() -> usize {
+    1 + MOST_WORKERS.load(Relaxed) as usize
 }
 
 /// This thread's place.
@@ -140,26 +168,48 @@ fn places() -> usize {
 }
 
 /// Claims chunks and runs them, of `place`'s share first, until all are claimed.
-fn run_chunks(place: usize, places: usize, me: &Seat) {
+fn run_chunks(place: usize, places: usize, seat: usize) {
+    let me = &SEATS[seat];
     let share = |i: usize| (place + i) % places;
     // Before the claim: who sees that a chunk is gone sees who may have it.
     me.holds.store(1, Relaxed);
-    while let Some((share, left)) = (0..places).map(share).find_map(|i| Some((i, claim(&SHARES[i])?))) {
-        let total = REGION.total.load(Relaxed);
+    while let Some((share, (generation, left))) =
+        (0..places).map(share).find_map(|i| Some((i, claim(&POSTS[i].share)?)))
+    {
+        // SAFETY: the claim succeeded, so the region's caller waits for this chunk before it writes another.
+        let Region { total, places, function } = unsafe { *POSTS[share].region.get() };
         // The last chunk of the share, and then back by how many were left.
-        let index = share_end(total as usize, share, REGION.places.load(Relaxed) as usize) - left;
-        let words = [REGION.function[0].load(Relaxed), REGION.function[1].load(Relaxed)];
-        // SAFETY: the claim succeeded, so the region's caller waits for this chunk and the closure
-        // that the words point to is alive.
-        let function: &(dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(words) };
+        let index = share_end(total as usize, share, places as usize) - left;
+        // SAFETY: for the same reason the closure that the words point to is alive.
+        let function: &(dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(function) };
         beat();
         function(index);
         me.done.store(me.done.load(Relaxed).wrapping_add(1), Relaxed);
-        if DONE.fetch_add(1, SeqCst) + 1 == total && CALLER_WAITS.load(SeqCst) == 1 {
-            notify(&DONE, 1);
+        // (Not counted from the beginning of this call: a post may be told of the region after it.)
+        let before = FINISHED[seat].load(Relaxed);
+        let none = u64::from(generation) << 32;
+        let finished = 1 + if generation_of(before) == generation { before } else { none };
+        FINISHED[seat].store(finished, SeqCst);
+        // (Of some that finish at once, the last one sees the others.)
+        if CALLER_WAITS.load(SeqCst) == 1 && chunks_finished(generation, team_seats()) == total {
+            caller_wakes();
         }
     }
     me.holds.store(0, Release);
+}
+
+/// How many chunks of the region the threads in the first `seats` have finished.
+fn chunks_finished(generation: u32, seats: usize) -> u32 {
+    FINISHED[..seats]
+        .iter()
+        .map(|finished| finished.load(Acquire))
+        .map(|finished| if generation_of(finished) == generation { finished as u32 } else { 0 })
+        .sum()
+}
+
+fn caller_wakes() {
+    ENDED.fetch_add(1, SeqCst);
+    notify(&ENDED, u32::MAX);
 }
 
 /// Where a share ends of `total` chunks that are dealt among some places.
@@ -168,36 +218,42 @@ fn share_end(total: usize, share: usize, places: usize) -> usize {
     (total as u64 * (share as u64 + 1) / places as u64) as usize
 }
 
-/// How many chunks of a share were left, this one included; None when there are none.
-fn claim(share: &Share) -> Option<usize> {
-    let mut state = share.0.load(Acquire);
+/// The generation, and how many chunks of a share were left, this one included; None when there are none.
+fn claim(share: &AtomicU64) -> Option<(u32, usize)> {
+    let mut state = share.load(Acquire);
     while state as u32 > 0 {
-        match share.0.compare_exchange_weak(state, state - 1, AcqRel, Acquire) {
-            Ok(_) => return Some(state as u32 as usize),
+        match share.compare_exchange_weak(state, state - 1, AcqRel, Acquire) {
+            Ok(_) => return Some((generation_of(state), state as u32 as usize)),
             Err(now) => state = now,
         }
     }
     None
 }
 
+fn generation_of(state: u64) -> u32 {
+    (state >> 32) as u32
+}
+
 /// A worker's life: claim chunks, spin a while, sleep. Ends when there is a new team.
 pub fn work_forever(index: usize) {
-    let (me, team) = (&SEATS[index + 1], TEAM.load(SeqCst));
+    let team = TEAM.load(SeqCst);
     SEAT.set(index + 1);
     while TEAM.load(Acquire) == team {
-        let generation = GENERATION.load(Acquire);
         let places = places();
         // More workers than may be awake share places.
-        let place = 1 + index % (places - 1).max(1);
-        run_chunks(place % places, places, me);
+        let place = (1 + index % (places - 1).max(1)) % places;
+        // (Every post is told of every region, so a worker may look at any of them.)
+        let generation = || generation_of(POSTS[place].share.load(Acquire));
+        let seen = generation();
+        run_chunks(place, places, index + 1);
         let crowd = WORKERS.load(Relaxed).saturating_sub(SLEEPERS.load(Relaxed));
         let mut spins = if crowd > AWAKE_LIMIT.load(Relaxed) { 0 } else { SPINS };
-        while spins > 0 && GENERATION.load(Acquire) == generation {
+        while spins > 0 && generation() == seen {
             std::hint::spin_loop();
             spins -= 1;
         }
         if spins == 0 {
-            sleep(generation, team);
+            sleep(seen, team);
         }
     }
 }
@@ -232,20 +288,21 @@ pub(super) fn region(chunks: usize, function: &(dyn Fn(usize) + Sync)) {
     let apart = Line([MaybeUninit::<u8>::uninit(); 128]);
     std::hint::black_box(&apart);
     let places = places();
-    publish(chunks, places, function);
+    let generation = publish(chunks, places, function);
     let wanted = (chunks as u32 - 1).min(workers).min(AWAKE_LIMIT.load(Relaxed));
     let awake = workers - SLEEPERS.load(SeqCst).min(workers);
     if awake < wanted {
         WAKE.fetch_add(1, SeqCst);
         notify(&WAKE, wanted - awake);
     }
-    run_chunks(0, places, &SEATS[0]);
+    run_chunks(0, places, 0);
+    let done = || chunks_finished(generation, team_seats()) == chunks as u32;
     let mut spins = CALLER_SPINS;
-    while spins > 0 && DONE.load(Acquire) < chunks as u32 && FAILURE.load(Relaxed) == 0 {
+    while spins > 0 && !done() && FAILURE.load(Relaxed) == 0 {
         std::hint::spin_loop();
         spins -= 1;
     }
-    let done = DONE.load(Acquire) == chunks as u32 || watch::wait_for_region(chunks as u32);
+    let done = watch::wait_for_region(done);
     std::mem::forget(left_by_panic);
     if done {
         return BUSY.store(0, Release);
@@ -265,29 +322,33 @@ fn takes_part() -> bool {
     true
 }
 
-fn publish(chunks: usize, places: usize, function: &(dyn Fn(usize) + Sync)) {
+/// Tells every place of a region, and gives its generation.
+fn publish(chunks: usize, places: usize, function: &(dyn Fn(usize) + Sync)) -> u32 {
+    let mut generation = GENERATION.load(Relaxed).wrapping_add(1);
+    if generation == 0 {
+        // What was finished so many regions ago must not be taken for this one's. (Nobody has a chunk now.)
+        FINISHED.iter().for_each(|finished| finished.store(0, SeqCst));
+        generation = 1;
+    }
     // SAFETY: a fat reference is two words; they are only read while the region runs.
-    let words: [usize; 2] = unsafe { std::mem::transmute(function) };
-    REGION.function[0].store(words[0], Relaxed);
-    REGION.function[1].store(words[1], Relaxed);
-    REGION.total.store(chunks as u32, Relaxed);
-    REGION.places.store(places as u32, Relaxed);
-    DONE.store(0, Relaxed);
-    let generation = GENERATION.load(Relaxed).wrapping_add(1);
+    let function: [usize; 2] = unsafe { std::mem::transmute(function) };
+    let region = Region { total: chunks as u32, places: places as u32, function };
     let mut start = 0;
-    for (i, share) in SHARES[..places].iter().enumerate() {
+    for (i, post) in POSTS[..places].iter().enumerate() {
         let end = share_end(chunks, i, places);
-        share.0.store(u64::from(generation) << 32 | (end - start) as u64, Release);
+        // SAFETY: all that was claimed of the region before is finished, so nobody reads it.
+        unsafe { *post.region.get() = region };
+        post.share.store(u64::from(generation) << 32 | (end - start) as u64, Release);
         start = end;
     }
     GENERATION.store(generation, SeqCst);
+    generation
 }
 
 /// Starts a region of one chunk per worker, in which each chunk waits for all the others: it ends
 /// only if every worker comes. The caller takes no part and does not wait; see [`self_test_done`].
 pub fn self_test_start(workers: usize) {
     static ARRIVED: AtomicU32 = AtomicU32::new(0);
-    static EXPECTED: AtomicU32 = AtomicU32::new(0);
     static MEET: fn(usize) = |_| {
         ARRIVED.fetch_add(1, SeqCst);
         while ARRIVED.load(SeqCst) < EXPECTED.load(SeqCst) {
@@ -296,14 +357,14 @@ pub fn self_test_start(workers: usize) {
     };
     ARRIVED.store(0, SeqCst);
     EXPECTED.store(workers as u32, SeqCst);
-    publish(workers, places(), &MEET);
+    SELF_TEST.store(publish(workers, places(), &MEET), SeqCst);
     WAKE.fetch_add(1, SeqCst);
     notify(&WAKE, workers as u32);
 }
 
 /// True when the self-test's chunks are done.
 pub fn self_test_done() -> bool {
-    DONE.load(Acquire) == REGION.total.load(Relaxed)
+    chunks_finished(SELF_TEST.load(SeqCst), FINISHED.len()) == EXPECTED.load(SeqCst)
 }
 
 #[cfg(test)]

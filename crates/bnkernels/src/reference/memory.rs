@@ -73,8 +73,9 @@ fn products_ask_before_they_write() {
         (Form::NN, 7, 9, 11, 0),
         (Form::NN, 130, 40, 300, 1),
         // A transposed matrix is copied for wide products only.
-        (Form::TN, 130, 40, 300, 1),
-        (Form::TN, 130, 120, 300, 2),
+        (Form::TN, 130, 40, 300, 0),
+        (Form::TN, 260, 40, 300, 1),
+        (Form::TN, 260, 120, 300, 2),
         (Form::NN, 130, 40, 1300, 2),
         (Form::NT, 130, 40, 300, 1),
         (Form::NT, 5, 40, 300, 0),
@@ -91,7 +92,7 @@ fn products_ask_before_they_write() {
 fn batches_of_products_ask_before_they_write() {
     // Shared among the threads one by one, and each on one thread.
     for ((m, n, k), requests) in
-        [((130, 40, 300), 1), ((130, 120, 300), 2), ((9, 8, 140), 0), ((9, 104, 140), 1)]
+        [((260, 40, 300), 1), ((260, 120, 300), 2), ((9, 8, 140), 0), ((9, 104, 140), 1)]
     {
         let (a, b) = (random(1, 3 * m * k), random(2, k * n));
         let batch = Batch { shape: &[3], a_strides: &[(m * k) as u32], b_strides: &[0] };

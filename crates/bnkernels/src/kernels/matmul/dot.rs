@@ -4,7 +4,7 @@
 use super::merge::{merge, LONG};
 use super::pack::pack_rows;
 use super::{Finish, Memory, View};
-use crate::parallel::{beat, for_each_tile, is_worth_sharing, largest_range, Tile};
+use crate::parallel::{beat, for_each_tile, is_worth_sharing, largest_range, Dealt, Tile};
 use crate::simd::{reach, Dst, F32x4, Mask4, Src};
 
 /// Rows of this length are summed in one go; four rows of B (16 KB) then stay in the first cache.
@@ -30,7 +30,11 @@ pub(super) fn run(
 ) {
     let (a, b) = along_k((m, n, k), a, b, &mut memory.copies);
     let (product, each) = (Product { m, n, k, a, b, bias }, &memory.each);
-    for_each_tile(c, (m, n), grid((m, n, k)), STEP, |tile| each.with(|room| product.chunk(tile, room)));
+    // Of the larger matrix each thread then reads a part: of weights, the part that it updates.
+    let dealt = if n > m { Dealt::Columns } else { Dealt::Rows };
+    for_each_tile(c, (m, n), (grid((m, n, k)), dealt), STEP, |tile| {
+        each.with(|room| product.chunk(tile, room))
+    });
 }
 
 /// As `run`, in one chunk, with memory for the copies and for the chunk.

@@ -13,7 +13,8 @@ use super::tiles::{Left, Panel};
 use super::{Finish, Memory, View};
 use crate::parallel::scratch::PerThread;
 use crate::parallel::{
-    beat, chunk_range, for_each_part, for_each_range, for_each_tile, is_worth_sharing, largest_range, Tile,
+    beat, chunk_range, for_each_part, for_each_range, for_each_tile, is_worth_sharing, largest_range, Dealt,
+    Tile,
 };
 use crate::simd::Dst;
 use std::ops::Range;
@@ -37,6 +38,8 @@ const COLS_FOR_COPY: usize = 96;
 const MOST_SUMS: usize = 1 << 19;
 /// The least rows of such a block's parts, where there are too few blocks for all threads.
 const ROWS_PER_PART: usize = 64;
+/// The least rows of a half that threads keep.
+const LEAST_HALF: usize = 24;
 /// Heights and widths of chunks are multiples of these.
 const STEP: (usize, usize) = (2, PANEL);
 /// A chunk has at least so many multiply-adds: one or two microseconds' work.
@@ -49,14 +52,36 @@ const ENOUGH_CHUNKS: usize = 16;
 pub(super) struct Packing {
     a: bool,
     b: bool,
+    /// C has two halves of rows, at least: as the gradient of a weight has, so that the thread that makes a row of it
+    /// also updates and multiplies with that row of the weight, which never leaves its core.
+    halves: bool,
 }
 
 impl Packing {
-    pub(super) fn new((m, n, k): (usize, usize, usize), a: View, b: View) -> Self {
+    /// Of a product on one thread.
+    pub(super) fn new(shape: (usize, usize, usize), a: View, b: View) -> Self {
+        Self::of(shape, a, b, false)
+    }
+
+    /// Of one that threads share.
+    pub(super) fn shared((m, n, k): (usize, usize, usize), a: View, b: View) -> Self {
+        let packing = Self::new((m, n, k), a, b);
+        let work = m.saturating_mul(n).saturating_mul(k);
+        let halves = a.inner != 1 && m >= 2 * LEAST_HALF && is_worth_sharing(work);
+        if halves && packing.parts((m, n, k)).is_none() {
+            Self::of((m, n, k), a, b, true)
+        } else {
+            packing
+        }
+    }
+
+    fn of((m, n, k): (usize, usize, usize), a: View, b: View, halves: bool) -> Self {
         let rows_to_pack = if fits_cache(b.inner, k) { ROWS_TO_PACK.0 } else { ROWS_TO_PACK.1 };
+        let rows = if halves { m / 2 } else { m };
         Self {
             a: a.inner != 1 && n > COLS_FOR_COPY && (k > MOST_STEPS || !fits_cache(a.inner, k)),
-            b: b.outer != 1 || m >= rows_to_pack,
+            b: b.outer != 1 || rows >= rows_to_pack,
+            halves,
         }
     }
 
@@ -66,7 +91,7 @@ impl Packing {
         let work = m.saturating_mul(n).saturating_mul(k);
         let most = if is_worth_sharing(work) { ENOUGH_CHUNKS } else { 1 };
         let enough = (work / SMALLEST_CHUNK).clamp(1, most);
-        let rows = m.div_ceil(LEFT_BLOCK / k.clamp(1, K_BLOCK));
+        let rows = m.div_ceil(LEFT_BLOCK / k.clamp(1, K_BLOCK)).max(if self.halves { 2 } else { 1 });
         let cols = if k > K_BLOCK { n.div_ceil(COL_BLOCK) } else { 1 };
         // Where the second cache can't hold all of A, each chunk of columns has to read it again.
         let is_large = m.saturating_mul(k) > 2 * LEFT_BLOCK;
@@ -126,14 +151,14 @@ pub(super) fn run(
     c: &mut [f32],
     memory: &mut Memory,
 ) {
-    let (packing, each) = (Packing::new((m, n, k), a, b), &memory.each);
+    let (packing, each) = (Packing::shared((m, n, k), a, b), &memory.each);
     if let Some(parts) = packing.parts((m, n, k)) {
         let product = Product { a, b, k, bias, packing, blocks: Blocks::Apart };
         return product.run_apart((m, n), parts, c, (&mut memory.copies, each));
     }
     let grid = packing.grid((m, n, k));
-    let product = Product::new((m, n, k), a, b, bias, &mut memory.copies);
-    for_each_tile(c, (m, n), grid, STEP, |tile| each.with(|room| product.chunk(tile, room)));
+    let product = Product::new((m, k), a, b, bias, packing, &mut memory.copies);
+    for_each_tile(c, (m, n), (grid, Dealt::Rows), STEP, |tile| each.with(|room| product.chunk(tile, room)));
 }
 
 /// As `run`, in one chunk, with memory for the copies and for the chunk.
@@ -145,7 +170,8 @@ pub(super) fn run_on_one_thread(
     c: &mut [f32],
     (copies, room): (&mut [f32], &mut [f32]),
 ) {
-    Product::new((m, n, k), a, b, bias, copies).chunk(Tile::whole(c, (m, n)), room);
+    let packing = Packing::new((m, n, k), a, b);
+    Product::new((m, k), a, b, bias, packing, copies).chunk(Tile::whole(c, (m, n)), room);
 }
 
 /// Adds up packed panels (their first column in C, their width and depth) of the block of k that starts at `p`, from
@@ -221,13 +247,13 @@ struct Product<'a> {
 
 impl<'a> Product<'a> {
     fn new(
-        (m, n, k): (usize, usize, usize),
+        (m, k): (usize, usize),
         a: View<'a>,
         b: View<'a>,
         bias: Option<&'a [f32]>,
+        packing: Packing,
         copies: &'a mut [f32],
     ) -> Self {
-        let packing = Packing::new((m, n, k), a, b);
         let a = if packing.a { pack_rows(a, m, k, copies) } else { a };
         let blocks = if k > LONG { Blocks::Merged } else { Blocks::Added };
         Self { a, b, k, bias, packing, blocks }

@@ -1,8 +1,9 @@
 //! What happens when a worker, or the caller, fails in a region; and how a new team starts.
 
-use super::watch::Watch;
+use super::watch::{some_hold_chunks, Watch};
 use super::{
-    BUSY, DONE, FAILURE, GENERATION, MOST_WORKERS, REGION, SEATS, SHARES, SLEEPERS, TEAM, WAKE, WORKERS,
+    caller_wakes, BUSY, FAILURE, FINISHED, GENERATION, MOST_WORKERS, POSTS, SEATS, SLEEPERS, TEAM, WAKE,
+    WORKERS,
 };
 use crate::parallel::scratch;
 use crate::parallel::wait::notify;
@@ -23,8 +24,8 @@ pub fn reset() {
         seat.holds.store(0, SeqCst);
         seat.done.store(0, SeqCst);
     }
+    FINISHED.iter().for_each(|finished| finished.store(0, SeqCst));
     SLEEPERS.store(0, SeqCst);
-    DONE.store(REGION.total.load(SeqCst), SeqCst);
     FAILURE.store(0, SeqCst);
     BUSY.store(0, SeqCst);
     scratch::reclaim();
@@ -35,7 +36,7 @@ pub fn reset() {
 /// Worker `index` trapped, and will do nothing more. (Its stack is anywhere: this needs none.)
 pub fn worker_failed(index: usize) {
     fail(TRAPPED, index);
-    notify(&DONE, u32::MAX);
+    caller_wakes();
 }
 
 pub(super) fn fail(kind: u32, index: usize) {
@@ -75,8 +76,8 @@ pub(super) fn leave() {
     }
     take_back();
     let mut watch = Watch::new();
-    while watch.some_hold_chunks() {
-        watch.pause();
+    while some_hold_chunks() {
+        watch.pause(|| !some_hold_chunks());
     }
     if FAILURE.load(SeqCst) != 0 {
         WORKERS.store(0, SeqCst);
@@ -87,5 +88,5 @@ pub(super) fn leave() {
 /// After this nobody claims a chunk of the region.
 fn take_back() {
     let generation = u64::from(GENERATION.load(SeqCst)) << 32;
-    SHARES.iter().for_each(|share| _ = share.0.swap(generation, AcqRel));
+    POSTS.iter().for_each(|post| _ = post.share.swap(generation, AcqRel));
 }

@@ -95,6 +95,38 @@ fn a_region_on_threads_runs_each_chunk_once() {
 }
 
 #[test]
+fn the_count_of_regions_may_begin_anew() {
+    with_team(|| {
+        let workers = start(3);
+        for seat in &FINISHED[1..4] {
+            // As if it had taken part in the first region of the count before, and in none since.
+            seat.store(1 << 32 | 5, SeqCst);
+        }
+        GENERATION.store(u32::MAX - 2, SeqCst);
+        assert!((0..20).all(|_| works()));
+        assert!(GENERATION.load(SeqCst) < 20);
+        stop(workers);
+    });
+}
+
+#[test]
+fn a_worker_may_come_while_the_posts_are_told() {
+    with_team(|| {
+        let runs = AtomicU32::new(0);
+        let function: &(dyn Fn(usize) + Sync) = &|_| _ = runs.fetch_add(1, SeqCst);
+        let generation = publish(2, 2, function);
+        // As if the second post were told only after the worker has done the first one's chunk.
+        let told = POSTS[1].share.swap(u64::from(generation - 1) << 32, SeqCst);
+        run_chunks(1, 2, 1);
+        assert_eq!((runs.load(SeqCst), chunks_finished(generation, 2)), (1, 1));
+        POSTS[1].share.store(told, SeqCst);
+        run_chunks(1, 2, 1);
+        assert_eq!((runs.load(SeqCst), chunks_finished(generation, 2)), (2, 2));
+        reset();
+    });
+}
+
+#[test]
 fn results_have_the_same_bits_on_any_team() {
     with_team(|| {
         let (m, n, k) = (150, 70, 600);

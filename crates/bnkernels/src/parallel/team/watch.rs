@@ -5,7 +5,7 @@
 //! does.
 
 use super::failure::{fail, SILENT};
-use super::{CALLER_SLEEPS, CALLER_WAITS, DONE, FAILURE, MAX_WORKERS, SEATS};
+use super::{CALLER_SLEEPS, CALLER_WAITS, ENDED, FAILURE, MAX_WORKERS, SEATS};
 use crate::parallel::wait::wait;
 use std::sync::atomic::{AtomicU32, Ordering::*};
 
@@ -26,20 +26,24 @@ pub fn set_patience(microseconds: u32) {
     PATIENCE.store(microseconds, SeqCst);
 }
 
-/// Waits until `total` chunks are done; false if a worker failed first.
+/// Waits until a region is `done`; false if a worker failed first.
 #[cold]
 #[inline(never)]
-pub(super) fn wait_for_region(total: u32) -> bool {
+pub(super) fn wait_for_region(done: impl Fn() -> bool) -> bool {
     let mut watch = Watch::new();
     loop {
-        if DONE.load(Acquire) == total {
+        if done() {
             return true;
         }
         if FAILURE.load(SeqCst) != 0 {
             return false;
         }
-        watch.pause();
+        watch.pause(&done);
     }
+}
+
+pub(super) fn some_hold_chunks() -> bool {
+    SEATS[1..].iter().any(|seat| seat.holds.load(Acquire) == 1)
 }
 
 /// The workers' hearts, as they were when they last beat.
@@ -55,13 +59,9 @@ impl Watch {
         Self { waits: 0, beats: [0; MAX_WORKERS + 1], still: [0; MAX_WORKERS + 1] }
     }
 
-    pub fn some_hold_chunks(&self) -> bool {
-        SEATS[1..].iter().any(|seat| seat.holds.load(Acquire) == 1)
-    }
-
-    /// Waits a little, and then looks whose heart stands still.
-    pub fn pause(&mut self) {
-        let waited = self.wait();
+    /// Waits a little, if possible not longer than until it is `over`, and then looks whose heart stands still.
+    pub fn pause(&mut self, over: impl Fn() -> bool) {
+        let waited = self.wait(over);
         let patience = PATIENCE.load(Relaxed);
         for (i, seat) in SEATS.iter().enumerate().skip(1) {
             let beats = seat.beats.load(Relaxed);
@@ -77,18 +77,19 @@ impl Watch {
     }
 
     /// For how many microseconds.
-    fn wait(&mut self) -> u32 {
+    fn wait(&mut self, over: impl Fn() -> bool) -> u32 {
         self.waits = self.waits.saturating_add(1);
-        let done = DONE.load(SeqCst);
         if CALLER_SLEEPS.load(Relaxed) == 1 {
             let microseconds = if self.waits <= FIRST { WAITS.0 } else { WAITS.1 };
+            let ended = ENDED.load(SeqCst);
             CALLER_WAITS.store(1, SeqCst);
-            let all = wait(&DONE, done, i64::from(microseconds) * 1000);
+            // Who finishes the last chunk after this look sees that the caller waits.
+            let all = !over() && wait(&ENDED, ended, i64::from(microseconds) * 1000);
             CALLER_WAITS.store(0, SeqCst);
             return if all { microseconds } else { 0 };
         }
         for _ in 0..LOOKS {
-            if DONE.load(Acquire) != done {
+            if over() {
                 return 0;
             }
             std::hint::spin_loop();

@@ -3,7 +3,7 @@
 use super::parts::Parts;
 use super::transform::{OF_TAPS, TAPS};
 use super::POINTS;
-use crate::parallel::{chunk_count, for_each_tile};
+use crate::parallel::{chunk_count, for_each_tile, Dealt};
 use crate::simd::{Dst, F32x4, Src};
 
 /// Kernels `[oc][c][taps]`, and which way they are taken: from inputs to outputs, or (`back`) from outputs to inputs,
@@ -37,7 +37,7 @@ impl Kernels<'_> {
     pub fn transform(&self, to: &mut [f32]) {
         let ((inputs, all), row, apart) = ((self.inputs(), self.channels.1), self.row(), self.apart());
         let chunks = chunk_count(all.div_ceil(2), row * 32);
-        for_each_tile(to, (POINTS, apart), (1, chunks), (1, 2 * row), |mut tile| {
+        for_each_tile(to, (POINTS, apart), ((1, chunks), Dealt::Rows), (1, 2 * row), |mut tile| {
             let outputs = tile.col / row..((tile.col + tile.cols) / row).min(all);
             let (mut to, apart) = tile.cursor();
             for (i, o) in outputs.enumerate().step_by(2) {

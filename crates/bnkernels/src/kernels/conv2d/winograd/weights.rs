@@ -4,7 +4,7 @@ use super::phases::{Phases, Slots, MOST};
 use super::transform::{both, Between, TapFactors, BETWEEN};
 use super::{PATCH, PRODUCTS};
 use crate::kernels::conv2d::Conv2dShape;
-use crate::parallel::{chunk_count, for_each_tile};
+use crate::parallel::{chunk_count, for_each_tile, Dealt};
 use crate::simd::{Dst, F32x4, Src};
 use std::hint::black_box;
 
@@ -86,7 +86,7 @@ impl<'a> Kernels<'a> {
     pub fn transform(&self, to: &mut [f32]) {
         let ((inputs, all), row, apart) = (self.channels(), self.row(), self.apart());
         let chunks = chunk_count(all.div_ceil(2), row * 32);
-        for_each_tile(to, (PRODUCTS, apart), (1, chunks), (1, 2 * row), |mut tile| {
+        for_each_tile(to, (PRODUCTS, apart), ((1, chunks), Dealt::Rows), (1, 2 * row), |mut tile| {
             let outputs = tile.col / row..((tile.col + tile.cols) / row).min(all);
             let (mut to, apart) = tile.cursor();
             // Nine taps of four channel pairs side by side.
