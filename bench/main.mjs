@@ -15,6 +15,7 @@ import { page } from './report/page.mjs'
 import { withSpeed, withSummary } from './report/readme.mjs'
 import { losses, tables } from './report/tables.mjs'
 import { compare, makeFolder, merge } from './results.mjs'
+import { roundTrip } from './round-trip.mjs'
 
 /** @type {Record<string, (context: import('./turns.mjs').Context) => Promise<import('./turns.mjs').Measured>>} */
 const PARTS = { jobs, nets, peers, runtimes, kernels, scaling, ranks }
@@ -68,7 +69,7 @@ async function measure(names, options) {
   /** @type {Record<string, import('./results.mjs').PartResult>} */
   const results = {}
   for (const name of names) {
-    const machine = describeMachine()
+    const [found, before] = [describeMachine(), await roundTrip()]
     const start = performance.now()
     const progress = (/** @type {string} */ text) => {
       const seconds = ((performance.now() - start) / 1000).toFixed(0)
@@ -76,6 +77,7 @@ async function measure(names, options) {
     }
     const measured = await PARTS[name]({ ...options, progress })
     const seconds = Math.round((performance.now() - start) / 1000)
+    const machine = { ...found, roundTrip: [before, await roundTrip()].map(Math.round) }
     results[name] = { date: new Date().toISOString(), machine, options, seconds, ...measured }
     console.log(`\n## ${name} (${seconds} s)\n\n${tables(results[name])}`)
   }

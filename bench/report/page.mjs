@@ -40,11 +40,15 @@ function tablesOf(name, part) {
 
 /** What the part ran on. @param {import('../results.mjs').PartResult} part */
 export function provenance({ date, machine, versions, seconds }) {
-  const { cpu, cores, memoryGB, os, load } = machine
+  const { cpu, cores, memoryGB, os, load, roundTrip } = machine
+  // (Earlier results have none.)
+  const apart = Array.isArray(roundTrip)
+    ? `, a word to another thread and back ${roundTrip.join(', then ')} ns`
+    : ''
   const libraries = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return [
     `${date.slice(0, 16).replace('T', ' ')} UTC, ${seconds} s`,
-    `${cpu}, ${cores} cores, ${memoryGB} GB, ${os}, load ${/** @type {number[]} */ (load)[0]}`,
+    `${cpu}, ${cores} cores, ${memoryGB} GB, ${os}, load ${/** @type {number[]} */ (load)[0]}${apart}`,
     libraries.join('; '),
   ]
 }
