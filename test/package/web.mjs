@@ -95,20 +95,28 @@ async function once(opened, url, look) {
     if (['error', 'warn'].includes(message.type())) complaints.push(message.text())
   })
   page.on('pageerror', (/** @type {Error} */ error) => complaints.push(String(error)))
+  try {
+    return await inTime(page.goto(url).then(() => look(page, complaints)))
+  } catch (error) {
+    const body = page.$eval('body', (/** @type {Element} */ element) => element.textContent)
+    const text = await inTime(body).catch(() => '')
+    throw new Error(`${error}; the console: ${complaints.join('; ') || 'nothing'}; the page: '${text}'`)
+  } finally {
+    await inTime(page.close())
+  }
+}
+
+/** @template T @param {Promise<T>} promise @returns {Promise<T>} */
+async function inTime(promise) {
   /** @type {NodeJS.Timeout | undefined} */
   let timer
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`TimeoutError: nothing in ${LIMIT / 1000} s`)), LIMIT)
   })
   try {
-    await page.goto(url)
-    return /** @type {T} */ (await Promise.race([look(page, complaints), late]))
-  } catch (error) {
-    const text = await page.$eval('body', (/** @type {Element} */ body) => body.textContent).catch(() => '')
-    throw new Error(`${error}; the console: ${complaints.join('; ') || 'nothing'}; the page: '${text}'`)
+    return /** @type {T} */ (await Promise.race([promise, late]))
   } finally {
     clearTimeout(timer)
-    await page.close()
   }
 }
 

@@ -1,15 +1,7 @@
 //! The regions: who runs which chunk, how threads sleep and wake, and what happens when one fails.
 //!
-//! Protocol: each place of the team has a post, which holds its share as (generation, chunks left) in one
-//! word. A claim takes one off by compare-and-swap, so a late worker that still sees an old generation
-//! claims nothing; what a claimed chunk runs (its post's region) cannot change before that chunk is done,
-//! because the caller waits until the threads have finished all of them.
-//!
-//! What a hand-over costs is cache lines that go from core to core: 50 ns each between neighbours, five
-//! times that between cores that share no cache, where there are some 30 of them in a step of 100 µs. So an
-//! idle worker looks at its own post, in which all is that it needs; and it says in a line of its own
-//! what it has finished, which the caller adds up. A WebAssembly atomic store waits until its line
-//! has come: what a post says of the region is no atomic.
+//! The caller tells each place of the team its share of the chunks, and adds up what the threads have finished (see
+//! [`posts`]).
 //!
 //! A worker says that it `holds` chunks before it claims one, and its heart beats while it works. If
 //! it traps, its JavaScript says so ([`worker_failed`]); if it is gone without a word, its heart stands
@@ -18,6 +10,7 @@
 //! but later regions run, on the caller alone, until there is a new team.
 
 mod failure;
+mod posts;
 mod watch;
 
 pub use failure::{abandon, failure, reset, worker_failed};
@@ -25,9 +18,10 @@ pub use watch::set_patience;
 
 use super::wait::{notify, wait};
 use failure::{leave, Leave};
-use std::cell::{Cell, UnsafeCell};
+use posts::{chunks_finished, claim, finish, publish, told, Chunk, GENERATION};
+use std::cell::Cell;
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
+use std::sync::atomic::{AtomicU32, Ordering::*};
 
 /// Workers beside the caller, at most.
 pub const MAX_WORKERS: usize = 31;
@@ -50,28 +44,6 @@ impl<T> std::ops::Deref for Line<T> {
     }
 }
 
-/// What a place of the team is told of a region.
-struct Post {
-    /// Its share of the chunks: (generation, chunks left).
-    share: AtomicU64,
-    /// Read by who has claimed a chunk, written while nobody has.
-    region: UnsafeCell<Region>,
-}
-
-// SAFETY: a claim comes after the write (it reads what was stored in `share` after it), and the next write after
-// all that was claimed is finished.
-unsafe impl Sync for Post {}
-
-#[derive(Clone, Copy)]
-struct Region {
-    /// How many chunks it has.
-    total: u32,
-    /// Among how many places they were dealt.
-    places: u32,
-    /// The two words of its `&dyn Fn(usize)`.
-    function: [usize; 2],
-}
-
 /// What a thread of the team says of itself; seat 0 is the caller's, worker `i` has seat `i + 1`.
 struct Seat {
     /// 1 while it may have a chunk.
@@ -82,17 +54,9 @@ struct Seat {
     done: AtomicU32,
 }
 
-static POSTS: [Line<Post>; MAX_WORKERS + 1] = [const {
-    let region = Region { total: 0, places: 1, function: [0, 0] };
-    Line(Post { share: AtomicU64::new(0), region: UnsafeCell::new(region) })
-}; MAX_WORKERS + 1];
-/// How many chunks the thread in each seat has finished of the region with a generation: (generation, chunks).
-static FINISHED: [Line<AtomicU64>; MAX_WORKERS + 1] = [const { Line(AtomicU64::new(0)) }; MAX_WORKERS + 1];
 static SEATS: [Line<Seat>; MAX_WORKERS + 1] =
     [const { Line(Seat { holds: AtomicU32::new(0), beats: AtomicU32::new(0), done: AtomicU32::new(0) }) };
         MAX_WORKERS + 1];
-/// Counts regions; a worker that is about to sleep looks at it.
-static GENERATION: Line<AtomicU32> = Line(AtomicU32::new(0));
 /// What the caller sleeps on; changes when a region is finished, or fails, while it does.
 static ENDED: Line<AtomicU32> = Line(AtomicU32::new(0));
 /// 1 while the caller sleeps until the region's last chunk is done.
@@ -173,23 +137,11 @@ fn run_chunks(place: usize, places: usize, seat: usize) {
     let share = |i: usize| (place + i) % places;
     // Before the claim: who sees that a chunk is gone sees who may have it.
     me.holds.store(1, Relaxed);
-    while let Some((share, (generation, left))) =
-        (0..places).map(share).find_map(|i| Some((i, claim(&POSTS[i].share)?)))
-    {
-        // SAFETY: the claim succeeded, so the region's caller waits for this chunk before it writes another.
-        let Region { total, places, function } = unsafe { *POSTS[share].region.get() };
-        // The last chunk of the share, and then back by how many were left.
-        let index = share_end(total as usize, share, places as usize) - left;
-        // SAFETY: for the same reason the closure that the words point to is alive.
-        let function: &(dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(function) };
+    while let Some(Chunk { generation, total, index, function }) = (0..places).map(share).find_map(claim) {
         beat();
         function(index);
         me.done.store(me.done.load(Relaxed).wrapping_add(1), Relaxed);
-        // (Not counted from the beginning of this call: a post may be told of the region after it.)
-        let before = FINISHED[seat].load(Relaxed);
-        let none = u64::from(generation) << 32;
-        let finished = 1 + if generation_of(before) == generation { before } else { none };
-        FINISHED[seat].store(finished, SeqCst);
+        finish(seat, generation);
         // (Of some that finish at once, the last one sees the others.)
         if CALLER_WAITS.load(SeqCst) == 1 && chunks_finished(generation, team_seats()) == total {
             caller_wakes();
@@ -198,40 +150,9 @@ fn run_chunks(place: usize, places: usize, seat: usize) {
     me.holds.store(0, Release);
 }
 
-/// How many chunks of the region the threads in the first `seats` have finished.
-fn chunks_finished(generation: u32, seats: usize) -> u32 {
-    FINISHED[..seats]
-        .iter()
-        .map(|finished| finished.load(Acquire))
-        .map(|finished| if generation_of(finished) == generation { finished as u32 } else { 0 })
-        .sum()
-}
-
 fn caller_wakes() {
     ENDED.fetch_add(1, SeqCst);
     notify(&ENDED, u32::MAX);
-}
-
-/// Where a share ends of `total` chunks that are dealt among some places.
-fn share_end(total: usize, share: usize, places: usize) -> usize {
-    // The product may be more than 32 bits hold.
-    (total as u64 * (share as u64 + 1) / places as u64) as usize
-}
-
-/// The generation, and how many chunks of a share were left, this one included; None when there are none.
-fn claim(share: &AtomicU64) -> Option<(u32, usize)> {
-    let mut state = share.load(Acquire);
-    while state as u32 > 0 {
-        match share.compare_exchange_weak(state, state - 1, AcqRel, Acquire) {
-            Ok(_) => return Some((generation_of(state), state as u32 as usize)),
-            Err(now) => state = now,
-        }
-    }
-    None
-}
-
-fn generation_of(state: u64) -> u32 {
-    (state >> 32) as u32
 }
 
 /// A worker's life: claim chunks, spin a while, sleep. Ends when there is a new team.
@@ -243,12 +164,11 @@ pub fn work_forever(index: usize) {
         // More workers than may be awake share places.
         let place = (1 + index % (places - 1).max(1)) % places;
         // (Every post is told of every region, so a worker may look at any of them.)
-        let generation = || generation_of(POSTS[place].share.load(Acquire));
-        let seen = generation();
+        let seen = told(place);
         run_chunks(place, places, index + 1);
         let crowd = WORKERS.load(Relaxed).saturating_sub(SLEEPERS.load(Relaxed));
         let mut spins = if crowd > AWAKE_LIMIT.load(Relaxed) { 0 } else { SPINS };
-        while spins > 0 && generation() == seen {
+        while spins > 0 && told(place) == seen {
             std::hint::spin_loop();
             spins -= 1;
         }
@@ -322,29 +242,6 @@ fn takes_part() -> bool {
     true
 }
 
-/// Tells every place of a region, and gives its generation.
-fn publish(chunks: usize, places: usize, function: &(dyn Fn(usize) + Sync)) -> u32 {
-    let mut generation = GENERATION.load(Relaxed).wrapping_add(1);
-    if generation == 0 {
-        // What was finished so many regions ago must not be taken for this one's. (Nobody has a chunk now.)
-        FINISHED.iter().for_each(|finished| finished.store(0, SeqCst));
-        generation = 1;
-    }
-    // SAFETY: a fat reference is two words; they are only read while the region runs.
-    let function: [usize; 2] = unsafe { std::mem::transmute(function) };
-    let region = Region { total: chunks as u32, places: places as u32, function };
-    let mut start = 0;
-    for (i, post) in POSTS[..places].iter().enumerate() {
-        let end = share_end(chunks, i, places);
-        // SAFETY: all that was claimed of the region before is finished, so nobody reads it.
-        unsafe { *post.region.get() = region };
-        post.share.store(u64::from(generation) << 32 | (end - start) as u64, Release);
-        start = end;
-    }
-    GENERATION.store(generation, SeqCst);
-    generation
-}
-
 /// Starts a region of one chunk per worker, in which each chunk waits for all the others: it ends
 /// only if every worker comes. The caller takes no part and does not wait; see [`self_test_done`].
 pub fn self_test_start(workers: usize) {
@@ -364,7 +261,7 @@ pub fn self_test_start(workers: usize) {
 
 /// True when the self-test's chunks are done.
 pub fn self_test_done() -> bool {
-    chunks_finished(SELF_TEST.load(SeqCst), FINISHED.len()) == EXPECTED.load(SeqCst)
+    chunks_finished(SELF_TEST.load(SeqCst), SEATS.len()) == EXPECTED.load(SeqCst)
 }
 
 #[cfg(test)]

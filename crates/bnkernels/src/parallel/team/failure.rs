@@ -1,10 +1,8 @@
 //! What happens when a worker, or the caller, fails in a region; and how a new team starts.
 
+use super::posts::{forget_finished, take_back};
 use super::watch::{some_hold_chunks, Watch};
-use super::{
-    caller_wakes, BUSY, FAILURE, FINISHED, GENERATION, MOST_WORKERS, POSTS, SEATS, SLEEPERS, TEAM, WAKE,
-    WORKERS,
-};
+use super::{caller_wakes, BUSY, FAILURE, MOST_WORKERS, SEATS, SLEEPERS, TEAM, WAKE, WORKERS};
 use crate::parallel::scratch;
 use crate::parallel::wait::notify;
 use std::sync::atomic::Ordering::*;
@@ -24,7 +22,7 @@ pub fn reset() {
         seat.holds.store(0, SeqCst);
         seat.done.store(0, SeqCst);
     }
-    FINISHED.iter().for_each(|finished| finished.store(0, SeqCst));
+    forget_finished();
     SLEEPERS.store(0, SeqCst);
     FAILURE.store(0, SeqCst);
     BUSY.store(0, SeqCst);
@@ -83,10 +81,4 @@ pub(super) fn leave() {
         WORKERS.store(0, SeqCst);
     }
     BUSY.store(0, SeqCst);
-}
-
-/// After this nobody claims a chunk of the region.
-fn take_back() {
-    let generation = u64::from(GENERATION.load(SeqCst)) << 32;
-    POSTS.iter().for_each(|post| _ = post.share.swap(generation, AcqRel));
 }

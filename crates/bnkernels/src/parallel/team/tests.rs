@@ -1,4 +1,5 @@
 use super::failure::{SILENT, TRAPPED};
+use super::posts::{FINISHED, POSTS};
 use super::*;
 use crate::kernels::conv2d::{conv2d_backward_input, conv2d_backward_weight, conv2d_forward, Conv2dShape};
 use crate::kernels::matmul::{matmul, Form};
