@@ -1,4 +1,5 @@
 // Limits by the wall's clock on a machine that does other things too.
+
 /** Of so many runs the best counts: what else the machine does comes and goes. */
 const RUNS = 5
 

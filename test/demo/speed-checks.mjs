@@ -9,6 +9,7 @@ const LONG_TASK = 50
 const STEP = 2000
 /** How much slower a phone's processor is taken to be. */
 const THROTTLE = 4
+
 const MARK = 'the page'
 
 /**

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { findBrowsers, launch, serve } from '../../bench/browsers.mjs'
 import { check, expectTrained, leftOut } from './checks.mjs'
 import { freshProject, here, needed } from './fresh.mjs'
+import { inTime } from './web.mjs'
 
 const TWO = { threads: 2, deterministic: true }
 /** Firefox isolates no extension. */
@@ -91,8 +92,7 @@ async function inFirefox(puppeteer, which) {
     await browser.installExtension(folder)
     for (const [index, where] of PLACES.entries()) {
       await check(['extension', 'Firefox', `Manifest V3, in the ${where}`], async () => {
-        const late = new Promise((_, reject) => setTimeout(reject, 60_000, new Error('no result')).unref())
-        const result = JSON.parse(await Promise.race([results[index], late]))
+        const result = JSON.parse(await inTime(results[index]))
         return expectTrained(result, { ...TWO, threads: 1, reason: NO_ISOLATION })
       })
     }

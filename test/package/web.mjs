@@ -47,6 +47,8 @@ export async function closeBrowsers() {
 
 /** Milliseconds in which a page has what is waited for, on a busy machine too. */
 const LIMIT = 60_000
+/** Of a wait that is part of one with that limit. */
+const NO_LIMIT = { timeout: 0 }
 const TRIES = 3
 
 /**
@@ -106,8 +108,8 @@ async function once(opened, url, look) {
   }
 }
 
-/** @template T @param {Promise<T>} promise @returns {Promise<T>} */
-async function inTime(promise) {
+/** What comes, if it does so within the limit. @template T @param {Promise<T>} promise @returns {Promise<T>} */
+export async function inTime(promise) {
   /** @type {NodeJS.Timeout | undefined} */
   let timer
   const late = new Promise((_, reject) => {
@@ -131,7 +133,7 @@ async function inTime(promise) {
 export async function resultOf(opened, url, options, page = '') {
   const search = encodeURIComponent(JSON.stringify(options))
   const look = async (/** @type {any} */ page, /** @type {string[]} */ complaints) => {
-    const handle = await page.waitForFunction('globalThis.result', { timeout: LIMIT })
+    const handle = await page.waitForFunction('globalThis.result', NO_LIMIT)
     return { result: await handle.jsonValue(), complaints }
   }
   const { seen, tries } = await inPage(opened, `${url}/${page}?${search}`, look, options.where === 'worker')
@@ -152,7 +154,7 @@ export async function textOf(opened, url, selector, pattern) {
     await page.waitForFunction(
       (/** @type {string} */ where, /** @type {string} */ source) =>
         new RegExp(source).test(document.querySelector(where)?.textContent ?? ''),
-      { timeout: LIMIT },
+      NO_LIMIT,
       selector,
       pattern.source,
     )

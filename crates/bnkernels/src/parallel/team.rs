@@ -75,8 +75,7 @@ static CALLER_SLEEPS: AtomicU32 = AtomicU32::new(0);
 static SLEEPERS: AtomicU32 = AtomicU32::new(0);
 /// What sleeping workers wait on; changes whenever some are to wake.
 static WAKE: AtomicU32 = AtomicU32::new(0);
-/// The generation of the self-test, and how many workers are to come.
-static SELF_TEST: AtomicU32 = AtomicU32::new(0);
+/// How many workers are to come to the self-test.
 static EXPECTED: AtomicU32 = AtomicU32::new(0);
 /// The first failure of this team: 256 times its kind, plus the worker's index.
 static FAILURE: AtomicU32 = AtomicU32::new(0);
@@ -222,7 +221,7 @@ pub(super) fn region(chunks: usize, function: &(dyn Fn(usize) + Sync)) {
         std::hint::spin_loop();
         spins -= 1;
     }
-    let done = watch::wait_for_region(done);
+    let done = done() || watch::wait_for_region(done);
     std::mem::forget(left_by_panic);
     if done {
         return BUSY.store(0, Release);
@@ -254,14 +253,15 @@ pub fn self_test_start(workers: usize) {
     };
     ARRIVED.store(0, SeqCst);
     EXPECTED.store(workers as u32, SeqCst);
-    SELF_TEST.store(publish(workers, places(), &MEET), SeqCst);
+    publish(workers, places(), &MEET);
     WAKE.fetch_add(1, SeqCst);
     notify(&WAKE, workers as u32);
 }
 
 /// True when the self-test's chunks are done.
 pub fn self_test_done() -> bool {
-    chunks_finished(SELF_TEST.load(SeqCst), SEATS.len()) == EXPECTED.load(SeqCst)
+    // (No region is published before there is a team.)
+    chunks_finished(GENERATION.load(SeqCst), SEATS.len()) == EXPECTED.load(SeqCst)
 }
 
 #[cfg(test)]

@@ -65,14 +65,9 @@ impl Packing {
 
     /// Of one that threads share.
     pub(super) fn shared((m, n, k): (usize, usize, usize), a: View, b: View) -> Self {
-        let packing = Self::new((m, n, k), a, b);
         let work = m.saturating_mul(n).saturating_mul(k);
         let halves = a.inner != 1 && m >= 2 * LEAST_HALF && is_worth_sharing(work);
-        if halves && packing.parts((m, n, k)).is_none() {
-            Self::of((m, n, k), a, b, true)
-        } else {
-            packing
-        }
+        Self::of((m, n, k), a, b, halves && Self::parts((m, n, k)).is_none())
     }
 
     fn of((m, n, k): (usize, usize, usize), a: View, b: View, halves: bool) -> Self {
@@ -107,7 +102,7 @@ impl Packing {
 
     /// Into how many parts of rows each block of a long k is cut, where the blocks are summed by themselves and then
     /// added up: each operand is then read once, and a block of it is in the second cache.
-    fn parts(&self, (m, n, k): (usize, usize, usize)) -> Option<usize> {
+    fn parts((m, n, k): (usize, usize, usize)) -> Option<usize> {
         let blocks = k.div_ceil(K_BLOCK);
         let sums = m.saturating_mul(n).saturating_mul(blocks);
         // (A page with an MLP has few such sums: the core binary does without.)
@@ -118,7 +113,7 @@ impl Packing {
 
     /// As `scratch`, of a product that threads share.
     pub(super) fn shared_scratch(&self, (m, n, k): (usize, usize, usize)) -> (usize, usize) {
-        let Some(parts) = self.parts((m, n, k)) else {
+        let Some(parts) = Self::parts((m, n, k)) else {
             return self.scratch((m, n, k), self.grid((m, n, k)));
         };
         let left = if self.a { largest_range(parts, m, STEP.0) * left_stride(K_BLOCK) } else { 0 };
@@ -152,7 +147,7 @@ pub(super) fn run(
     memory: &mut Memory,
 ) {
     let (packing, each) = (Packing::shared((m, n, k), a, b), &memory.each);
-    if let Some(parts) = packing.parts((m, n, k)) {
+    if let Some(parts) = Packing::parts((m, n, k)) {
         let product = Product { a, b, k, bias, packing, blocks: Blocks::Apart };
         return product.run_apart((m, n), parts, c, (&mut memory.copies, each));
     }

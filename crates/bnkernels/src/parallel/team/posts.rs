@@ -47,13 +47,13 @@ pub(super) static FINISHED: [Line<AtomicU64>; MAX_WORKERS + 1] =
 pub(super) static GENERATION: Line<AtomicU32> = Line(AtomicU32::new(0));
 
 /// A chunk that is the claimer's.
-pub(super) struct Chunk<'a> {
+pub(super) struct Chunk {
     pub generation: u32,
     /// Of so many.
     pub total: u32,
     pub index: usize,
-    /// What it runs; alive until all chunks are finished.
-    pub function: &'a (dyn Fn(usize) + Sync),
+    /// What it runs; alive only until all chunks are finished.
+    pub function: &'static (dyn Fn(usize) + Sync),
 }
 
 /// Tells the posts of the first `places` of a region, and gives its generation.
@@ -80,7 +80,7 @@ pub(super) fn publish(chunks: usize, places: usize, function: &(dyn Fn(usize) + 
 }
 
 /// A chunk of the share at one post; None when there are none left.
-pub(super) fn claim(place: usize) -> Option<Chunk<'static>> {
+pub(super) fn claim(place: usize) -> Option<Chunk> {
     let post = &POSTS[place];
     let mut state = post.share.load(Acquire);
     while chunks_of(state) > 0 {
